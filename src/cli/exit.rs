@@ -1,0 +1,45 @@
+//! Exit codes and the errors that lead to them (the contract, section 7).
+
+use std::process::ExitCode;
+
+/// Why a command could not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Wrong usage, configuration or input line.
+    #[error("{0}")]
+    Usage(String),
+    /// A service failed, or the stream can't go on.
+    #[error("{0}")]
+    Service(String),
+}
+
+impl Failure {
+    pub fn code(&self) -> ExitCode {
+        match self {
+            Failure::Usage(_) => ExitCode::from(2),
+            Failure::Service(_) => ExitCode::from(3),
+        }
+    }
+
+    /// Standard output or a file that can't be written is a service that failed.
+    pub fn writing(what: &str) -> impl FnOnce(std::io::Error) -> Failure + '_ {
+        move |error| Failure::Service(format!("can't write {what}: {error}"))
+    }
+}
+
+/// How a command that did its work ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    Clean,
+    /// It found what it was asked to look for.
+    Found,
+}
+
+impl Done {
+    pub fn code(self) -> ExitCode {
+        match self {
+            Done::Clean => ExitCode::SUCCESS,
+            Done::Found => ExitCode::from(1),
+        }
+    }
+}

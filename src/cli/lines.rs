@@ -1,0 +1,162 @@
+//! Records as `kcat -C -J` prints them, one JSON object a line.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use super::exit::Failure;
+use crate::config::Config;
+use crate::record::{RawRecord, Rejection, Source, Violation, usable_timestamp};
+
+/// A line of kcat. Key and payload are bytes, for kcat prints those that are not UTF-8 as they are.
+#[derive(Debug, Deserialize)]
+pub struct Line {
+    pub topic: String,
+    #[serde(default)]
+    pub partition: i32,
+    #[serde(default)]
+    pub offset: i64,
+    #[serde(default)]
+    tstype: Option<String>,
+    #[serde(default)]
+    ts: Option<i64>,
+    #[serde(default)]
+    pub key: Option<ByteBuf>,
+    #[serde(default)]
+    pub payload: Option<ByteBuf>,
+}
+
+impl Line {
+    pub fn timestamp(&self) -> Option<i64> {
+        if self.tstype.as_deref() == Some("unknown") {
+            return None;
+        }
+        self.ts.and_then(usable_timestamp)
+    }
+
+    pub fn record(&self, source: Source) -> RawRecord<'_> {
+        RawRecord {
+            source,
+            timestamp: self.timestamp(),
+            key: self.key.as_deref().map(Vec::as_slice),
+            value: self.payload.as_deref().map(Vec::as_slice),
+        }
+    }
+}
+
+/// Reads the lines of all files, or of standard input without any, and gives each to `take`, with its source.
+/// A `-` among the files is standard input.
+pub fn read(
+    files: &[PathBuf],
+    config: &Config,
+    mut take: impl FnMut(&Line, Source) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    if files.is_empty() {
+        return read_one(io::stdin().lock(), "standard input", config, &mut take);
+    }
+    for file in files {
+        if file == Path::new("-") {
+            read_one(io::stdin().lock(), "standard input", config, &mut take)?;
+            continue;
+        }
+        let name = file.display().to_string();
+        let open = File::open(file)
+            .map_err(|error| Failure::Usage(format!("can't open {name}: {error}")))?;
+        read_one(
+            BufReader::with_capacity(1 << 20, open),
+            &name,
+            config,
+            &mut take,
+        )?;
+    }
+    Ok(())
+}
+
+fn read_one(
+    mut input: impl BufRead,
+    name: &str,
+    config: &Config,
+    take: &mut impl FnMut(&Line, Source) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut text = Vec::new();
+    for number in 1_u64.. {
+        text.clear();
+        let length = input
+            .read_until(b'\n', &mut text)
+            .map_err(|error| Failure::Service(format!("can't read {name}: {error}")))?;
+        if length == 0 {
+            break;
+        }
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        let wrong = |what: String| Failure::Usage(format!("{name}, line {number}: {what}"));
+        let line: Line = serde_json::from_slice(&text).map_err(|error| {
+            // the error's own text could quote the line
+            wrong(format!(
+                "not a record as `kcat -C -J` prints them (column {})",
+                error.column()
+            ))
+        })?;
+        let source = config.sources.source_of(&line.topic).ok_or_else(|| {
+            wrong(
+                "its topic feeds no source; see `topics` under [sources] in the configuration"
+                    .to_owned(),
+            )
+        })?;
+        take(&line, source)?;
+    }
+    Ok(())
+}
+
+/// A violation as it is written in lines and dead letters.
+#[derive(Debug, Serialize)]
+pub struct ViolationLine<'a> {
+    pointer: &'a str,
+    keyword: &'a str,
+    message: &'a str,
+}
+
+pub fn violation_lines(violations: &[Violation]) -> Vec<ViolationLine<'_>> {
+    violations
+        .iter()
+        .map(|violation| ViolationLine {
+            pointer: &violation.pointer,
+            keyword: violation.keyword,
+            message: &violation.message,
+        })
+        .collect()
+}
+
+/// A rejection as `fold --rejected` writes it.
+#[derive(Debug, Serialize)]
+pub struct RejectionLine<'a> {
+    topic: &'a str,
+    partition: i32,
+    offset: i64,
+    key: Option<std::borrow::Cow<'a, str>>,
+    source: &'static str,
+    stage: &'static str,
+    code: &'static str,
+    message: &'a str,
+    violations: Vec<ViolationLine<'a>>,
+}
+
+impl<'a> RejectionLine<'a> {
+    pub fn new(line: &'a Line, source: Source, rejection: &'a Rejection) -> RejectionLine<'a> {
+        RejectionLine {
+            topic: &line.topic,
+            partition: line.partition,
+            offset: line.offset,
+            key: line.key.as_deref().map(|key| String::from_utf8_lossy(key)),
+            source: source.name(),
+            stage: rejection.code.stage().name(),
+            code: rejection.code.name(),
+            message: &rejection.message,
+            violations: violation_lines(&rejection.violations),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `keyfold validate`: the verdict on each record, without Kafka.
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::exit::{Done, Failure};
+use super::lines::{self, ViolationLine, violation_lines};
+use crate::config::Config;
+use crate::record::Rejection;
+use crate::source::{self, Verdict};
+
+/// Judge records, without Kafka.
+///
+/// Reads records as `kcat -C -J` prints them and writes a line with the verdict on each. Exits with 1 when a
+/// record is rejected. What a record makes of a customer's state is not judged: see `keyfold fold`.
+#[derive(Debug, clap::Args)]
+pub struct ValidateArgs {
+    /// Files to read, `-` for standard input; standard input without any
+    files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Serialize)]
+struct VerdictLine<'a> {
+    topic: &'a str,
+    partition: i32,
+    offset: i64,
+    verdict: &'static str,
+    stage: Option<&'static str>,
+    code: Option<&'static str>,
+    message: Option<&'a str>,
+    violations: Vec<ViolationLine<'a>>,
+    warnings: Vec<ViolationLine<'a>>,
+}
+
+pub fn run(config: &Config, args: &ValidateArgs) -> Result<Done, Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut done = Done::Clean;
+    lines::read(&args.files, config, |line, source| {
+        let judged = source::judge(&line.record(source), config);
+        let rejection: Option<&Rejection> = match &judged.verdict {
+            Verdict::Valid(_) => None,
+            Verdict::Batch { rejection, .. } => rejection.as_ref(),
+            Verdict::Rejected(rejection) => Some(rejection),
+        };
+        if rejection.is_some() {
+            done = Done::Found;
+        }
+        let verdict = VerdictLine {
+            topic: &line.topic,
+            partition: line.partition,
+            offset: line.offset,
+            verdict: if rejection.is_some() {
+                "rejected"
+            } else {
+                "valid"
+            },
+            stage: rejection.map(|rejection| rejection.code.stage().name()),
+            code: rejection.map(|rejection| rejection.code.name()),
+            message: rejection.map(|rejection| rejection.message.as_str()),
+            violations: rejection
+                .map_or_else(Vec::new, |rejection| violation_lines(&rejection.violations)),
+            warnings: violation_lines(&judged.warnings),
+        };
+        serde_json::to_writer(&mut out, &verdict)
+            .map_err(io::Error::from)
+            .and_then(|()| out.write_all(b"\n"))
+            .map_err(Failure::writing("the verdicts"))
+    })?;
+    out.flush().map_err(Failure::writing("the verdicts"))?;
+    Ok(done)
+}

@@ -1,0 +1,352 @@
+//! The configuration: its types and their defaults (the contract, section 7).
+//!
+//! Three layers make it: the defaults below, a TOML file over them, and environment variables
+//! over both. [`Config::load`] reads them, [`Config::print`] shows what came out of it.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `load` | the layers, from text to one tree of values |
+//! | `keys` | the known keys, their variables, the nearest known key |
+//! | `read` | one typed value from the tree, or a problem that names its place |
+//! | `build` | the tree of values into a [`Config`] |
+//! | `check` | the rules for single values and between keys |
+//! | `sources`, `rules`, `properties` | the parts with rules of their own |
+//! | `words` | the values that are one of a few words |
+//! | `print` | `keyfold config`, with secrets redacted |
+
+mod build;
+mod check;
+mod error;
+mod keys;
+mod load;
+mod print;
+mod properties;
+mod read;
+mod rules;
+mod sources;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub use error::ConfigError;
+pub use keys::keys;
+pub use rules::Rules;
+pub use sources::{SourceConfig, Sources};
+pub use words::{
+    Action, Customers, Deleted, Format, Guarantee, Lists, LogFormat, OnLostOffset, Store, Tombstone,
+};
+
+/// Everything that can be set. The defaults are those of the contract, section 7.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The consumer group and the prefix of the internal topics and transactional ids.
+    /// 1 to 200 characters of `A-Z a-z 0-9 . _ -`.
+    pub application_id: String,
+    /// A stable name of this instance, or empty for a random one. At most 200 characters of the
+    /// same set.
+    pub instance_id: String,
+    pub kafka: Kafka,
+    pub sources: Sources,
+    pub snapshot: Snapshot,
+    pub dead_letters: DeadLetters,
+    pub merge: Merge,
+    pub validation: Validation,
+    pub processing: Processing,
+    pub state: State,
+    pub registry: Registry,
+    pub http: Http,
+    pub log: Log,
+    pub topics: Topics,
+}
+
+impl Config {
+    /// The compacted topic of internal state: `<application_id>.state` (the contract, section 6).
+    #[must_use]
+    pub fn state_topic(&self) -> String {
+        format!("{}.state", self.application_id)
+    }
+
+    /// The topic of records sent on to their customer's partition:
+    /// `<application_id>.forwarded` (the contract, section 6).
+    #[must_use]
+    pub fn forwarded_topic(&self) -> String {
+        format!("{}.forwarded", self.application_id)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            application_id: "keyfold".to_owned(),
+            instance_id: String::new(),
+            kafka: Kafka::default(),
+            sources: Sources::default(),
+            snapshot: Snapshot::default(),
+            dead_letters: DeadLetters::default(),
+            merge: Merge::default(),
+            validation: Validation::default(),
+            processing: Processing::default(),
+            state: State::default(),
+            registry: Registry::default(),
+            http: Http::default(),
+            log: Log::default(),
+            topics: Topics::default(),
+        }
+    }
+}
+
+/// The Kafka cluster.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Kafka {
+    /// `host:port`, several separated by commas.
+    pub bootstrap_servers: String,
+    /// What happens when a committed offset is no longer in its topic.
+    pub on_lost_offset: OnLostOffset,
+    /// librdkafka's properties, by their full dotted names. Those that delivery rests on are
+    /// refused while loading. May hold secrets: never log it, `Debug` redacts it.
+    pub properties: BTreeMap<String, String>,
+}
+
+impl Default for Kafka {
+    fn default() -> Self {
+        Kafka {
+            bootstrap_servers: "localhost:9092".to_owned(),
+            on_lost_offset: OnLostOffset::Fail,
+            properties: BTreeMap::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Kafka {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let properties: BTreeMap<&str, String> = self
+            .properties
+            .iter()
+            .map(|(name, value)| (name.as_str(), properties::redacted(name, value)))
+            .collect();
+        f.debug_struct("Kafka")
+            .field("bootstrap_servers", &self.bootstrap_servers)
+            .field("on_lost_offset", &self.on_lost_offset)
+            .field("properties", &properties)
+            .finish()
+    }
+}
+
+/// The published snapshots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The compacted topic they go to.
+    pub topic: String,
+    pub format: Format,
+    /// How many actions `actions.recent` shows, 0 to 1,000,000.
+    pub recent_actions: usize,
+    /// What becomes of a customer with the status `DELETED`.
+    pub deleted: Deleted,
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Snapshot {
+            topic: "customers.snapshots".to_owned(),
+            format: Format::Json,
+            recent_actions: 20,
+            deleted: Deleted::Keep,
+        }
+    }
+}
+
+/// Where rejected records go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetters {
+    pub topic: String,
+}
+
+impl Default for DeadLetters {
+    fn default() -> Self {
+        DeadLetters {
+            topic: "customers.dead-letters".to_owned(),
+        }
+    }
+}
+
+/// The fold (the contract, section 3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merge {
+    /// Whether a newer list removes the elements that it does not contain.
+    pub lists: Lists,
+    /// How many actions of a customer are kept, 1 to 1,000,000.
+    pub max_actions: usize,
+}
+
+impl Default for Merge {
+    fn default() -> Self {
+        Merge {
+            lists: Lists::Replace,
+            max_actions: 100,
+        }
+    }
+}
+
+/// Validation (the contract, section 2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validation {
+    /// How far an `updatedAt` may lie after its record's timestamp, zero to 36,500 days.
+    pub max_future_skew: Duration,
+    /// The largest record value in bytes, 1 KiB to 100 MiB.
+    pub max_record_bytes: usize,
+    /// The largest encoded state of a customer in bytes, 1 KiB to 100 MiB.
+    pub max_state_bytes: usize,
+    /// What becomes of a record that breaks a semantic rule.
+    pub rules: Rules,
+}
+
+impl Default for Validation {
+    fn default() -> Self {
+        Validation {
+            max_future_skew: Duration::from_secs(24 * 60 * 60),
+            max_record_bytes: 1_048_576,
+            max_state_bytes: 900_000,
+            rules: Rules::default(),
+        }
+    }
+}
+
+/// How the stream is worked through.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Processing {
+    pub guarantee: Guarantee,
+    /// The longest time between two commits while records come, 1 ms to 60 s.
+    pub commit_interval: Duration,
+    /// Worker threads, 0 to 1,024; 0 is one a core.
+    pub workers: usize,
+    /// The most records in one batch, 1 to 1,000,000.
+    pub max_batch_records: usize,
+    /// The most bytes of record values in one batch, 1 KiB to 1 GiB.
+    pub max_batch_bytes: usize,
+    /// The circuit breaker: the share of rejected records above which the processor stops.
+    /// More than 0, at most 1; 1 switches it off.
+    pub max_reject_share: f64,
+    /// The number of records that the share is taken over, 1 to 1,000,000,000.
+    pub reject_window: usize,
+}
+
+impl Default for Processing {
+    fn default() -> Self {
+        Processing {
+            guarantee: Guarantee::ExactlyOnce,
+            commit_interval: Duration::from_millis(100),
+            workers: 0,
+            max_batch_records: 20_000,
+            max_batch_bytes: 16 * 1024 * 1024,
+            max_reject_share: 0.9,
+            reject_window: 10_000,
+        }
+    }
+}
+
+/// Where an instance keeps the state of its customers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    pub store: Store,
+    /// The folder of a store on disk. The store in memory does not use it.
+    pub directory: Option<String>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        State {
+            store: Store::Memory,
+            directory: None,
+        }
+    }
+}
+
+/// The schema registry, used only where a format needs one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Registry {
+    /// An `http` or `https` URL. May hold credentials: never log it, `Debug` redacts them.
+    pub url: String,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Registry {
+            url: "http://localhost:8081".to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry")
+            .field("url", &properties::without_credentials(&self.url))
+            .finish()
+    }
+}
+
+/// The HTTP server (the contract, section 8).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    /// An IP address and a port. Loading accepts only what parses as a [`SocketAddr`].
+    pub listen: String,
+    /// Whether `/customers/{id}` is served.
+    pub customers: Customers,
+}
+
+impl Http {
+    /// Whether `/customers/{id}` is served: personal data leaves the machine only where that was
+    /// asked for by `http.customers = "on"`.
+    #[must_use]
+    pub fn serves_customers(&self) -> bool {
+        match self.customers {
+            Customers::On => true,
+            Customers::Off => false,
+            Customers::Auto => self
+                .listen
+                .parse::<SocketAddr>()
+                .is_ok_and(|address| address.ip().is_loopback()),
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Http {
+            listen: "127.0.0.1:9464".to_owned(),
+            customers: Customers::Auto,
+        }
+    }
+}
+
+/// The log, on standard error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    pub format: LogFormat,
+    /// A level (`error`, `warn`, `info`, `debug`, `trace`, `off`), or several `target=level`
+    /// separated by commas.
+    pub level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Log {
+            format: LogFormat::Auto,
+            level: "info".to_owned(),
+        }
+    }
+}
+
+/// How `keyfold topics` creates topics.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Topics {
+    /// Partitions of the internal topics, 1 to 10,000; none: those of the largest input.
+    pub partitions: Option<u32>,
+    /// Copies of each partition, 1 to 32,767; none: the broker's default.
+    pub replication_factor: Option<u16>,
+}

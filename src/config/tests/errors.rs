@@ -1,0 +1,306 @@
+//! What is wrong, in the words that a person sees.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::{env_error, error, load};
+use crate::config::{Config, ConfigError};
+
+#[test]
+fn unknown_keys_name_their_path_the_file_and_the_nearest_key() {
+    for (toml, unknown, nearest) in [
+        ("[snapshot]\ntopc = 1", "snapshot.topc", "snapshot.topic"),
+        ("[snapshots]\ntopic = 'a'", "snapshots", "snapshot"),
+        ("aplication_id = 'a'", "aplication_id", "application_id"),
+        (
+            "[snapshot]\nmax_actions = 1",
+            "snapshot.max_actions",
+            "merge.max_actions",
+        ),
+        ("max_actions = 1", "max_actions", "merge.max_actions"),
+        (
+            "[sources.loyalty_customers]",
+            "sources.loyalty_customers",
+            "sources.loyalty-customers",
+        ),
+        (
+            "[sources.loyalty-actions]\ntopic = 'a'",
+            "sources.loyalty-actions.topic",
+            "sources.loyalty-actions.topics",
+        ),
+        (
+            "[validation.rules]\nblank-id = 'reject'",
+            "validation.rules.blank-id",
+            "validation.rules.blank_id",
+        ),
+        ("[kafka.property]", "kafka.property", "kafka.properties"),
+    ] {
+        assert_eq!(
+            error(toml),
+            format!("unknown key `{unknown}` in keyfold.toml; did you mean `{nearest}`?")
+        );
+    }
+}
+
+#[test]
+fn unknown_variables_name_the_nearest_one() {
+    for (unknown, nearest) in [
+        ("KEYFOLD__SNAPSHOT__TOPC", "KEYFOLD__SNAPSHOT__TOPIC"),
+        ("KEYFOLD__SNAPSHOT", "KEYFOLD__SNAPSHOT__TOPIC"),
+        (
+            "KEYFOLD__SOURCES__LOYALTY_CUSTOMER__TOPICS",
+            "KEYFOLD__SOURCES__LOYALTY_CUSTOMERS__TOPICS",
+        ),
+        (
+            "KEYFOLD__KAFKA_BOOTSTRAP_SERVERS",
+            "KEYFOLD__KAFKA__BOOTSTRAP_SERVERS",
+        ),
+    ] {
+        assert_eq!(
+            env_error(unknown, "x"),
+            format!("unknown environment variable {unknown}; did you mean {nearest}?")
+        );
+    }
+    assert!(env_error("KEYFOLD__", "x").starts_with("unknown environment variable KEYFOLD__;"));
+}
+
+#[test]
+fn wrong_values_name_the_key_the_place_and_what_is_expected() {
+    for (toml, message) in [
+        (
+            "application_id = 'a b'",
+            "`application_id` in keyfold.toml: expected 1 to 200 characters of A-Z a-z 0-9 . _ -, \
+             found \"a b\"",
+        ),
+        (
+            "[snapshot]\ntopic = 7",
+            "`snapshot.topic` in keyfold.toml: expected a topic name of 1 to 249 characters of \
+             A-Z a-z 0-9 . _ -, found a whole number",
+        ),
+        (
+            "snapshot = 7",
+            "`snapshot` in keyfold.toml: expected a table of keys",
+        ),
+        (
+            "[merge]\nlists = 'join'",
+            "`merge.lists` in keyfold.toml: expected \"replace\" or \"union\", found \"join\"",
+        ),
+        (
+            "[merge]\nmax_actions = 0",
+            "`merge.max_actions` in keyfold.toml: expected a whole number from 1 to 1000000, \
+             found 0",
+        ),
+        (
+            "[merge]\nmax_actions = '5'",
+            "`merge.max_actions` in keyfold.toml: expected a whole number from 1 to 1000000, \
+             found a text",
+        ),
+        (
+            "[processing]\ncommit_interval = '2m'",
+            "`processing.commit_interval` in keyfold.toml: expected a duration such as \"24h\" or \
+             \"100ms\", from 1ms to 1m, found \"2m\"",
+        ),
+        (
+            "[processing]\nmax_reject_share = 0",
+            "`processing.max_reject_share` in keyfold.toml: expected a number above 0, at most 1, \
+             found 0",
+        ),
+        (
+            "[sources.loyalty-actions]\ntombstone = 'drop'",
+            "`sources.loyalty-actions.tombstone` in keyfold.toml: expected \"erase\", \"retract\" \
+             or \"reject\", found \"drop\"",
+        ),
+        (
+            "[sources.loyalty-actions]\nformat = 'avro'",
+            "`sources.loyalty-actions.format` in keyfold.toml: \"avro\" is not supported by this \
+             version; expected \"json\"",
+        ),
+        (
+            "[snapshot]\nformat = 'json-registry'",
+            "`snapshot.format` in keyfold.toml: \"json-registry\" is not supported by this \
+             version; expected \"json\"",
+        ),
+        (
+            "[state]\nstore = 'disk'",
+            "`state.store` in keyfold.toml: \"disk\" is not supported by this version; expected \
+             \"memory\"",
+        ),
+        (
+            "[validation.rules]\nblank_id = 'warn'",
+            "`validation.rules.blank_id` in keyfold.toml: is always \"reject\" and cannot be \
+             relaxed",
+        ),
+        (
+            "[sources]",
+            "`sources` in keyfold.toml: no source is on; name at least one, or leave the table \
+             out to have all four",
+        ),
+        (
+            "[http]\nlisten = 'localhost'",
+            "`http.listen` in keyfold.toml: expected an IP address and a port such as \
+             \"127.0.0.1:9464\" or \"[::1]:9464\", found \"localhost\"",
+        ),
+    ] {
+        assert_eq!(error(toml), message);
+    }
+}
+
+#[test]
+fn all_problems_are_shown_at_once() {
+    let message = load(
+        "topc = 1\n[merge]\nlists = 'x'",
+        &[("KEYFOLD__LOG__LEVEL", "loud")],
+    )
+    .unwrap_err()
+    .to_string();
+    assert!(
+        message.starts_with("3 settings are wrong:\n  - unknown key `topc`"),
+        "{message}"
+    );
+    assert!(message.contains("KEYFOLD__LOG__LEVEL"), "{message}");
+}
+
+#[test]
+fn values_at_the_bounds() {
+    for toml in [
+        "application_id = ''",
+        "[kafka]\nbootstrap_servers = ''",
+        "[kafka]\nbootstrap_servers = 'a:9092,'",
+        "[kafka]\nbootstrap_servers = 'host:port'",
+        "[snapshot]\ntopic = '..'",
+        "[validation]\nmax_future_skew = '-1s'",
+        "[validation]\nmax_future_skew = 5",
+        "[validation]\nmax_record_bytes = 100",
+        "[processing]\nmax_reject_share = nan",
+        "[processing]\nmax_batch_records = 0",
+        "[registry]\nurl = 'localhost:8081'",
+        "[log]\nlevel = 'inof'",
+        "[log]\nlevel = 'keyfold='",
+        "[topics]\npartitions = 0",
+        "[topics]\nreplication_factor = 40000",
+        "[sources.loyalty-actions]\ntopics = []",
+        "[sources.loyalty-actions]\ntopics = ['a', 'a']",
+        "[sources.loyalty-actions]\ntopics = 'a'",
+    ] {
+        assert!(
+            matches!(load(toml, &[]), Err(ConfigError::Settings(_))),
+            "{toml}"
+        );
+    }
+    for toml in [
+        "[kafka]\nbootstrap_servers = 'a, b:9092,[::1]:9092,PLAINTEXT://c:1'",
+        "[validation]\nmax_future_skew = '0s'",
+        "[processing]\nmax_reject_share = 1",
+        "[processing]\ncommit_interval = '60s'",
+        "[log]\nlevel = 'info,rdkafka=debug'",
+        "[http]\nlisten = '[::]:0'",
+        "[registry]\nurl = 'https://ada:pw@registry/x'",
+    ] {
+        assert!(load(toml, &[]).is_ok(), "{toml}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_toml_or_not_there() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"[kafka.properties]\n\"sasl.password\" = \"hunter2\n")
+        .unwrap();
+    let message = Config::load_from(Some(file.path()), Vec::new())
+        .unwrap_err()
+        .to_string();
+    let start = format!(
+        "{} is not valid TOML: line 2, column ",
+        file.path().display()
+    );
+    assert!(message.starts_with(&start), "{message}");
+    assert!(!message.contains("hunter2"), "{message}");
+
+    let missing = Path::new("no/such/keyfold.toml");
+    let error = Config::load_from(Some(missing), Vec::new()).unwrap_err();
+    assert!(matches!(error, ConfigError::Read { .. }));
+    let message = error.to_string();
+    assert!(message.starts_with("cannot read the configuration file no/such/keyfold.toml: "));
+}
+
+#[test]
+fn a_topic_serves_one_purpose() {
+    for (toml, part) in [
+        (
+            "[sources.console-customers]\ntopics = ['a']\n[sources.loyalty-actions]\ntopics = ['a']",
+            "`sources.loyalty-actions.topics` in keyfold.toml: topic \"a\" is also \
+             `sources.console-customers.topics` in keyfold.toml; a topic may feed one source only",
+        ),
+        (
+            "[snapshot]\ntopic = 'console.customers'",
+            "`sources.console-customers.topics` (default): topic \"console.customers\" is also \
+             `snapshot.topic` in keyfold.toml; a topic may serve one purpose only",
+        ),
+        (
+            "application_id = 'x'\n[dead_letters]\ntopic = 'x.forwarded'",
+            "`dead_letters.topic` in keyfold.toml: topic \"x.forwarded\" is also an internal \
+             topic of `application_id`; a topic may serve one purpose only",
+        ),
+    ] {
+        assert_eq!(error(toml), part);
+    }
+}
+
+#[test]
+fn a_key_given_by_two_variables_is_an_error() {
+    let message = load(
+        "",
+        &[
+            ("KEYFOLD__HTTP__LISTEN", "127.0.0.1:1"),
+            ("KEYFOLD__http__listen", "127.0.0.1:2"),
+        ],
+    )
+    .unwrap_err()
+    .to_string();
+    assert_eq!(
+        message,
+        "environment variable KEYFOLD__http__listen: `http.listen` is given by another variable too"
+    );
+}
+
+#[test]
+fn properties_that_cannot_be_set() {
+    assert_eq!(
+        error("[kafka.properties]\ngroup.id = 'x'"),
+        "`kafka.properties.group.id` in keyfold.toml: cannot be set: it is the application id; \
+         set `application_id` instead"
+    );
+    assert_eq!(
+        env_error("KEYFOLD__KAFKA__PROPERTIES__BOOTSTRAP_SERVERS", "x"),
+        "`kafka.properties.bootstrap.servers` in environment variable \
+         KEYFOLD__KAFKA__PROPERTIES__BOOTSTRAP_SERVERS: cannot be set: set \
+         `kafka.bootstrap_servers` instead"
+    );
+    assert_eq!(
+        error("[kafka.properties]\nsasl.password = ['hunter2']"),
+        "`kafka.properties.sasl.password` in keyfold.toml: expected a text without NUL \
+         characters, a number, true or false"
+    );
+    assert_eq!(
+        error("[kafka.properties]\n\"linger.ms\" = 1\nlinger.ms = 2"),
+        "`kafka.properties.linger.ms` in keyfold.toml is given twice, with and without quotes"
+    );
+    for toml in [
+        "[kafka.properties]\n\"a b\" = 1",
+        "[kafka.properties]\n\"\" = 1",
+        "[kafka.properties]\nsasl.password = \"\\u0000\"",
+        "[kafka]\nproperties = 'x'",
+    ] {
+        assert!(
+            matches!(load(toml, &[]), Err(ConfigError::Settings(_))),
+            "{toml}"
+        );
+    }
+    assert!(load("", &[("KEYFOLD__KAFKA__PROPERTIES__", "x")]).is_err());
+}
+
+#[test]
+fn no_error_quotes_a_registrys_credentials() {
+    let message = error("[registry]\nurl = 'ftp://ada:hunter2@host'");
+    assert!(message.contains("`registry.url`"), "{message}");
+    assert!(!message.contains("hunter2"), "{message}");
+}

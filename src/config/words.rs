@@ -1,0 +1,141 @@
+//! The settings whose value is one of a few words.
+
+/// A setting whose value is one of a few words.
+pub(super) trait Word: Copy + PartialEq + 'static {
+    /// Each word with what it means.
+    const WORDS: &'static [(&'static str, Self)];
+
+    /// Words of the contract that this version does not support. They get an error of their own.
+    const UNSUPPORTED: &'static [&'static str] = &[];
+
+    /// The word for this value.
+    fn word(self) -> &'static str {
+        Self::WORDS
+            .iter()
+            .find(|(_, value)| *value == self)
+            .map_or("", |(word, _)| word)
+    }
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }
+     $(unsupported: [$($unsupported:literal),+])?) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)+
+        }
+
+        impl Word for $name {
+            const WORDS: &'static [(&'static str, Self)] = &[$(($word, $name::$variant)),+];
+            $(const UNSUPPORTED: &'static [&'static str] = &[$($unsupported),+];)?
+        }
+    };
+}
+
+words! {
+    /// What happens when a committed offset is no longer in its topic.
+    OnLostOffset {
+        /// The processor stops.
+        Fail = "fail",
+        /// It goes on from the earliest record that is left.
+        Earliest = "earliest",
+    }
+}
+
+words! {
+    /// The encoding of record values.
+    Format {
+        /// JSON in UTF-8.
+        Json = "json",
+    }
+    unsupported: ["avro", "json-registry"]
+}
+
+words! {
+    /// What a record with a null value does (the contract, section 3).
+    Tombstone {
+        /// Forgets the customer's data of every source up to the record's timestamp.
+        Erase = "erase",
+        /// Forgets the customer's data of this source up to the record's timestamp.
+        Retract = "retract",
+        /// Nothing: the record is rejected with the code `null_value`.
+        Reject = "reject",
+    }
+}
+
+words! {
+    /// What becomes of a customer with the status `DELETED` (the contract, section 4).
+    Deleted {
+        /// It stays a snapshot.
+        Keep = "keep",
+        /// It becomes a null value.
+        Tombstone = "tombstone",
+    }
+}
+
+words! {
+    /// What a newer list of addresses or dependents means for elements that it does not contain
+    /// (the contract, section 3).
+    Lists {
+        /// They are no longer shown.
+        Replace = "replace",
+        /// They stay.
+        Union = "union",
+    }
+}
+
+words! {
+    /// What becomes of a record that breaks a semantic rule (the contract, section 2).
+    Action {
+        /// The record goes to the dead letters.
+        Reject = "reject",
+        /// It is accepted, counted and logged.
+        Warn = "warn",
+        /// It is accepted.
+        Off = "off",
+    }
+}
+
+words! {
+    /// The delivery guarantee (the contract, section 6).
+    Guarantee {
+        /// Outputs, state and offsets commit in one transaction.
+        ExactlyOnce = "exactly_once",
+        /// Nothing is lost; outputs may repeat after a stop or a crash.
+        AtLeastOnce = "at_least_once",
+    }
+}
+
+words! {
+    /// Where an instance keeps the state of its customers.
+    Store {
+        /// In memory, caught up from the state topic at each start.
+        Memory = "memory",
+    }
+    unsupported: ["disk"]
+}
+
+words! {
+    /// Whether `/customers/{id}` is served (the contract, section 8).
+    Customers {
+        /// Only where the server listens on the loopback.
+        Auto = "auto",
+        /// Always.
+        On = "on",
+        /// Never.
+        Off = "off",
+    }
+}
+
+words! {
+    /// The form of the log.
+    LogFormat {
+        /// `Human` on a terminal, else `Json`.
+        Auto = "auto",
+        /// Lines for people.
+        Human = "human",
+        /// One JSON object a line.
+        Json = "json",
+    }
+}

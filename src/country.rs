@@ -1,0 +1,60 @@
+//! Countries of ISO 3166-1, by their codes and English short names.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// Every spelling of a country that the console and the publisher may use, in lower case.
+static SPELLINGS: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
+    let mut spellings = HashMap::new();
+    for country in rust_iso3166::ALL {
+        for spelling in [country.alpha2, country.alpha3, country.name] {
+            spellings.insert(spelling.to_lowercase(), country.alpha2);
+        }
+    }
+    spellings
+});
+
+/// The alpha-2 code in any case, in upper case. The text must be trimmed already.
+pub fn from_alpha2(text: &str) -> Option<&'static str> {
+    let &[first, second] = text.as_bytes() else {
+        return None;
+    };
+    let upper = [first.to_ascii_uppercase(), second.to_ascii_uppercase()];
+    let upper = std::str::from_utf8(&upper).ok()?;
+    rust_iso3166::from_alpha2(upper).map(|country| country.alpha2)
+}
+
+/// An alpha-2 or alpha-3 code or an English short name, in any case, as the alpha-2 code. The text
+/// must be trimmed already.
+pub fn from_any(text: &str) -> Option<&'static str> {
+    from_alpha2(text).or_else(|| {
+        let lower = text.to_lowercase();
+        // ISO writes "Bahamas (the)", most people do not
+        let name = lower.strip_suffix(" (the)").unwrap_or(&lower);
+        SPELLINGS.get(name).copied()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_codes_and_names_in_any_case() {
+        assert_eq!(from_alpha2("gb"), Some("GB"));
+        assert_eq!(from_alpha2("GBR"), None);
+        assert_eq!(from_alpha2("XK"), None);
+        assert_eq!(from_alpha2("UK"), None);
+        assert_eq!(from_any("aus"), Some("AU"));
+        assert_eq!(from_any("united states of america"), Some("US"));
+        assert_eq!(from_any("CÔTE D'IVOIRE"), Some("CI"));
+        assert_eq!(from_any("Türkiye"), Some("TR"));
+        assert_eq!(from_any("Bahamas (the)"), Some("BS"));
+        assert_eq!(from_any(""), None);
+    }
+
+    #[test]
+    fn the_list_is_that_of_iso_3166() {
+        assert_eq!(rust_iso3166::ALL.len(), 249);
+    }
+}

@@ -1,0 +1,123 @@
+//! The addresses or the dependents of a customer: elements by id, and which of them the newest event lists.
+
+use bytes::Bytes;
+
+use super::contribution::Element;
+use super::stamp::Stamp;
+use crate::time::Instant;
+
+/// All elements that events ever listed, hidden ones included: a late older event may show one again, and then
+/// with its newest content.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct List {
+    /// The stamp of the newest event that carries the list.
+    pub newest: Option<Stamp>,
+    /// Sorted by id.
+    pub elements: Vec<Held>,
+}
+
+/// What is known of one element.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub id: Bytes,
+    /// The newest event that lists it. This outlives the content, for an element whose own time is older than an
+    /// erasure may get a newer content from a late event.
+    pub seen: Option<Stamp>,
+    pub content: Option<Content>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    pub stamp: Stamp,
+    /// The canonical JSON text behind the id.
+    pub tail: Bytes,
+}
+
+impl List {
+    /// Takes in the list of an event with the stamp `event`; whether that changed anything. Data up to `erased`
+    /// are passed over.
+    pub fn join(&mut self, event: Stamp, elements: Vec<Element>, erased: Instant) -> bool {
+        let mut changed = false;
+        let listing = (event.at() > erased).then_some(event);
+        if listing > self.newest {
+            self.newest = listing;
+            changed = true;
+        }
+        for element in elements {
+            changed |= self.join_element(element, listing, erased);
+        }
+        changed
+    }
+
+    fn join_element(&mut self, element: Element, listing: Option<Stamp>, erased: Instant) -> bool {
+        let content = (element.stamp.at() > erased).then_some(Content {
+            stamp: element.stamp,
+            tail: element.tail,
+        });
+        if listing.is_none() && content.is_none() {
+            return false;
+        }
+        let place = self
+            .elements
+            .binary_search_by(|held| held.id.as_ref().cmp(element.id.as_ref()));
+        let held = match place {
+            Ok(at) => &mut self.elements[at],
+            Err(at) => {
+                let new = Held {
+                    id: element.id,
+                    seen: listing,
+                    content,
+                };
+                self.elements.insert(at, new);
+                return true;
+            }
+        };
+        let mut changed = false;
+        if listing > held.seen {
+            held.seen = listing;
+            changed = true;
+        }
+        if let Some(content) = content
+            && held
+                .content
+                .as_ref()
+                .is_none_or(|old| content.outweighs(old))
+        {
+            held.content = Some(content);
+            changed = true;
+        }
+        changed
+    }
+
+    /// Forgets what is as old as the erasure or older.
+    pub fn erase(&mut self, erased: Instant) {
+        let survives = |stamp: &Stamp| stamp.at() > erased;
+        self.newest = self.newest.filter(survives);
+        for held in &mut self.elements {
+            held.seen = held.seen.filter(survives);
+            held.content = held.content.take().filter(|held| survives(&held.stamp));
+        }
+        self.elements
+            .retain(|held| held.seen.is_some() || held.content.is_some());
+    }
+
+    /// The elements that a snapshot shows, by id: those of the newest list, or with `union` those of any list
+    /// that no erasure has forgotten.
+    pub fn shown(&self, union: bool) -> impl Iterator<Item = (&Bytes, &Content)> {
+        self.elements.iter().filter_map(move |held| {
+            let listed = held.seen.is_some() && (union || held.seen == self.newest);
+            let content = held.content.as_ref().filter(|_| listed)?;
+            Some((&held.id, content))
+        })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.newest.is_none() && self.elements.is_empty()
+    }
+}
+
+impl Content {
+    fn outweighs(&self, other: &Content) -> bool {
+        (self.stamp, &self.tail) > (other.stamp, &other.tail)
+    }
+}

@@ -1,0 +1,302 @@
+//! The snapshot: what other teams see of a customer, put together by copying the canonical texts of the state
+//! (the contract, section 4).
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::Customer;
+use super::contribution::{Action, ActionKind, Status};
+use crate::record::Source;
+use crate::source::json::{write_instant, write_name, write_string};
+use crate::time::Instant;
+
+/// How the state is looked at. These settings change snapshots, not the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View {
+    /// `merge.lists = "union"`: elements are never removed by absence.
+    pub union: bool,
+    /// `snapshot.recent_actions`.
+    pub recent_actions: usize,
+    /// `snapshot.deleted = "tombstone"`: a deleted customer's snapshot is a null value.
+    pub deleted_is_null: bool,
+}
+
+/// Appends the snapshot of a customer as JSON. False, and nothing is appended, where it is a null value.
+pub fn write(customer: &Customer, id: &str, view: &View, out: &mut Vec<u8>) -> bool {
+    let status = customer.scalars.status.as_ref().map(|held| held.value);
+    let Some(updated_at) = customer.newest() else {
+        return false;
+    };
+    if view.deleted_is_null && status == Some(Status::Deleted) {
+        return false;
+    }
+    let console = customer
+        .console
+        .as_ref()
+        .and_then(|held| held.parts.as_ref());
+    let scalars = &customer.scalars;
+
+    out.extend_from_slice(b"{\"schemaVersion\":1,\"customerId\":");
+    write_string(out, id);
+    if let Some(status) = status {
+        write_name(out, "status");
+        write_plain(out, status.text());
+    }
+    if let Some((_, names)) = console.and_then(|parts| parts.names.split_last()) {
+        out.push(b',');
+        out.extend_from_slice(names);
+    }
+    if let Some(held) = &scalars.date_of_birth {
+        write_name(out, "dateOfBirth");
+        out.push(b'"');
+        out.extend_from_slice(held.value.bytes());
+        out.push(b'"');
+    }
+    for (name, held) in [
+        ("marketingOptIn", &scalars.marketing_opt_in),
+        ("smsOptIn", &scalars.sms_opt_in),
+    ] {
+        if let Some(held) = held {
+            write_name(out, name);
+            out.extend_from_slice(if held.value { b"true" } else { b"false" });
+        }
+    }
+    write_name(out, "phones");
+    out.extend_from_slice(console.map_or(b"[]", |parts| &parts.phones));
+    write_addresses(customer, view, out);
+    write_dependents(customer, view, out);
+    write_name(out, "attributes");
+    out.extend_from_slice(console.map_or(b"{}", |parts| &parts.attributes));
+    if !customer.actions.kept.is_empty() {
+        write_actions(customer, view, out);
+    }
+    if let Some(publisher) = &customer.publisher {
+        write_name(out, "enrollment");
+        out.extend_from_slice(&publisher.enrollment);
+    }
+    write_name(out, "accounts");
+    let accounts = customer.publisher.as_ref();
+    out.extend_from_slice(accounts.map_or(b"[]", |publisher| &publisher.accounts));
+    write_sources(customer, out);
+    write_instant(out, "updatedAt", updated_at);
+    out.push(b'}');
+    true
+}
+
+/// A text that needs no escapes.
+fn write_plain(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+}
+
+/// Starts an element of an array that began at `start`.
+fn separate(out: &mut Vec<u8>, start: usize) {
+    if out.len() > start {
+        out.push(b',');
+    }
+}
+
+fn write_addresses(customer: &Customer, view: &View, out: &mut Vec<u8>) {
+    write_name(out, "addresses");
+    out.push(b'[');
+    let start = out.len();
+    let console = customer
+        .console
+        .as_ref()
+        .and_then(|held| held.parts.as_ref());
+    if let Some(parts) = console {
+        out.extend_from_slice(&parts.addresses);
+    }
+    for (id, content) in customer.addresses.shown(view.union) {
+        separate(out, start);
+        out.extend_from_slice(b"{\"source\":\"loyalty\",\"addressId\":");
+        write_id(out, id);
+        out.extend_from_slice(&content.tail);
+    }
+    out.push(b']');
+}
+
+fn write_dependents(customer: &Customer, view: &View, out: &mut Vec<u8>) {
+    write_name(out, "dependents");
+    out.push(b'[');
+    let start = out.len();
+    for (id, content) in customer.dependents.shown(view.union) {
+        separate(out, start);
+        out.extend_from_slice(b"{\"dependentId\":");
+        write_id(out, id);
+        out.extend_from_slice(&content.tail);
+    }
+    out.push(b']');
+}
+
+/// An id of the state; it came from a text, so nothing is lost here.
+fn write_id(out: &mut Vec<u8>, id: &[u8]) {
+    write_string(out, &String::from_utf8_lossy(id));
+}
+
+fn write_actions(customer: &Customer, view: &View, out: &mut Vec<u8>) {
+    let kept = &customer.actions.kept;
+    write_name(out, "actions");
+    out.extend_from_slice(b"{\"recent\":[");
+    let start = out.len();
+    for action in kept.iter().take(view.recent_actions) {
+        separate(out, start);
+        out.extend_from_slice(b"{\"interactionId\":");
+        write_id(out, &action.id);
+        out.extend_from_slice(&action.tail);
+    }
+    out.push(b']');
+    write_name(out, "total");
+    out.extend_from_slice(kept.len().to_string().as_bytes());
+    write_name(out, "truncated");
+    let truncated = customer.actions.evicted.is_some();
+    out.extend_from_slice(if truncated { b"true" } else { b"false" });
+    write_counts(kept, out);
+    let signed_up = kept
+        .iter()
+        .filter(|action| action.kind == ActionKind::SignUp)
+        .map(|action| action.created_at)
+        .min();
+    if let Some(at) = signed_up {
+        write_instant(out, "signedUpAt", at);
+    }
+    write_subscriptions(kept, out);
+    let touches = || kept.iter().filter(|action| touch(action).is_some());
+    let order = |action: &&Action| (action.created_at, action.id.clone());
+    write_touch(out, "firstTouch", touches().min_by_key(order));
+    write_touch(out, "lastTouch", touches().max_by_key(order));
+    out.push(b'}');
+}
+
+fn write_counts(kept: &[Action], out: &mut Vec<u8>) {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for action in kept {
+        *counts.entry(action.kind.text()).or_default() += 1;
+    }
+    write_name(out, "byType");
+    out.push(b'{');
+    for (at, (kind, count)) in counts.into_iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write_plain(out, kind);
+        out.push(b':');
+        out.extend_from_slice(count.to_string().as_bytes());
+    }
+    out.push(b'}');
+}
+
+/// For each contract the newest action that is no promotion. The actions come newest first.
+fn write_subscriptions(kept: &[Action], out: &mut Vec<u8>) {
+    let mut newest: BTreeMap<Cow<'_, [u8]>, (&Action, &[u8])> = BTreeMap::new();
+    for action in kept {
+        let Some(contract) = action.contract.map(|span| action.part(span)) else {
+            continue;
+        };
+        if action.kind != ActionKind::PromotionApplied {
+            newest
+                .entry(unescaped(contract))
+                .or_insert((action, contract));
+        }
+    }
+    write_name(out, "subscriptions");
+    out.push(b'[');
+    let start = out.len();
+    for (action, contract) in newest.into_values() {
+        separate(out, start);
+        out.extend_from_slice(b"{\"subscriptionContractId\":");
+        out.extend_from_slice(contract);
+        write_name(out, "status");
+        write_plain(
+            out,
+            match action.kind {
+                ActionKind::SubscriptionCancelled => "CANCELLED",
+                _ => "ACTIVE",
+            },
+        );
+        write_instant(out, "since", action.stamp.at());
+        out.push(b'}');
+    }
+    out.push(b']');
+}
+
+/// The bytes that a JSON string stands for, which ids are sorted by.
+fn unescaped(string: &[u8]) -> Cow<'_, [u8]> {
+    if string.contains(&b'\\')
+        && let Ok(text) = serde_json::from_slice::<String>(string)
+    {
+        return Cow::Owned(text.into_bytes());
+    }
+    Cow::Borrowed(
+        string
+            .get(1..string.len().saturating_sub(1))
+            .unwrap_or(string),
+    )
+}
+
+/// The UTM parameters of an action; empty ones are no touch.
+fn touch(action: &Action) -> Option<&[u8]> {
+    let utm = action.part(action.utm?);
+    (utm != b"{}").then_some(utm)
+}
+
+fn write_touch(out: &mut Vec<u8>, name: &str, action: Option<&Action>) {
+    let Some((action, utm)) = action.and_then(|action| Some((action, touch(action)?))) else {
+        return;
+    };
+    write_name(out, name);
+    out.extend_from_slice(b"{\"interactionId\":");
+    write_id(out, &action.id);
+    write_instant(out, "at", action.created_at);
+    write_name(out, "utmParameters");
+    out.extend_from_slice(utm);
+    out.push(b'}');
+}
+
+fn write_sources(customer: &Customer, out: &mut Vec<u8>) {
+    let source = |out: &mut Vec<u8>, start: usize, source: Source| {
+        separate(out, start);
+        out.extend_from_slice(match source {
+            Source::LoyaltyCustomers => b"\"loyalty\":{" as &[u8],
+            Source::LoyaltyActions => b"\"actions\":{",
+            Source::ConsoleCustomers => b"\"console\":{",
+            Source::PublisherCustomers => b"\"publisher\":{",
+        });
+    };
+    let last = |out: &mut Vec<u8>, at: Instant| {
+        out.extend_from_slice(b"\"updatedAt\":\"");
+        at.write(out);
+        out.extend_from_slice(b"\"}");
+    };
+    write_name(out, "sources");
+    out.push(b'{');
+    let start = out.len();
+    if let Some(created) = &customer.scalars.created_at {
+        source(out, start, Source::LoyaltyCustomers);
+        out.extend_from_slice(b"\"createdAt\":\"");
+        created.value.write(out);
+        out.extend_from_slice(b"\",");
+        last(out, created.stamp.at());
+    }
+    if let Some(newest) = customer.actions.kept.first() {
+        source(out, start, Source::LoyaltyActions);
+        last(out, newest.stamp.at());
+    }
+    if let Some(console) = customer
+        .console
+        .as_ref()
+        .filter(|held| held.parts.is_some())
+    {
+        source(out, start, Source::ConsoleCustomers);
+        out.extend_from_slice(b"\"version\":");
+        out.extend_from_slice(console.version.to_string().as_bytes());
+        out.push(b',');
+        last(out, console.at);
+    }
+    if let Some(publisher) = &customer.publisher {
+        source(out, start, Source::PublisherCustomers);
+        last(out, publisher.at);
+    }
+    out.push(b'}');
+}

@@ -1,0 +1,394 @@
+//! A realistic stream of customer records of all four sources, made from a seed.
+//!
+//! Customers have lives: they sign up, move, change their minds, enrol, leave and ask to be forgotten,
+//! a few of them far more often than most. Their records arrive as records do: mostly in order, some
+//! late, some twice, some under the wrong key, some broken.
+//!
+//! Nothing here reads a clock, a file or the system's randomness: the same [`Options`] give the same
+//! bytes on every machine. A change of this module changes what a seed stands for; the test
+//! `a_seed_stands_for_the_same_bytes_forever` says so, and such a change belongs in the changelog.
+
+mod actions;
+mod console;
+mod edit;
+mod faults;
+mod kcat;
+mod loyalty;
+mod moment;
+mod options;
+mod people;
+mod publisher;
+mod random;
+mod spoil;
+mod wire;
+mod world;
+
+use std::collections::BTreeMap;
+
+pub use self::faults::{Expected, FAULTS, Fault};
+pub use self::kcat::kcat_line;
+use self::moment::Micros;
+pub use self::options::{Options, Shares};
+use self::random::{Random, uuid};
+use self::world::{Draft, World};
+use crate::record::Source;
+
+/// A record as it would be produced to a topic of its source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GeneratedRecord {
+    pub source: Source,
+    /// Milliseconds since 1970.
+    pub timestamp: i64,
+    pub key: Option<Vec<u8>>,
+    /// `None` is Kafka's null, unlike an empty value.
+    pub value: Option<Vec<u8>>,
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+/// What the generator meant a record to be. The record itself does not show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Valid,
+    /// Valid, but late: see [`Options::late`].
+    Late,
+    /// An earlier record again, its timestamp included.
+    Repeated,
+    /// Valid, but under another customer's key, a key that is nobody's, or none.
+    WronglyKeyed,
+    /// Without a value.
+    Null,
+    /// With a fault: the name of one of the [`FAULTS`]. Some only earn a warning.
+    Invalid(&'static str),
+}
+
+/// The endless stream: see the [module](self).
+pub struct Generator {
+    options: Options,
+    weights: [f64; 4],
+    /// Shares of the records that are not repeats.
+    fresh: Fresh,
+    random: Random,
+    world: World,
+    /// Record time since the start.
+    elapsed_nanos: u64,
+    /// How many records have been handed out.
+    turn: u64,
+    /// Records that come later, by turn and, within one, in the order they were put here.
+    held: BTreeMap<(u64, u64), (GeneratedRecord, Kind)>,
+    held_so_far: u64,
+    /// Indices of [`FAULTS`] still to come before each has had its turn again.
+    deck: Vec<usize>,
+}
+
+struct Fresh {
+    null: f64,
+    invalid: f64,
+    wrongly_keyed: f64,
+    late: f64,
+    /// How probably a record that can be repeated will be.
+    repeat: f64,
+}
+
+impl Fresh {
+    fn new(options: &Options) -> Fresh {
+        let share = |share: f64| if share > 0.0 { share.min(1.0) } else { 0.0 };
+        let repeated = share(options.repeated).min(0.95);
+        let of_fresh = |part: f64| share(part) / (1.0 - repeated);
+        let (null, invalid) = (of_fresh(options.null), of_fresh(options.invalid));
+        let wrongly_keyed = of_fresh(options.wrongly_keyed);
+        let repeatable = 1.0 - (null + invalid + wrongly_keyed).min(1.0);
+        Fresh {
+            null,
+            invalid,
+            wrongly_keyed,
+            late: of_fresh(options.late),
+            repeat: if repeatable > 0.0 {
+                repeated / (1.0 - repeated) / repeatable
+            } else {
+                0.0
+            },
+        }
+    }
+}
+
+impl Generator {
+    pub fn new(options: Options) -> Generator {
+        let mut weights = options.shares.weights();
+        if weights.iter().sum::<f64>() <= 0.0 {
+            weights = Shares::default().weights();
+        }
+        Generator {
+            weights,
+            fresh: Fresh::new(&options),
+            random: Random::new(options.seed),
+            world: World::new(options.seed, options.customers),
+            elapsed_nanos: 0,
+            turn: 0,
+            held: BTreeMap::new(),
+            held_so_far: 0,
+            deck: Vec::new(),
+            options,
+        }
+    }
+
+    /// The next record and what it is meant to be.
+    pub fn next_with_kind(&mut self) -> (GeneratedRecord, Kind) {
+        let due = self
+            .held
+            .first_entry()
+            .filter(|held| held.key().0 <= self.turn);
+        let next = match due {
+            Some(held) => held.remove(),
+            None => self.fresh(),
+        };
+        self.turn += 1;
+        self.advance();
+        next
+    }
+
+    fn fresh(&mut self) -> (GeneratedRecord, Kind) {
+        let Fresh {
+            null,
+            invalid,
+            wrongly_keyed,
+            late,
+            repeat,
+        } = self.fresh;
+        let mut point = self.random.unit();
+        let mut falls_in = |share: f64| {
+            let inside = point < share;
+            point -= share;
+            inside
+        };
+        if falls_in(null) {
+            return (self.null(), Kind::Null);
+        }
+        if falls_in(invalid) {
+            return self.invalid();
+        }
+        if falls_in(wrongly_keyed) {
+            return (self.wrongly_keyed(), Kind::WronglyKeyed);
+        }
+        let (record, kind) = if falls_in(late) {
+            self.late()
+        } else {
+            let source = self.source(&Source::ALL);
+            let customer = self.world.pick(&mut self.random, source);
+            (self.record(source, customer), Kind::Valid)
+        };
+        // a drawn chance of more than 1 gives more than one repeat
+        let mut left = repeat;
+        while left > 0.0 && self.random.chance(left) {
+            self.hold(record.clone(), Kind::Repeated);
+            left -= 1.0;
+        }
+        (record, kind)
+    }
+
+    fn record(&mut self, source: Source, customer: u32) -> GeneratedRecord {
+        let now = self.now();
+        let draft = self.world.record(&mut self.random, source, customer, now);
+        self.finish(source, draft)
+    }
+
+    fn finish(&mut self, source: Source, draft: Draft) -> GeneratedRecord {
+        GeneratedRecord {
+            source,
+            timestamp: self.now().div_euclid(1000),
+            key: Some(draft.key),
+            value: Some(draft.value),
+            headers: self.headers(source),
+        }
+    }
+
+    fn late(&mut self) -> (GeneratedRecord, Kind) {
+        let source = self.source(&Source::ALL);
+        let customer = self.world.pick(&mut self.random, source);
+        let now = self.now();
+        let random = &mut self.random;
+        if random.chance(0.5)
+            && let Some(draft) = self.world.late_record(random, source, customer, now)
+        {
+            return (self.finish(source, draft), Kind::Late);
+        }
+        // delivered out of order: the customer's next record goes first
+        let overtaken = self.record(source, customer);
+        self.hold(overtaken, Kind::Late);
+        self.advance();
+        (self.record(source, customer), Kind::Valid)
+    }
+
+    fn wrongly_keyed(&mut self) -> GeneratedRecord {
+        let source = self.source(&Source::ALL);
+        let customer = self.world.pick(&mut self.random, source);
+        let mut record = self.record(source, customer);
+        record.key = match self.random.below(10) {
+            0..6 if source != Source::PublisherCustomers => {
+                let other = self.world.other_than(&mut self.random, customer);
+                Some(self.world.id(other).into_bytes())
+            }
+            0..8 => {
+                let (high, low) = (self.random.bits(), self.random.bits());
+                Some(match self.random.below(4) {
+                    0 => b"null".to_vec(),
+                    // a serialised number
+                    1 => high.to_be_bytes().to_vec(),
+                    _ => uuid(high, low).into_bytes(),
+                })
+            }
+            _ => None,
+        };
+        record
+    }
+
+    fn null(&mut self) -> GeneratedRecord {
+        let sources: &[Source] = match self.random.below(100) {
+            0..58 => &[Source::LoyaltyCustomers],
+            58..88 => &[Source::ConsoleCustomers],
+            88..95 => &[Source::LoyaltyActions],
+            _ => &[Source::PublisherCustomers],
+        };
+        let source = self.source(sources);
+        let customer = self.world.pick_seen(&mut self.random);
+        let key = match self.random.below(100) {
+            0..2 => None,
+            2 => Some(Vec::new()),
+            3 => Some(b"  ".to_vec()),
+            4 => Some(b"\xff\xfe42".to_vec()),
+            _ => {
+                match source {
+                    Source::LoyaltyCustomers => self.world.erase(&mut self.random, customer),
+                    Source::ConsoleCustomers => self.world.delete_contact(customer),
+                    // keyfold rejects these
+                    Source::LoyaltyActions | Source::PublisherCustomers => {}
+                }
+                Some(self.world.id(customer).into_bytes())
+            }
+        };
+        GeneratedRecord {
+            source,
+            timestamp: self.now().div_euclid(1000),
+            key,
+            value: None,
+            headers: self.headers(source),
+        }
+    }
+
+    fn invalid(&mut self) -> (GeneratedRecord, Kind) {
+        let fault = self.next_fault();
+        // not each record has the part that the fault is about
+        for _ in 0..50 {
+            let source = self.source(fault.sources);
+            let customer = self.world.pick(&mut self.random, source);
+            let mut record = self.record(source, customer);
+            let now = self.now();
+            let value = record.value.as_deref().unwrap_or_default();
+            if let Some(spoilt) = fault.spoil(&mut self.random, source, value, now) {
+                record.value = Some(spoilt);
+                return (record, Kind::Invalid(fault.name));
+            }
+        }
+        let source = self.source(&Source::ALL);
+        let customer = self.world.pick(&mut self.random, source);
+        (self.record(source, customer), Kind::Valid)
+    }
+
+    /// Each fault that some source of the stream can have comes as often as the others.
+    fn next_fault(&mut self) -> &'static Fault {
+        if self.deck.is_empty() {
+            let possible = |fault: &Fault| {
+                let used = |source: &Source| self.weights[source.index()] > 0.0;
+                fault.sources.iter().any(used)
+            };
+            self.deck = (0..FAULTS.len())
+                .filter(|&index| possible(&FAULTS[index]))
+                .collect();
+            for left in (1..self.deck.len()).rev() {
+                self.deck.swap(left, self.random.index(left + 1));
+            }
+        }
+        // some faults can befall any source, so the deck has cards
+        &FAULTS[self.deck.pop().unwrap_or_default()]
+    }
+
+    /// One of the given sources by its weight; if none of them has any, one of all.
+    fn source(&mut self, among: &[Source]) -> Source {
+        let total: f64 = among
+            .iter()
+            .map(|source| self.weights[source.index()])
+            .sum();
+        if total <= 0.0 {
+            return self.source(&Source::ALL);
+        }
+        let mut point = self.random.unit() * total;
+        let mut chosen = Source::LoyaltyCustomers;
+        for &source in among {
+            let weight = self.weights[source.index()];
+            if weight > 0.0 {
+                chosen = source;
+                if point < weight {
+                    break;
+                }
+                point -= weight;
+            }
+        }
+        chosen
+    }
+
+    /// Producers' own headers, which say nothing about a record's quality.
+    fn headers(&mut self, source: Source) -> Vec<(String, Vec<u8>)> {
+        let header = |name: &str, value: String| (name.to_owned(), value.into_bytes());
+        match source {
+            Source::LoyaltyCustomers | Source::LoyaltyActions => {
+                if !self.random.chance(0.3) {
+                    return Vec::new();
+                }
+                let (high, low) = (self.random.bits(), self.random.bits());
+                let span = self.random.bits();
+                let trace = format!("00-{high:016x}{low:016x}-{span:016x}-01");
+                vec![header("traceparent", trace)]
+            }
+            Source::ConsoleCustomers => vec![header("content-type", "application/json".to_owned())],
+            Source::PublisherCustomers => {
+                let id = uuid(self.random.bits(), self.random.bits());
+                vec![
+                    header("content-type", "application/json".to_owned()),
+                    header("batch-id", id),
+                ]
+            }
+        }
+    }
+
+    /// Keeps a record back for a while: most for some ten records, few for thousands.
+    fn hold(&mut self, record: GeneratedRecord, kind: Kind) {
+        let due = self.turn + 2 + u64::from(self.random.skewed(2_000));
+        self.held_so_far += 1;
+        self.held.insert((due, self.held_so_far), (record, kind));
+    }
+
+    fn now(&self) -> Micros {
+        // 1 January 9000
+        let start = self.options.start_ms.clamp(0, 221_845_392_000_000);
+        let elapsed = i64::try_from(self.elapsed_nanos / 1000).unwrap_or(i64::MAX);
+        (start * 1000).saturating_add(elapsed)
+    }
+
+    fn advance(&mut self) {
+        let step = self.options.step_ms.clamp(0.0, 86_400_000.0) * 1e6;
+        // evenly from nothing to twice the mean
+        let gap = self.random.below((step as u64).saturating_mul(2) + 1);
+        self.elapsed_nanos = self.elapsed_nanos.saturating_add(gap);
+    }
+}
+
+impl Iterator for Generator {
+    type Item = GeneratedRecord;
+
+    /// Never none.
+    fn next(&mut self) -> Option<GeneratedRecord> {
+        Some(self.next_with_kind().0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

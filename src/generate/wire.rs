@@ -1,0 +1,50 @@
+//! What the wire forms of the sources share.
+
+use serde::Serialize;
+
+use super::random::Random;
+
+/// The frame of both loyalty events.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Event<B> {
+    pub(super) event_type: &'static str,
+    pub(super) event_action: &'static str,
+    pub(super) version: f64,
+    pub(super) body: B,
+}
+
+/// A version of the loyalty events' schemas; 1.0 as a rule (the contract, section 2: from 1 to below 2).
+pub(super) fn event_version(random: &mut Random) -> f64 {
+    if random.chance(0.03) { 1.1 } else { 1.0 }
+}
+
+/// The value as compact JSON.
+pub(super) fn json<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut text = Vec::with_capacity(1024);
+    // texts, whole numbers and lists can't fail to serialise, nor can a vector be full
+    if serde_json::to_writer(&mut text, value).is_err() {
+        text.clear();
+    }
+    text
+}
+
+/// Text as people type it: at times with white space around it, which keyfold trims.
+pub(super) fn typed(random: &mut Random, text: impl Into<String>) -> String {
+    let text = text.into();
+    match random.below(100) {
+        0 => format!(" {text}"),
+        1 => format!("{text} "),
+        2 => format!("{text}\u{a0}"),
+        _ => text,
+    }
+}
+
+/// An alpha-2 code as systems write it: at times in lower case or padded.
+pub(super) fn country_code(random: &mut Random, code: &str) -> String {
+    match random.below(100) {
+        0..4 => code.to_lowercase(),
+        4..6 => format!("{code} "),
+        _ => code.to_owned(),
+    }
+}

@@ -1,0 +1,10 @@
+pub mod cli;
+pub mod config;
+pub mod country;
+pub mod customer;
+pub mod generate;
+pub mod offline;
+pub mod record;
+pub mod serve;
+pub mod source;
+pub mod time;

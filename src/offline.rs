@@ -1,0 +1,92 @@
+//! The fold of records without Kafka: what the published snapshots must come to.
+
+use std::collections::BTreeMap;
+
+use crate::config::{Config, Deleted, Lists};
+use crate::customer::bounded::{Bounded, Limits};
+use crate::customer::contribution::Contribution;
+use crate::customer::snapshot::{self, View};
+use crate::record::{Code, RawRecord, Rejection};
+use crate::source::{self, Verdict};
+
+impl View {
+    pub fn of(config: &Config) -> View {
+        View {
+            union: config.merge.lists == Lists::Union,
+            recent_actions: config.snapshot.recent_actions,
+            deleted_is_null: config.snapshot.deleted == Deleted::Tombstone,
+        }
+    }
+}
+
+impl Limits {
+    pub fn of(config: &Config) -> Limits {
+        Limits {
+            max_actions: config.merge.max_actions,
+            max_state_bytes: config.validation.max_state_bytes,
+        }
+    }
+}
+
+/// Folds records one after the other, all customers in memory.
+pub struct OfflineFold<'c> {
+    config: &'c Config,
+    limits: Limits,
+    customers: BTreeMap<String, Bounded>,
+}
+
+impl<'c> OfflineFold<'c> {
+    pub fn new(config: &'c Config) -> OfflineFold<'c> {
+        OfflineFold {
+            config,
+            limits: Limits::of(config),
+            customers: BTreeMap::new(),
+        }
+    }
+
+    /// Judges a record and folds what is valid; the rejections that it leads to. A batch may lead to several,
+    /// for each good element is folded by itself.
+    pub fn record(&mut self, record: &RawRecord<'_>) -> Vec<Rejection> {
+        match source::judge(record, self.config).verdict {
+            Verdict::Valid(contribution) => self.join(contribution).into_iter().collect(),
+            Verdict::Rejected(rejection) => vec![rejection],
+            Verdict::Batch {
+                elements,
+                rejection,
+            } => {
+                let mut rejections: Vec<_> = rejection.into_iter().collect();
+                for element in elements {
+                    rejections.extend(self.join(element.contribution));
+                }
+                rejections
+            }
+        }
+    }
+
+    fn join(&mut self, contribution: Contribution) -> Option<Rejection> {
+        let Contribution { customer, data } = contribution;
+        match self.customers.get_mut(&customer) {
+            Some(held) => held.join(data, &self.limits).err(),
+            None => {
+                let mut new = Bounded::default();
+                let joined = new.join(data, &self.limits);
+                if joined.is_ok() {
+                    self.customers.insert(customer, new);
+                }
+                joined.err()
+            }
+        }
+        .map(|_| Rejection::new(Code::StateTooLarge))
+    }
+
+    /// Each customer that a valid record speaks of, sorted by id (bytes), with the snapshot; none where nothing
+    /// is left to show.
+    pub fn snapshots(&self) -> impl Iterator<Item = (&str, Option<Vec<u8>>)> {
+        let view = View::of(self.config);
+        self.customers.iter().map(move |(id, held)| {
+            let mut text = Vec::new();
+            let shown = snapshot::write(held.customer(), id, &view, &mut text);
+            (id.as_str(), shown.then_some(text))
+        })
+    }
+}

@@ -1,0 +1,276 @@
+//! A record as Kafka hands it over, and what becomes of it: one outcome, or a rejection with its reason.
+
+use std::fmt;
+
+/// One of the four inputs (the contract, section 1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Source {
+    LoyaltyCustomers,
+    LoyaltyActions,
+    ConsoleCustomers,
+    PublisherCustomers,
+}
+
+impl Source {
+    pub const ALL: [Source; 4] = [
+        Source::LoyaltyCustomers,
+        Source::LoyaltyActions,
+        Source::ConsoleCustomers,
+        Source::PublisherCustomers,
+    ];
+
+    /// The name in the configuration, in metrics and in dead letters.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Source::LoyaltyCustomers => "loyalty-customers",
+            Source::LoyaltyActions => "loyalty-actions",
+            Source::ConsoleCustomers => "console-customers",
+            Source::PublisherCustomers => "publisher-customers",
+        }
+    }
+
+    /// The place of this source in tables that have one entry a source.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    pub fn from_name(name: &str) -> Option<Source> {
+        Source::ALL.into_iter().find(|source| source.name() == name)
+    }
+
+    /// Whether the events carry their own time; the others are ordered by the record's timestamp.
+    pub const fn is_loyalty(self) -> bool {
+        matches!(self, Source::LoyaltyCustomers | Source::LoyaltyActions)
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What the pure core sees of a record: the bytes and the metadata that a verdict may depend on.
+#[derive(Debug, Clone, Copy)]
+pub struct RawRecord<'a> {
+    pub source: Source,
+    /// Milliseconds since 1970; none where the record carries none. See [`usable_timestamp`].
+    pub timestamp: Option<i64>,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+}
+
+/// A Kafka timestamp as the core takes it. Negative ones stand for "none", and one past the year 9999
+/// could not be shown in a snapshot: both count as missing.
+pub fn usable_timestamp(millis: i64) -> Option<i64> {
+    (0..=253_402_300_799_999)
+        .contains(&millis)
+        .then_some(millis)
+}
+
+/// How a record ended (the contract, section 2). Each record has exactly one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Outcome {
+    /// It changed the state of its customer.
+    Merged,
+    /// Stale or repeated.
+    Unchanged,
+    /// Sent on to its customer's partition.
+    Forwarded,
+    /// A batch, taken apart into one record a customer.
+    Split,
+    /// Sent to the dead-letter topic.
+    Rejected,
+}
+
+impl Outcome {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Outcome::Merged => "merged",
+            Outcome::Unchanged => "unchanged",
+            Outcome::Forwarded => "forwarded",
+            Outcome::Split => "split",
+            Outcome::Rejected => "rejected",
+        }
+    }
+}
+
+/// The stage of validation that a record failed in. They are judged in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stage {
+    Decode,
+    Schema,
+    Semantic,
+}
+
+impl Stage {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Stage::Decode => "decode",
+            Stage::Schema => "schema",
+            Stage::Semantic => "semantic",
+        }
+    }
+}
+
+/// Why a record was rejected, in the order in which the rules are judged (the contract, section 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Code {
+    TooLarge,
+    InvalidUtf8,
+    InvalidJson,
+    DuplicateField,
+    NullValue,
+    SchemaViolation,
+    EventType,
+    UnsupportedVersion,
+    BlankId,
+    CountryCode,
+    FutureTimestamp,
+    CreatedAfterUpdated,
+    DuplicateElement,
+    NoTimestamp,
+    StateTooLarge,
+}
+
+impl Code {
+    /// The codes of the semantic stage, in their order.
+    pub const SEMANTIC: [Code; 9] = [
+        Code::EventType,
+        Code::UnsupportedVersion,
+        Code::BlankId,
+        Code::CountryCode,
+        Code::FutureTimestamp,
+        Code::CreatedAfterUpdated,
+        Code::DuplicateElement,
+        Code::NoTimestamp,
+        Code::StateTooLarge,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Code::TooLarge => "too_large",
+            Code::InvalidUtf8 => "invalid_utf8",
+            Code::InvalidJson => "invalid_json",
+            Code::DuplicateField => "duplicate_field",
+            Code::NullValue => "null_value",
+            Code::SchemaViolation => "schema_violation",
+            Code::EventType => "event_type",
+            Code::UnsupportedVersion => "unsupported_version",
+            Code::BlankId => "blank_id",
+            Code::CountryCode => "country_code",
+            Code::FutureTimestamp => "future_timestamp",
+            Code::CreatedAfterUpdated => "created_after_updated",
+            Code::DuplicateElement => "duplicate_element",
+            Code::NoTimestamp => "no_timestamp",
+            Code::StateTooLarge => "state_too_large",
+        }
+    }
+
+    pub const fn stage(self) -> Stage {
+        match self {
+            Code::TooLarge
+            | Code::InvalidUtf8
+            | Code::InvalidJson
+            | Code::DuplicateField
+            | Code::NullValue => Stage::Decode,
+            Code::SchemaViolation => Stage::Schema,
+            _ => Stage::Semantic,
+        }
+    }
+
+    /// What the code means, for people. Never quotes the payload.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Code::TooLarge => "the value is larger than validation.max_record_bytes",
+            Code::InvalidUtf8 => "the value is not UTF-8",
+            Code::InvalidJson => "the value is not JSON as the contract reads it",
+            Code::DuplicateField => "a known field is given twice in one object",
+            Code::NullValue => "this source takes no null values",
+            Code::SchemaViolation => "the value breaks the JSON Schema of its source",
+            Code::EventType => "the eventType is not that of the source",
+            Code::UnsupportedVersion => "the version is not from 1 to below 2",
+            Code::BlankId => "an id is missing, empty or only white space",
+            Code::CountryCode => "a country is not one of ISO 3166-1",
+            Code::FutureTimestamp => {
+                "an updatedAt lies further than validation.max_future_skew behind the record's timestamp"
+            }
+            Code::CreatedAfterUpdated => "a createdAt is later than its updatedAt",
+            Code::DuplicateElement => "a list holds the same id twice",
+            Code::NoTimestamp => {
+                "the record has no timestamp, which orders the data of this source"
+            }
+            Code::StateTooLarge => {
+                "the customer's state would grow larger than validation.max_state_bytes"
+            }
+        }
+    }
+}
+
+/// One thing that is wrong with a value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Violation {
+    /// JSON pointer to the place in the value.
+    pub pointer: String,
+    /// The keyword of JSON Schema, or the code of a semantic rule.
+    pub keyword: &'static str,
+    /// For people; never quotes the payload's values.
+    pub message: String,
+}
+
+impl Violation {
+    pub fn semantic(pointer: String, code: Code) -> Violation {
+        Violation {
+            pointer,
+            keyword: code.name(),
+            message: code.meaning().to_owned(),
+        }
+    }
+}
+
+/// As many violations as a dead letter lists.
+pub const MAX_VIOLATIONS: usize = 16;
+
+/// Why a record goes to the dead-letter topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    pub code: Code,
+    /// For people; never quotes the payload's values.
+    pub message: String,
+    /// Ordered by pointer, the first [`MAX_VIOLATIONS`]; empty for the stage `decode`.
+    pub violations: Vec<Violation>,
+}
+
+impl Rejection {
+    pub fn new(code: Code) -> Rejection {
+        Rejection {
+            code,
+            message: code.meaning().to_owned(),
+            violations: Vec::new(),
+        }
+    }
+
+    pub fn with_message(code: Code, message: impl Into<String>) -> Rejection {
+        Rejection {
+            code,
+            message: message.into(),
+            violations: Vec::new(),
+        }
+    }
+
+    /// A rejection of the schema or the semantic stage; sorts and cuts the violations.
+    pub fn with_violations(code: Code, mut violations: Vec<Violation>) -> Rejection {
+        sort_and_cut(&mut violations);
+        Rejection {
+            code,
+            message: code.meaning().to_owned(),
+            violations,
+        }
+    }
+}
+
+/// Brings violations into the order of the contract, and keeps the first [`MAX_VIOLATIONS`].
+pub fn sort_and_cut(violations: &mut Vec<Violation>) {
+    violations.sort();
+    violations.truncate(MAX_VIOLATIONS);
+}

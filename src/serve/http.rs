@@ -1,0 +1,339 @@
+//! The HTTP server (CONTRACT section 8), on a thread of its own.
+//!
+//! Everything is read-only. Requests are not logged: their paths hold customer ids.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::middleware::map_response;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::{Semaphore, watch};
+
+use super::health::Health;
+use super::listener::BoundedListener;
+use super::metrics::Metrics;
+use super::page::{Page, PageInfo};
+
+/// Look-ups that run or wait for a thread at once; more get 503.
+const MAX_LOOKUPS: usize = 32;
+/// Threads for look-ups.
+const LOOKUP_THREADS: usize = 4;
+/// A look-up that takes longer gets 503. The implementation should give up earlier.
+const LOOKUP_LIMIT: Duration = Duration::from_secs(10);
+/// How long open requests may go on after [`Server::stop`].
+const STOP_GRACE: Duration = Duration::from_secs(2);
+
+const JSON: &str = "application/json";
+const METRICS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// What a look-up of one customer gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LookupReply {
+    /// The snapshot as JSON.
+    Snapshot(Bytes),
+    /// The customer is unknown, or there is nothing to show.
+    NotFound,
+    /// The customer's partition is not on this instance.
+    NotHere,
+    /// No answer now, and why. The text is public: no ids, no payload.
+    Unavailable(String),
+}
+
+/// Finds one customer's snapshot in the state of this instance.
+pub trait CustomerLookup: Send + Sync {
+    /// May block, but not for longer than a few seconds; it runs on a thread for blocking work.
+    fn lookup(&self, id: &str) -> LookupReply;
+}
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error(
+        "cannot listen for HTTP on {address}: {source}; choose another address with the key `http.listen`"
+    )]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// No thread or event loop could be made.
+    #[error("cannot start the HTTP server: {0}")]
+    Runtime(#[from] io::Error),
+}
+
+/// A running HTTP server. Dropping it stops it too, without waiting.
+pub struct Server {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    thread: JoinHandle<()>,
+}
+
+impl Server {
+    /// Binds `listen` (port 0 takes a free one) and serves until [`stop`](Self::stop).
+    ///
+    /// On a loopback address `/customers/` answers only requests whose `Host` is an address or
+    /// `localhost`, so that a web page elsewhere cannot reach it by rebinding its own name.
+    ///
+    /// # Errors
+    /// The address cannot be bound, or the thread cannot be made.
+    pub fn start(
+        listen: SocketAddr,
+        customers_enabled: bool,
+        metrics: Arc<Metrics>,
+        health: Arc<Health>,
+        lookup: Arc<dyn CustomerLookup>,
+        info: PageInfo,
+    ) -> Result<Server, ServeError> {
+        let bind = |source| ServeError::Bind {
+            address: listen,
+            source,
+        };
+        let socket = std::net::TcpListener::bind(listen).map_err(bind)?;
+        socket.set_nonblocking(true).map_err(bind)?;
+        let address = socket.local_addr().map_err(bind)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .max_blocking_threads(LOOKUP_THREADS)
+            .thread_name("http-lookup")
+            .build()?;
+        let listener = {
+            let _context = runtime.enter();
+            BoundedListener::new(TcpListener::from_std(socket)?)
+        };
+        let router = router(App {
+            metrics,
+            health,
+            lookup,
+            page: Page::new(&info, customers_enabled),
+            customers_enabled,
+            check_host: address.ip().to_canonical().is_loopback(),
+            lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)),
+        });
+        let (stop, stopped) = watch::channel(false);
+        let thread = std::thread::Builder::new()
+            .name("http".to_owned())
+            .spawn(move || serve(runtime, listener, router, stopped))?;
+        Ok(Server {
+            address,
+            stop,
+            thread,
+        })
+    }
+
+    /// The address it listens on, with the real port.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no new connections, lets open requests end for two seconds, and returns.
+    pub fn stop(self) {
+        // Without a receiver the thread has ended already.
+        let _ = self.stop.send(true);
+        if self.thread.join().is_err() {
+            tracing::error!("the HTTP server's thread panicked");
+        }
+    }
+}
+
+fn serve(
+    runtime: Runtime,
+    listener: BoundedListener,
+    router: Router,
+    stopped: watch::Receiver<bool>,
+) {
+    runtime.block_on(async {
+        let serving =
+            axum::serve(listener, router).with_graceful_shutdown(told_to_stop(stopped.clone()));
+        tokio::select! {
+            result = async { serving.await } => {
+                if let Err(error) = result {
+                    tracing::error!(%error, "the HTTP server ended");
+                }
+            }
+            () = async { told_to_stop(stopped).await; tokio::time::sleep(STOP_GRACE).await } => {}
+        }
+    });
+    // A look-up that still blocks must not hold up the process's end.
+    runtime.shutdown_background();
+}
+
+async fn told_to_stop(mut stopped: watch::Receiver<bool>) {
+    // An error means that the server was dropped: stop as well.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+struct App {
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    lookup: Arc<dyn CustomerLookup>,
+    page: Page,
+    customers_enabled: bool,
+    check_host: bool,
+    lookups: Arc<Semaphore>,
+}
+
+fn router(app: App) -> Router {
+    Router::new()
+        .route("/", get(page))
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/customers/{id}", get(customer))
+        .fallback(|| async { (StatusCode::NOT_FOUND, "not found\n") })
+        .method_not_allowed_fallback(|| async {
+            (StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n")
+        })
+        .layer(map_response(strict_headers))
+        .with_state(Arc::new(app))
+}
+
+async fn strict_headers(mut response: Response) -> Response {
+    const HEADERS: [(HeaderName, &str); 4] = [
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CACHE_CONTROL, "no-store"),
+        (REFERRER_POLICY, "no-referrer"),
+        (
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+    ];
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn page(State(app): State<Arc<App>>) -> Response {
+    let (html, policy) = app.page.render();
+    ([(CONTENT_SECURITY_POLICY, policy)], Html(html)).into_response()
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> Response {
+    match app.metrics.render() {
+        Ok(text) => ([(CONTENT_TYPE, METRICS_TEXT)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "cannot render the metrics");
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            (status, "cannot render the metrics\n").into_response()
+        }
+    }
+}
+
+async fn healthz(State(app): State<Arc<App>>) -> Response {
+    report("ok\n", app.health.live(Instant::now()))
+}
+
+async fn readyz(State(app): State<Arc<App>>) -> Response {
+    report("ready\n", app.health.ready(Instant::now()))
+}
+
+fn report(good: &'static str, result: Result<(), Vec<String>>) -> Response {
+    match result {
+        Ok(()) => good.into_response(),
+        Err(lines) => {
+            let mut text = lines.join("\n");
+            text.push('\n');
+            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+        }
+    }
+}
+
+async fn customer(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+) -> Response {
+    if !app.customers_enabled {
+        return refuse(
+            StatusCode::FORBIDDEN,
+            "customers are not shown here; set http.customers = \"on\" to show them on an address other than the loopback",
+        );
+    }
+    if app.check_host && !headers.get(HOST).is_none_or(names_this_machine) {
+        return refuse(
+            StatusCode::FORBIDDEN,
+            "customers are shown only when asked for by an IP address or as localhost",
+        );
+    }
+    let Ok(Path(id)) = id else {
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            "the id must be percent-encoded UTF-8",
+        );
+    };
+    let Ok(permit) = Arc::clone(&app.lookups).try_acquire_owned() else {
+        return refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many look-ups at once; try again",
+        );
+    };
+    let lookup = Arc::clone(&app.lookup);
+    let task = tokio::task::spawn_blocking(move || {
+        let reply = lookup.lookup(&id);
+        // Held here and not in the request, which may be gone before the look-up ends.
+        drop(permit);
+        reply
+    });
+    match tokio::time::timeout(LOOKUP_LIMIT, task).await {
+        Ok(Ok(LookupReply::Snapshot(body))) => ([(CONTENT_TYPE, JSON)], body).into_response(),
+        Ok(Ok(LookupReply::NotFound)) => refuse(
+            StatusCode::NOT_FOUND,
+            "no such customer, or nothing to show",
+        ),
+        Ok(Ok(LookupReply::NotHere)) => refuse(
+            StatusCode::MISDIRECTED_REQUEST,
+            "the customer's partition is not on this instance",
+        ),
+        Ok(Ok(LookupReply::Unavailable(reason))) => {
+            refuse(StatusCode::SERVICE_UNAVAILABLE, &reason)
+        }
+        Ok(Err(_)) => refuse(StatusCode::INTERNAL_SERVER_ERROR, "the look-up failed"),
+        Err(_) => refuse(StatusCode::SERVICE_UNAVAILABLE, "the look-up took too long"),
+    }
+}
+
+fn refuse(status: StatusCode, error: &str) -> Response {
+    let body = serde_json::json!({ "error": error }).to_string();
+    (status, [(CONTENT_TYPE, JSON)], body).into_response()
+}
+
+/// A `Host` that no one can point here by DNS: an address, or `localhost` and names under it.
+fn names_this_machine(host: &HeaderValue) -> bool {
+    let Ok(host) = host.to_str() else {
+        return false;
+    };
+    if host.parse::<SocketAddr>().is_ok() {
+        return true;
+    }
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+    if bare.unwrap_or(host).parse::<IpAddr>().is_ok() {
+        return true;
+    }
+    let name = host.split_once(':').map_or(host, |(name, _port)| name);
+    let name = name.to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+#[cfg(test)]
+mod tests;

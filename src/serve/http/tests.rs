@@ -1,0 +1,328 @@
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Mutex;
+
+use super::*;
+use crate::serve::health::Readiness;
+
+/// Answers by the id, and notes what it was asked.
+#[derive(Default)]
+struct Fixed {
+    asked: Mutex<Vec<String>>,
+}
+
+impl CustomerLookup for Fixed {
+    fn lookup(&self, id: &str) -> LookupReply {
+        self.asked.lock().unwrap().push(id.to_owned());
+        match id {
+            "elsewhere" => LookupReply::NotHere,
+            "away" => LookupReply::Unavailable("worker 0: \"restoring\"".to_owned()),
+            "slow" => {
+                std::thread::sleep(Duration::from_secs(60));
+                LookupReply::NotFound
+            }
+            "panic" => panic!("on purpose"),
+            "unknown" => LookupReply::NotFound,
+            _ => LookupReply::Snapshot(Bytes::from_static(b"{\"schemaVersion\":1}")),
+        }
+    }
+}
+
+struct Fixture {
+    server: Server,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    lookup: Arc<Fixed>,
+}
+
+fn start(customers_enabled: bool) -> Fixture {
+    let metrics = Arc::new(Metrics::new("1.2.3").unwrap());
+    let health = Arc::new(Health::new(1, Duration::from_secs(60), Instant::now()));
+    let lookup = Arc::new(Fixed::default());
+    let server = Server::start(
+        "127.0.0.1:0".parse().unwrap(),
+        customers_enabled,
+        Arc::clone(&metrics),
+        Arc::clone(&health),
+        Arc::clone(&lookup) as Arc<dyn CustomerLookup>,
+        PageInfo {
+            version: "1.2.3".to_owned(),
+            application_id: "app <one>".to_owned(),
+        },
+    )
+    .unwrap();
+    Fixture {
+        server,
+        metrics,
+        health,
+        lookup,
+    }
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Fixture {
+    fn send(&self, method: &str, path: &str, host: &str) -> Answer {
+        let mut stream = TcpStream::connect(self.server.address()).unwrap();
+        let limit = Some(Duration::from_secs(20));
+        stream.set_read_timeout(limit).unwrap();
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer {
+            status,
+            head: head.to_ascii_lowercase(),
+            body: body.to_owned(),
+        }
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, "127.0.0.1:9464")
+    }
+}
+
+#[test]
+fn metrics_are_prometheus_text() {
+    let fixture = start(true);
+    fixture.metrics.records("loyalty-customers", "merged", 3);
+    let answer = fixture.get("/metrics");
+    assert_eq!(answer.status, 200);
+    assert!(
+        answer
+            .head
+            .contains("content-type: text/plain; version=0.0.4; charset=utf-8")
+    );
+    assert!(
+        answer
+            .body
+            .contains("keyfold_records_total{outcome=\"merged\",source=\"loyalty-customers\"} 3\n")
+    );
+    assert!(
+        answer
+            .body
+            .contains("keyfold_build_info{version=\"1.2.3\"} 1\n")
+    );
+}
+
+#[test]
+fn health_and_readiness() {
+    let fixture = start(true);
+    let answer = fixture.get("/healthz");
+    assert_eq!((answer.status, answer.body.as_str()), (200, "ok\n"));
+    let answer = fixture.get("/readyz");
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.body, "worker 0: starting\n");
+    fixture.health.readiness(0, Readiness::Ready);
+    let answer = fixture.get("/readyz");
+    assert_eq!((answer.status, answer.body.as_str()), (200, "ready\n"));
+    fixture.health.ended(0);
+    assert_eq!(fixture.get("/healthz").status, 503);
+    assert_eq!(fixture.get("/readyz").body, "worker 0: ended\n");
+}
+
+#[test]
+fn a_customer_is_found_by_any_percent_encoded_id() {
+    let fixture = start(true);
+    let answer = fixture.get("/customers/a%2Fb%20%C3%A9%25+%3F");
+    assert_eq!(answer.status, 200);
+    assert!(answer.head.contains("content-type: application/json"));
+    assert!(answer.head.contains("cache-control: no-store"));
+    assert_eq!(answer.body, "{\"schemaVersion\":1}");
+    assert_eq!(*fixture.lookup.asked.lock().unwrap(), ["a/b é%+?"]);
+}
+
+#[test]
+fn other_replies_have_their_status_and_a_json_error() {
+    let fixture = start(true);
+    for (path, status) in [
+        ("/customers/unknown", 404),
+        ("/customers/elsewhere", 421),
+        ("/customers/away", 503),
+        ("/customers/panic", 500),
+        ("/customers/%ff", 400),
+    ] {
+        let answer = fixture.get(path);
+        assert_eq!(answer.status, status, "{path}");
+        assert!(answer.head.contains("content-type: application/json"));
+        let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        assert!(body["error"].is_string(), "{path}");
+    }
+    let away = fixture.get("/customers/away");
+    assert_eq!(away.body, r#"{"error":"worker 0: \"restoring\""}"#);
+}
+
+#[test]
+fn customers_are_refused_when_switched_off() {
+    let fixture = start(false);
+    let answer = fixture.get("/customers/1");
+    assert_eq!(answer.status, 403);
+    assert!(answer.body.contains("http.customers"));
+    assert!(fixture.lookup.asked.lock().unwrap().is_empty());
+    assert!(fixture.get("/").body.contains("data-customers=\"off\""));
+}
+
+#[test]
+fn customers_on_the_loopback_need_a_host_that_is_this_machine() {
+    let fixture = start(true);
+    for host in [
+        "evil.example",
+        "evil.example:9464",
+        "localhost.evil.example",
+        "",
+    ] {
+        let answer = fixture.send("GET", "/customers/1", host);
+        assert_eq!(answer.status, 403, "{host}");
+    }
+    for host in [
+        "localhost:9464",
+        "LOCALHOST",
+        "[::1]:9464",
+        "[::1]",
+        "127.0.0.1",
+        "a.localhost",
+    ] {
+        let answer = fixture.send("GET", "/customers/1", host);
+        assert_eq!(answer.status, 200, "{host}");
+    }
+    // What holds no personal data answers to any name.
+    assert_eq!(fixture.send("GET", "/metrics", "evil.example").status, 200);
+}
+
+#[test]
+fn other_methods_and_paths_are_refused() {
+    let fixture = start(true);
+    for path in ["/", "/metrics", "/healthz", "/readyz", "/customers/1"] {
+        for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"] {
+            let answer = fixture.send(method, path, "localhost");
+            assert_eq!(answer.status, 405, "{method} {path}");
+            assert!(answer.head.contains("allow: get,head"), "{}", answer.head);
+        }
+    }
+    for path in [
+        "/nothing",
+        "/customers",
+        "/customers/",
+        "/customers/a/b",
+        "/metrics/",
+    ] {
+        assert_eq!(fixture.get(path).status, 404, "{path}");
+    }
+    let head = fixture.send("HEAD", "/healthz", "localhost");
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+}
+
+#[test]
+fn every_answer_has_strict_headers() {
+    let fixture = start(true);
+    for path in [
+        "/",
+        "/metrics",
+        "/healthz",
+        "/readyz",
+        "/customers/1",
+        "/nothing",
+    ] {
+        let head = fixture.get(path).head;
+        for header in [
+            "x-content-type-options: nosniff",
+            "cache-control: no-store",
+            "referrer-policy: no-referrer",
+            "content-security-policy: default-src 'none'; ",
+            "frame-ancestors 'none'",
+        ] {
+            assert!(head.contains(header), "{path}: {header} in {head}");
+        }
+        assert_eq!(head.matches("content-security-policy").count(), 1, "{path}");
+    }
+}
+
+#[test]
+fn the_page_is_html_with_its_own_policy() {
+    let answer = start(true).get("/");
+    assert_eq!(answer.status, 200);
+    assert!(
+        answer
+            .head
+            .contains("content-type: text/html; charset=utf-8")
+    );
+    assert!(answer.head.contains("script-src 'nonce-"));
+    assert!(answer.body.starts_with("<!doctype html>"));
+    assert!(answer.body.contains("app &lt;one&gt;"));
+    assert!(answer.body.contains("data-customers=\"on\""));
+}
+
+#[test]
+fn too_many_look_ups_at_once_are_refused_and_the_rest_goes_on() {
+    let fixture = start(true);
+    let mut waiting = Vec::new();
+    for _ in 0..MAX_LOOKUPS {
+        let mut stream = TcpStream::connect(fixture.server.address()).unwrap();
+        stream
+            .write_all(b"GET /customers/slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .unwrap();
+        waiting.push(stream);
+    }
+    let begin = Instant::now();
+    while fixture.get("/customers/1").status != 503 {
+        assert!(begin.elapsed() < Duration::from_secs(10));
+    }
+    assert_eq!(fixture.get("/healthz").status, 200);
+    let begin = Instant::now();
+    fixture.server.stop();
+    assert!(begin.elapsed() < STOP_GRACE + Duration::from_secs(3));
+}
+
+#[test]
+fn an_address_in_use_is_named_with_its_key() {
+    let fixture = start(true);
+    let error = Server::start(
+        fixture.server.address(),
+        true,
+        Arc::clone(&fixture.metrics),
+        Arc::clone(&fixture.health),
+        Arc::new(Fixed::default()),
+        PageInfo {
+            version: String::new(),
+            application_id: String::new(),
+        },
+    )
+    .err()
+    .unwrap();
+    let text = error.to_string();
+    assert!(
+        text.contains(&fixture.server.address().to_string()),
+        "{text}"
+    );
+    assert!(text.contains("`http.listen`"), "{text}");
+}
+
+#[test]
+fn stop_frees_the_address_at_once() {
+    let fixture = start(true);
+    let address = fixture.server.address();
+    // An idle connection that is kept alive must not hold it up.
+    let mut idle = TcpStream::connect(address).unwrap();
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    assert!(idle.read(&mut [0; 16]).unwrap() > 0);
+    let begin = Instant::now();
+    fixture.server.stop();
+    assert!(begin.elapsed() < STOP_GRACE);
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn a_request_with_a_huge_head_is_refused() {
+    let fixture = start(true);
+    let path = format!("/{}", "a".repeat(70_000));
+    assert!((400..500).contains(&fixture.get(&path).status));
+    assert_eq!(fixture.get("/healthz").status, 200);
+}

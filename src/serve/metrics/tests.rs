@@ -1,0 +1,167 @@
+use std::collections::BTreeSet;
+
+use super::*;
+
+/// A registry in which every series exists, as after some time in service.
+fn filled() -> Metrics {
+    let metrics = Metrics::new("1.2.3").unwrap();
+    metrics.announce_source("loyalty-customers");
+    metrics.records("loyalty-customers", "merged", 7);
+    metrics.rejections("loyalty-customers", "schema", "schema_violation", 2);
+    metrics.warnings("console-customers", "country_code", 3);
+    metrics.snapshots("tombstone", 4);
+    metrics.transaction("committed");
+    metrics.commit_duration(Duration::from_millis(4));
+    let mut batch = metrics.batch_histograms();
+    batch.latency(0.2);
+    batch.lateness("loyalty-customers", 90.0);
+    batch.flush();
+    metrics.lag("loyalty.customers", 3, 12);
+    metrics.restore_records(100);
+    metrics.restore_remaining(3, 50);
+    metrics.state(0, 10, 1000);
+    metrics.rebalances();
+    metrics.worker_state(0, WorkerState::Running);
+    metrics.delete_records_refused();
+    metrics
+}
+
+#[test]
+fn the_rendering_holds_every_name_of_the_contract_with_its_labels() {
+    let text = filled().render().unwrap();
+    for line in [
+        "keyfold_records_total{outcome=\"merged\",source=\"loyalty-customers\"} 7",
+        "keyfold_records_total{outcome=\"split\",source=\"loyalty-customers\"} 0",
+        "keyfold_rejections_total{code=\"schema_violation\",source=\"loyalty-customers\",stage=\"schema\"} 2",
+        "keyfold_warnings_total{code=\"country_code\",source=\"console-customers\"} 3",
+        "keyfold_snapshots_total{kind=\"snapshot\"} 0",
+        "keyfold_snapshots_total{kind=\"tombstone\"} 4",
+        "keyfold_transactions_total{result=\"committed\"} 1",
+        "keyfold_transactions_total{result=\"aborted\"} 0",
+        "keyfold_transactions_total{result=\"unknown\"} 0",
+        "keyfold_commit_duration_seconds_bucket{le=\"0.005\"} 1",
+        "keyfold_commit_duration_seconds_count 1",
+        "keyfold_end_to_end_latency_seconds_bucket{le=\"0.25\"} 1",
+        "keyfold_end_to_end_latency_seconds_bucket{le=\"0.1\"} 0",
+        "keyfold_event_lateness_seconds_bucket{source=\"loyalty-customers\",le=\"300\"} 1",
+        "keyfold_event_lateness_seconds_sum{source=\"loyalty-customers\"} 90",
+        "keyfold_consumer_lag_records{partition=\"3\",topic=\"loyalty.customers\"} 12",
+        "keyfold_restore_records_total 100",
+        "keyfold_restore_remaining_records{partition=\"3\"} 50",
+        "keyfold_state_customers 10",
+        "keyfold_state_bytes 1000",
+        "keyfold_rebalances_total 1",
+        "keyfold_worker_state{state=\"running\",worker=\"0\"} 1",
+        "keyfold_worker_state{state=\"stopped\",worker=\"0\"} 0",
+        "keyfold_delete_records_refused_total 1",
+        "keyfold_build_info{version=\"1.2.3\"} 1",
+    ] {
+        assert!(
+            text.lines().any(|l| l == line),
+            "missing {line:?} in\n{text}"
+        );
+    }
+    #[cfg(target_os = "linux")]
+    assert!(text.contains("\nprocess_resident_memory_bytes "));
+}
+
+#[test]
+fn an_aborted_batch_leaves_no_observation() {
+    let metrics = Metrics::new("1").unwrap();
+    let mut batch = metrics.batch_histograms();
+    batch.latency(1.0);
+    batch.lateness("forwarded", 5.0);
+    batch.clear();
+    batch.flush();
+    batch.latency(1.0);
+    drop(batch);
+    let text = metrics.render().unwrap();
+    assert!(text.contains("keyfold_end_to_end_latency_seconds_count 0"));
+    assert!(text.contains("keyfold_event_lateness_seconds_count{source=\"forwarded\"} 0"));
+}
+
+#[test]
+fn observations_out_of_range_are_clamped_or_ignored() {
+    let metrics = Metrics::new("1").unwrap();
+    let mut batch = metrics.batch_histograms();
+    batch.latency(-5.0);
+    batch.latency(f64::NAN);
+    batch.latency(1e9);
+    batch.flush();
+    batch.flush();
+    let text = metrics.render().unwrap();
+    assert!(text.contains("keyfold_end_to_end_latency_seconds_bucket{le=\"3600\"} 1"));
+    assert!(text.contains("keyfold_end_to_end_latency_seconds_count 2"));
+    assert!(text.contains("keyfold_end_to_end_latency_seconds_sum 1000000000"));
+}
+
+#[test]
+fn state_is_the_sum_over_workers() {
+    let metrics = Metrics::new("1").unwrap();
+    metrics.state(0, 5, 500);
+    metrics.state(1, 7, 700);
+    metrics.state(0, 1, 100);
+    let text = metrics.render().unwrap();
+    assert!(text.contains("\nkeyfold_state_customers 8\n"));
+    assert!(text.contains("\nkeyfold_state_bytes 800\n"));
+}
+
+#[test]
+fn what_was_given_away_disappears() {
+    let metrics = filled();
+    metrics.forget_lag("loyalty.customers", 3);
+    metrics.forget_lag("loyalty.customers", 4);
+    metrics.forget_restore(3);
+    let text = metrics.render().unwrap();
+    assert!(!text.contains("keyfold_consumer_lag_records"));
+    assert!(!text.contains("keyfold_restore_remaining_records"));
+}
+
+#[test]
+fn a_worker_is_in_one_state() {
+    let metrics = Metrics::new("1").unwrap();
+    for state in WorkerState::ALL {
+        metrics.worker_state(2, state);
+        let text = metrics.render().unwrap();
+        let ones: Vec<&str> = text
+            .lines()
+            .filter(|l| l.starts_with("keyfold_worker_state{") && l.ends_with(" 1"))
+            .collect();
+        assert_eq!(ones.len(), 1);
+        assert!(ones[0].contains(&format!("\"{}\"", state.name())));
+    }
+}
+
+/// Names that start with `keyfold_`, without the suffixes of a histogram's series.
+fn names(text: &str) -> BTreeSet<String> {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .filter(|word| word.starts_with("keyfold_"))
+        .map(|word| {
+            ["_bucket", "_sum", "_count"]
+                .iter()
+                .find_map(|suffix| word.strip_suffix(suffix))
+                .unwrap_or(word)
+                .to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn the_page_and_the_dashboard_ask_only_for_metrics_that_exist() {
+    let known = names(&filled().render().unwrap());
+    let dashboard = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/config/grafana/keyfold.json"
+    ));
+    let parsed: serde_json::Value = serde_json::from_str(dashboard).unwrap();
+    assert!(parsed["panels"].as_array().is_some_and(|p| !p.is_empty()));
+    for (what, text) in [
+        ("the dashboard", dashboard),
+        ("the page", include_str!("../page.html")),
+    ] {
+        let asked = names(text);
+        assert!(!asked.is_empty());
+        let unknown: Vec<_> = asked.difference(&known).collect();
+        assert!(unknown.is_empty(), "{what} asks for {unknown:?}");
+    }
+}

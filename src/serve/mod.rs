@@ -1,0 +1,16 @@
+//! What keyfold shows over HTTP: metrics, health, one customer's snapshot, and a page for people
+//! (the contract, section 8).
+//!
+//! Nothing here knows Kafka. Workers report into [`Metrics`] and [`Health`]; [`Server`] reads them on
+//! a thread of its own, so that a slow reader never holds up a worker.
+
+pub mod health;
+pub mod http;
+mod listener;
+pub mod metrics;
+mod page;
+
+pub use health::{Health, Readiness};
+pub use http::{CustomerLookup, LookupReply, ServeError, Server};
+pub use metrics::{BatchHistograms, Metrics, WorkerState};
+pub use page::PageInfo;

@@ -1,0 +1,278 @@
+//! From a record's bytes to what they say about customers: decode, validate, normalise.
+//!
+//! Everything here is pure. Each source has a file with its wire form, its semantic rules and its normalisation.
+//! The typed reading is the fast path; only where it fails, [`schema`] says why.
+
+pub mod console_customers;
+pub mod json;
+pub mod judge;
+pub mod loyalty_actions;
+pub mod loyalty_customers;
+pub mod publisher_customers;
+pub mod schema;
+pub mod texts;
+pub mod wire;
+
+use judge::{Findings, Judge};
+use wire::Plain;
+
+use crate::config::{Config, Tombstone};
+use crate::customer::contribution::{Contribution, Data, Erasure};
+use crate::record::{
+    Code, RawRecord, Rejection, Source, Violation, sort_and_cut, usable_timestamp,
+};
+use crate::time::Instant;
+
+/// What validation made of a record.
+#[derive(Debug)]
+pub struct Judged<'a> {
+    pub verdict: Verdict<'a>,
+    /// What was let through with a warning, ordered by pointer.
+    pub warnings: Vec<Violation>,
+}
+
+#[derive(Debug)]
+pub enum Verdict<'a> {
+    /// The record speaks of one customer.
+    Valid(Contribution),
+    /// The record is a batch. Its good elements go on in any case; if one is bad, the batch is rejected.
+    Batch {
+        elements: Vec<BatchElement<'a>>,
+        rejection: Option<Rejection>,
+    },
+    Rejected(Rejection),
+}
+
+/// A good element of a batch.
+#[derive(Debug)]
+pub struct BatchElement<'a> {
+    /// The element's own text.
+    pub text: &'a str,
+    pub contribution: Contribution,
+}
+
+/// Judges a record by the contract's section 2, all but the size of the state that it leads to.
+pub fn judge<'a>(record: &RawRecord<'a>, config: &Config) -> Judged<'a> {
+    let Some(value) = record.value else {
+        return judge_null(record, config).into();
+    };
+    if value.len() > config.validation.max_record_bytes {
+        return Rejection::new(Code::TooLarge).into();
+    }
+    let Ok(text) = std::str::from_utf8(value) else {
+        return Rejection::new(Code::InvalidUtf8).into();
+    };
+    let at = record
+        .timestamp
+        .and_then(usable_timestamp)
+        .map(Instant::from_millis);
+    let latest = at.map(|at| at.saturating_add(config.validation.max_future_skew));
+    let mut judge = Judge::new(&config.validation.rules, record.source, latest);
+    let contribution = match record.source {
+        Source::LoyaltyCustomers => {
+            wire::read(text, Plain::new()).map(|wire| loyalty_customers::mature(wire, &mut judge))
+        }
+        Source::LoyaltyActions => {
+            wire::read(text, Plain::new()).map(|wire| loyalty_actions::mature(wire, &mut judge))
+        }
+        Source::ConsoleCustomers => wire::read(text, Plain::new())
+            .map(|wire| console_customers::mature(wire, at, &mut judge)),
+        Source::PublisherCustomers => return judge_batch(text, at, config),
+    };
+    match contribution {
+        Ok(contribution) => settle(contribution, judge.findings()),
+        Err(_) => explain(text, record.source).into(),
+    }
+}
+
+/// The end of the semantic stage for a record of one customer.
+fn settle<'a>(contribution: Contribution, findings: Findings) -> Judged<'a> {
+    let mut warnings = findings.warnings;
+    sort_and_cut(&mut warnings);
+    let verdict = match findings.code {
+        None => Verdict::Valid(contribution),
+        Some(code) => Verdict::Rejected(Rejection::with_violations(code, findings.violations)),
+    };
+    Judged { verdict, warnings }
+}
+
+/// Why the typed reading refused a text.
+fn explain(text: &str, source: Source) -> Rejection {
+    if wire::check(text).is_err() {
+        return Rejection::new(Code::InvalidJson);
+    }
+    let explained = schema::of(source).map(|schema| schema.explain(text, ""));
+    explained_or_refused(explained)
+}
+
+/// The two readings are held to one verdict by a test. Should they differ all the same, then the record goes to
+/// the dead letters, where it is seen, and the stream goes on.
+fn explained_or_refused(explained: Result<Option<Rejection>, String>) -> Rejection {
+    explained.ok().flatten().unwrap_or_else(|| {
+        Rejection::with_message(
+            Code::SchemaViolation,
+            "the typed reading refuses the value, but its JSON Schema does not; please report this",
+        )
+    })
+}
+
+/// A null value erases or retracts the customer whose id is its key (the contract, section 3).
+fn judge_null(record: &RawRecord<'_>, config: &Config) -> Result<Contribution, Rejection> {
+    let tombstone = config
+        .sources
+        .get(record.source)
+        .map_or(Tombstone::Reject, |source| source.tombstone);
+    let only = match tombstone {
+        Tombstone::Erase => None,
+        Tombstone::Retract => Some(record.source),
+        Tombstone::Reject => return Err(Rejection::new(Code::NullValue)),
+    };
+    let customer = record
+        .key
+        .and_then(|key| std::str::from_utf8(key).ok())
+        .filter(|id| !id.trim().is_empty());
+    let at = record.timestamp.and_then(usable_timestamp);
+    match (customer, at) {
+        (Some(customer), Some(at)) => Ok(Contribution {
+            customer: customer.to_owned(),
+            data: Data::Erasure(Erasure {
+                only,
+                at: Instant::from_millis(at),
+            }),
+        }),
+        (customer, at) => {
+            let mut violations = Vec::new();
+            if customer.is_none() {
+                violations.push(Violation::semantic(String::new(), Code::BlankId));
+            }
+            if at.is_none() {
+                violations.push(Violation::semantic(String::new(), Code::NoTimestamp));
+            }
+            let code = if customer.is_none() {
+                Code::BlankId
+            } else {
+                Code::NoTimestamp
+            };
+            Err(Rejection::with_violations(code, violations))
+        }
+    }
+}
+
+/// Judges a batch element by element. It is rejected with the stage and code of its first bad element, and lists
+/// the violations of all.
+fn judge_batch<'a>(text: &'a str, at: Option<Instant>, config: &Config) -> Judged<'a> {
+    let frame = wire::read(text, Plain::<publisher_customers::BatchWire<'a>>::new());
+    let texts = match frame {
+        Ok(frame) => frame.customers.0,
+        Err(_) => {
+            if wire::check(text).is_err() {
+                return Rejection::new(Code::InvalidJson).into();
+            }
+            let schema = schema::of_batch_frame();
+            return explained_or_refused(schema.map(|schema| schema.explain(text, ""))).into();
+        }
+    };
+    // the frame passes over the elements without reading them in full
+    let wires: Vec<_> = texts
+        .iter()
+        .map(|text| wire::read(text, Plain::<publisher_customers::CustomerWire<'a>>::new()))
+        .collect();
+    if wires.iter().any(Result::is_err) && wire::check(text).is_err() {
+        return Rejection::new(Code::InvalidJson).into();
+    }
+    let repeated = repeated_customers(&wires);
+
+    let mut elements = Vec::new();
+    let mut first: Option<Rejection> = None;
+    let mut violations = Vec::new();
+    let mut warnings = Vec::new();
+    for (index, (wire, text)) in wires.into_iter().zip(texts).enumerate() {
+        let pointer = format!("/customers/{index}");
+        let rejection = match wire {
+            Err(_) => {
+                let schema = schema::of_batch_element();
+                explained_or_refused(schema.map(|schema| schema.explain(text, &pointer)))
+            }
+            Ok(wire) => {
+                let rules = &config.validation.rules;
+                let mut judge = Judge::new(rules, Source::PublisherCustomers, None);
+                if repeated.binary_search(&index).is_ok() {
+                    judge.find(Code::DuplicateElement, || {
+                        format!("{pointer}/sourceCustomerId")
+                    });
+                }
+                let contribution = publisher_customers::mature(wire, &pointer, at, &mut judge);
+                let findings = judge.findings();
+                warnings.extend(findings.warnings);
+                match findings.code {
+                    None => {
+                        elements.push(BatchElement { text, contribution });
+                        continue;
+                    }
+                    Some(code) => Rejection::with_violations(code, findings.violations),
+                }
+            }
+        };
+        violations.extend_from_slice(&rejection.violations);
+        first.get_or_insert(rejection);
+    }
+    sort_and_cut(&mut warnings);
+    violations.sort();
+    violations.dedup();
+    let rejection = match first {
+        None if at.is_none() => Some(empty_without_timestamp()),
+        None => None,
+        Some(first) => {
+            let mut rejection = Rejection::with_violations(first.code, violations);
+            rejection.message = first.message;
+            Some(rejection)
+        }
+    };
+    Judged {
+        verdict: Verdict::Batch {
+            elements,
+            rejection,
+        },
+        warnings,
+    }
+}
+
+/// An empty batch has no element to be judged by, but its record has no timestamp all the same.
+fn empty_without_timestamp() -> Rejection {
+    let violation = Violation::semantic(String::new(), Code::NoTimestamp);
+    Rejection::with_violations(Code::NoTimestamp, vec![violation])
+}
+
+/// The places of the customers that stood in the batch before.
+fn repeated_customers<E>(wires: &[Result<publisher_customers::CustomerWire<'_>, E>]) -> Vec<usize> {
+    let ids: Vec<(usize, &str)> = wires
+        .iter()
+        .enumerate()
+        .filter_map(|(index, wire)| Some((index, &*wire.as_ref().ok()?.source_customer_id.0)))
+        .collect();
+    judge::repeated(ids.iter().map(|(_, id)| *id))
+        .into_iter()
+        .map(|at| ids[at].0)
+        .collect()
+}
+
+impl From<Rejection> for Judged<'_> {
+    fn from(rejection: Rejection) -> Self {
+        Judged {
+            verdict: Verdict::Rejected(rejection),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+impl From<Result<Contribution, Rejection>> for Judged<'_> {
+    fn from(judged: Result<Contribution, Rejection>) -> Self {
+        match judged {
+            Ok(contribution) => Judged {
+                verdict: Verdict::Valid(contribution),
+                warnings: Vec::new(),
+            },
+            Err(rejection) => rejection.into(),
+        }
+    }
+}

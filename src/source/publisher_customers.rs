@@ -1,0 +1,228 @@
+//! The source `publisher-customers`: batches of customers of a card-offers publisher. A null stands for an absent
+//! field. The elements of a batch are judged one by one.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::json::{open_object, write_field, write_instant, write_kept, write_name, write_string};
+use super::judge::{Judge, texts};
+use super::texts::Texts;
+use super::wire::{Text, wire_object};
+use crate::customer::contribution::{Contribution, Data, Publisher};
+use crate::record::Code;
+use crate::time::Instant;
+
+wire_object! {
+    pub struct BatchWire<'a> at depth 1 {
+        required customers: Elements<'a> = "customers",
+    }
+}
+
+/// The elements of a batch, each as the text that it came in.
+#[derive(Debug)]
+pub struct Elements<'a>(pub Vec<&'a str>);
+
+impl<'de> Deserialize<'de> for Elements<'de> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct ElementsVisitor;
+        impl<'de> Visitor<'de> for ElementsVisitor {
+            type Value = Elements<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Elements<'de>, A::Error> {
+                let mut elements = Vec::new();
+                while let Some(element) = items.next_element::<&'de RawValue>()? {
+                    elements.push(element.get());
+                }
+                Ok(Elements(elements))
+            }
+        }
+        json.deserialize_seq(ElementsVisitor)
+    }
+}
+
+wire_object! {
+    pub struct CustomerWire<'a> at depth 3 {
+        required source_customer_id: Text<'a> = "sourceCustomerId",
+        nullable source_parent_customer_id: Text<'a> = "sourceParentCustomerId",
+        required organization_id: Text<'a> = "organizationId",
+        required postal_code: Text<'a> = "postalCode",
+        required country: Text<'a> = "country",
+        required customer_creation_date: Instant = "customerCreationDate",
+        required enrollment_start_date: Instant = "enrollmentStartDate",
+        nullable enrollment_end_date: Instant = "enrollmentEndDate",
+        required enrollment_opt_in_status: Text<'a> = "enrollmentOptInStatus",
+        required alert_opt_in_status: Vec<Text<'a>> = "alertOptInStatus",
+        required targeting_indicator: Text<'a> = "targetingIndicator",
+        required accounts: Vec<AccountWire<'a>> = "accounts",
+    }
+}
+
+wire_object! {
+    pub struct AccountWire<'a> at depth 5 {
+        required source_account_id: Text<'a> = "sourceAccountId",
+        nullable source_customer_ids: Vec<Text<'a>> = "sourceCustomerIds",
+        nullable primary_source_customer_id: Text<'a> = "primarySourceCustomerId",
+        nullable status: Text<'a> = "status",
+        nullable kind: Text<'a> = "type",
+        nullable source_portfolio_id: Text<'a> = "sourcePortfolioId",
+        nullable account_open_date: Instant = "accountOpenDate",
+        nullable account_close_date: Instant = "accountCloseDate",
+        nullable cards: Vec<CardWire<'a>> = "cards",
+    }
+}
+
+wire_object! {
+    pub struct CardWire<'a> at depth 7 {
+        nullable source_account_id: Text<'a> = "sourceAccountId",
+        nullable source_customer_id: Text<'a> = "sourceCustomerId",
+        nullable last4: Text<'a> = "last4",
+        nullable iin: Text<'a> = "iin",
+        nullable card_type: Text<'a> = "cardType",
+        nullable status: Text<'a> = "status",
+        nullable network_identifier: Text<'a> = "networkIdentifier",
+        nullable open_date: Instant = "openDate",
+        nullable close_date: Instant = "closeDate",
+    }
+}
+
+/// Judges and normalises the element of a batch that stands at `pointer`, `at` being the record's timestamp.
+pub fn mature(
+    wire: CustomerWire<'_>,
+    pointer: &str,
+    at: Option<Instant>,
+    judge: &mut Judge<'_>,
+) -> Contribution {
+    judge.id(&wire.source_customer_id, || {
+        format!("{pointer}/sourceCustomerId")
+    });
+    if at.is_none() {
+        judge.find(Code::NoTimestamp, String::new);
+    }
+    let country = judge.country(&wire.country, || format!("{pointer}/country"));
+    judge_accounts(&wire.accounts, pointer, judge);
+
+    let mut pool = Texts::with_capacity(768);
+    Contribution {
+        data: Data::Publisher(Publisher {
+            at: at.unwrap_or(Instant::NEVER),
+            enrollment: pool.text(|out| write_enrollment(out, &wire, country)),
+            accounts: pool.text(|out| write_list(out, &wire.accounts, write_account)),
+        }),
+        customer: wire.source_customer_id.0.into_owned(),
+    }
+}
+
+fn judge_accounts(accounts: &[AccountWire<'_>], pointer: &str, judge: &mut Judge<'_>) {
+    judge.distinct(
+        texts(accounts, |account| &account.source_account_id),
+        |at| format!("{pointer}/accounts/{at}/sourceAccountId"),
+    );
+    for (at, account) in accounts.iter().enumerate() {
+        judge.id(&account.source_account_id, || {
+            format!("{pointer}/accounts/{at}/sourceAccountId")
+        });
+        for (card_at, card) in account.cards.iter().flatten().enumerate() {
+            let ids = [
+                ("sourceAccountId", &card.source_account_id),
+                ("sourceCustomerId", &card.source_customer_id),
+            ];
+            for (name, id) in ids {
+                if let Some(id) = id {
+                    judge.id(id, || {
+                        format!("{pointer}/accounts/{at}/cards/{card_at}/{name}")
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn write_enrollment(out: &mut Vec<u8>, wire: &CustomerWire<'_>, country: (&str, &str)) {
+    let start = out.len();
+    write_field(out, "organizationId", &wire.organization_id);
+    write_kept(
+        out,
+        "parentCustomerId",
+        wire.source_parent_customer_id.as_ref(),
+    );
+    write_field(out, "postalCode", wire.postal_code.trim());
+    write_field(out, country.0, country.1);
+    write_instant(out, "customerCreationDate", wire.customer_creation_date);
+    write_instant(out, "startDate", wire.enrollment_start_date);
+    write_optional_instant(out, "endDate", wire.enrollment_end_date);
+    write_field(out, "optInStatus", &wire.enrollment_opt_in_status);
+    write_name(out, "alertOptInStatus");
+    write_list(out, &wire.alert_opt_in_status, |out, text| {
+        write_string(out, text)
+    });
+    write_field(out, "targetingIndicator", &wire.targeting_indicator);
+    open_object(out, start);
+    out.push(b'}');
+}
+
+fn write_account(out: &mut Vec<u8>, account: &AccountWire<'_>) {
+    let start = out.len();
+    write_field(out, "sourceAccountId", &account.source_account_id);
+    if let Some(ids) = &account.source_customer_ids {
+        write_name(out, "sourceCustomerIds");
+        write_list(out, ids, |out, id| write_string(out, id));
+    }
+    write_kept(
+        out,
+        "primarySourceCustomerId",
+        account.primary_source_customer_id.as_ref(),
+    );
+    write_kept(out, "status", account.status.as_ref());
+    write_kept(out, "type", account.kind.as_ref());
+    write_kept(
+        out,
+        "sourcePortfolioId",
+        account.source_portfolio_id.as_ref(),
+    );
+    write_optional_instant(out, "accountOpenDate", account.account_open_date);
+    write_optional_instant(out, "accountCloseDate", account.account_close_date);
+    if let Some(cards) = &account.cards {
+        write_name(out, "cards");
+        write_list(out, cards, write_card);
+    }
+    open_object(out, start);
+    out.push(b'}');
+}
+
+fn write_card(out: &mut Vec<u8>, card: &CardWire<'_>) {
+    let start = out.len();
+    write_kept(out, "sourceAccountId", card.source_account_id.as_ref());
+    write_kept(out, "sourceCustomerId", card.source_customer_id.as_ref());
+    write_kept(out, "last4", card.last4.as_ref());
+    write_kept(out, "iin", card.iin.as_ref());
+    write_kept(out, "cardType", card.card_type.as_ref());
+    write_kept(out, "status", card.status.as_ref());
+    write_kept(out, "networkIdentifier", card.network_identifier.as_ref());
+    write_optional_instant(out, "openDate", card.open_date);
+    write_optional_instant(out, "closeDate", card.close_date);
+    open_object(out, start);
+    out.push(b'}');
+}
+
+fn write_list<T>(out: &mut Vec<u8>, list: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
+    out.push(b'[');
+    for (at, item) in list.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write(out, item);
+    }
+    out.push(b']');
+}
+
+fn write_optional_instant(out: &mut Vec<u8>, name: &str, at: Option<Instant>) {
+    if let Some(at) = at {
+        write_instant(out, name, at);
+    }
+}

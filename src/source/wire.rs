@@ -1,0 +1,375 @@
+//! The typed reading of a source's JSON: serde on borrowed bytes, as strict as the JSON Schema.
+//!
+//! Unknown fields are skipped but still read in full, for a number out of range, a lone surrogate or a nesting
+//! too deep makes a value invalid wherever it stands (the contract, section 2).
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
+
+use crate::time::{Date, Instant};
+
+/// Objects and arrays may nest this deep, the outermost being the first.
+pub const MAX_DEPTH: usize = 128;
+
+/// Reads a whole text as one JSON value with the given seed.
+pub fn read<'a, S>(text: &'a str, seed: S) -> Result<S::Value, serde_json::Error>
+where
+    S: DeserializeSeed<'a>,
+{
+    let mut json = serde_json::Deserializer::from_str(text);
+    // the limit of the library is one level short of ours; every seed here keeps to MAX_DEPTH itself
+    json.disable_recursion_limit();
+    let value = seed.deserialize(&mut json)?;
+    json.end()?;
+    Ok(value)
+}
+
+/// A string, borrowed from the input where it has no escapes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text<'a>(pub Cow<'a, str>);
+
+impl std::ops::Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        json.deserialize_str(TextVisitor)
+    }
+}
+
+/// A `date-time`.
+impl<'de> Deserialize<'de> for Instant {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        let text = Text::deserialize(json)?;
+        Instant::parse(&text).ok_or_else(|| D::Error::custom("not a date-time"))
+    }
+}
+
+/// A `date`.
+impl<'de> Deserialize<'de> for Date {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        let text = Text::deserialize(json)?;
+        Date::parse(&text).ok_or_else(|| D::Error::custom("not a date"))
+    }
+}
+
+/// A JSON number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Number(pub f64);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct NumberVisitor;
+        impl Visitor<'_> for NumberVisitor {
+            type Value = Number;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number")
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Number, E> {
+                Ok(Number(number as f64))
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Number, E> {
+                Ok(Number(number as f64))
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Number, E> {
+                Ok(Number(number))
+            }
+        }
+        json.deserialize_any(NumberVisitor)
+    }
+}
+
+/// Reads and forgets any value, as strictly as one that is kept. `depth` counts the objects and arrays around it.
+#[derive(Clone, Copy)]
+pub struct Skip {
+    pub depth: usize,
+}
+
+impl Skip {
+    fn deeper<E: Error>(self) -> Result<Skip, E> {
+        if self.depth >= MAX_DEPTH {
+            return Err(E::custom("nested too deep"));
+        }
+        Ok(Skip {
+            depth: self.depth + 1,
+        })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Skip {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Skip {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let item = self.deeper()?;
+        while items.next_element_seed(item)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        let value = self.deeper()?;
+        while fields.next_key::<Text<'de>>()?.is_some() {
+            fields.next_value_seed(value)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a text is JSON as the contract reads it: well formed, no lone surrogates, no number outside a
+/// double's range, nested no deeper than [`MAX_DEPTH`].
+pub fn check(text: &str) -> Result<(), serde_json::Error> {
+    read(text, Skip { depth: 0 })
+}
+
+/// A seed for a type that reads itself.
+pub struct Plain<T>(std::marker::PhantomData<T>);
+
+impl<T> Plain<T> {
+    pub fn new() -> Plain<T> {
+        Plain(std::marker::PhantomData)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Plain<T> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<T, D::Error> {
+        T::deserialize(json)
+    }
+}
+
+/// Looks for a known field that is given twice in one object. The known fields are the `properties` of the
+/// JSON Schema. Everything else about the text must have been checked before.
+pub struct FindDuplicate<'s> {
+    pub schema: &'s serde_json::Value,
+}
+
+impl FindDuplicate<'_> {
+    pub fn found_in(self, text: &str) -> bool {
+        read(text, self).is_err()
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for FindDuplicate<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for FindDuplicate<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let schema = &self.schema["items"];
+        while items.next_element_seed(FindDuplicate { schema })?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        let known = self.schema["properties"].as_object();
+        let mut seen = Vec::new();
+        while let Some(name) = fields.next_key::<Text<'de>>()? {
+            match known.and_then(|known| known.get(&*name)) {
+                Some(schema) => {
+                    if seen.contains(&name) {
+                        return Err(A::Error::custom("a field is given twice"));
+                    }
+                    seen.push(name);
+                    fields.next_value_seed(FindDuplicate { schema })?;
+                }
+                None => {
+                    fields.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Declares an object of a source and how it is read. A `required` field must be there; an `optional` one may be
+/// left out, but is not null; a `nullable` one may be left out or null. `depth` is the number of objects and
+/// arrays that the object stands in, itself included.
+macro_rules! wire_object {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident<'a> at depth $depth:literal {
+            $( $kind:ident $field:ident : $type:ty = $wire:literal, )*
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug)]
+        pub struct $name<'a> {
+            $( pub $field: wire_object!(@type $kind $type), )*
+        }
+
+        impl<'a> serde::Deserialize<'a> for $name<'a> {
+            fn deserialize<D: serde::Deserializer<'a>>(json: D) -> Result<Self, D::Error> {
+                struct ObjectVisitor;
+                impl<'a> serde::de::Visitor<'a> for ObjectVisitor {
+                    type Value = $name<'a>;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("an object")
+                    }
+
+                    fn visit_map<A: serde::de::MapAccess<'a>>(
+                        self,
+                        mut fields: A,
+                    ) -> Result<Self::Value, A::Error> {
+                        use serde::de::Error;
+                        $( let mut $field: Option<wire_object!(@read $kind $type)> = None; )*
+                        while let Some(name) = fields.next_key::<$crate::source::wire::Text<'a>>()? {
+                            match &*name {
+                                $( $wire => {
+                                    if $field.is_some() {
+                                        return Err(A::Error::duplicate_field($wire));
+                                    }
+                                    $field = Some(fields.next_value()?);
+                                } )*
+                                _ => fields.next_value_seed($crate::source::wire::Skip { depth: $depth })?,
+                            }
+                        }
+                        Ok($name {
+                            $( $field: wire_object!(@take $kind $field $wire A), )*
+                        })
+                    }
+                }
+                json.deserialize_map(ObjectVisitor)
+            }
+        }
+    };
+    (@type required $type:ty) => { $type };
+    (@type optional $type:ty) => { Option<$type> };
+    (@type nullable $type:ty) => { Option<$type> };
+    (@read nullable $type:ty) => { Option<$type> };
+    (@read $kind:ident $type:ty) => { $type };
+    (@take required $field:ident $wire:literal $access:ident) => {
+        $field.ok_or_else(|| $access::Error::missing_field($wire))?
+    };
+    (@take optional $field:ident $wire:literal $access:ident) => { $field };
+    (@take nullable $field:ident $wire:literal $access:ident) => { $field.flatten() };
+}
+
+/// Declares an enumeration of texts.
+macro_rules! wire_enum {
+    ( $(#[$meta:meta])* pub enum $name:ident { $( $variant:ident = $wire:literal, )* } ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name { $( $variant, )* }
+
+        impl $name {
+            pub const ALL: &'static [$name] = &[ $( $name::$variant, )* ];
+
+            /// The text in the source and in the snapshot.
+            pub const fn text(self) -> &'static str {
+                match self { $( $name::$variant => $wire, )* }
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+                let text = $crate::source::wire::Text::deserialize(json)?;
+                match &*text {
+                    $( $wire => Ok($name::$variant), )*
+                    _ => Err(serde::de::Error::custom("not one of the enumeration")),
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use {wire_enum, wire_object};

@@ -1,0 +1,282 @@
+//! Instants and dates: RFC 3339 in, exact to the microsecond, one canonical text out
+//! (the contract, sections 2 and 4).
+
+use chrono::NaiveDate;
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
+/// Days from 0001-01-01, where chrono counts from, to 1970-01-01.
+const EPOCH_DAY: i64 = 719_163;
+
+/// Microseconds since 1970-01-01T00:00:00Z, within the years 0001 to 9999 unless it is [`Instant::NEVER`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(i64);
+
+impl Instant {
+    /// Earlier than every instant of a record.
+    pub const NEVER: Instant = Instant(i64::MIN);
+    const FIRST: i64 = (1 - EPOCH_DAY) * MICROS_PER_DAY;
+    const LAST: i64 = 253_402_300_799_999_999;
+
+    /// The instant of a record's timestamp in milliseconds, which must be a
+    /// [usable](crate::record::usable_timestamp) one.
+    pub fn from_millis(millis: i64) -> Instant {
+        Instant(millis.saturating_mul(1000).clamp(Self::FIRST, Self::LAST))
+    }
+
+    /// The bits that [`Instant::from_micros`] makes the same instant of again.
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    pub const fn from_micros(micros: i64) -> Instant {
+        Instant(micros)
+    }
+
+    pub fn is_never(self) -> bool {
+        self == Self::NEVER
+    }
+
+    pub fn saturating_add(self, duration: std::time::Duration) -> Instant {
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        Instant(self.0.saturating_add(micros))
+    }
+
+    /// Reads a `date-time` of RFC 3339, also without an offset, which is then UTC. A leap second becomes the
+    /// last microsecond of its minute; digits beyond the microsecond are cut.
+    /// None for anything else, and for an instant outside the years 0001 to 9999 in UTC.
+    pub fn parse(text: &str) -> Option<Instant> {
+        let text = text.as_bytes();
+        let (head, rest) = text.split_at_checked(19)?;
+        let day = i64::from(parse_day(head.get(..10)?)?) - EPOCH_DAY;
+        if !matches!(head[10], b'T' | b't') || head[13] != b':' || head[16] != b':' {
+            return None;
+        }
+        let hour = two_digits(head, 11)?;
+        let minute = two_digits(head, 14)?;
+        let second = two_digits(head, 17)?;
+        if hour > 23 || minute > 59 || second > 60 {
+            return None;
+        }
+        let (fraction, rest) = parse_fraction(rest)?;
+        let offset_minutes = parse_offset(rest)?;
+
+        // in UTC a leap second can only be the last one of a day
+        let minute_of_day = hour * 60 + minute - offset_minutes;
+        let (second, fraction) = match second {
+            60 if minute_of_day.rem_euclid(1440) == 1439 => (59, 999_999),
+            60 => return None,
+            second => (second, fraction),
+        };
+        let micros =
+            day * MICROS_PER_DAY + (minute_of_day * 60 + second) * MICROS_PER_SECOND + fraction;
+        (Self::FIRST..=Self::LAST)
+            .contains(&micros)
+            .then_some(Instant(micros))
+    }
+
+    /// Appends the canonical text: UTC with `Z`, and no, three or six fraction digits, as many as needed.
+    pub fn write(self, out: &mut Vec<u8>) {
+        let micros = self.0.clamp(Self::FIRST, Self::LAST);
+        let day = micros.div_euclid(MICROS_PER_DAY);
+        let within = micros.rem_euclid(MICROS_PER_DAY);
+        let (year, month, date) = civil_of_day(day);
+        let second = within / MICROS_PER_SECOND;
+        let fraction = within % MICROS_PER_SECOND;
+
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        put_two(&mut text, 0, year / 100);
+        put_two(&mut text, 2, year % 100);
+        put_two(&mut text, 5, month);
+        put_two(&mut text, 8, date);
+        put_two(&mut text, 11, second / 3600);
+        put_two(&mut text, 14, second / 60 % 60);
+        put_two(&mut text, 17, second % 60);
+        let length = if fraction == 0 {
+            19
+        } else {
+            put_two(&mut text, 20, fraction / 10_000);
+            put_two(&mut text, 22, fraction / 100 % 100);
+            put_two(&mut text, 24, fraction % 100);
+            if fraction % 1000 == 0 { 23 } else { 26 }
+        };
+        text[length] = b'Z';
+        out.extend_from_slice(&text[..=length]);
+    }
+}
+
+impl std::fmt::Display for Instant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut text = Vec::with_capacity(27);
+        self.write(&mut text);
+        f.write_str(&String::from_utf8_lossy(&text))
+    }
+}
+
+/// A `full-date` of RFC 3339, as it came: ten ASCII characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Date([u8; 10]);
+
+impl Date {
+    pub fn parse(text: &str) -> Option<Date> {
+        parse_day(text.as_bytes())?;
+        text.as_bytes().try_into().ok().map(Date)
+    }
+
+    pub const fn bytes(&self) -> &[u8; 10] {
+        &self.0
+    }
+}
+
+/// The day of `YYYY-MM-DD`, counted from 0001-01-01 as day 1.
+fn parse_day(text: &[u8]) -> Option<i32> {
+    if text.len() != 10 || text[4] != b'-' || text[7] != b'-' {
+        return None;
+    }
+    let year = two_digits(text, 0)? * 100 + two_digits(text, 2)?;
+    let month = two_digits(text, 5)?;
+    let date = two_digits(text, 8)?;
+    let date = NaiveDate::from_ymd_opt(year as i32, month as u32, date as u32)?;
+    Some(chrono::Datelike::num_days_from_ce(&date))
+}
+
+/// Year, month and date of a day counted from 1970-01-01. The day lies within the years 0001 to 9999.
+fn civil_of_day(day: i64) -> (i64, i64, i64) {
+    // days and years counted from March of the year 0, so that a leap day is the last of its year
+    let day = day + EPOCH_DAY + 305;
+    let era = day / 146_097;
+    let day_of_era = day % 146_097;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let date = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, date)
+}
+
+fn two_digits(text: &[u8], at: usize) -> Option<i64> {
+    let (tens, ones) = (text[at].wrapping_sub(b'0'), text[at + 1].wrapping_sub(b'0'));
+    (tens <= 9 && ones <= 9).then(|| i64::from(tens * 10 + ones))
+}
+
+fn put_two(text: &mut [u8], at: usize, number: i64) {
+    text[at] = b'0' + (number / 10) as u8;
+    text[at + 1] = b'0' + (number % 10) as u8;
+}
+
+/// The fraction of a second in microseconds, and what follows it.
+fn parse_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
+    let Some(digits) = text.strip_prefix(b".") else {
+        return Some((0, text));
+    };
+    let count = digits
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    if count == 0 {
+        return None;
+    }
+    let micros = (0..6).fold(0, |micros, at| {
+        let digit = if at < count { digits[at] - b'0' } else { 0 };
+        micros * 10 + i64::from(digit)
+    });
+    Some((micros, &digits[count..]))
+}
+
+/// The offset from UTC in minutes; none given is UTC.
+fn parse_offset(text: &[u8]) -> Option<i64> {
+    match text {
+        b"" | b"Z" | b"z" => Some(0),
+        [sign @ (b'+' | b'-'), _, _, b':', _, _] => {
+            let (hours, minutes) = (two_digits(text, 1)?, two_digits(text, 4)?);
+            if hours > 23 || minutes > 59 {
+                return None;
+            }
+            let offset = hours * 60 + minutes;
+            Some(if *sign == b'-' { -offset } else { offset })
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn canonical(text: &str) -> Option<String> {
+        Instant::parse(text).map(|instant| instant.to_string())
+    }
+
+    #[test]
+    fn reads_what_the_contract_accepts() {
+        for (text, expected) in [
+            ("2024-02-06T10:00:00", "2024-02-06T10:00:00Z"),
+            ("2024-02-06t10:00:00z", "2024-02-06T10:00:00Z"),
+            ("2024-02-06T10:00:00.5+01:30", "2024-02-06T08:30:00.500Z"),
+            (
+                "2024-02-06T10:00:00.1234567-00:00",
+                "2024-02-06T10:00:00.123456Z",
+            ),
+            ("2024-02-29T23:59:60Z", "2024-02-29T23:59:59.999999Z"),
+            (
+                "2024-03-01T00:59:60.25+01:00",
+                "2024-02-29T23:59:59.999999Z",
+            ),
+            ("0000-12-31T23:30:00-01:00", "0001-01-01T00:30:00Z"),
+            ("9999-12-31T23:59:60Z", "9999-12-31T23:59:59.999999Z"),
+            ("1969-12-31T23:59:59.999999", "1969-12-31T23:59:59.999999Z"),
+        ] {
+            assert_eq!(canonical(text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_everything_else() {
+        for text in [
+            "",
+            "2024-02-06",
+            "2024-02-06 10:00:00",
+            "2024-02-06T10:00",
+            "2024-02-30T10:00:00Z",
+            "2024-02-06T24:00:00Z",
+            "2024-02-06T10:60:00Z",
+            "2024-02-06T10:00:61Z",
+            "2024-02-06T10:00:60Z",
+            "2024-02-06T10:00:00.",
+            "2024-02-06T10:00:00.Z",
+            "2024-02-06T10:00:00+24:00",
+            "2024-02-06T10:00:00+0100",
+            "2024-02-06T10:00:00+01",
+            "2024-02-06T10:00:00 Z",
+            "0000-12-31T23:59:59Z",
+            "0001-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-00:01",
+            "２024-02-06T10:00:00Z",
+            "2024-02-06T10:00:00Zé",
+        ] {
+            assert_eq!(canonical(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn text_and_instant_are_one(micros in Instant::FIRST..=Instant::LAST) {
+            let instant = Instant(micros);
+            prop_assert_eq!(Instant::parse(&instant.to_string()), Some(instant));
+        }
+
+        #[test]
+        fn agrees_with_chrono(micros in Instant::FIRST..=Instant::LAST) {
+            let expected = chrono::DateTime::from_timestamp_micros(micros).expect("within range");
+            let text = expected.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+            prop_assert_eq!(Instant::parse(&text), Some(Instant(micros)));
+        }
+    }
+}

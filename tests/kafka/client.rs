@@ -1,0 +1,429 @@
+//! What tests do with a Kafka by themselves, beside the program under test.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::{ClientContext, DefaultClientContext};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+
+/// Asks `condition` until it gives a value. Panics, naming `what`, once `limit` has passed.
+#[track_caller]
+pub fn wait_until<T>(limit: Duration, what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    within(limit, condition).unwrap_or_else(|| panic!("waited {limit:?} for {what}"))
+}
+
+/// Asks `condition` until it gives a value, or until `limit` has passed.
+pub fn within<T>(limit: Duration, mut condition: impl FnMut() -> Option<T>) -> Option<T> {
+    let start = Instant::now();
+    loop {
+        let value = condition();
+        if value.is_some() || start.elapsed() >= limit {
+            return value;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A name that no test before or beside this one has used, on a broker that is kept either.
+pub fn unique(prefix: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let millis = now.expect("a clock after 1970").as_millis();
+    format!("{prefix}-{millis:x}-{:x}-{count}", std::process::id())
+}
+
+/// A record to produce. Without a partition, the key decides as in Java's client; without a
+/// timestamp, it is now.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    pub topic: String,
+    pub partition: Option<i32>,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    /// Milliseconds since 1970.
+    pub timestamp: Option<i64>,
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl Record {
+    pub fn to(topic: &str) -> Record {
+        Record {
+            topic: topic.to_owned(),
+            ..Record::default()
+        }
+    }
+
+    pub fn partition(mut self, partition: i32) -> Record {
+        self.partition = Some(partition);
+        self
+    }
+
+    pub fn key(mut self, key: impl Into<Vec<u8>>) -> Record {
+        self.key = Some(key.into());
+        self
+    }
+
+    pub fn value(mut self, value: impl Into<Vec<u8>>) -> Record {
+        self.value = Some(value.into());
+        self
+    }
+
+    /// Sets the timestamp, in milliseconds since 1970.
+    pub fn at(mut self, timestamp: i64) -> Record {
+        self.timestamp = Some(timestamp);
+        self
+    }
+
+    pub fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Record {
+        self.headers.push((name.to_owned(), Some(value.into())));
+        self
+    }
+}
+
+/// A record as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consumed {
+    pub partition: i32,
+    pub offset: i64,
+    /// Milliseconds since 1970.
+    pub timestamp: Option<i64>,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl Consumed {
+    /// The key as text.
+    pub fn key_text(&self) -> &str {
+        let key = self.key.as_deref().expect("a record with a key");
+        std::str::from_utf8(key).expect("a key of text")
+    }
+
+    /// The last header of this name, as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.headers.iter().rfind(|(key, _)| key == name)?;
+        let value = value.as_deref().expect("a header with a value");
+        Some(std::str::from_utf8(value).expect("a header of text"))
+    }
+}
+
+/// What a reader sees of transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    ReadCommitted,
+    ReadUncommitted,
+}
+
+/// The value of each key's newest record; `None` where that is a tombstone.
+pub fn newest_per_key(records: &[Consumed]) -> BTreeMap<Vec<u8>, Option<Vec<u8>>> {
+    let keyed = records.iter().filter_map(|record| {
+        let key = record.key.clone()?;
+        Some((key, record.value.clone()))
+    });
+    keyed.collect()
+}
+
+/// Connects to one cluster with the properties given. Every call makes its own connection.
+#[derive(Clone, Debug)]
+pub struct Client {
+    properties: BTreeMap<String, String>,
+}
+
+impl Client {
+    pub fn new(bootstrap: &str) -> Client {
+        let properties = [("bootstrap.servers".to_owned(), bootstrap.to_owned())];
+        Client {
+            properties: properties.into(),
+        }
+    }
+
+    /// A client of the broker that all tests share.
+    pub fn shared() -> Client {
+        Client::new(crate::broker::bootstrap())
+    }
+
+    /// The same client with further librdkafka properties.
+    pub fn with(mut self, properties: &[(&str, String)]) -> Client {
+        for (key, value) in properties {
+            self.properties.insert((*key).to_owned(), value.clone());
+        }
+        self
+    }
+
+    pub fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        for (key, value) in &self.properties {
+            config.set(key, value);
+        }
+        config
+    }
+
+    /// Creates a topic with one replica and waits until every partition has a leader.
+    #[track_caller]
+    pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        for (key, value) in settings {
+            topic = topic.set(key, value);
+        }
+        let options = AdminOptions::new().request_timeout(Some(REQUEST_LIMIT));
+        let results = block_on(self.admin().create_topics([&topic], &options));
+        for result in results.expect("topics can be created") {
+            result.unwrap_or_else(|(name, code)| panic!("create topic {name}: {code}"));
+        }
+        let consumer = self.consumer();
+        wait_until(REQUEST_LIMIT, "the new topic's leaders", || {
+            let metadata = consumer.fetch_metadata(Some(name), REQUEST_LIMIT).ok()?;
+            let topic = metadata.topics().first()?;
+            let led = topic.partitions().iter().filter(|p| p.leader() >= 0);
+            (led.count() == partitions as usize).then_some(())
+        });
+    }
+
+    #[track_caller]
+    pub fn delete_topics(&self, names: &[&str]) {
+        let options = AdminOptions::new().request_timeout(Some(REQUEST_LIMIT));
+        let results = block_on(self.admin().delete_topics(names, &options));
+        for result in results.expect("topics can be deleted") {
+            result.unwrap_or_else(|(name, code)| panic!("delete topic {name}: {code}"));
+        }
+    }
+
+    /// The number of partitions, or `None` if there is no such topic.
+    #[track_caller]
+    pub fn partitions(&self, topic: &str) -> Option<i32> {
+        let metadata = self.consumer().fetch_metadata(Some(topic), REQUEST_LIMIT);
+        let metadata = metadata.expect("metadata");
+        let topic = metadata.topics().first()?;
+        if topic.error().is_some() {
+            return None;
+        }
+        i32::try_from(topic.partitions().len()).ok()
+    }
+
+    /// A topic's settings, with the defaults.
+    #[track_caller]
+    pub fn topic_settings(&self, topic: &str) -> BTreeMap<String, String> {
+        let options = AdminOptions::new().request_timeout(Some(REQUEST_LIMIT));
+        let resource = ResourceSpecifier::Topic(topic);
+        let results = block_on(self.admin().describe_configs([&resource], &options));
+        let mut settings = BTreeMap::new();
+        for result in results.expect("settings can be read") {
+            let resource = result.unwrap_or_else(|code| panic!("settings of {topic}: {code}"));
+            for entry in resource.entries {
+                settings.insert(entry.name, entry.value.unwrap_or_default());
+            }
+        }
+        settings
+    }
+
+    /// Produces the records in their order and waits until all are acknowledged.
+    #[track_caller]
+    pub fn produce(&self, records: &[Record]) {
+        let mut config = self.config();
+        config.set("partitioner", "murmur2_random");
+        config.set("enable.idempotence", "true");
+        config.set("message.max.bytes", "16777216");
+        config.set("linger.ms", "5");
+        let producer: BaseProducer<Deliveries> = config
+            .create_with_context(Deliveries::default())
+            .expect("a producer");
+        for record in records {
+            let mut base = base_record(record);
+            while let Err((error, same)) = producer.send(base) {
+                let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
+                assert!(full, "produce to {}: {error}", record.topic);
+                producer.poll(Duration::from_millis(50));
+                base = same;
+            }
+            producer.poll(Duration::ZERO);
+        }
+        producer.flush(2 * REQUEST_LIMIT).expect("all is delivered");
+        let failures = producer.context().failures.lock().expect("no panic before");
+        assert!(failures.is_empty(), "not delivered: {failures:?}");
+    }
+
+    /// Reads a topic from its beginning to its end, sorted by partition and offset. The end of a
+    /// committed reading lies before the first open transaction.
+    #[track_caller]
+    pub fn read_all(&self, topic: &str, isolation: Isolation) -> Vec<Consumed> {
+        let mut config = self.config();
+        config.set("group.id", unique("keyfold-test-reader"));
+        config.set("enable.auto.commit", "false");
+        config.set("auto.offset.reset", "error");
+        config.set("enable.partition.eof", "true");
+        config.set("fetch.wait.max.ms", "50");
+        config.set("fetch.queue.backoff.ms", "2");
+        config.set(
+            "isolation.level",
+            match isolation {
+                Isolation::ReadCommitted => "read_committed",
+                Isolation::ReadUncommitted => "read_uncommitted",
+            },
+        );
+        let consumer: BaseConsumer = config.create().expect("a consumer");
+        let partitions = self.partitions(topic);
+        let partitions = partitions.unwrap_or_else(|| panic!("no topic {topic}"));
+        let mut assignment = TopicPartitionList::new();
+        for partition in 0..partitions {
+            assignment
+                .add_partition_offset(topic, partition, Offset::Beginning)
+                .expect("an assignment");
+        }
+        consumer.assign(&assignment).expect("an assignment");
+        let mut open: Vec<i32> = (0..partitions).collect();
+        let mut records = Vec::new();
+        let mut progress = Instant::now();
+        while !open.is_empty() {
+            assert!(
+                progress.elapsed() < REQUEST_LIMIT,
+                "reading {topic}: nothing for {REQUEST_LIMIT:?}, partitions {open:?} not at their end"
+            );
+            match consumer.poll(Duration::from_millis(200)) {
+                None => continue,
+                Some(Ok(message)) => records.push(consumed(&message)),
+                Some(Err(KafkaError::PartitionEOF(ended))) => open.retain(|p| *p != ended),
+                Some(Err(error)) if passes(&error) => continue,
+                Some(Err(error)) => panic!("reading {topic}: {error}"),
+            }
+            progress = Instant::now();
+        }
+        records.sort_by_key(|record| (record.partition, record.offset));
+        records
+    }
+
+    /// The offsets that a group has committed, by topic and partition. Partitions for which it
+    /// has committed none are left out.
+    #[track_caller]
+    pub fn committed_offsets(&self, group: &str, topics: &[&str]) -> BTreeMap<(String, i32), i64> {
+        let mut config = self.config();
+        config.set("group.id", group);
+        config.set("enable.auto.commit", "false");
+        let consumer: BaseConsumer = config.create().expect("a consumer");
+        let mut asked = TopicPartitionList::new();
+        for topic in topics {
+            for partition in 0..self.partitions(topic).unwrap_or(0) {
+                asked.add_partition(topic, partition);
+            }
+        }
+        let answer = consumer.committed_offsets(asked, REQUEST_LIMIT);
+        let answer = answer.expect("committed offsets");
+        let mut committed = BTreeMap::new();
+        for element in answer.elements() {
+            element.error().expect("a committed offset");
+            if let Offset::Offset(offset) = element.offset() {
+                committed.insert((element.topic().to_owned(), element.partition()), offset);
+            }
+        }
+        committed
+    }
+
+    /// The first offset and the end offset of every partition. The end counts what is not
+    /// committed too.
+    #[track_caller]
+    pub fn watermarks(&self, topic: &str) -> Vec<(i64, i64)> {
+        let consumer = self.consumer();
+        let partitions = 0..self.partitions(topic).unwrap_or(0);
+        let watermarks = partitions.map(|partition| {
+            let both = consumer.fetch_watermarks(topic, partition, REQUEST_LIMIT);
+            both.unwrap_or_else(|e| panic!("watermarks of {topic} {partition}: {e}"))
+        });
+        watermarks.collect()
+    }
+
+    fn consumer(&self) -> BaseConsumer {
+        self.config()
+            .set("isolation.level", "read_uncommitted")
+            .create()
+            .expect("a client")
+    }
+
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        self.config().create().expect("an admin client")
+    }
+}
+
+/// Notes the records that could not be delivered.
+#[derive(Default)]
+struct Deliveries {
+    failures: Mutex<Vec<String>>,
+}
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, _opaque: ()) {
+        if let Err((error, message)) = result {
+            let failure = format!("{}: {error}", message.topic());
+            self.failures.lock().expect("no panic before").push(failure);
+        }
+    }
+}
+
+fn base_record(record: &Record) -> BaseRecord<'_, [u8], [u8]> {
+    let mut base = BaseRecord::to(&record.topic);
+    base.partition = record.partition;
+    base.key = record.key.as_deref();
+    base.payload = record.value.as_deref();
+    base.timestamp = record.timestamp;
+    if !record.headers.is_empty() {
+        let mut headers = OwnedHeaders::new();
+        for (key, value) in &record.headers {
+            headers = headers.insert(Header {
+                key,
+                value: value.as_ref(),
+            });
+        }
+        base.headers = Some(headers);
+    }
+    base
+}
+
+fn consumed(message: &impl Message) -> Consumed {
+    let headers = message.headers().map(|headers| {
+        let owned = headers.iter().map(|header| {
+            let value = header.value.map(<[u8]>::to_vec);
+            (header.key.to_owned(), value)
+        });
+        owned.collect()
+    });
+    Consumed {
+        partition: message.partition(),
+        offset: message.offset(),
+        timestamp: message.timestamp().to_millis(),
+        key: message.key().map(<[u8]>::to_vec),
+        value: message.payload().map(<[u8]>::to_vec),
+        headers: headers.unwrap_or_default(),
+    }
+}
+
+/// Whether librdkafka tries again by itself.
+fn passes(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::OperationTimedOut
+        )
+    )
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime")
+        .block_on(future)
+}

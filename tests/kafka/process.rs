@@ -1,0 +1,227 @@
+//! The real `keyfold` program, as a child process.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::process::{Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::broker::free_port;
+use crate::guard::Guarded;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_keyfold");
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+const COMMAND_LIMIT: Duration = Duration::from_secs(180);
+
+/// The samples of `/metrics`, by their text form (`name{label="value"}`).
+pub type Metrics = BTreeMap<String, f64>;
+
+/// `keyfold run` in the background. Dropping it kills it.
+pub struct Keyfold {
+    process: Guarded,
+    listen: String,
+    _home: TempDir,
+}
+
+impl Keyfold {
+    /// Starts `keyfold run` with this configuration (TOML) and these environment variables. Its
+    /// HTTP address is a free one, whatever the configuration says.
+    pub fn start(config: &str, env: &[(&str, &str)]) -> Keyfold {
+        let home = home();
+        let file = home.path().join("keyfold.toml");
+        fs::write(&file, config).expect("a configuration file");
+        let listen = format!("127.0.0.1:{}", free_port());
+        let mut command = command();
+        command.arg("run").arg("--config").arg(&file);
+        command.current_dir(home.path());
+        command.env("KEYFOLD__HTTP__LISTEN", &listen);
+        command.envs(env.iter().copied());
+        let log = home.path().join("keyfold.log");
+        Keyfold {
+            process: Guarded::spawn(&command, &log, home.path()),
+            listen,
+            _home: home,
+        }
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Everything it has written to its standard output and error.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// GET on its HTTP server: the status and the body, or `None` if nobody answers.
+    pub fn http_get(&self, path: &str) -> Option<(u16, String)> {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(10)))
+            .proxy(None)
+            .build()
+            .new_agent();
+        let mut response = agent
+            .get(format!("http://{}{path}", self.listen))
+            .call()
+            .ok()?;
+        let body = response.body_mut().read_to_string().ok()?;
+        Some((response.status().as_u16(), body))
+    }
+
+    /// Waits until `/readyz` says 200.
+    #[track_caller]
+    pub fn wait_ready(&mut self, limit: Duration) {
+        self.wait_for(limit, "to be ready", |keyfold| {
+            let (status, _) = keyfold.http_get("/readyz")?;
+            (status == 200).then_some(())
+        });
+    }
+
+    /// Waits until `condition` gives a value. Fails at once if the process ends before.
+    #[track_caller]
+    pub fn wait_for<T>(
+        &mut self,
+        limit: Duration,
+        what: &str,
+        mut condition: impl FnMut(&Keyfold) -> Option<T>,
+    ) -> T {
+        let start = std::time::Instant::now();
+        loop {
+            if let Some(value) = condition(self) {
+                return value;
+            }
+            if let Some(status) = self.process.ended() {
+                panic!(
+                    "keyfold ended ({status}) instead of {what}:\n{}",
+                    self.process.log_tail()
+                );
+            }
+            assert!(
+                start.elapsed() < limit,
+                "waited {limit:?} for keyfold {what}; /readyz: {:?}; its log:\n{}",
+                self.http_get("/readyz"),
+                self.process.log_tail()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The samples of `/metrics`.
+    #[track_caller]
+    pub fn metrics(&self) -> Metrics {
+        let (status, text) = self.http_get("/metrics").expect("an answer");
+        assert_eq!(status, 200, "/metrics");
+        parse_metrics(&text)
+    }
+
+    /// Asks it to stop with SIGTERM and gives its exit code.
+    #[track_caller]
+    pub fn terminate(&mut self) -> i32 {
+        self.signal("TERM");
+        self.wait_exit(STOP_LIMIT)
+    }
+
+    /// Kills it, as a crash would.
+    #[track_caller]
+    pub fn kill9(&mut self) {
+        self.signal("KILL");
+        self.process.wait(STOP_LIMIT);
+    }
+
+    /// Sends the signal `name`: `INT`, `STOP` to stall it, `CONT` to go on.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Waits until it ends by itself and gives its exit code.
+    #[track_caller]
+    pub fn wait_exit(&mut self, limit: Duration) -> i32 {
+        let status: ExitStatus = self.process.wait(limit);
+        status
+            .code()
+            .unwrap_or_else(|| panic!("{status}:\n{}", self.process.log_tail()))
+    }
+}
+
+/// The sum of a metric's samples that carry all of these labels.
+pub fn sum(metrics: &Metrics, name: &str, labels: &[(&str, &str)]) -> f64 {
+    let wanted: Vec<String> = labels
+        .iter()
+        .map(|(label, value)| format!("{label}=\"{value}\""))
+        .collect();
+    let matching = metrics.iter().filter(|(sample, _)| {
+        let (its_name, its_labels) = sample.split_once('{').unwrap_or((sample, ""));
+        let its_labels = its_labels.trim_end_matches('}');
+        its_name == name && wanted.iter().all(|w| its_labels.split(',').any(|l| l == w))
+    });
+    matching.map(|(_, value)| value).sum()
+}
+
+/// Runs `keyfold` with these arguments and this standard input to its end.
+#[track_caller]
+pub fn run(args: &[&str], stdin: &[u8]) -> Output {
+    let home = home();
+    let mut command = command();
+    command.args(args).current_dir(home.path());
+    finish(command, stdin)
+}
+
+/// Runs a command to its end, and kills it when that takes too long.
+#[track_caller]
+pub fn finish(mut command: Command, stdin: &[u8]) -> Output {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|e| panic!("run {name}: {e}"));
+    let pid = child.id();
+    let mut pipe = child.stdin.take().expect("a pipe");
+    let stdin = stdin.to_vec();
+    // A command that does not read its input to the end closes the pipe.
+    std::thread::spawn(move || pipe.write_all(&stdin).ok());
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    match receiver.recv_timeout(COMMAND_LIMIT) {
+        Ok(output) => output.unwrap_or_else(|e| panic!("run {name}: {e}")),
+        Err(_) => {
+            let _ = Command::new("kill")
+                .args(["-KILL", &pid.to_string()])
+                .status();
+            panic!("{name} took more than {COMMAND_LIMIT:?}");
+        }
+    }
+}
+
+fn home() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("keyfold-test-")
+        .tempdir()
+        .expect("a directory")
+}
+
+/// The program, with nothing set by the environment the tests run in.
+fn command() -> Command {
+    let mut command = Command::new(PROGRAM);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("KEYFOLD_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn parse_metrics(text: &str) -> Metrics {
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    let parsed = samples.filter_map(|line| {
+        let (sample, value) = line.rsplit_once(' ')?;
+        Some((sample.to_owned(), value.parse().ok()?))
+    });
+    parsed.collect()
+}
