@@ -208,7 +208,7 @@ impl Code {
 }
 
 /// One thing that is wrong with a value.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Violation {
     /// JSON pointer to the place in the value.
     pub pointer: String,

@@ -112,25 +112,6 @@ fn read_one(
     Ok(())
 }
 
-/// A violation as it is written in lines and dead letters.
-#[derive(Debug, Serialize)]
-pub struct ViolationLine<'a> {
-    pointer: &'a str,
-    keyword: &'a str,
-    message: &'a str,
-}
-
-pub fn violation_lines(violations: &[Violation]) -> Vec<ViolationLine<'_>> {
-    violations
-        .iter()
-        .map(|violation| ViolationLine {
-            pointer: &violation.pointer,
-            keyword: violation.keyword,
-            message: &violation.message,
-        })
-        .collect()
-}
-
 /// A rejection as `fold --rejected` writes it.
 #[derive(Debug, Serialize)]
 pub struct RejectionLine<'a> {
@@ -142,7 +123,7 @@ pub struct RejectionLine<'a> {
     stage: &'static str,
     code: &'static str,
     message: &'a str,
-    violations: Vec<ViolationLine<'a>>,
+    violations: &'a [Violation],
 }
 
 impl<'a> RejectionLine<'a> {
@@ -156,7 +137,7 @@ impl<'a> RejectionLine<'a> {
             stage: rejection.code.stage().name(),
             code: rejection.code.name(),
             message: &rejection.message,
-            violations: violation_lines(&rejection.violations),
+            violations: &rejection.violations,
         }
     }
 }

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::exit::{Done, Failure};
-use super::lines::{self, ViolationLine, violation_lines};
+use super::lines;
 use crate::config::Config;
-use crate::record::Rejection;
+use crate::record::{Rejection, Violation};
 use crate::source::{self, Verdict};
 
 /// Judge records, without Kafka.
@@ -30,8 +30,8 @@ struct VerdictLine<'a> {
     stage: Option<&'static str>,
     code: Option<&'static str>,
     message: Option<&'a str>,
-    violations: Vec<ViolationLine<'a>>,
-    warnings: Vec<ViolationLine<'a>>,
+    violations: &'a [Violation],
+    warnings: &'a [Violation],
 }
 
 pub fn run(config: &Config, args: &ValidateArgs) -> Result<Done, Failure> {
@@ -59,9 +59,8 @@ pub fn run(config: &Config, args: &ValidateArgs) -> Result<Done, Failure> {
             stage: rejection.map(|rejection| rejection.code.stage().name()),
             code: rejection.map(|rejection| rejection.code.name()),
             message: rejection.map(|rejection| rejection.message.as_str()),
-            violations: rejection
-                .map_or_else(Vec::new, |rejection| violation_lines(&rejection.violations)),
-            warnings: violation_lines(&judged.warnings),
+            violations: rejection.map_or(&[], |rejection| &rejection.violations),
+            warnings: &judged.warnings,
         };
         serde_json::to_writer(&mut out, &verdict)
             .map_err(io::Error::from)

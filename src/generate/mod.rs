@@ -103,7 +103,8 @@ impl Fresh {
             wrongly_keyed,
             late: of_fresh(options.late),
             repeat: if repeatable > 0.0 {
-                repeated / (1.0 - repeated) / repeatable
+                // bounded, or one valid record among millions of faults would have to make up for all
+                (repeated / (1.0 - repeated) / repeatable).min(100.0)
             } else {
                 0.0
             },
@@ -359,7 +360,7 @@ impl Generator {
         }
     }
 
-    /// Keeps a record back for a while: most for some ten records, few for thousands.
+    /// Keeps a record back for a while, up to some two thousand records, mostly less.
     fn hold(&mut self, record: GeneratedRecord, kind: Kind) {
         let due = self.turn + 2 + u64::from(self.random.skewed(2_000));
         self.held_so_far += 1;

@@ -5,7 +5,10 @@
 //! Every record is valid under the default rules (some cause warnings), but
 //! for two things that depend on [`Settings`] and that the oracle passes over.
 
+mod console;
 mod json;
+mod loyalty;
+mod publisher;
 mod records;
 
 use proptest::prelude::*;
@@ -22,10 +25,10 @@ pub fn history() -> impl Strategy<Value = Vec<Input>> {
     // All sources together, or one of them at length, for ties among its own.
     prop_oneof![
         3 => of(records::record().boxed()),
-        2 => of(records::or_null(records::loyalty()).boxed()),
-        1 => of(records::or_null(records::action()).boxed()),
-        1 => of(records::or_null(records::console()).boxed()),
-        1 => of(records::or_null(records::batch()).boxed()),
+        2 => of(records::or_null(loyalty::event()).boxed()),
+        1 => of(records::or_null(loyalty::action()).boxed()),
+        1 => of(records::or_null(console::customer_object()).boxed()),
+        1 => of(records::or_null(publisher::batch()).boxed()),
     ]
 }
 

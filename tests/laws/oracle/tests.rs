@@ -271,7 +271,7 @@ fn an_erasure_forgets_by_the_time_of_each_datum() {
     let gone = [old.clone(), erase.clone()];
     assert_eq!(snapshot_of(&gone, &settings), None);
     assert_eq!(snapshot_of(&gone, &union), None);
-    assert_eq!(snapshot_of(&[erase.clone()], &settings), None);
+    assert_eq!(snapshot_of(std::slice::from_ref(&erase), &settings), None);
 
     // A newer event that lists one of them brings back the newest content.
     let newer = loyalty(

@@ -1,0 +1,3 @@
+//! What a worker knows of the customers of one state partition: what is committed in Kafka, and nothing else.
+
+pub mod memory;

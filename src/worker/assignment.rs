@@ -1,0 +1,89 @@
+//! The partitions that a worker owns, and how far each is on its way to being consumed.
+//!
+//! A place (a partition of an input or of the forwarded topic) goes `Unknown → Asked → Held → Consuming`. A state
+//! partition, which comes with its partition of the forwarded topic, goes `Unknown → Asked → Restoring → Ready`.
+//! A place is consumed once its state partition is ready; whatever makes a position or a state doubtful takes it
+//! back to `Unknown`, where it starts over from what Kafka has committed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Place;
+
+/// How far a place is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consumption {
+    /// The committed offset must be asked for.
+    Unknown,
+    Asked,
+    /// The next record to take is known, but none is taken yet.
+    Held {
+        position: i64,
+    },
+    Consuming {
+        position: i64,
+    },
+}
+
+/// How far a state partition is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loading {
+    /// The end of its log must be asked for.
+    Unknown,
+    Asked,
+    /// Records up to `target` are read from the state topic.
+    Restoring {
+        position: i64,
+        target: i64,
+        /// When it last moved.
+        moved: Duration,
+    },
+    Ready,
+}
+
+/// A state partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatePartition {
+    pub loading: Loading,
+    /// A lower bound of the end of its log: what was read, and what was committed since.
+    pub known_end: i64,
+}
+
+#[derive(Debug, Default)]
+pub struct Assignment {
+    pub places: BTreeMap<Place, Consumption>,
+    pub states: BTreeMap<i32, StatePartition>,
+}
+
+impl Assignment {
+    pub fn is_ready(&self, partition: i32) -> bool {
+        self.states
+            .get(&partition)
+            .is_some_and(|state| state.loading == Loading::Ready)
+    }
+
+    /// The next record to take of a place that is known.
+    pub fn position(&self, place: Place) -> Option<i64> {
+        match self.places.get(&place)? {
+            Consumption::Held { position } | Consumption::Consuming { position } => Some(*position),
+            Consumption::Unknown | Consumption::Asked => None,
+        }
+    }
+
+    /// Takes all places and state partitions back to the start of their way.
+    pub fn forget_progress(&mut self) {
+        for consumption in self.places.values_mut() {
+            *consumption = Consumption::Unknown;
+        }
+        for state in self.states.values_mut() {
+            state.loading = Loading::Unknown;
+        }
+    }
+
+    /// Sets a place that is consumed back to a position, to be taken up again from there.
+    pub fn rewind(&mut self, place: Place, position: i64) {
+        if let Some(consumption) = self.places.get_mut(&place) {
+            *consumption = Consumption::Held { position };
+        }
+    }
+}

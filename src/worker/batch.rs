@@ -1,0 +1,84 @@
+//! The open batch: what its records made of their customers, and what is counted when it is committed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::Place;
+use crate::customer::bounded::Bounded;
+use crate::record::{Code, Outcome, Source};
+
+/// Where a record is counted: under its source, or under `forwarded`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Label {
+    Source(Source),
+    Forwarded,
+}
+
+impl Label {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Label::Source(source) => source.name(),
+            Label::Forwarded => "forwarded",
+        }
+    }
+}
+
+/// What a batch adds to the metrics. It counts on commit only, so that the ledger balances.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    pub outcomes: BTreeMap<(Label, Outcome), u64>,
+    pub rejections: BTreeMap<(Label, Code), u64>,
+    pub warnings: BTreeMap<(Source, Code), u64>,
+    pub snapshots: u64,
+    pub tombstones: u64,
+    /// Timestamps of the records that have one, in milliseconds: from them on runs the end-to-end latency.
+    pub timestamps: Vec<i64>,
+    /// How far events lie behind the newest known of their customer, in seconds.
+    pub lateness: Vec<(Label, f64)>,
+}
+
+impl Ledger {
+    pub fn count(&mut self, label: Label, outcome: Outcome) {
+        *self.outcomes.entry((label, outcome)).or_default() += 1;
+    }
+}
+
+/// A customer that the batch has touched.
+#[derive(Debug)]
+pub struct Touched {
+    pub id: Box<str>,
+    /// The state partition.
+    pub partition: i32,
+    pub held: Bounded,
+    /// Whether the store knows the customer.
+    pub known: bool,
+    pub changed: bool,
+}
+
+/// The records since the last commit.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The customers in the order in which they were touched, so that a run can be replayed exactly.
+    pub customers: Vec<Touched>,
+    index: HashMap<Box<str>, usize, ahash::RandomState>,
+    /// Where each partition stood when the batch first took a record of it.
+    pub began_at: BTreeMap<Place, i64>,
+    /// The state partitions that records were joined into, changed or not.
+    pub joined: BTreeSet<i32>,
+    pub ledger: Ledger,
+    pub records: usize,
+    pub bytes: usize,
+}
+
+impl Batch {
+    pub fn find(&mut self, id: &str) -> Option<&mut Touched> {
+        let at = *self.index.get(id)?;
+        self.customers.get_mut(at)
+    }
+
+    pub fn touch(&mut self, touched: Touched) -> &mut Touched {
+        let at = self.customers.len();
+        self.index.insert(touched.id.clone(), at);
+        self.customers.push(touched);
+        &mut self.customers[at]
+    }
+}

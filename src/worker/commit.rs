@@ -1,0 +1,210 @@
+//! The end of a batch: what it writes, which offsets it commits, and what follows from the result.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::batch::{Batch, Ledger};
+use super::fatal::Fatal;
+use super::outbox::{Outbox, Outgoing, Output};
+use super::{Action, Place, Worker};
+use crate::customer::snapshot;
+use crate::partition;
+
+/// An offset to commit, with its metadata.
+pub type Offset = (Place, i64, String);
+
+/// What a batch has written, to be taken over once its commit is confirmed.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// Offsets of every place that the batch took records of, and the position of the forwarded partition of
+    /// every state partition that it joined into: the group's coordinator fences, and the next owner waits, by
+    /// the partitions named here.
+    pub offsets: Vec<Offset>,
+    /// State partition, index of the customer in the batch, encoded state.
+    states: Vec<(i32, usize, Bytes)>,
+}
+
+/// How the commit of a batch ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommitResult {
+    Committed,
+    /// Nothing of the batch is visible to anybody, and it can be tried again.
+    Aborted {
+        timed_out: bool,
+    },
+    /// Whether the batch was committed must be read from Kafka.
+    Unknown,
+    /// Another producer has taken over the transactional id.
+    Fenced,
+}
+
+/// The metadata of a committed offset of the forwarded topic: the highest known end of the state partition.
+fn end_metadata(end: i64) -> String {
+    format!("state-end={end}")
+}
+
+/// The end that [`end_metadata`] wrote, or 0.
+pub fn known_end(metadata: &str) -> i64 {
+    metadata
+        .strip_prefix("state-end=")
+        .and_then(|end| end.parse().ok())
+        .unwrap_or(0)
+}
+
+impl Worker {
+    /// Records in the open batch, if one is open.
+    pub fn open_records(&self) -> Option<usize> {
+        self.batch.as_ref().map(|batch| batch.records)
+    }
+
+    /// Whether the open batch has reached a bound.
+    pub fn is_full(&self) -> bool {
+        self.batch.as_ref().is_some_and(|batch| {
+            batch.records >= self.batch_limit
+                || batch.bytes >= self.settings.config.processing.max_batch_bytes
+        })
+    }
+
+    /// Writes snapshot and state of each customer that the batch changed, once; what is to be committed.
+    pub fn finish(&mut self, out: &mut impl Outbox) -> Option<Written> {
+        let batch = self.batch.as_mut()?;
+        let settings = &self.settings;
+        let mut written = Written::default();
+        let mut ends: BTreeMap<i32, i64> = BTreeMap::new();
+        let mut buffer = Vec::new();
+        for (index, touched) in batch.customers.iter().enumerate() {
+            if !touched.changed {
+                continue;
+            }
+            let key = Some(touched.id.as_bytes());
+            buffer.clear();
+            let customer = touched.held.customer();
+            let shown = snapshot::write(customer, &touched.id, &settings.view, &mut buffer);
+            // a customer that was never published needs no null value
+            if shown || touched.known {
+                let to = partition::of_key(touched.id.as_bytes(), settings.snapshot_partitions);
+                out.produce(Outgoing {
+                    output: Output::Snapshot { partition: to },
+                    key,
+                    value: shown.then_some(&buffer[..]),
+                    headers: &[],
+                });
+                if shown {
+                    batch.ledger.snapshots += 1;
+                } else {
+                    batch.ledger.tombstones += 1;
+                }
+            }
+            buffer.clear();
+            customer.encode(&mut buffer);
+            let partition = touched.partition;
+            out.produce(Outgoing {
+                output: Output::State { partition },
+                key,
+                value: Some(&buffer),
+                headers: &[],
+            });
+            *ends.entry(partition).or_default() += 1;
+            let state = Bytes::copy_from_slice(&buffer);
+            written.states.push((partition, index, state));
+        }
+        let mut places: Vec<Place> = batch.began_at.keys().copied().collect();
+        for &partition in &batch.joined {
+            let place = settings.forwarded(partition);
+            if !batch.began_at.contains_key(&place) {
+                places.push(place);
+            }
+        }
+        for place in places {
+            let Some(position) = self.assignment.position(place) else {
+                continue;
+            };
+            let metadata = if settings.is_forwarded(place) {
+                let state = self.assignment.states.get(&place.partition);
+                let end = state.map_or(0, |state| state.known_end);
+                end_metadata(end + ends.get(&place.partition).unwrap_or(&0))
+            } else {
+                String::new()
+            };
+            written.offsets.push((place, position, metadata));
+        }
+        Some(written)
+    }
+
+    /// Takes in how the commit ended; what the batch adds to the metrics if it was committed.
+    pub fn ended(
+        &mut self,
+        written: Written,
+        result: CommitResult,
+        now: Duration,
+    ) -> Option<Ledger> {
+        let batch = self.batch.take()?;
+        match result {
+            CommitResult::Committed => Some(self.take_over(batch, written)),
+            CommitResult::Aborted { timed_out } => {
+                if timed_out {
+                    self.batch_limit = (batch.records / 2).max(1);
+                }
+                self.rewind(&batch);
+                self.back_off(now);
+                None
+            }
+            CommitResult::Unknown => {
+                self.batch_limit = (batch.records / 2).max(1);
+                self.start_over(now);
+                None
+            }
+            CommitResult::Fenced => {
+                self.fenced(now);
+                None
+            }
+        }
+    }
+
+    fn take_over(&mut self, batch: Batch, written: Written) -> Ledger {
+        self.failures = 0;
+        let most = self.settings.config.processing.max_batch_records;
+        // after a time-out the batches grow again, slowly
+        self.batch_limit = (self.batch_limit + self.batch_limit / 16 + 1).min(most);
+        for (partition, index, state) in written.states {
+            let store = self.stores.entry(partition).or_default();
+            store.put(batch.customers[index].id.as_bytes(), state);
+            if let Some(held) = self.assignment.states.get_mut(&partition) {
+                held.known_end += 1;
+                store.set_checkpoint(held.known_end);
+            }
+        }
+        for (place, position, _) in written.offsets {
+            self.committed.insert(place, position);
+        }
+        batch.ledger
+    }
+
+    /// Everything that is owned is learnt anew from what Kafka has committed: positions from the group, states
+    /// from their logs, with a new producer, whose start decides what the old one left open.
+    fn start_over(&mut self, now: Duration) {
+        let all = self.assignment.places.keys().copied().collect();
+        self.assignment.forget_progress();
+        self.restore_changed = true;
+        self.urgent.push(Action::Pause(all));
+        self.urgent.push(Action::RenewProducer);
+        self.back_off(now);
+    }
+
+    /// Another producer has taken over this worker's transactional id. Once, that may be an old self.
+    pub fn fenced(&mut self, now: Duration) {
+        self.batch = None;
+        let again = self
+            .last_fenced
+            .is_some_and(|last| now.saturating_sub(last) < Duration::from_secs(60));
+        if again {
+            return self.stop(Fatal::FencedTwice {
+                instance: self.settings.config.instance_id.clone(),
+            });
+        }
+        self.last_fenced = Some(now);
+        self.start_over(now);
+    }
+}

@@ -1,0 +1,69 @@
+//! Why a worker can't go on. Nothing of the open batch is committed.
+
+use crate::customer::codec::CodecError;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fatal {
+    #[error(
+        "the committed offset {offset} of {topic}[{partition}] is not in its log, which holds {low} to {high}: records were deleted before they were read, or the topic was created anew. Set kafka.on_lost_offset = \"earliest\" to go on from the oldest record there is"
+    )]
+    LostOffset {
+        topic: String,
+        partition: i32,
+        offset: i64,
+        low: i64,
+        high: i64,
+    },
+    #[error(
+        "the log of {topic}[{partition}] ends at {end}, but state up to {known} was committed to it: the topic was truncated or created anew, and the state is lost. Stop all instances and run `keyfold topics reset` to rebuild it from the inputs"
+    )]
+    LostState {
+        topic: String,
+        partition: i32,
+        end: i64,
+        known: i64,
+    },
+    #[error(
+        "restoring {topic}[{partition}] has stood still at {position} of {target} for {seconds} s: a transaction of a producer that is gone may be open on it (see `kafka-transactions.sh`), or its leader is away"
+    )]
+    RestoreStalled {
+        topic: String,
+        partition: i32,
+        position: i64,
+        target: i64,
+        seconds: u64,
+    },
+    #[error(
+        "the record at {topic}[{partition}]@{offset} is not one that keyfold forwarded there: only keyfold may write to this topic. Take the record away with `kafka-delete-records.sh`"
+    )]
+    ForeignRecord {
+        topic: String,
+        partition: i32,
+        offset: i64,
+    },
+    #[error("{topic}[{partition}]@{offset}: {error}")]
+    State {
+        topic: String,
+        partition: i32,
+        offset: i64,
+        error: CodecError,
+    },
+    #[error(
+        "more than {percent} % of the last {window} records were rejected: the circuit breaker is open, and the last batch was not committed. Look at the newest dead letters for the reason; processing.max_reject_share = 1.0 switches the breaker off"
+    )]
+    BreakerOpen { percent: u32, window: usize },
+    #[error(
+        "the rejected record at {topic}[{partition}]@{offset} does not fit into the dead-letter topic, not even without its value: raise the topic's max.message.bytes"
+    )]
+    DeadLetterDoesNotFit {
+        topic: String,
+        partition: i32,
+        offset: i64,
+    },
+    #[error(
+        "this instance was fenced twice within a minute: two processes use the instance_id {instance:?}. Give each its own"
+    )]
+    FencedTwice { instance: String },
+    #[error("{0}")]
+    Service(String),
+}

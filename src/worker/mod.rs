@@ -1,0 +1,602 @@
+//! The decisions of a worker, apart from Kafka's client: what happened goes in, what is to be done comes out.
+//!
+//! There is no I/O and no clock here (`now` is the time since the worker started), so that every interleaving of
+//! records, rebalances and failures can be replayed. [`record`] holds the path of a record, [`commit`] what
+//! follows from the end of a batch; this file holds ownership and restore.
+//!
+//! A worker joins records into a state partition only while it owns the partition of the forwarded topic with
+//! the same number, and has restored the state to the end of its log.
+
+pub mod assignment;
+pub mod batch;
+pub mod breaker;
+pub mod commit;
+pub mod dead_letter;
+pub mod fatal;
+pub mod origin;
+pub mod outbox;
+pub mod record;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::config::{Config, OnLostOffset};
+use crate::customer::bounded::Limits;
+use crate::customer::snapshot::View;
+use crate::record::Source;
+use crate::store::memory::MemoryStore;
+use assignment::{Assignment, Consumption, Loading, StatePartition};
+use batch::Batch;
+use breaker::Breaker;
+use dead_letter::Letterhead;
+use fatal::Fatal;
+
+/// A partition that is consumed, of the topic with this index in [`Settings::topics`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    pub topic: usize,
+    pub partition: i32,
+}
+
+/// A topic that is consumed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    pub name: String,
+    /// The source that it feeds; none for the forwarded topic.
+    pub source: Option<Source>,
+}
+
+/// What does not change while a worker runs.
+#[derive(Debug)]
+pub struct Settings {
+    pub config: Config,
+    /// The inputs, then the forwarded topic.
+    pub topics: Vec<Topic>,
+    pub state_topic: String,
+    /// Partitions of the state topic and of the forwarded topic.
+    pub partitions: i32,
+    pub snapshot_partitions: i32,
+    /// The largest record that the forwarded topic takes, in bytes.
+    pub max_forwarded_bytes: usize,
+    pub letterhead: Letterhead,
+    pub limits: Limits,
+    pub view: View,
+    /// How long a restore may stand still.
+    pub restore_patience: Duration,
+}
+
+impl Settings {
+    pub fn forwarded(&self, partition: i32) -> Place {
+        Place {
+            topic: self.topics.len() - 1,
+            partition,
+        }
+    }
+
+    pub fn is_forwarded(&self, place: Place) -> bool {
+        place.topic + 1 == self.topics.len()
+    }
+
+    pub fn topic_name(&self, place: Place) -> &str {
+        self.topics
+            .get(place.topic)
+            .map_or("", |topic| topic.name.as_str())
+    }
+}
+
+/// Where a partition stands in Kafka.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The group's committed offset and its metadata.
+    pub committed: Option<(i64, String)>,
+    /// The first offset of the log.
+    pub low: i64,
+    /// The offset behind the last record of the log, uncommitted ones included.
+    pub high: i64,
+}
+
+/// What a worker wants to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Abort the transaction.
+    Abort,
+    /// Throw the producer away and make a new one with the same transactional id.
+    RenewProducer,
+    /// Take no more records from these places.
+    Pause(Vec<Place>),
+    /// Ask for the standing of these places; the answers go to [`Worker::standings`].
+    FetchStandings(Vec<Place>),
+    /// Ask for the ends of these partitions of the state topic; the answers go to [`Worker::ends`].
+    FetchEnds(Vec<i32>),
+    /// Read these partitions of the state topic, and no others, from these offsets.
+    Restore(Vec<(i32, i64)>),
+    /// Take records from these places, from these offsets on.
+    Consume(Vec<(Place, i64)>),
+    Stop(Fatal),
+}
+
+/// A worker: what it owns, what it knows of its customers, and the batch that is open.
+#[derive(Debug)]
+pub struct Worker {
+    settings: Arc<Settings>,
+    assignment: Assignment,
+    /// By state partition. A store outlives a rebalance, for its partition may come back.
+    stores: BTreeMap<i32, MemoryStore>,
+    batch: Option<Batch>,
+    breaker: Breaker,
+    fatal: Option<Fatal>,
+    /// What [`Worker::actions`] has to tell first.
+    urgent: Vec<Action>,
+    restore_changed: bool,
+    /// No new attempt before this time.
+    retry_at: Duration,
+    failures: u32,
+    /// Records in a batch; halved after a time-out.
+    batch_limit: usize,
+    last_fenced: Option<Duration>,
+    /// The committed position of each place, as far as this worker committed it.
+    committed: BTreeMap<Place, i64>,
+    /// Whether an assignment, be it an empty one, was ever given.
+    joined_group: bool,
+}
+
+impl Worker {
+    pub fn new(settings: Arc<Settings>) -> Worker {
+        let processing = &settings.config.processing;
+        Worker {
+            assignment: Assignment::default(),
+            stores: BTreeMap::new(),
+            batch: None,
+            breaker: Breaker::new(processing.reject_window, processing.max_reject_share),
+            fatal: None,
+            urgent: Vec::new(),
+            restore_changed: false,
+            retry_at: Duration::ZERO,
+            failures: 0,
+            batch_limit: processing.max_batch_records,
+            last_fenced: None,
+            committed: BTreeMap::new(),
+            joined_group: false,
+            settings,
+        }
+    }
+
+    /// The group gave these places to this worker. They are paused.
+    pub fn assigned(&mut self, places: &[Place]) {
+        self.joined_group = true;
+        for &place in places {
+            self.assignment.places.insert(place, Consumption::Unknown);
+            if self.settings.is_forwarded(place) {
+                let state = StatePartition {
+                    loading: Loading::Unknown,
+                    known_end: 0,
+                };
+                self.assignment.states.insert(place.partition, state);
+            }
+        }
+        // stores of partitions that went elsewhere are let go now that it is known which came back
+        self.stores
+            .retain(|partition, _| self.assignment.states.contains_key(partition));
+    }
+
+    /// The group takes these places away, or this worker was away for too long and has lost them. The open
+    /// batch is dropped: what it read is read again by the next owner.
+    pub fn revoked(&mut self, places: &[Place]) {
+        self.drop_batch();
+        for place in places {
+            self.assignment.places.remove(place);
+            self.committed.remove(place);
+            if self.settings.is_forwarded(*place) {
+                self.assignment.states.remove(&place.partition);
+                self.restore_changed = true;
+            }
+        }
+    }
+
+    /// Everything that this worker owned is lost.
+    pub fn lost(&mut self) {
+        let all: Vec<_> = self.assignment.places.keys().copied().collect();
+        self.revoked(&all);
+        self.joined_group = false;
+    }
+
+    /// Takes back what the open batch did; its places are taken up again where it began.
+    fn drop_batch(&mut self) {
+        let Some(batch) = self.batch.take() else {
+            return;
+        };
+        self.urgent.push(Action::Abort);
+        self.rewind(&batch);
+    }
+
+    fn rewind(&mut self, batch: &Batch) {
+        for (&place, &position) in &batch.began_at {
+            self.assignment.rewind(place, position);
+        }
+        self.urgent
+            .push(Action::Pause(batch.began_at.keys().copied().collect()));
+    }
+
+    /// Puts off every new attempt, longer after each failure.
+    fn back_off(&mut self, now: Duration) {
+        let wait = Duration::from_millis(50) * 2_u32.pow(self.failures.min(7));
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = now + wait.min(Duration::from_secs(5));
+    }
+
+    fn stop(&mut self, fatal: Fatal) {
+        if self.fatal.is_none() {
+            self.fatal = Some(fatal);
+        }
+    }
+
+    /// Where places stand, as far as that could be learnt.
+    pub fn standings(&mut self, answers: Vec<(Place, Option<Standing>)>, now: Duration) {
+        for (place, standing) in answers {
+            if self.assignment.places.get(&place) != Some(&Consumption::Asked) {
+                continue;
+            }
+            let consumption = match standing {
+                None => {
+                    self.back_off(now);
+                    Consumption::Unknown
+                }
+                Some(standing) => match self.start_of(place, &standing) {
+                    Ok(position) => Consumption::Held { position },
+                    Err(fatal) => return self.stop(fatal),
+                },
+            };
+            self.assignment.places.insert(place, consumption);
+        }
+    }
+
+    /// The first record to take of a place.
+    fn start_of(&mut self, place: Place, standing: &Standing) -> Result<i64, Fatal> {
+        let Some((offset, metadata)) = &standing.committed else {
+            return Ok(standing.low);
+        };
+        if self.settings.is_forwarded(place)
+            && let Some(state) = self.assignment.states.get_mut(&place.partition)
+        {
+            state.known_end = state.known_end.max(commit::known_end(metadata));
+        }
+        if (standing.low..=standing.high).contains(offset) {
+            return Ok(*offset);
+        }
+        match self.settings.config.kafka.on_lost_offset {
+            OnLostOffset::Earliest => Ok(standing.low),
+            OnLostOffset::Fail => Err(Fatal::LostOffset {
+                topic: self.settings.topic_name(place).to_owned(),
+                partition: place.partition,
+                offset: *offset,
+                low: standing.low,
+                high: standing.high,
+            }),
+        }
+    }
+
+    /// The first offset and the end of the logs of state partitions, as far as that could be learnt.
+    pub fn ends(&mut self, answers: Vec<(i32, Option<(i64, i64)>)>, now: Duration) {
+        for (partition, answer) in answers {
+            let Some(state) = self.assignment.states.get_mut(&partition) else {
+                continue;
+            };
+            if state.loading != Loading::Asked {
+                continue;
+            }
+            let Some((low, high)) = answer else {
+                state.loading = Loading::Unknown;
+                self.back_off(now);
+                continue;
+            };
+            if high < state.known_end {
+                let known = state.known_end;
+                return self.stop(Fatal::LostState {
+                    topic: self.settings.state_topic.clone(),
+                    partition,
+                    end: high,
+                    known,
+                });
+            }
+            state.known_end = high;
+            let store = self.stores.entry(partition).or_default();
+            let position = match store.checkpoint() {
+                Some(checkpoint) if (low..=high).contains(&checkpoint) => checkpoint,
+                _ => {
+                    *store = MemoryStore::default();
+                    low
+                }
+            };
+            if position >= high {
+                store.set_checkpoint(high);
+                state.loading = Loading::Ready;
+            } else {
+                state.loading = Loading::Restoring {
+                    position,
+                    target: high,
+                    moved: now,
+                };
+                self.restore_changed = true;
+            }
+        }
+    }
+
+    /// A record of the state topic. Null values belong to keys that may be forgotten for good.
+    pub fn restored(
+        &mut self,
+        partition: i32,
+        offset: i64,
+        key: &[u8],
+        value: Option<&[u8]>,
+        now: Duration,
+    ) -> bool {
+        let Some(StatePartition {
+            loading: Loading::Restoring {
+                position, moved, ..
+            },
+            ..
+        }) = self.assignment.states.get_mut(&partition)
+        else {
+            return false;
+        };
+        if offset < *position {
+            return false;
+        }
+        (*position, *moved) = (offset + 1, now);
+        let store = self.stores.entry(partition).or_default();
+        match value {
+            Some(state) => store.put(key, Bytes::copy_from_slice(state)),
+            None => store.remove(key),
+        }
+        true
+    }
+
+    /// The reader of the state topic stands at the end of what it may read.
+    pub fn restored_to(&mut self, partition: i32, offset: i64, now: Duration) {
+        let Some(state) = self.assignment.states.get_mut(&partition) else {
+            return;
+        };
+        let Loading::Restoring {
+            position,
+            target,
+            moved,
+        } = &mut state.loading
+        else {
+            return;
+        };
+        if offset > *position {
+            (*position, *moved) = (offset, now);
+        }
+        if offset >= *target {
+            state.loading = Loading::Ready;
+            state.known_end = state.known_end.max(offset);
+            self.stores
+                .entry(partition)
+                .or_default()
+                .set_checkpoint(offset);
+            self.restore_changed = true;
+        }
+    }
+
+    /// What is to be done now. Must be asked after everything that happened.
+    pub fn actions(&mut self, now: Duration) -> Vec<Action> {
+        self.look_for_stalled_restore(now);
+        let mut actions = std::mem::take(&mut self.urgent);
+        if let Some(fatal) = &self.fatal {
+            actions.push(Action::Stop(fatal.clone()));
+            return actions;
+        }
+        if self.restore_changed {
+            self.restore_changed = false;
+            actions.push(Action::Restore(self.restoring()));
+        }
+        if now < self.retry_at {
+            return actions;
+        }
+        let unknown: Vec<_> = self
+            .assignment
+            .places
+            .iter_mut()
+            .filter(|(_, consumption)| **consumption == Consumption::Unknown)
+            .map(|(place, consumption)| {
+                *consumption = Consumption::Asked;
+                *place
+            })
+            .collect();
+        if !unknown.is_empty() {
+            actions.push(Action::FetchStandings(unknown));
+        }
+        let ends = self.states_to_ask();
+        if !ends.is_empty() {
+            actions.push(Action::FetchEnds(ends));
+        }
+        let start = self.places_to_start();
+        if !start.is_empty() {
+            actions.push(Action::Consume(start));
+        }
+        actions
+    }
+
+    fn restoring(&self) -> Vec<(i32, i64)> {
+        let states = self.assignment.states.iter();
+        states
+            .filter_map(|(&partition, state)| match state.loading {
+                Loading::Restoring { position, .. } => Some((partition, position)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// State partitions whose end is asked for only now that the committed offsets are read: those are stable,
+    /// so that a transaction of the owner before is decided.
+    fn states_to_ask(&mut self) -> Vec<i32> {
+        let known: BTreeSet<i32> = self
+            .assignment
+            .states
+            .keys()
+            .copied()
+            .filter(|&partition| {
+                let place = self.settings.forwarded(partition);
+                self.assignment.position(place).is_some()
+            })
+            .collect();
+        let unasked = self
+            .assignment
+            .states
+            .iter_mut()
+            .filter(|(partition, state)| {
+                state.loading == Loading::Unknown && known.contains(partition)
+            });
+        unasked
+            .map(|(partition, state)| {
+                state.loading = Loading::Asked;
+                *partition
+            })
+            .collect()
+    }
+
+    /// Places whose state partition is ready, or not this worker's: then the records are forwarded.
+    fn places_to_start(&mut self) -> Vec<(Place, i64)> {
+        let states = &self.assignment.states;
+        let partitions = self.settings.partitions;
+        let may_start = |place: &Place| {
+            states
+                .get(&(place.partition % partitions))
+                .is_none_or(|state| state.loading == Loading::Ready)
+        };
+        let mut start = Vec::new();
+        for (&place, consumption) in &mut self.assignment.places {
+            if let Consumption::Held { position } = *consumption
+                && may_start(&place)
+            {
+                *consumption = Consumption::Consuming { position };
+                start.push((place, position));
+            }
+        }
+        start
+    }
+
+    /// Places could not be taken up; they are tried again.
+    pub fn not_consuming(&mut self, places: &[Place], now: Duration) {
+        for &place in places {
+            if let Some(position) = self.assignment.position(place) {
+                self.assignment.rewind(place, position);
+            }
+        }
+        self.back_off(now);
+    }
+
+    fn look_for_stalled_restore(&mut self, now: Duration) {
+        let patience = self.settings.restore_patience;
+        let stalled = self
+            .assignment
+            .states
+            .iter()
+            .find_map(|(&partition, state)| match state.loading {
+                Loading::Restoring {
+                    position,
+                    target,
+                    moved,
+                } if now.saturating_sub(moved) > patience => Some((partition, position, target)),
+                _ => None,
+            });
+        if let Some((partition, position, target)) = stalled {
+            self.stop(Fatal::RestoreStalled {
+                topic: self.settings.state_topic.clone(),
+                partition,
+                position,
+                target,
+                seconds: patience.as_secs(),
+            });
+        }
+    }
+
+    /// Why this worker is not ready; none when all that it owns is restored and consumed.
+    pub fn unready(&self) -> Option<String> {
+        if !self.joined_group {
+            return Some("joining the consumer group".to_owned());
+        }
+        let mut remaining: Vec<(i32, i64)> = self.restore_remaining().collect();
+        if let Some((partition, records)) = remaining.pop() {
+            return Some(format!(
+                "restoring {} state partitions; partition {partition} has {records} records left",
+                remaining.len() + 1
+            ));
+        }
+        let waiting = self
+            .assignment
+            .places
+            .values()
+            .filter(|consumption| !matches!(consumption, Consumption::Consuming { .. }))
+            .count();
+        if waiting > 0 {
+            return Some(format!("{waiting} partitions are not consumed yet"));
+        }
+        (self.failures > 0).then(|| "a service is away; retrying".to_owned())
+    }
+
+    /// How many records each state partition that is restored has left, at the most.
+    pub fn restore_remaining(&self) -> impl Iterator<Item = (i32, i64)> {
+        self.assignment
+            .states
+            .iter()
+            .filter_map(|(&partition, state)| match state.loading {
+                Loading::Restoring {
+                    position, target, ..
+                } => Some((partition, (target - position).max(0))),
+                _ => None,
+            })
+    }
+
+    /// Whether something keeps this worker from its records: it backs off after a failure.
+    pub fn is_retrying(&self) -> bool {
+        self.failures > 0
+    }
+
+    pub fn is_restoring(&self) -> bool {
+        self.restore_remaining().next().is_some()
+    }
+
+    /// The places that are owned, with the next record to take where that is known.
+    pub fn positions(&self) -> impl Iterator<Item = (Place, Option<i64>)> {
+        self.assignment
+            .places
+            .keys()
+            .map(|&place| (place, self.assignment.position(place)))
+    }
+
+    /// The committed position of a place, if this worker committed one.
+    pub fn committed_position(&self, place: Place) -> Option<i64> {
+        self.committed.get(&place).copied()
+    }
+
+    /// Customers and bytes in the stores.
+    pub fn state_size(&self) -> (usize, usize) {
+        self.stores
+            .values()
+            .fold((0, 0), |(customers, bytes), store| {
+                (customers + store.customers(), bytes + store.bytes())
+            })
+    }
+
+    /// The committed state of a customer: none where the customer's partition is not this worker's, or not
+    /// restored; else the encoded state, if there is one.
+    pub fn state_of(&self, id: &str) -> Option<Option<&Bytes>> {
+        let partition = crate::partition::of_key(id.as_bytes(), self.settings.partitions);
+        if !self.assignment.is_ready(partition) {
+            return None;
+        }
+        Some(
+            self.stores
+                .get(&partition)
+                .and_then(|store| store.get(id.as_bytes())),
+        )
+    }
+
+    pub fn owns_state(&self, partition: i32) -> bool {
+        self.assignment.states.contains_key(&partition)
+    }
+}

@@ -1,0 +1,356 @@
+//! The path of a record, from the poll to what it leads to:
+//!
+//! ```text
+//! judge ──┬─ rejected ─────────────── dead letter
+//!         ├─ a batch ──────────────── one forwarded record for each good element
+//!         ├─ of another partition ─── forwarded record
+//!         └─ of a partition here ──── joined into its customer, in the open batch
+//! ```
+
+use crate::customer::bounded::{Bounded, StateTooLarge};
+use crate::customer::contribution::Contribution;
+use crate::partition;
+use crate::record::{Code, Outcome, RawRecord, Rejection, Violation};
+use crate::source::{self, BatchElement, Judged, Verdict};
+
+use super::assignment::Consumption;
+use super::batch::{Batch, Label, Touched};
+use super::dead_letter::record_bytes;
+use super::fatal::Fatal;
+use super::origin::{Header, Origin};
+use super::outbox::{Outbox, Outgoing, Output};
+use super::{Place, Worker};
+
+/// A record as it was consumed. The headers are asked for only where they are needed.
+pub trait Delivered {
+    fn place(&self) -> Place;
+    fn offset(&self) -> i64;
+    /// Milliseconds since 1970; none where the record carries none.
+    fn timestamp(&self) -> Option<i64>;
+    fn key(&self) -> Option<&[u8]>;
+    fn value(&self) -> Option<&[u8]>;
+    fn headers(&self) -> Vec<Header<'_>>;
+}
+
+/// What is needed of a record behind its verdict.
+struct Context<'a> {
+    label: Label,
+    origin: Origin,
+    forwarded_to: Option<i32>,
+    value: Option<&'a [u8]>,
+    headers: Vec<Header<'a>>,
+}
+
+impl Worker {
+    /// Takes a record. It is passed over where its place is not consumed: then it comes again, or to its owner.
+    pub fn record(&mut self, record: &impl Delivered, out: &mut impl Outbox) {
+        let (place, offset) = (record.place(), record.offset());
+        let Some(Consumption::Consuming { position }) = self.assignment.places.get_mut(&place)
+        else {
+            return;
+        };
+        if offset < *position || self.fatal.is_some() {
+            return;
+        }
+        let began_at = *position;
+        *position = offset + 1;
+
+        let batch = self.batch.get_or_insert_with(|| {
+            out.begin();
+            Batch::default()
+        });
+        batch.began_at.entry(place).or_insert(began_at);
+        batch.records += 1;
+        batch.bytes += record.value().map_or(0, <[u8]>::len);
+        batch.ledger.timestamps.extend(record.timestamp());
+
+        match self.follow(record, out) {
+            Ok((label, outcome)) => {
+                if let Some(batch) = &mut self.batch {
+                    batch.ledger.count(label, outcome);
+                }
+                if self.breaker.count(outcome == Outcome::Rejected) {
+                    let processing = &self.settings.config.processing;
+                    self.stop(Fatal::BreakerOpen {
+                        percent: (processing.max_reject_share * 100.0) as u32,
+                        window: processing.reject_window,
+                    });
+                }
+            }
+            Err(fatal) => self.stop(fatal),
+        }
+    }
+
+    fn follow(
+        &mut self,
+        record: &impl Delivered,
+        out: &mut impl Outbox,
+    ) -> Result<(Label, Outcome), Fatal> {
+        let settings = self.settings.clone();
+        let place = record.place();
+        let source = settings
+            .topics
+            .get(place.topic)
+            .and_then(|topic| topic.source);
+        // an input's record needs its origin and headers only on the way out
+        let (label, source, key, timestamp, origin) = match source {
+            Some(source) => {
+                let (key, timestamp) = (record.key(), record.timestamp());
+                (Label::Source(source), source, key, timestamp, None)
+            }
+            None => {
+                let origin = Origin::unwrap_from(&record.headers())
+                    .ok_or_else(|| self.foreign(place, record.offset()))?;
+                let timestamp = origin.timestamp;
+                (
+                    Label::Forwarded,
+                    origin.source,
+                    record.key(),
+                    timestamp,
+                    Some(origin),
+                )
+            }
+        };
+        let raw = RawRecord {
+            source,
+            timestamp,
+            key,
+            value: record.value(),
+        };
+        let Judged { verdict, warnings } = source::judge(&raw, &settings.config);
+        if label != Label::Forwarded {
+            self.count_warnings(&warnings, source);
+        }
+        if let Verdict::Valid(contribution) = verdict {
+            let home = partition::of_key(contribution.customer.as_bytes(), settings.partitions);
+            if self.assignment.is_ready(home) {
+                return match self.join(home, contribution, label)? {
+                    Ok(outcome) => Ok((label, outcome)),
+                    Err(StateTooLarge) => {
+                        let context = context(record, label, origin, source, &settings);
+                        self.reject(&context, &state_too_large(), out)
+                    }
+                };
+            }
+            let context = context(record, label, origin, source, &settings);
+            let value = record.value();
+            return self.forward(home, &contribution.customer, value, &context, out);
+        }
+        let context = context(record, label, origin, source, &settings);
+        match verdict {
+            Verdict::Rejected(rejection) => self.reject(&context, &rejection, out),
+            Verdict::Batch {
+                elements,
+                rejection,
+            } => self.split(elements, rejection, &context, out),
+            Verdict::Valid(_) => Err(self.foreign(place, record.offset())),
+        }
+    }
+
+    /// Each good element of a batch goes through the forwarded topic; there it comes as a batch of one, which is
+    /// joined.
+    fn split(
+        &mut self,
+        elements: Vec<BatchElement<'_>>,
+        rejection: Option<Rejection>,
+        context: &Context<'_>,
+        out: &mut impl Outbox,
+    ) -> Result<(Label, Outcome), Fatal> {
+        if let Some(home) = context.forwarded_to {
+            if let Some(rejection) = rejection {
+                return self.reject(context, &rejection, out);
+            }
+            let mut elements = elements.into_iter();
+            let (Some(element), None) = (elements.next(), elements.next()) else {
+                let place = self.settings.forwarded(home);
+                return Err(self.foreign(place, context.origin.offset));
+            };
+            return match self.join(home, element.contribution, context.label)? {
+                Ok(outcome) => Ok((context.label, outcome)),
+                Err(StateTooLarge) => self.reject(context, &state_too_large(), out),
+            };
+        }
+        for element in elements {
+            let customer = &element.contribution.customer;
+            let home = partition::of_key(customer.as_bytes(), self.settings.partitions);
+            let alone = format!("{{\"customers\":[{}]}}", element.text);
+            self.forward(home, customer, Some(alone.as_bytes()), context, out)?;
+        }
+        match rejection {
+            Some(rejection) => self.reject(context, &rejection, out),
+            None => Ok((context.label, Outcome::Split)),
+        }
+    }
+
+    fn join(
+        &mut self,
+        home: i32,
+        contribution: Contribution,
+        label: Label,
+    ) -> Result<Result<Outcome, StateTooLarge>, Fatal> {
+        let Contribution { customer, data } = contribution;
+        let limits = self.settings.limits;
+        let Some(batch) = &mut self.batch else {
+            return Ok(Ok(Outcome::Unchanged));
+        };
+        batch.joined.insert(home);
+        let touched = match batch.find(&customer) {
+            Some(_) => batch.find(&customer),
+            None => {
+                let stored = self
+                    .stores
+                    .get(&home)
+                    .and_then(|store| store.get(customer.as_bytes()));
+                let held = match stored {
+                    None => Ok(Bounded::default()),
+                    Some(state) => Bounded::decode(state),
+                };
+                let held = held.map_err(|error| Fatal::State {
+                    topic: self.settings.state_topic.clone(),
+                    partition: home,
+                    offset: -1,
+                    error,
+                })?;
+                Some(batch.touch(Touched {
+                    id: customer.into_boxed_str(),
+                    partition: home,
+                    held,
+                    known: stored.is_some(),
+                    changed: false,
+                }))
+            }
+        };
+        let Some(touched) = touched else {
+            return Ok(Ok(Outcome::Unchanged));
+        };
+        let lateness = data.at().map(|at| {
+            let newest = touched.held.customer().newest().unwrap_or(at);
+            newest.micros().saturating_sub(at.micros()).max(0) as f64 / 1e6
+        });
+        let joined = touched.held.join(data, &limits);
+        touched.changed |= joined == Ok(true);
+        batch
+            .ledger
+            .lateness
+            .extend(lateness.map(|seconds| (label, seconds)));
+        Ok(joined.map(|changed| {
+            if changed {
+                Outcome::Merged
+            } else {
+                Outcome::Unchanged
+            }
+        }))
+    }
+
+    fn forward(
+        &mut self,
+        home: i32,
+        customer: &str,
+        value: Option<&[u8]>,
+        context: &Context<'_>,
+        out: &mut impl Outbox,
+    ) -> Result<(Label, Outcome), Fatal> {
+        if let Some(here) = context.forwarded_to {
+            // what was forwarded here is either joined here, or the number of partitions has changed
+            return Err(self.foreign(self.settings.forwarded(here), context.origin.offset));
+        }
+        let headers = context.origin.wrap(&context.headers);
+        let key = Some(customer.as_bytes());
+        if record_bytes(key, value, &headers) > self.settings.max_forwarded_bytes {
+            let rejection = Rejection::with_message(
+                Code::TooLarge,
+                "the record with its headers does not fit into the forwarded topic",
+            );
+            return self.reject(context, &rejection, out);
+        }
+        out.produce(Outgoing {
+            output: Output::Forwarded { partition: home },
+            key,
+            value,
+            headers: &headers,
+        });
+        Ok((context.label, Outcome::Forwarded))
+    }
+
+    fn reject(
+        &mut self,
+        context: &Context<'_>,
+        rejection: &Rejection,
+        out: &mut impl Outbox,
+    ) -> Result<(Label, Outcome), Fatal> {
+        let origin = &context.origin;
+        let letterhead = &self.settings.letterhead;
+        let letter = letterhead
+            .write(origin, context.value, &context.headers, rejection)
+            .map_err(|_| Fatal::DeadLetterDoesNotFit {
+                topic: origin.topic.clone(),
+                partition: origin.partition,
+                offset: origin.offset,
+            })?;
+        out.produce(Outgoing {
+            output: Output::DeadLetter,
+            key: origin.key.as_deref(),
+            value: letter.value,
+            headers: &letter.headers,
+        });
+        if let Some(batch) = &mut self.batch {
+            let rejections = &mut batch.ledger.rejections;
+            *rejections
+                .entry((context.label, rejection.code))
+                .or_default() += 1;
+        }
+        Ok((context.label, Outcome::Rejected))
+    }
+
+    /// A warning is counted once a record for each code, where the record is read first.
+    fn count_warnings(&mut self, warnings: &[Violation], source: crate::record::Source) {
+        let Some(batch) = &mut self.batch else {
+            return;
+        };
+        for code in Code::SEMANTIC {
+            if warnings
+                .iter()
+                .any(|warning| warning.keyword == code.name())
+            {
+                *batch.ledger.warnings.entry((source, code)).or_default() += 1;
+            }
+        }
+    }
+
+    fn foreign(&self, place: Place, offset: i64) -> Fatal {
+        Fatal::ForeignRecord {
+            topic: self.settings.topic_name(place).to_owned(),
+            partition: place.partition,
+            offset,
+        }
+    }
+}
+
+fn state_too_large() -> Rejection {
+    let violation = Violation::semantic(String::new(), Code::StateTooLarge);
+    Rejection::with_violations(Code::StateTooLarge, vec![violation])
+}
+
+fn context<'a>(
+    record: &'a impl Delivered,
+    label: Label,
+    origin: Option<Origin>,
+    source: crate::record::Source,
+    settings: &super::Settings,
+) -> Context<'a> {
+    let place = record.place();
+    Context {
+        label,
+        forwarded_to: origin.is_some().then_some(place.partition),
+        origin: origin.unwrap_or_else(|| Origin {
+            source,
+            topic: settings.topic_name(place).to_owned(),
+            partition: place.partition,
+            offset: record.offset(),
+            timestamp: record.timestamp(),
+            key: record.key().map(<[u8]>::to_vec),
+        }),
+        value: record.value(),
+        headers: record.headers(),
+    }
+}
