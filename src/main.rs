@@ -21,8 +21,11 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(cli::run::RunArgs),
     Fold(cli::fold::FoldArgs),
     Validate(cli::validate::ValidateArgs),
+    Generate(cli::generate::GenerateArgs),
+    Topics(cli::topics::TopicsArgs),
     Config(cli::config::ConfigArgs),
 }
 
@@ -32,7 +35,13 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&Failure::Usage(error.to_string())),
     };
+    if let Err(failure) = cli::log::start(&config.log) {
+        return fail(&failure);
+    }
     let done = match &arguments.command {
+        Command::Run(_) => cli::run::run(config),
+        Command::Generate(args) => cli::generate::run(&config, args),
+        Command::Topics(args) => cli::topics::run(&config, args),
         Command::Fold(args) => cli::fold::run(&config, args),
         Command::Validate(args) => cli::validate::run(&config, args),
         Command::Config(_) => return cli::config::run(&config),

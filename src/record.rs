@@ -193,7 +193,7 @@ impl Code {
             Code::BlankId => "an id is missing, empty or only white space",
             Code::CountryCode => "a country is not one of ISO 3166-1",
             Code::FutureTimestamp => {
-                "an updatedAt lies further than validation.max_future_skew behind the record's timestamp"
+                "an updatedAt lies further than validation.max_future_skew ahead of the record's timestamp"
             }
             Code::CreatedAfterUpdated => "a createdAt is later than its updatedAt",
             Code::DuplicateElement => "a list holds the same id twice",

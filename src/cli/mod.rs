@@ -3,5 +3,9 @@
 pub mod config;
 pub mod exit;
 pub mod fold;
+pub mod generate;
 pub mod lines;
+pub mod log;
+pub mod run;
+pub mod topics;
 pub mod validate;

@@ -9,6 +9,7 @@ pub mod bounded;
 pub mod codec;
 pub mod contribution;
 pub mod list;
+pub mod merge;
 pub mod register;
 pub mod snapshot;
 pub mod stamp;

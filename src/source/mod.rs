@@ -69,13 +69,12 @@ pub fn judge<'a>(record: &RawRecord<'a>, config: &Config) -> Judged<'a> {
     let latest = at.map(|at| at.saturating_add(config.validation.max_future_skew));
     let mut judge = Judge::new(&config.validation.rules, record.source, latest);
     let contribution = match record.source {
-        Source::LoyaltyCustomers => {
-            wire::read(text, Plain::new()).map(|wire| loyalty_customers::mature(wire, &mut judge))
-        }
+        Source::LoyaltyCustomers => wire::read(text, Plain::default())
+            .map(|wire| loyalty_customers::mature(wire, &mut judge)),
         Source::LoyaltyActions => {
-            wire::read(text, Plain::new()).map(|wire| loyalty_actions::mature(wire, &mut judge))
+            wire::read(text, Plain::default()).map(|wire| loyalty_actions::mature(wire, &mut judge))
         }
-        Source::ConsoleCustomers => wire::read(text, Plain::new())
+        Source::ConsoleCustomers => wire::read(text, Plain::default())
             .map(|wire| console_customers::mature(wire, at, &mut judge)),
         Source::PublisherCustomers => return judge_batch(text, at, config),
     };
@@ -161,7 +160,7 @@ fn judge_null(record: &RawRecord<'_>, config: &Config) -> Result<Contribution, R
 /// Judges a batch element by element. It is rejected with the stage and code of its first bad element, and lists
 /// the violations of all.
 fn judge_batch<'a>(text: &'a str, at: Option<Instant>, config: &Config) -> Judged<'a> {
-    let frame = wire::read(text, Plain::<publisher_customers::BatchWire<'a>>::new());
+    let frame = wire::read(text, Plain::<publisher_customers::BatchWire<'a>>::default());
     let texts = match frame {
         Ok(frame) => frame.customers.0,
         Err(_) => {
@@ -175,7 +174,12 @@ fn judge_batch<'a>(text: &'a str, at: Option<Instant>, config: &Config) -> Judge
     // the frame passes over the elements without reading them in full
     let wires: Vec<_> = texts
         .iter()
-        .map(|text| wire::read(text, Plain::<publisher_customers::CustomerWire<'a>>::new()))
+        .map(|text| {
+            wire::read(
+                text,
+                Plain::<publisher_customers::CustomerWire<'a>>::default(),
+            )
+        })
         .collect();
     if wires.iter().any(Result::is_err) && wire::check(text).is_err() {
         return Rejection::new(Code::InvalidJson).into();

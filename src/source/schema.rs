@@ -85,7 +85,7 @@ impl Schema {
         if twice.found_in(text) {
             return Some(Rejection::new(Code::DuplicateField));
         }
-        let Ok(value) = wire::read(text, Plain::<Value>::new()) else {
+        let Ok(value) = wire::read(text, Plain::<Value>::default()) else {
             return Some(Rejection::new(Code::InvalidJson));
         };
         let violations: Vec<_> = self

@@ -188,8 +188,8 @@ pub fn check(text: &str) -> Result<(), serde_json::Error> {
 /// A seed for a type that reads itself.
 pub struct Plain<T>(std::marker::PhantomData<T>);
 
-impl<T> Plain<T> {
-    pub fn new() -> Plain<T> {
+impl<T> Default for Plain<T> {
+    fn default() -> Plain<T> {
         Plain(std::marker::PhantomData)
     }
 }

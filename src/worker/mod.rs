@@ -489,6 +489,14 @@ impl Worker {
         self.back_off(now);
     }
 
+    /// The next record of a place is gone from its log; where it stands is asked again, and judged.
+    pub fn lost_position(&mut self, place: Place) {
+        self.drop_batch();
+        if let Some(consumption) = self.assignment.places.get_mut(&place) {
+            *consumption = Consumption::Unknown;
+        }
+    }
+
     fn look_for_stalled_restore(&mut self, now: Duration) {
         let patience = self.settings.restore_patience;
         let stalled = self

@@ -1,0 +1,24 @@
+//! The log, on standard error.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+use super::exit::Failure;
+use crate::config::{Log, LogFormat};
+
+/// Starts the log: for people, with colours on a terminal, or as JSON.
+pub fn start(log: &Log) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&log.level)
+        .map_err(|error| Failure::Usage(format!("log.level: {error}")))?;
+    let terminal = std::io::stderr().is_terminal();
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(terminal);
+    let started = match log.format {
+        LogFormat::Json => builder.json().try_init(),
+        LogFormat::Auto | LogFormat::Human => builder.try_init(),
+    };
+    started.map_err(|error| Failure::Service(format!("can't start the log: {error}")))
+}

@@ -1,0 +1,18 @@
+//! `keyfold run`: the processor.
+
+use super::exit::{Done, Failure};
+use crate::config::Config;
+use crate::runtime::processor;
+use crate::runtime::signals::Stop;
+
+/// Fold customer events from Kafka into snapshots, until stopped by SIGTERM or SIGINT.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {}
+
+pub fn run(config: Config) -> Result<Done, Failure> {
+    let stop = Stop::default();
+    stop.on_signals()
+        .map_err(|error| Failure::Service(format!("can't listen to signals: {error}")))?;
+    processor::run(config, &stop)?;
+    Ok(Done::Clean)
+}

@@ -1,0 +1,247 @@
+//! How keyfold's clients are set up, and what they say when something is wrong.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use rdkafka::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::config::{Config, Guarantee};
+
+/// A transaction that is left open is aborted by the broker after this time (plus up to 10 s, in which it looks
+/// for such): below the session time-out, so that the next owner seldom waits.
+pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How a worker is known to Kafka.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// `<application_id>-<instance>-<worker>`.
+    pub transactional_id: String,
+    /// For static membership; none without an `instance_id`.
+    pub group_instance_id: Option<String>,
+}
+
+/// Properties that only one kind of client knows; the other would warn of them.
+const PRODUCER_ONLY: [&str; 13] = [
+    "linger.ms",
+    "queue.buffering.",
+    "batch.",
+    "compression.",
+    "message.timeout.ms",
+    "delivery.timeout.ms",
+    "transaction.timeout.ms",
+    "retries",
+    "message.send.max.retries",
+    "request.timeout.ms",
+    "enable.gapless.guarantee",
+    "sticky.partitioning.linger.ms",
+    "max.in.flight.requests.per.connection",
+];
+const CONSUMER_ONLY: [&str; 9] = [
+    "session.timeout.ms",
+    "heartbeat.interval.ms",
+    "fetch.",
+    "queued.",
+    "max.poll.interval.ms",
+    "max.partition.fetch.bytes",
+    "group.protocol",
+    "check.crcs",
+    "coordinator.query.interval.ms",
+];
+
+fn base(config: &Config, leave_out: &[&str]) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    client
+        .set("bootstrap.servers", &config.kafka.bootstrap_servers)
+        .set("client.id", &config.application_id)
+        .set("topic.metadata.refresh.interval.ms", "30000")
+        .set_log_level(RDKafkaLogLevel::Info);
+    for (name, value) in &config.kafka.properties {
+        if !leave_out.iter().any(|prefix| name.starts_with(prefix)) {
+            client.set(name, value);
+        }
+    }
+    client
+}
+
+/// A client that only asks: for metadata, ends of logs and configurations.
+pub fn admin(config: &Config) -> ClientConfig {
+    let mut leave_out = PRODUCER_ONLY.to_vec();
+    leave_out.extend(CONSUMER_ONLY);
+    base(config, &leave_out)
+}
+
+/// A reader that is no member of the group. It names the group all the same, for the client wants one, and so
+/// needs no further permission.
+pub fn reader(config: &Config) -> ClientConfig {
+    let mut leave_out = PRODUCER_ONLY.to_vec();
+    leave_out.extend([
+        "session.timeout.ms",
+        "heartbeat.interval.ms",
+        "group.protocol",
+    ]);
+    let mut client = base(config, &leave_out);
+    fetching(&mut client);
+    client
+        .set("group.id", &config.application_id)
+        .set("allow.auto.create.topics", "false")
+        .set("enable.auto.commit", "false")
+        .set("auto.offset.reset", "error")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true");
+    client
+}
+
+/// A member of the consumer group.
+pub fn member(config: &Config, identity: &Identity) -> ClientConfig {
+    let mut client = base(config, &PRODUCER_ONLY);
+    fetching(&mut client);
+    // only a range assignor gives a worker the same partitions of all topics
+    if config
+        .kafka
+        .properties
+        .get("group.protocol")
+        .map(String::as_str)
+        == Some("consumer")
+    {
+        client.set("group.remote.assignor", "range");
+    } else {
+        client.set("partition.assignment.strategy", "range");
+    }
+    if let Some(id) = &identity.group_instance_id {
+        client.set("group.instance.id", id);
+    }
+    client
+        .set("group.id", &config.application_id)
+        .set("allow.auto.create.topics", "false")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "false");
+    client
+}
+
+fn fetching(client: &mut ClientConfig) {
+    let defaults = [
+        // the default of a second stalls a reader that is slower than its fetcher
+        ("fetch.queue.backoff.ms", "2"),
+        ("queued.min.messages", "20000"),
+        ("queued.max.messages.kbytes", "16384"),
+    ];
+    for (name, value) in defaults {
+        if client.get(name).is_none() {
+            client.set(name, value);
+        }
+    }
+}
+
+/// The producer of a worker. `max_bytes` is the largest record that a topic takes; the broker limits batches, and
+/// `max_batch_bytes` is what every topic takes.
+pub fn producer(
+    config: &Config,
+    identity: &Identity,
+    max_bytes: usize,
+    max_batch_bytes: usize,
+) -> ClientConfig {
+    let mut client = base(config, &CONSUMER_ONLY);
+    let batch = max_batch_bytes.min(1_000_000).to_string();
+    let defaults = [
+        ("compression.codec", "lz4"),
+        ("linger.ms", "5"),
+        ("batch.size", batch.as_str()),
+        ("queue.buffering.max.messages", "500000"),
+        ("queue.buffering.max.kbytes", "131072"),
+        // a transaction that begins right after another is refused for a moment; waiting 100 ms shows
+        ("retry.backoff.ms", "2"),
+        ("retry.backoff.max.ms", "1000"),
+    ];
+    for (name, value) in defaults {
+        if client.get(name).is_none() {
+            client.set(name, value);
+        }
+    }
+    client
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        .set("partitioner", "murmur2_random")
+        .set("delivery.report.only.error", "true")
+        .set("message.max.bytes", max_bytes.to_string());
+    if config.processing.guarantee == Guarantee::ExactlyOnce {
+        client.set("transactional.id", &identity.transactional_id);
+        if client.get("transaction.timeout.ms").is_none() {
+            client.set(
+                "transaction.timeout.ms",
+                TRANSACTION_TIMEOUT.as_millis().to_string(),
+            );
+        }
+    } else if client.get("message.timeout.ms").is_none() {
+        client.set("message.timeout.ms", "30000");
+    }
+    client
+}
+
+/// Logs what the client has to say, and keeps its last trouble for the message that a failure ends with.
+#[derive(Default)]
+pub struct Quiet {
+    last: Mutex<Option<(RDKafkaErrorCode, String)>>,
+}
+
+impl Quiet {
+    /// The last trouble with the cluster, if there was one.
+    pub fn last_trouble(&self) -> Option<(RDKafkaErrorCode, String)> {
+        self.last.lock().ok()?.clone()
+    }
+
+    /// Notes a trouble. One with authentication stays, for others follow from it.
+    pub fn note(&self, code: RDKafkaErrorCode, reason: &str) {
+        if let Ok(mut last) = self.last.lock()
+            && last.as_ref().is_none_or(|(code, _)| !is_refusal(*code))
+        {
+            *last = Some((code, reason.to_owned()));
+        }
+    }
+}
+
+/// Whether trying again does not help: the cluster does not want this client.
+pub fn is_refusal(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::Authentication
+            | RDKafkaErrorCode::SaslAuthenticationFailed
+            | RDKafkaErrorCode::SSL
+            | RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
+    )
+}
+
+impl ClientContext for Quiet {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if let Some(code) = error.rdkafka_error_code() {
+            self.note(code, reason);
+        }
+        tracing::debug!(%error, reason, "client");
+    }
+}
+
+/// Passes on a line of the client's log.
+pub fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error => tracing::error!(target: "librdkafka", facility, "{message}"),
+        RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+            tracing::info!(target: "librdkafka", facility, "{message}");
+        }
+        RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
+    }
+}

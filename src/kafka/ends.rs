@@ -1,0 +1,38 @@
+//! A client that asks for the ends of logs. It reads uncommitted: with the default isolation the end is the last
+//! stable offset, which misses committed records behind an open transaction.
+
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer, DefaultConsumerContext};
+use rdkafka::error::KafkaResult;
+
+use super::client;
+use crate::config::Config;
+
+pub struct Ends {
+    client: BaseConsumer<DefaultConsumerContext>,
+}
+
+impl Ends {
+    pub fn connect(config: &Config) -> KafkaResult<Ends> {
+        let mut client = client::admin(config);
+        client.set("isolation.level", "read_uncommitted");
+        Ok(Ends {
+            client: client.create()?,
+        })
+    }
+
+    /// The first offset of a partition, and the one behind its last record.
+    pub fn of(&self, topic: &str, partition: i32, wait: Duration) -> KafkaResult<(i64, i64)> {
+        self.client.fetch_watermarks(topic, partition, wait)
+    }
+
+    /// The number of a topic's partitions; none where there is no such topic.
+    pub fn partitions(&self, topic: &str, wait: Duration) -> KafkaResult<Option<i32>> {
+        let metadata = self.client.fetch_metadata(Some(topic), wait)?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        Ok(found
+            .filter(|found| found.error().is_none())
+            .map(|found| found.partitions().len() as i32))
+    }
+}

@@ -1,0 +1,9 @@
+//! Kafka's client: thin, and without decisions of its own. Those are [`crate::worker`]'s.
+
+pub mod client;
+pub mod consumer;
+pub mod ends;
+pub mod native;
+pub mod producer;
+pub mod restorer;
+pub mod topics;

@@ -1,0 +1,266 @@
+//! The few calls of librdkafka that its Rust binding does not offer: batches from a queue of one's own, and
+//! transactions that neither poll nor wait in slices. All unsafe code of keyfold is in this folder's files.
+
+use std::ffi::{CStr, CString, c_void};
+use std::ptr::{self, NonNull};
+use std::time::Duration;
+
+use rdkafka::bindings as rd;
+use rdkafka::types::RDKafkaRespErr;
+
+/// A queue that partitions' records are forwarded to. It must be dropped before its client.
+pub struct Queue(NonNull<rd::rd_kafka_queue_t>);
+
+// SAFETY: queues of librdkafka are guarded by locks of their own.
+unsafe impl Send for Queue {}
+
+impl Queue {
+    /// # Safety
+    /// `client` must be alive for as long as the queue.
+    pub unsafe fn new(client: *mut rd::rd_kafka_t) -> Option<Queue> {
+        // SAFETY: the client is alive.
+        NonNull::new(unsafe { rd::rd_kafka_queue_new(client) }).map(Queue)
+    }
+
+    /// Sends the records of a partition to this queue instead of the consumer's. Must come before the partition
+    /// is assigned, or records arrive on two queues and out of order.
+    ///
+    /// # Safety
+    /// `client` must be the client of this queue.
+    pub unsafe fn take_partition(
+        &self,
+        client: *mut rd::rd_kafka_t,
+        topic: &str,
+        partition: i32,
+    ) -> bool {
+        let Ok(topic) = CString::new(topic) else {
+            return false;
+        };
+        // SAFETY: the client is alive, the topic is a C string; the partition's queue is let go at once, which
+        // leaves the forwarding in force.
+        unsafe {
+            let source = rd::rd_kafka_queue_get_partition(client, topic.as_ptr(), partition);
+            if source.is_null() {
+                return false;
+            }
+            rd::rd_kafka_queue_forward(source, self.0.as_ptr());
+            rd::rd_kafka_queue_destroy(source);
+        }
+        true
+    }
+
+    /// Waits for a first message, and takes what else is there at once.
+    pub fn poll(&self, wait: Duration, into: &mut Messages) {
+        into.clear();
+        let wait = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the queue is alive; messages are given over to `into`, which destroys them.
+        unsafe {
+            let first = rd::rd_kafka_consume_queue(self.0.as_ptr(), wait);
+            let Some(first) = NonNull::new(first) else {
+                return;
+            };
+            into.list.push(Message(first));
+            let mut more: [*mut rd::rd_kafka_message_t; Messages::MOST] =
+                [ptr::null_mut(); Messages::MOST];
+            let count =
+                rd::rd_kafka_consume_batch_queue(self.0.as_ptr(), 0, more.as_mut_ptr(), more.len());
+            let count = usize::try_from(count).unwrap_or(0);
+            let more = more.into_iter().take(count).filter_map(NonNull::new);
+            into.list.extend(more.map(Message));
+        }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // SAFETY: this is the only owner.
+        unsafe { rd::rd_kafka_queue_destroy(self.0.as_ptr()) }
+    }
+}
+
+/// Messages that were taken at once.
+#[derive(Default)]
+pub struct Messages {
+    list: Vec<Message>,
+}
+
+impl Messages {
+    const MOST: usize = 500;
+
+    pub fn iter(&self) -> std::slice::Iter<'_, Message> {
+        self.list.iter()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub fn clear(&mut self) {
+        self.list.clear();
+    }
+}
+
+/// A record, or what is said of a partition in place of one.
+pub struct Message(NonNull<rd::rd_kafka_message_t>);
+
+impl Message {
+    fn raw(&self) -> &rd::rd_kafka_message_t {
+        // SAFETY: the message lives until it is dropped.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// None for a record; else what is said, [`RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF`] for one.
+    pub fn error(&self) -> Option<RDKafkaRespErr> {
+        let error = self.raw().err;
+        (error != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).then_some(error)
+    }
+
+    pub fn error_text(&self) -> String {
+        // SAFETY: the text lives as long as the message.
+        unsafe {
+            let text = rd::rd_kafka_message_errstr(self.0.as_ptr());
+            if text.is_null() {
+                return String::new();
+            }
+            CStr::from_ptr(text).to_string_lossy().into_owned()
+        }
+    }
+
+    /// A number that is the same for all messages of a topic, for as long as the client lives.
+    pub fn topic_handle(&self) -> usize {
+        self.raw().rkt as usize
+    }
+
+    pub fn topic(&self) -> String {
+        let topic = self.raw().rkt;
+        if topic.is_null() {
+            return String::new();
+        }
+        // SAFETY: the topic lives as long as the message.
+        unsafe { CStr::from_ptr(rd::rd_kafka_topic_name(topic)) }
+            .to_string_lossy()
+            .into_owned()
+    }
+
+    pub fn partition(&self) -> i32 {
+        self.raw().partition
+    }
+
+    pub fn offset(&self) -> i64 {
+        self.raw().offset
+    }
+
+    /// Milliseconds since 1970, if the record has a timestamp.
+    pub fn timestamp(&self) -> Option<i64> {
+        let mut kind = rd::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        // SAFETY: the message is alive.
+        let millis = unsafe { rd::rd_kafka_message_timestamp(self.0.as_ptr(), &mut kind) };
+        let available = kind != rd::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        (available && millis >= 0).then_some(millis)
+    }
+
+    pub fn key(&self) -> Option<&[u8]> {
+        let raw = self.raw();
+        // SAFETY: key and length belong together and live as long as the message.
+        unsafe { bytes(raw.key, raw.key_len) }
+    }
+
+    pub fn payload(&self) -> Option<&[u8]> {
+        let raw = self.raw();
+        // SAFETY: payload and length belong together and live as long as the message.
+        unsafe { bytes(raw.payload, raw.len) }
+    }
+
+    /// Names and values in their order. Names are UTF-8 in Kafka; others are passed over.
+    pub fn headers(&self) -> Vec<(&str, Option<&[u8]>)> {
+        let mut list = Vec::new();
+        let mut headers = ptr::null_mut();
+        // SAFETY: headers, names and values live as long as the message.
+        unsafe {
+            let found = rd::rd_kafka_message_headers(self.0.as_ptr(), &mut headers);
+            if found != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return list;
+            }
+            for index in 0.. {
+                let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
+                let found =
+                    rd::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut size);
+                if found != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR || name.is_null() {
+                    break;
+                }
+                if let Ok(name) = CStr::from_ptr(name).to_str() {
+                    list.push((name, bytes(value.cast_mut(), size)));
+                }
+            }
+        }
+        list
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        // SAFETY: this is the only owner.
+        unsafe { rd::rd_kafka_message_destroy(self.0.as_ptr()) }
+    }
+}
+
+/// # Safety
+/// The bytes must live for as long as the caller's message.
+unsafe fn bytes<'a>(start: *mut c_void, length: usize) -> Option<&'a [u8]> {
+    // SAFETY: as the caller promises.
+    (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start.cast(), length) })
+}
+
+/// What went wrong in a call of a transaction, and what the client says can be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransactionError {
+    pub code: RDKafkaRespErr,
+    pub text: String,
+    pub fatal: bool,
+    pub retriable: bool,
+    pub requires_abort: bool,
+}
+
+/// Takes over an error that a call returned; none is success.
+///
+/// # Safety
+/// The error must be one that was just returned, and be used no more.
+pub unsafe fn taken(error: *mut rd::rd_kafka_error_t) -> Result<(), TransactionError> {
+    if error.is_null() {
+        return Ok(());
+    }
+    // SAFETY: the error is alive until it is destroyed here.
+    unsafe {
+        let taken = TransactionError {
+            code: rd::rd_kafka_error_code(error),
+            text: CStr::from_ptr(rd::rd_kafka_error_string(error))
+                .to_string_lossy()
+                .into_owned(),
+            fatal: rd::rd_kafka_error_is_fatal(error) != 0,
+            retriable: rd::rd_kafka_error_is_retriable(error) != 0,
+            requires_abort: rd::rd_kafka_error_txn_requires_abort(error) != 0,
+        };
+        rd::rd_kafka_error_destroy(error);
+        Err(taken)
+    }
+}
+
+/// The ends of a partition as the client last heard of them: the first offset and the one behind the last that
+/// a reader may read.
+///
+/// # Safety
+/// `client` must be alive.
+pub unsafe fn cached_ends(
+    client: *mut rd::rd_kafka_t,
+    topic: &str,
+    partition: i32,
+) -> Option<(i64, i64)> {
+    let topic = CString::new(topic).ok()?;
+    let (mut low, mut high) = (-1, -1);
+    // SAFETY: the client is alive, the topic is a C string.
+    let error = unsafe {
+        rd::rd_kafka_get_watermark_offsets(client, topic.as_ptr(), partition, &mut low, &mut high)
+    };
+    (error == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR && low >= 0 && high >= 0)
+        .then_some((low, high))
+}

@@ -1,0 +1,322 @@
+//! The producer of a worker: one transaction a batch under exactly-once, a flush under at-least-once.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::bindings as rd;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{Header, Message, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+
+use super::client;
+use super::consumer::Membership;
+use super::native::{TransactionError, taken};
+use crate::worker::commit::CommitResult;
+
+/// Notes the first record of a batch that could not be delivered.
+#[derive(Default)]
+struct Deliveries {
+    failed: Mutex<Option<(RDKafkaErrorCode, String)>>,
+}
+
+struct Context(Arc<Deliveries>);
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "producer");
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, message)) = result {
+            let code = error
+                .rdkafka_error_code()
+                .unwrap_or(RDKafkaErrorCode::Unknown);
+            let text = format!("{}[{}]: {error}", message.topic(), message.partition());
+            self.0.note(code, text);
+        }
+    }
+}
+
+impl Deliveries {
+    fn note(&self, code: RDKafkaErrorCode, text: String) {
+        if let Ok(mut failed) = self.failed.lock() {
+            failed.get_or_insert((code, text));
+        }
+    }
+
+    fn take(&self) -> Option<(RDKafkaErrorCode, String)> {
+        self.failed.lock().ok()?.take()
+    }
+}
+
+/// A record to send. Without a partition it is chosen by the key, as Java does.
+pub struct Record<'a> {
+    pub topic: &'a str,
+    pub partition: Option<i32>,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    pub headers: &'a [(String, Option<Vec<u8>>)],
+}
+
+/// How the end of a batch went, and why if it did not go well.
+pub struct Ended {
+    pub result: CommitResult,
+    pub reason: Option<(RDKafkaErrorCode, String)>,
+}
+
+impl Ended {
+    fn committed() -> Ended {
+        Ended {
+            result: CommitResult::Committed,
+            reason: None,
+        }
+    }
+
+    fn because(result: CommitResult, code: RDKafkaErrorCode, text: impl Into<String>) -> Ended {
+        Ended {
+            result,
+            reason: Some((code, text.into())),
+        }
+    }
+}
+
+pub struct BatchProducer {
+    producer: ThreadedProducer<Context>,
+    deliveries: Arc<Deliveries>,
+    transactional: bool,
+    /// Bounds each step of a commit.
+    patience: Duration,
+}
+
+impl BatchProducer {
+    /// Makes a producer. A transactional one takes over its id: whatever a predecessor left open is decided.
+    pub fn connect(config: &ClientConfig, patience: Duration) -> Result<BatchProducer, KafkaError> {
+        let deliveries = Arc::new(Deliveries::default());
+        let context = Context(Arc::clone(&deliveries));
+        let producer: ThreadedProducer<Context> = config.create_with_context(context)?;
+        let transactional = config.get("transactional.id").is_some();
+        if transactional {
+            producer.init_transactions(patience)?;
+        }
+        Ok(BatchProducer {
+            producer,
+            deliveries,
+            transactional,
+            patience,
+        })
+    }
+
+    /// Begins a batch.
+    pub fn begin(&self) {
+        self.deliveries.take();
+        if self.transactional
+            && let Err(error) = self.producer.begin_transaction()
+        {
+            self.fail(&error);
+        }
+    }
+
+    fn fail(&self, error: &KafkaError) {
+        let code = error
+            .rdkafka_error_code()
+            .unwrap_or(RDKafkaErrorCode::Unknown);
+        self.deliveries.note(code, error.to_string());
+    }
+
+    /// Hands a record over for delivery. A failure shows when the batch ends.
+    pub fn send(&self, record: &Record<'_>) {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let mut message: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(record.topic);
+            message.key = record.key;
+            message.payload = record.value;
+            message.partition = record.partition;
+            if !record.headers.is_empty() {
+                message.headers = Some(headers(record.headers));
+            }
+            match self.producer.send(message) {
+                Ok(()) => return,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _))
+                    if Instant::now() < deadline =>
+                {
+                    // the queue is bounded; what is in it is on its way
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Err((error, _)) => return self.fail(&error),
+            }
+        }
+    }
+
+    /// Commits the transaction with the offsets of what was read, under the membership of its beginning.
+    pub fn commit(&self, offsets: &TopicPartitionList, membership: &Membership) -> Ended {
+        if let Some((code, text)) = self.deliveries.take() {
+            return self.abort_because(code, text);
+        }
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let sent = self.producer.send_offsets_to_transaction(
+                offsets,
+                &membership.metadata,
+                self.patience,
+            );
+            match sent {
+                Ok(()) => break,
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable()
+                        && !error.txn_requires_abort()
+                        && Instant::now() < deadline => {}
+                Err(error) => {
+                    let code = error
+                        .rdkafka_error_code()
+                        .unwrap_or(RDKafkaErrorCode::Unknown);
+                    return self.abort_because(code, format!("sending offsets: {error}"));
+                }
+            }
+        }
+        loop {
+            // SAFETY: the client is alive; the error is taken over at once.
+            let committed = unsafe {
+                let wait = millis(self.patience);
+                taken(rd::rd_kafka_commit_transaction(
+                    self.producer.client().native_ptr(),
+                    wait,
+                ))
+            };
+            match committed {
+                Ok(()) => return Ended::committed(),
+                Err(error) if error.requires_abort => {
+                    let (code, text) = self
+                        .deliveries
+                        .take()
+                        .unwrap_or_else(|| (error.code.into(), error.text));
+                    return self.abort_because(code, text);
+                }
+                Err(error) if error.retriable && !error.fatal && Instant::now() < deadline => {}
+                Err(error) => return ended_badly(&error),
+            }
+        }
+    }
+
+    fn abort_because(&self, code: RDKafkaErrorCode, text: String) -> Ended {
+        let timed_out = is_timeout(code);
+        match self.abort() {
+            Ok(()) => Ended::because(CommitResult::Aborted { timed_out }, code, text),
+            Err(error) => {
+                let mut ended = ended_badly(&error);
+                ended.reason = Some((code, format!("{text}; aborting: {}", error.text)));
+                ended
+            }
+        }
+    }
+
+    /// Aborts the transaction.
+    pub fn abort(&self) -> Result<(), TransactionError> {
+        if !self.transactional {
+            return Ok(());
+        }
+        let deadline = Instant::now() + self.patience;
+        loop {
+            // SAFETY: the client is alive; the error is taken over at once.
+            let aborted = unsafe {
+                let wait = millis(self.patience);
+                taken(rd::rd_kafka_abort_transaction(
+                    self.producer.client().native_ptr(),
+                    wait,
+                ))
+            };
+            match aborted {
+                Err(error) if error.retriable && !error.fatal && Instant::now() < deadline => {}
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Waits until everything is delivered, without a transaction.
+    pub fn flush(&self) -> Result<(), (RDKafkaErrorCode, String)> {
+        // SAFETY: the client is alive.
+        let flushed = unsafe {
+            rd::rd_kafka_flush(self.producer.client().native_ptr(), millis(self.patience))
+        };
+        if let Some(failed) = self.deliveries.take() {
+            return Err(failed);
+        }
+        if flushed != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            let code = RDKafkaErrorCode::from(flushed);
+            return Err((code, format!("flushing: {code}")));
+        }
+        Ok(())
+    }
+
+    /// The client's fatal error, if it has one.
+    pub fn broken(&self) -> Option<(RDKafkaErrorCode, String)> {
+        self.producer.client().fatal_error()
+    }
+}
+
+fn ended_badly(error: &TransactionError) -> Ended {
+    let code = RDKafkaErrorCode::from(error.code);
+    let result = if is_fencing(code) {
+        CommitResult::Fenced
+    } else {
+        CommitResult::Unknown
+    };
+    Ended::because(result, code, error.text.clone())
+}
+
+/// Whether another producer has taken over the transactional id.
+pub fn is_fencing(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::Fenced
+            | RDKafkaErrorCode::ProducerFenced
+            | RDKafkaErrorCode::InvalidProducerEpoch
+    )
+}
+
+pub fn is_timeout(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::MessageTimedOut
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::RequestTimedOut
+    )
+}
+
+fn millis(wait: Duration) -> i32 {
+    i32::try_from(wait.as_millis()).unwrap_or(i32::MAX)
+}
+
+fn headers(list: &[(String, Option<Vec<u8>>)]) -> OwnedHeaders {
+    let all = OwnedHeaders::new_with_capacity(list.len());
+    list.iter().fold(all, |all, (key, value)| {
+        all.insert(Header {
+            key,
+            value: value.as_ref(),
+        })
+    })
+}
+
+/// A list of offsets with their metadata.
+pub fn offset_list<'a>(
+    offsets: impl Iterator<Item = (&'a str, i32, i64, &'a str)>,
+) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::new();
+    for (topic, partition, offset, metadata) in offsets {
+        let mut element = list.add_partition(topic, partition);
+        element.set_offset(rdkafka::Offset::Offset(offset))?;
+        element.set_metadata(metadata);
+    }
+    Ok(list)
+}

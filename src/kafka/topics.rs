@@ -1,0 +1,469 @@
+//! The topics that keyfold writes to: how they must be, how they are, and making them so.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::client::{self, Quiet};
+use super::ends::Ends;
+use crate::config::Config;
+
+/// How long a request to the cluster may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Room beside the largest record for headers and the batch around it.
+const HEADROOM: usize = 64 * 1024;
+
+/// What a topic is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    State,
+    Forwarded,
+    Snapshots,
+    DeadLetters,
+}
+
+/// What keyfold expects of a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    pub name: &'static str,
+    pub value: String,
+    /// At least this number, and not just this value.
+    pub at_least: bool,
+    /// Without it data would be lost: `run` refuses to start.
+    pub vital: bool,
+}
+
+/// A topic that keyfold writes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    pub role: Role,
+    pub name: String,
+    pub settings: Vec<Expected>,
+}
+
+/// A setting that is not as expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    pub topic: String,
+    pub what: String,
+    /// What mends it.
+    pub remedy: String,
+    pub vital: bool,
+}
+
+/// The topics as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Partitions of the state topic.
+    pub partitions: i32,
+    pub snapshot_partitions: i32,
+    /// `max.message.bytes` of state, forwarded, snapshots and dead letters.
+    pub limits: [usize; 4],
+}
+
+/// A failure, with what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TopicsError(pub String);
+
+/// The topics of a configuration, in the order of [`Found::limits`].
+pub fn wanted(config: &Config) -> [Wanted; 4] {
+    let record = config.validation.max_record_bytes;
+    let largest = record.max(config.validation.max_state_bytes);
+    let size = |bytes: usize, vital: bool| Expected {
+        name: "max.message.bytes",
+        value: (bytes + HEADROOM).to_string(),
+        at_least: true,
+        vital,
+    };
+    let exactly = |name, value: &str, vital| Expected {
+        name,
+        value: value.to_owned(),
+        at_least: false,
+        vital,
+    };
+    let day = "86400000";
+    let hours = "14400000";
+    let week = "604800000";
+    [
+        Wanted {
+            role: Role::State,
+            name: config.state_topic(),
+            settings: vec![
+                exactly("cleanup.policy", "compact", true),
+                // erased data would stay readable in the segment that is written to
+                exactly("max.compaction.lag.ms", day, false),
+                exactly("segment.ms", hours, false),
+                size(largest, false),
+                size(config.validation.max_state_bytes, true),
+            ],
+        },
+        Wanted {
+            role: Role::Forwarded,
+            name: config.forwarded_topic(),
+            settings: vec![
+                exactly("cleanup.policy", "delete", true),
+                exactly("retention.ms", "-1", true),
+                exactly("retention.bytes", "-1", true),
+                size(largest, false),
+            ],
+        },
+        Wanted {
+            role: Role::Snapshots,
+            name: config.snapshot.topic.clone(),
+            settings: vec![
+                exactly("cleanup.policy", "compact", false),
+                exactly("max.compaction.lag.ms", day, false),
+                exactly("segment.ms", hours, false),
+                // readers that were away must still see the null of an erased customer
+                Expected {
+                    at_least: true,
+                    ..exactly("delete.retention.ms", week, false)
+                },
+                size(largest, false),
+            ],
+        },
+        Wanted {
+            role: Role::DeadLetters,
+            name: config.dead_letters.topic.clone(),
+            settings: vec![
+                exactly("cleanup.policy", "delete", false),
+                size(largest, false),
+            ],
+        },
+    ]
+}
+
+/// The cluster, as far as topics go.
+pub struct Cluster<'c> {
+    config: &'c Config,
+    admin: AdminClient<Quiet>,
+    ends: Ends,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl<'c> Cluster<'c> {
+    /// Connects; fails where no broker answers, or where one refuses this client.
+    pub fn connect(config: &'c Config) -> Result<Cluster<'c>, TopicsError> {
+        let setup = |error: KafkaError| TopicsError(format!("can't make a client: {error}"));
+        let admin: AdminClient<Quiet> = client::admin(config)
+            .create_with_context(Quiet::default())
+            .map_err(setup)?;
+        let cluster = Cluster {
+            config,
+            admin,
+            ends: Ends::connect(config).map_err(setup)?,
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .map_err(|error| TopicsError(format!("can't start a runtime: {error}")))?,
+        };
+        cluster.wait_for_a_broker()?;
+        Ok(cluster)
+    }
+
+    /// The client notes its trouble while it is polled by its own thread; a refusal ends the wait at once.
+    fn wait_for_a_broker(&self) -> Result<(), TopicsError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let asked = self.admin.inner().fetch_metadata(
+                Some(self.config.snapshot.topic.as_str()),
+                Duration::from_secs(3),
+            );
+            let Err(error) = asked else {
+                return Ok(());
+            };
+            let trouble = self.admin.inner().context().last_trouble();
+            let refused = trouble
+                .as_ref()
+                .is_some_and(|(code, _)| client::is_refusal(*code));
+            if refused || Instant::now() >= deadline {
+                let reason = trouble.map_or_else(|| error.to_string(), |(_, reason)| reason);
+                let hint = if refused {
+                    "look at the credentials and the security protocol in [kafka.properties]"
+                } else {
+                    "look at kafka.bootstrap_servers, and whether the brokers can be reached from here; brokers that want TLS or SASL need it in [kafka.properties]"
+                };
+                let servers = &self.config.kafka.bootstrap_servers;
+                return Err(TopicsError(format!(
+                    "can't reach Kafka at {servers}: {reason}; {hint}"
+                )));
+            }
+        }
+    }
+
+    fn asked<T>(&self, what: &str, answer: Result<T, KafkaError>) -> Result<T, TopicsError> {
+        answer.map_err(|error| TopicsError(format!("{what}: {error}")))
+    }
+
+    /// The number of a topic's partitions; none where there is no such topic.
+    pub fn partitions(&self, topic: &str) -> Result<Option<i32>, TopicsError> {
+        self.asked(
+            &format!("can't describe the topic {topic}"),
+            self.ends.partitions(topic, PATIENCE),
+        )
+    }
+
+    /// The largest number of partitions of the inputs, all of which must be there.
+    fn largest_input(&self) -> Result<i32, TopicsError> {
+        let mut largest = 1;
+        for (source, settings) in self.config.sources.iter() {
+            for topic in &settings.topics {
+                let partitions = self.partitions(topic)?.ok_or_else(|| {
+                    TopicsError(format!(
+                        "the input topic {topic} of the source {source} does not exist: create it, or take it out of [sources.{source}] in the configuration"
+                    ))
+                })?;
+                largest = largest.max(partitions);
+            }
+        }
+        Ok(largest)
+    }
+
+    /// Creates the topics that are missing; their names and partitions.
+    pub fn create_missing(&self) -> Result<Vec<(String, i32)>, TopicsError> {
+        let largest = self.largest_input()?;
+        let topics = &self.config.topics;
+        let wished = topics
+            .partitions
+            .and_then(|wished| i32::try_from(wished).ok());
+        let internal = [self.config.state_topic(), self.config.forwarded_topic()];
+        let mut created = Vec::new();
+        for wanted in wanted(self.config) {
+            if self.partitions(&wanted.name)?.is_some() {
+                continue;
+            }
+            // an internal topic that is there decides for the other one
+            let mut partitions = wished.unwrap_or(largest);
+            if matches!(wanted.role, Role::State | Role::Forwarded) {
+                for other in &internal {
+                    if let Some(found) = self.partitions(other)? {
+                        partitions = found;
+                    }
+                }
+            }
+            self.create(&wanted, partitions)?;
+            created.push((wanted.name, partitions));
+        }
+        Ok(created)
+    }
+
+    fn create(&self, wanted: &Wanted, partitions: i32) -> Result<(), TopicsError> {
+        let replication = self.config.topics.replication_factor.map_or(-1, i32::from);
+        let mut topic = NewTopic::new(
+            &wanted.name,
+            partitions,
+            TopicReplication::Fixed(replication),
+        );
+        // of two bounds on one setting the stricter comes first
+        let mut named = Vec::new();
+        for setting in &wanted.settings {
+            if !named.contains(&setting.name) {
+                named.push(setting.name);
+                topic = topic.set(setting.name, &setting.value);
+            }
+        }
+        let what = format!("can't create the topic {}", wanted.name);
+        let options = options();
+        let created = self.admin.create_topics([&topic], &options);
+        let results = self.asked(&what, self.runtime.block_on(created))?;
+        for result in results {
+            if let Err((name, code)) = result
+                && code != RDKafkaErrorCode::TopicAlreadyExists
+            {
+                return Err(TopicsError(format!(
+                    "can't create the topic {name}: {code}"
+                )));
+            }
+        }
+        self.wait_until(&what, || Ok(self.partitions(&wanted.name)?.is_some()))
+    }
+
+    fn wait_until(
+        &self,
+        what: &str,
+        done: impl Fn() -> Result<bool, TopicsError>,
+    ) -> Result<(), TopicsError> {
+        let deadline = Instant::now() + PATIENCE;
+        while !done()? {
+            if Instant::now() >= deadline {
+                return Err(TopicsError(format!(
+                    "{what}: the cluster did not do so in time"
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// Reads the topics as they are, and tells what is not as it should be. Fails where one is missing.
+    pub fn inspect(&self) -> Result<(Found, Vec<Difference>), TopicsError> {
+        self.largest_input()?;
+        let all = wanted(self.config);
+        let mut partitions = [0; 4];
+        for (at, wanted) in all.iter().enumerate() {
+            partitions[at] = self.partitions(&wanted.name)?.ok_or_else(|| {
+                TopicsError(format!(
+                    "the topic {} does not exist: create it with `keyfold topics`",
+                    wanted.name
+                ))
+            })?;
+        }
+        let settings = self.settings(&all)?;
+        let mut differences = Vec::new();
+        let [state, forwarded, snapshot_partitions, _] = partitions;
+        if state != forwarded {
+            differences.push(Difference {
+                topic: all[1].name.clone(),
+                what: format!(
+                    "it has {forwarded} partitions, and {} has {state}",
+                    all[0].name
+                ),
+                remedy: "stop all instances and run `keyfold topics reset`, which makes both anew and rebuilds the state from the inputs".to_owned(),
+                vital: true,
+            });
+        }
+        let mut limits = [0; 4];
+        for (at, wanted) in all.iter().enumerate() {
+            let found = settings.get(&wanted.name);
+            let value = |name: &str| found.and_then(|found| found.get(name));
+            limits[at] = value("max.message.bytes")
+                .and_then(|value| value.parse().ok())
+                .unwrap_or(1_048_588);
+            for expected in &wanted.settings {
+                if let Some(value) = value(expected.name) {
+                    differences.extend(difference(wanted, expected, value));
+                }
+            }
+        }
+        let found = Found {
+            partitions: state,
+            snapshot_partitions,
+            limits,
+        };
+        Ok((found, differences))
+    }
+
+    fn settings(
+        &self,
+        topics: &[Wanted],
+    ) -> Result<HashMap<String, HashMap<String, String>>, TopicsError> {
+        let resources: Vec<_> = topics
+            .iter()
+            .map(|topic| ResourceSpecifier::Topic(&topic.name))
+            .collect();
+        let options = options();
+        let described = self.admin.describe_configs(&resources, &options);
+        let what =
+            "can't read the settings of the topics (it takes the permission DescribeConfigs)";
+        let answers = self.asked(what, self.runtime.block_on(described))?;
+        let mut settings = HashMap::new();
+        for (topic, answer) in topics.iter().zip(answers) {
+            let found = answer.map_err(|code| {
+                TopicsError(format!("can't read the settings of {}: {code}", topic.name))
+            })?;
+            let entries = found
+                .entries
+                .into_iter()
+                .filter_map(|entry| Some((entry.name, entry.value?)));
+            settings.insert(topic.name.clone(), entries.collect());
+        }
+        Ok(settings)
+    }
+
+    /// Drops the internal topics and the group's offsets, and makes the topics anew. Refuses while the group has
+    /// members.
+    pub fn reset(&self) -> Result<(), TopicsError> {
+        let group = self.config.application_id.as_str();
+        let options = options();
+        let deleted = self.admin.delete_groups(&[group], &options);
+        let what = "can't delete the consumer group";
+        for result in self.asked(what, self.runtime.block_on(deleted))? {
+            match result {
+                Ok(_) | Err((_, RDKafkaErrorCode::GroupIdNotFound)) => {}
+                Err((_, RDKafkaErrorCode::NonEmptyGroup)) => {
+                    return Err(TopicsError(format!(
+                        "an instance of {group} is running: stop all instances first (one that was killed leaves the group when its session ends)"
+                    )));
+                }
+                Err((_, code)) => return Err(TopicsError(format!("{what} {group}: {code}"))),
+            }
+        }
+        let internal = [self.config.state_topic(), self.config.forwarded_topic()];
+        let names = [internal[0].as_str(), internal[1].as_str()];
+        let deleted = self.admin.delete_topics(&names, &options);
+        let what = "can't delete the internal topics";
+        for result in self.asked(what, self.runtime.block_on(deleted))? {
+            if let Err((name, code)) = result
+                && code != RDKafkaErrorCode::UnknownTopicOrPartition
+            {
+                return Err(TopicsError(format!("{what}: {name}: {code}")));
+            }
+        }
+        for name in names {
+            self.wait_until(what, || Ok(self.partitions(name)?.is_none()))?;
+        }
+        self.create_missing().map(|_| ())
+    }
+
+    /// Deletes the records of the forwarded topic before these offsets. Whether the cluster allows it.
+    pub fn delete_forwarded(&self, before: &[(i32, i64)]) -> Result<bool, TopicsError> {
+        let topic = self.config.forwarded_topic();
+        let mut list = TopicPartitionList::with_capacity(before.len());
+        for &(partition, offset) in before {
+            let added = list.add_partition_offset(&topic, partition, Offset::Offset(offset));
+            self.asked("can't name an offset", added)?;
+        }
+        let options = options();
+        let deleted = self.admin.delete_records(&list, &options);
+        let what = "can't delete forwarded records";
+        let answer = self.asked(what, self.runtime.block_on(deleted))?;
+        let refused = answer
+            .elements()
+            .iter()
+            .any(|element| element.error().is_err());
+        Ok(!refused)
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new()
+        .request_timeout(Some(PATIENCE))
+        .operation_timeout(Some(PATIENCE))
+}
+
+fn difference(wanted: &Wanted, expected: &Expected, found: &str) -> Option<Difference> {
+    let holds = if expected.at_least {
+        match (found.parse::<i128>(), expected.value.parse::<i128>()) {
+            (Ok(found), Ok(expected)) => found >= expected,
+            _ => found == expected.value,
+        }
+    } else if expected.name == "cleanup.policy" {
+        // "compact,delete" does both
+        found == expected.value
+    } else if matches!(expected.name, "max.compaction.lag.ms" | "segment.ms") {
+        // sooner is as good
+        match (found.parse::<i128>(), expected.value.parse::<i128>()) {
+            (Ok(found), Ok(expected)) => found <= expected,
+            _ => false,
+        }
+    } else {
+        found == expected.value
+    };
+    let more = if expected.at_least { "at least " } else { "" };
+    (!holds).then(|| Difference {
+        topic: wanted.name.clone(),
+        what: format!(
+            "{} is {found}, and should be {more}{}",
+            expected.name, expected.value
+        ),
+        remedy: format!(
+            "kafka-configs.sh --alter --entity-type topics --entity-name {} --add-config {}={}",
+            wanted.name, expected.name, expected.value
+        ),
+        vital: expected.vital,
+    })
+}

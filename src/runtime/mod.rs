@@ -1,0 +1,9 @@
+//! The processor at work: worker threads that share nothing, each with its consumer, its producer and its part of
+//! the state. [`driver`] carries out what a [`crate::worker::Worker`] decides.
+
+pub mod driver;
+pub mod lookup;
+pub mod outputs;
+pub mod processor;
+pub mod report;
+pub mod signals;

@@ -1,0 +1,377 @@
+//! `keyfold run`: checks the topics, starts the workers and the HTTP server, and waits for their end.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::driver::{self, ForwardedPositions, Parts};
+use super::lookup::{self, Lookup};
+use super::outputs::OutputTopics;
+use super::report::Reporter;
+use super::signals::Stop;
+use crate::cli::exit::Failure;
+use crate::config::{Config, Guarantee};
+use crate::customer::bounded::Limits;
+use crate::customer::snapshot::View;
+use crate::kafka::client::{Identity, TRANSACTION_TIMEOUT};
+use crate::kafka::topics::{Cluster, Found, TopicsError};
+use crate::serve::{Health, Metrics, PageInfo, Server};
+use crate::worker::dead_letter::Letterhead;
+use crate::worker::fatal::Fatal;
+use crate::worker::{Settings, Topic};
+
+/// The version of keyfold.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How often the housekeeper looks after things.
+const HOUSEKEEPING: Duration = Duration::from_secs(20);
+/// A worker that was silent for this long is not alive.
+const SILENCE: Duration = Duration::from_secs(90);
+
+/// Runs until it is told to stop, or can't go on.
+pub fn run(config: Config, stop: &Stop) -> Result<(), Failure> {
+    let found = check_topics(&config)?;
+    Processor::start(config, found, true, stop)?.wait(stop)
+}
+
+/// Reads the topics as they are; refuses those that would lose data.
+fn check_topics(config: &Config) -> Result<Found, Failure> {
+    let service = |error: TopicsError| Failure::Service(error.to_string());
+    let cluster = Cluster::connect(config).map_err(service)?;
+    let (found, differences) = cluster.inspect().map_err(service)?;
+    let mut refused = Vec::new();
+    for difference in differences {
+        let text = format!("the topic {}: {}", difference.topic, difference.what);
+        if difference.vital {
+            refused.push(format!("{text}. To mend it: {}", difference.remedy));
+        } else {
+            tracing::warn!("{text}; `keyfold topics` says what mends it");
+        }
+    }
+    if refused.is_empty() {
+        Ok(found)
+    } else {
+        Err(Failure::Service(refused.join("\n")))
+    }
+}
+
+/// Workers, their HTTP server and the housekeeper.
+pub struct Processor {
+    workers: Vec<JoinHandle<()>>,
+    housekeeper: Option<JoinHandle<()>>,
+    ended: Receiver<(String, Result<(), Fatal>)>,
+    server: Server,
+    pub metrics: Arc<Metrics>,
+    pub health: Arc<Health>,
+}
+
+impl Processor {
+    /// Starts everything. `keeps_house` is false where the cluster knows no administration.
+    pub fn start(
+        config: Config,
+        found: Found,
+        keeps_house: bool,
+        stop: &Stop,
+    ) -> Result<Processor, Failure> {
+        let count = match config.processing.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            count => count,
+        };
+        let metrics = Metrics::new(VERSION)
+            .map(Arc::new)
+            .map_err(|error| Failure::Service(format!("metrics: {error}")))?;
+        for (source, _) in config.sources.iter() {
+            metrics.announce_source(source.name());
+        }
+        metrics.announce_source("forwarded");
+        let health = Arc::new(Health::new(count, SILENCE, Instant::now()));
+
+        let outputs = OutputTopics {
+            snapshots: config.snapshot.topic.clone(),
+            state: config.state_topic(),
+            forwarded: config.forwarded_topic(),
+            dead_letters: config.dead_letters.topic.clone(),
+        };
+        let settings = Arc::new(settings(config, &found));
+        let config = &settings.config;
+        let mut asked = Vec::with_capacity(count);
+        let mut questions = Vec::with_capacity(count);
+        for _ in 0..count {
+            let (ask, question) = lookup::channel();
+            asked.push(ask);
+            questions.push(question);
+        }
+        let server = serve(config, &metrics, &health, Lookup { workers: asked })?;
+        tracing::info!(
+            version = VERSION,
+            application_id = config.application_id,
+            workers = count,
+            partitions = found.partitions,
+            http = %server.address(),
+            "keyfold is starting"
+        );
+
+        let positions: ForwardedPositions = Arc::default();
+        let (end, ended) = channel();
+        let instance = match config.instance_id.as_str() {
+            "" => format!("{:016x}", rand::random::<u64>()),
+            named => named.to_owned(),
+        };
+        let max_bytes = found.limits.iter().copied().min().unwrap_or(1_000_000);
+        let mut workers = Vec::with_capacity(count);
+        for (worker, questions) in questions.into_iter().enumerate() {
+            let parts = Parts {
+                identity: Identity {
+                    transactional_id: format!("{}-{instance}-{worker}", config.application_id),
+                    group_instance_id: (!config.instance_id.is_empty())
+                        .then(|| format!("{}-{worker}", config.instance_id)),
+                },
+                outputs: outputs.clone(),
+                max_bytes: largest_record(&found),
+                max_batch_bytes: max_bytes,
+                reporter: Reporter::new(
+                    worker,
+                    Arc::clone(&metrics),
+                    Arc::clone(&health),
+                    Arc::clone(&settings),
+                ),
+                questions,
+                forwarded_positions: Arc::clone(&positions),
+                settings: Arc::clone(&settings),
+                stop: stop.clone(),
+            };
+            let (end, name) = (end.clone(), format!("worker {worker}"));
+            workers.push(spawn(name.clone(), move || {
+                let result = driver::run(parts);
+                // nobody listens once the processor has given up
+                let _ = end.send((name, result));
+            })?);
+        }
+        let housekeeper = if keeps_house {
+            let housekeeper = Housekeeper {
+                settings: Arc::clone(&settings),
+                metrics: Arc::clone(&metrics),
+                positions,
+                deleted: BTreeMap::new(),
+                stop: stop.clone(),
+            };
+            Some(spawn("housekeeper".to_owned(), move || {
+                if let Err(fatal) = housekeeper.run() {
+                    let _ = end.send(("housekeeper".to_owned(), Err(fatal)));
+                }
+            })?)
+        } else {
+            None
+        };
+        Ok(Processor {
+            workers,
+            housekeeper,
+            ended,
+            server,
+            metrics,
+            health,
+        })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Waits until the processor is told to stop, or a worker can't go on; then stops everything.
+    pub fn wait(self, stop: &Stop) -> Result<(), Failure> {
+        let mut failures = Vec::new();
+        let mut running = self.workers.len();
+        while running > 0 {
+            match self.ended.recv_timeout(Duration::from_millis(200)) {
+                Ok((name, result)) => {
+                    running -= usize::from(name != "housekeeper");
+                    if let Err(fatal) = result {
+                        tracing::error!(reason = %fatal, "{name} can't go on");
+                        failures.push(fatal);
+                    }
+                    stop.set();
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    // one that ends without a word has panicked
+                    let silent = self.workers.iter().filter(|one| one.is_finished()).count();
+                    if silent > self.workers.len() - running {
+                        break;
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        // what was sent between the last look and the end
+        failures.extend(self.ended.try_iter().filter_map(|(_, result)| result.err()));
+        stop.set();
+        for thread in self.workers.into_iter().chain(self.housekeeper) {
+            if thread.join().is_err() {
+                failures.push(Fatal::Service("a thread panicked; see the log".to_owned()));
+            }
+        }
+        self.server.stop();
+        match failures.into_iter().next() {
+            None => {
+                tracing::info!("keyfold has stopped");
+                Ok(())
+            }
+            Some(fatal) => Err(Failure::Service(fatal.to_string())),
+        }
+    }
+}
+
+fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Failure> {
+    std::thread::Builder::new()
+        .name(name)
+        .spawn(body)
+        .map_err(|error| Failure::Service(format!("can't start a thread: {error}")))
+}
+
+/// The largest record that may be handed to the producer: what is too large for its own topic is seen before.
+fn largest_record(found: &Found) -> usize {
+    found.limits.iter().copied().max().unwrap_or(1_000_000)
+}
+
+fn settings(config: Config, found: &Found) -> Settings {
+    let mut topics: Vec<Topic> = config
+        .sources
+        .iter()
+        .flat_map(|(source, settings)| {
+            settings.topics.iter().map(move |name| Topic {
+                name: name.clone(),
+                source: Some(source),
+            })
+        })
+        .collect();
+    topics.push(Topic {
+        name: config.forwarded_topic(),
+        source: None,
+    });
+    Settings {
+        topics,
+        state_topic: config.state_topic(),
+        partitions: found.partitions,
+        snapshot_partitions: found.snapshot_partitions,
+        max_forwarded_bytes: found.limits[1],
+        letterhead: Letterhead {
+            application: config.application_id.clone(),
+            version: VERSION,
+            max_bytes: found.limits[3],
+        },
+        limits: Limits::of(&config),
+        view: View::of(&config),
+        restore_patience: match config.processing.guarantee {
+            Guarantee::ExactlyOnce => TRANSACTION_TIMEOUT + Duration::from_secs(75),
+            Guarantee::AtLeastOnce => Duration::from_secs(90),
+        },
+        config,
+    }
+}
+
+fn serve(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    health: &Arc<Health>,
+    lookup: Lookup,
+) -> Result<Server, Failure> {
+    let listen: SocketAddr = config
+        .http
+        .listen
+        .parse()
+        .map_err(|_| Failure::Usage("http.listen is no address with a port".to_owned()))?;
+    let info = PageInfo {
+        version: VERSION.to_owned(),
+        application_id: config.application_id.clone(),
+    };
+    let customers = config.http.serves_customers();
+    let (metrics, health) = (Arc::clone(metrics), Arc::clone(health));
+    Server::start(listen, customers, metrics, health, Arc::new(lookup), info)
+        .map_err(|error| Failure::Service(error.to_string()))
+}
+
+/// Deletes what is done with in the forwarded topic, and looks at the partition counts, which must not change.
+struct Housekeeper {
+    settings: Arc<Settings>,
+    metrics: Arc<Metrics>,
+    positions: Arc<Mutex<BTreeMap<i32, i64>>>,
+    deleted: BTreeMap<i32, i64>,
+    stop: Stop,
+}
+
+impl Housekeeper {
+    fn run(mut self) -> Result<(), Fatal> {
+        let settings = Arc::clone(&self.settings);
+        let mut cluster = None;
+        let mut last = Instant::now();
+        while !self.stop.is_set() {
+            std::thread::sleep(Duration::from_millis(200));
+            if last.elapsed() < HOUSEKEEPING {
+                continue;
+            }
+            last = Instant::now();
+            if cluster.is_none() {
+                cluster = Cluster::connect(&settings.config)
+                    .map_err(|error| tracing::warn!(%error, "housekeeping waits"))
+                    .ok();
+            }
+            if let Some(cluster) = &cluster {
+                self.look_at_partitions(cluster)?;
+                self.delete_forwarded(cluster);
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at_partitions(&self, cluster: &Cluster<'_>) -> Result<(), Fatal> {
+        let settings = &self.settings;
+        for (topic, expected) in [
+            (settings.state_topic.clone(), settings.partitions),
+            (settings.config.forwarded_topic(), settings.partitions),
+            (
+                settings.config.snapshot.topic.clone(),
+                settings.snapshot_partitions,
+            ),
+        ] {
+            // a cluster that does not answer now is the workers' affair
+            if let Ok(Some(found)) = cluster.partitions(&topic)
+                && found != expected
+            {
+                return Err(Fatal::Service(format!(
+                    "the topic {topic} has {found} partitions now, and had {expected} at the start: its keys would go to other partitions. For a snapshot topic restart all instances and have its readers start anew; for an internal topic stop all instances and run `keyfold topics reset`"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn delete_forwarded(&mut self, cluster: &Cluster<'_>) {
+        let Ok(positions) = self.positions.lock().map(|positions| positions.clone()) else {
+            return;
+        };
+        let done: Vec<_> = positions
+            .iter()
+            .map(|(&partition, &position)| (partition, position))
+            .filter(|entry| {
+                self.deleted
+                    .get(&entry.0)
+                    .is_none_or(|deleted| *deleted < entry.1)
+            })
+            .collect();
+        if done.is_empty() {
+            return;
+        }
+        match cluster.delete_forwarded(&done) {
+            Ok(true) => self.deleted.extend(done),
+            Ok(false) => {
+                self.metrics.delete_records_refused();
+                tracing::warn!(
+                    "the cluster refuses to delete what is done with in the forwarded topic (it takes the permission Delete): the topic grows"
+                );
+            }
+            Err(error) => tracing::warn!(%error, "housekeeping"),
+        }
+    }
+}

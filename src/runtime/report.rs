@@ -1,0 +1,198 @@
+//! What a worker tells the outside: metrics on commit, health, and how far it is.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::kafka::consumer::GroupConsumer;
+use crate::serve::{BatchHistograms, Health, Metrics, Readiness, WorkerState};
+use crate::worker::batch::Ledger;
+use crate::worker::{Settings, Worker};
+
+/// One worker's voice.
+pub struct Reporter {
+    worker: usize,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    histograms: BatchHistograms,
+    settings: Arc<Settings>,
+    /// Partitions whose lag is shown.
+    lags: BTreeSet<(String, i32)>,
+    /// State partitions whose restore is shown.
+    restores: BTreeSet<i32>,
+    said: Option<Instant>,
+    progress: Option<(Instant, i64)>,
+}
+
+/// How often the slower figures are renewed.
+const PERIOD: Duration = Duration::from_millis(500);
+/// How often a restore says in the log how far it is.
+const PROGRESS_PERIOD: Duration = Duration::from_secs(5);
+
+impl Reporter {
+    pub fn new(
+        worker: usize,
+        metrics: Arc<Metrics>,
+        health: Arc<Health>,
+        settings: Arc<Settings>,
+    ) -> Reporter {
+        metrics.worker_state(worker, WorkerState::Starting);
+        Reporter {
+            worker,
+            histograms: metrics.batch_histograms(),
+            metrics,
+            health,
+            settings,
+            lags: BTreeSet::new(),
+            restores: BTreeSet::new(),
+            said: None,
+            progress: None,
+        }
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Counts a batch whose commit is confirmed.
+    pub fn committed(&mut self, ledger: &Ledger, took: Duration) {
+        let metrics = &self.metrics;
+        metrics.transaction("committed");
+        metrics.commit_duration(took);
+        for (&(label, outcome), &count) in &ledger.outcomes {
+            metrics.records(label.name(), outcome.name(), count);
+        }
+        for (&(label, code), &count) in &ledger.rejections {
+            metrics.rejections(label.name(), code.stage().name(), code.name(), count);
+        }
+        for (&(source, code), &count) in &ledger.warnings {
+            metrics.warnings(source.name(), code.name(), count);
+        }
+        metrics.snapshots("snapshot", ledger.snapshots);
+        metrics.snapshots("tombstone", ledger.tombstones);
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis() as i64);
+        for timestamp in &ledger.timestamps {
+            let millis = now.saturating_sub(*timestamp);
+            self.histograms.latency(millis as f64 / 1000.0);
+        }
+        for (label, seconds) in &ledger.lateness {
+            self.histograms.lateness(label.name(), *seconds);
+        }
+        self.histograms.flush();
+    }
+
+    /// Says how the worker is; renews the slower figures now and then.
+    pub fn tick(&mut self, worker: &Worker, consumer: Option<&GroupConsumer>) {
+        let now = Instant::now();
+        self.health.heartbeat(self.worker, now);
+        if self.said.is_some_and(|said| now - said < PERIOD) {
+            return;
+        }
+        self.said = Some(now);
+        let unready = worker.unready();
+        let state = if worker.is_retrying() {
+            WorkerState::Retrying
+        } else if worker.is_restoring() {
+            WorkerState::Restoring
+        } else if unready.is_some() {
+            WorkerState::Joining
+        } else {
+            WorkerState::Running
+        };
+        self.metrics.worker_state(self.worker, state);
+        self.health.readiness(
+            self.worker,
+            unready.map_or(Readiness::Ready, Readiness::NotReady),
+        );
+        let (customers, bytes) = worker.state_size();
+        self.metrics
+            .state(self.worker, customers as i64, bytes as i64);
+        self.show_restore(worker, now);
+        if let Some(consumer) = consumer {
+            self.show_lag(worker, consumer);
+        }
+    }
+
+    fn show_restore(&mut self, worker: &Worker, now: Instant) {
+        let remaining: Vec<_> = worker.restore_remaining().collect();
+        for &(partition, records) in &remaining {
+            self.metrics.restore_remaining(partition, records);
+        }
+        let shown: BTreeSet<i32> = remaining.iter().map(|(partition, _)| *partition).collect();
+        for partition in self.restores.difference(&shown) {
+            self.metrics.forget_restore(*partition);
+        }
+        self.restores = shown;
+
+        let total: i64 = remaining.iter().map(|(_, records)| records).sum();
+        if total == 0 {
+            if self.progress.take().is_some() {
+                tracing::info!(worker = self.worker, "restored");
+            }
+            return;
+        }
+        match self.progress {
+            None => self.progress = Some((now, total)),
+            Some((since, before)) if now - since >= PROGRESS_PERIOD => {
+                let rate = (before - total).max(0) as f64 / (now - since).as_secs_f64();
+                let left = if rate > 0.0 {
+                    format!("about {:.0} s", total as f64 / rate)
+                } else {
+                    "unknown".to_owned()
+                };
+                tracing::info!(
+                    worker = self.worker,
+                    remaining = total,
+                    records_per_second = rate as u64,
+                    left,
+                    "restoring"
+                );
+                self.progress = Some((now, total));
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn show_lag(&mut self, worker: &Worker, consumer: &GroupConsumer) {
+        let mut shown = BTreeSet::new();
+        for (place, position) in worker.positions() {
+            let topic = self.settings.topic_name(place);
+            let position = worker.committed_position(place).or(position);
+            let end = consumer.cached_ends(topic, place.partition);
+            if let (Some(position), Some((_, high))) = (position, end) {
+                self.metrics
+                    .lag(topic, place.partition, high.saturating_sub(position).max(0));
+                shown.insert((topic.to_owned(), place.partition));
+            }
+        }
+        for (topic, partition) in self.lags.difference(&shown) {
+            self.metrics.forget_lag(topic, *partition);
+        }
+        self.lags = shown;
+    }
+
+    /// The worker waits for a service before it can do anything.
+    pub fn waiting(&mut self, reason: &str) {
+        self.health.heartbeat(self.worker, Instant::now());
+        self.metrics
+            .worker_state(self.worker, WorkerState::Retrying);
+        self.health
+            .readiness(self.worker, Readiness::NotReady(reason.to_owned()));
+    }
+
+    /// The worker ends, by itself or by a failure.
+    pub fn ended(&mut self) {
+        self.metrics.worker_state(self.worker, WorkerState::Stopped);
+        self.metrics.state(self.worker, 0, 0);
+        self.health.ended(self.worker);
+    }
+
+    pub fn stopping(&mut self) {
+        self.metrics
+            .worker_state(self.worker, WorkerState::Stopping);
+        self.health
+            .readiness(self.worker, Readiness::NotReady("stopping".to_owned()));
+    }
+}
