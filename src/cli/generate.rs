@@ -1,15 +1,23 @@
 //! `keyfold generate`: a realistic stream of all four sources.
 
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use rdkafka::error::KafkaError;
 
 use super::exit::{Done, Failure};
 use crate::config::Config;
 use crate::generate::{Generator, Options, Shares, kcat_line};
+use crate::kafka::feed::Feed;
+use crate::kafka::topics::Cluster;
 use crate::record::Source;
+use crate::runtime::signals::Stop;
 
-/// Write a realistic stream of records of all four sources, as `kcat -C -J` prints them.
+/// Write a realistic stream of records of all four sources, as `kcat -C -J` prints them, or to Kafka.
 ///
 /// The same arguments give the same bytes. A source that the configuration leaves out gets no records.
+/// To Kafka the records go with the time of now: at a rate, or as fast as it goes and up to now.
 #[derive(Debug, clap::Args)]
 pub struct GenerateArgs {
     /// How many records to write
@@ -21,12 +29,18 @@ pub struct GenerateArgs {
     /// How many customers there can be
     #[arg(long, value_name = "N", default_value_t = Options::default().customers, value_parser = clap::value_parser!(u32).range(1..))]
     customers: u32,
+    /// Produce to the first topic of each source in the configured cluster
+    #[arg(long)]
+    kafka: bool,
+    /// Records a second, with --kafka; as fast as it goes without
+    #[arg(long, value_name = "N", requires = "kafka", value_parser = rate)]
+    rate: Option<f64>,
     /// The timestamp of the first record, in milliseconds since 1970
-    #[arg(long, value_name = "MILLISECONDS", default_value_t = Options::default().start_ms, value_parser = clap::value_parser!(i64).range(0..))]
-    start: i64,
+    #[arg(long, value_name = "MILLISECONDS", value_parser = clap::value_parser!(i64).range(0..))]
+    start: Option<i64>,
     /// The mean time from one record's timestamp to the next, in milliseconds
-    #[arg(long, value_name = "MILLISECONDS", default_value_t = Options::default().step_ms)]
-    step: f64,
+    #[arg(long, value_name = "MILLISECONDS", value_parser = step)]
+    step: Option<f64>,
     /// The share of records that come late
     #[arg(long, value_name = "SHARE", default_value_t = Options::default().late, value_parser = share)]
     late: f64,
@@ -51,18 +65,57 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (0.01..=10_000_000.0).contains(&rate) => Ok(rate),
+        _ => Err("a rate is a number of records a second".to_owned()),
+    }
+}
+
+fn step(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(step) if (0.0..=86_400_000.0).contains(&step) => Ok(step),
+        _ => Err("a step is a number of milliseconds, a day at the most".to_owned()),
+    }
+}
+
 impl GenerateArgs {
+    /// When the stream starts, and its mean step, in milliseconds.
+    fn times(&self) -> (i64, f64) {
+        let usual = Options::default();
+        let step = match (self.step, self.rate) {
+            (Some(step), _) => step,
+            (None, Some(rate)) => 1000.0 / rate,
+            (None, None) => usual.step_ms,
+        };
+        let start = match (self.start, self.kafka) {
+            (Some(start), _) => start,
+            (None, false) => usual.start_ms,
+            (None, true) => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH);
+                let now = now.map_or(usual.start_ms, |since| since.as_millis() as i64);
+                // at a rate the stream goes along with the clock; else it ends about now
+                match self.rate {
+                    Some(_) => now,
+                    None => (now - (self.records as f64 * step) as i64).max(0),
+                }
+            }
+        };
+        (start, step)
+    }
+
     fn options(&self, config: &Config) -> Options {
         let all = Shares::default();
         let weight = |source, weight| match config.sources.get(source) {
             Some(_) => weight,
             None => 0.0,
         };
+        let (start_ms, step_ms) = self.times();
         Options {
             seed: self.seed,
             customers: self.customers,
-            start_ms: self.start,
-            step_ms: self.step,
+            start_ms,
+            step_ms,
             late: self.late,
             repeated: self.repeated,
             invalid: self.invalid,
@@ -79,6 +132,9 @@ impl GenerateArgs {
 }
 
 pub fn run(config: &Config, args: &GenerateArgs) -> Result<Done, Failure> {
+    if args.kafka {
+        return produce(config, args);
+    }
     let mut out = BufWriter::with_capacity(1 << 18, io::stdout().lock());
     match write_lines(config, args, &mut out) {
         Ok(()) => Ok(Done::Clean),
@@ -88,20 +144,75 @@ pub fn run(config: &Config, args: &GenerateArgs) -> Result<Done, Failure> {
     }
 }
 
+/// The first topic of a source; a source that is off has no weight, and so no records.
+fn topic_of(config: &Config, source: Source) -> Option<&str> {
+    let topics = &config.sources.get(source)?.topics;
+    topics.first().map(String::as_str)
+}
+
+/// Drawn on standard error, where that is a terminal.
+fn progress(args: &GenerateArgs) -> ProgressBar {
+    let template = "{bar:40} {human_pos}/{human_len} records, {per_sec}, {eta} left";
+    let bar = ProgressBar::new(args.records);
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
 /// Each source's records as those of partition 0 of its first topic.
 fn write_lines(config: &Config, args: &GenerateArgs, out: &mut impl Write) -> io::Result<()> {
     let mut generator = Generator::new(args.options(config));
     let mut offsets = [0_i64; Source::ALL.len()];
+    // lines on a terminal are progress enough
+    let bar = if io::stdout().is_terminal() {
+        ProgressBar::hidden()
+    } else {
+        progress(args)
+    };
     for _ in 0..args.records {
         let (record, _) = generator.next_with_kind();
-        let source = config.sources.get(record.source);
-        // a source that is off has no weight, and so no records
-        let Some(topic) = source.and_then(|source| source.topics.first()) else {
+        bar.inc(1);
+        let Some(topic) = topic_of(config, record.source) else {
             continue;
         };
         let offset = &mut offsets[record.source.index()];
         out.write_all(&kcat_line(&record, topic, 0, *offset))?;
         *offset += 1;
     }
+    bar.finish_and_clear();
     out.flush()
+}
+
+/// Produces to Kafka until all is sent, or a signal ends it.
+fn produce(config: &Config, args: &GenerateArgs) -> Result<Done, Failure> {
+    let service = |error: KafkaError| Failure::Service(format!("producing: {error}"));
+    let stop = Stop::default();
+    stop.on_signals()
+        .map_err(|error| Failure::Service(format!("can't listen to signals: {error}")))?;
+    Cluster::connect(config).map_err(|error| Failure::Service(error.to_string()))?;
+    let mut feed = Feed::connect(config).map_err(service)?;
+    let mut generator = Generator::new(args.options(config));
+    let bar = progress(args);
+    let began = Instant::now();
+    let mut sent = 0;
+    while sent < args.records && !stop.is_set() {
+        if let Some(rate) = args.rate
+            && sent as f64 > began.elapsed().as_secs_f64() * rate
+        {
+            std::thread::sleep(Duration::from_millis(2));
+            continue;
+        }
+        let (record, _) = generator.next_with_kind();
+        if let Some(topic) = topic_of(config, record.source) {
+            feed.send(&record, topic).map_err(service)?;
+        }
+        sent += 1;
+        bar.inc(1);
+    }
+    feed.flush().map_err(service)?;
+    bar.finish_and_clear();
+    let seconds = began.elapsed().as_secs_f64();
+    eprintln!("produced {sent} records in {seconds:.1} s");
+    Ok(Done::Clean)
 }

@@ -182,6 +182,22 @@ pub fn producer(
     client
 }
 
+/// A producer like that of any application, for generated records.
+pub fn feed(config: &Config) -> ClientConfig {
+    let mut leave_out = CONSUMER_ONLY.to_vec();
+    leave_out.push("transaction.timeout.ms");
+    let mut client = base(config, &leave_out);
+    for (name, value) in [("compression.codec", "lz4"), ("linger.ms", "20")] {
+        if client.get(name).is_none() {
+            client.set(name, value);
+        }
+    }
+    client
+        .set("partitioner", "murmur2_random")
+        .set("message.max.bytes", "8000000");
+    client
+}
+
 /// Logs what the client has to say, and keeps its last trouble for the message that a failure ends with.
 #[derive(Default)]
 pub struct Quiet {

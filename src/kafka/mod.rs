@@ -3,6 +3,7 @@
 pub mod client;
 pub mod consumer;
 pub mod ends;
+pub mod feed;
 pub mod native;
 pub mod producer;
 pub mod restorer;

@@ -19,7 +19,7 @@ use wire::Plain;
 use crate::config::{Config, Tombstone};
 use crate::customer::contribution::{Contribution, Data, Erasure};
 use crate::record::{
-    Code, RawRecord, Rejection, Source, Violation, sort_and_cut, usable_timestamp,
+    Code, MAX_VIOLATIONS, RawRecord, Rejection, Source, Violation, sort_and_cut, usable_timestamp,
 };
 use crate::time::Instant;
 
@@ -172,16 +172,18 @@ fn judge_batch<'a>(text: &'a str, at: Option<Instant>, config: &Config) -> Judge
         }
     };
     // the frame passes over the elements without reading them in full
+    let read = |text: &&'a str| {
+        wire::read(
+            text,
+            Plain::<publisher_customers::CustomerWire<'a>>::default(),
+        )
+    };
+    // boxed, for a bad one may be two bytes long, and there may be a million of them
     let wires: Vec<_> = texts
         .iter()
-        .map(|text| {
-            wire::read(
-                text,
-                Plain::<publisher_customers::CustomerWire<'a>>::default(),
-            )
-        })
+        .map(|text| read(text).ok().map(Box::new))
         .collect();
-    if wires.iter().any(Result::is_err) && wire::check(text).is_err() {
+    if wires.iter().any(Option::is_none) && wire::check(text).is_err() {
         return Rejection::new(Code::InvalidJson).into();
     }
     let repeated = repeated_customers(&wires);
@@ -193,11 +195,13 @@ fn judge_batch<'a>(text: &'a str, at: Option<Instant>, config: &Config) -> Judge
     for (index, (wire, text)) in wires.into_iter().zip(texts).enumerate() {
         let pointer = format!("/customers/{index}");
         let rejection = match wire {
-            Err(_) => {
+            // its code is not the first, and none of its violations would be listed
+            None if first.is_some() && is_beyond(&violations, &pointer) => continue,
+            None => {
                 let schema = schema::of_batch_element();
                 explained_or_refused(schema.map(|schema| schema.explain(text, &pointer)))
             }
-            Ok(wire) => {
+            Some(wire) => {
                 let rules = &config.validation.rules;
                 let mut judge = Judge::new(rules, Source::PublisherCustomers, None);
                 if repeated.binary_search(&index).is_ok() {
@@ -205,7 +209,7 @@ fn judge_batch<'a>(text: &'a str, at: Option<Instant>, config: &Config) -> Judge
                         format!("{pointer}/sourceCustomerId")
                     });
                 }
-                let contribution = publisher_customers::mature(wire, &pointer, at, &mut judge);
+                let contribution = publisher_customers::mature(*wire, &pointer, at, &mut judge);
                 let findings = judge.findings();
                 warnings.extend(findings.warnings);
                 match findings.code {
@@ -218,11 +222,12 @@ fn judge_batch<'a>(text: &'a str, at: Option<Instant>, config: &Config) -> Judge
             }
         };
         violations.extend_from_slice(&rejection.violations);
+        violations.sort();
+        violations.dedup();
+        violations.truncate(MAX_VIOLATIONS);
         first.get_or_insert(rejection);
     }
     sort_and_cut(&mut warnings);
-    violations.sort();
-    violations.dedup();
     let rejection = match first {
         None if at.is_none() => Some(empty_without_timestamp()),
         None => None,
@@ -241,6 +246,14 @@ fn judge_batch<'a>(text: &'a str, at: Option<Instant>, config: &Config) -> Judge
     }
 }
 
+/// Whether the list of violations is full with such that come before `pointer`.
+fn is_beyond(listed: &[Violation], pointer: &str) -> bool {
+    listed.len() == MAX_VIOLATIONS
+        && listed
+            .last()
+            .is_some_and(|last| last.pointer.as_str() < pointer)
+}
+
 /// An empty batch has no element to be judged by, but its record has no timestamp all the same.
 fn empty_without_timestamp() -> Rejection {
     let violation = Violation::semantic(String::new(), Code::NoTimestamp);
@@ -248,11 +261,11 @@ fn empty_without_timestamp() -> Rejection {
 }
 
 /// The places of the customers that stood in the batch before.
-fn repeated_customers<E>(wires: &[Result<publisher_customers::CustomerWire<'_>, E>]) -> Vec<usize> {
+fn repeated_customers(wires: &[Option<Box<publisher_customers::CustomerWire<'_>>>]) -> Vec<usize> {
     let ids: Vec<(usize, &str)> = wires
         .iter()
         .enumerate()
-        .filter_map(|(index, wire)| Some((index, &*wire.as_ref().ok()?.source_customer_id.0)))
+        .filter_map(|(index, wire)| Some((index, &*wire.as_ref()?.source_customer_id.0)))
         .collect();
     judge::repeated(ids.iter().map(|(_, id)| *id))
         .into_iter()

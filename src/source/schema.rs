@@ -6,13 +6,25 @@ use jsonschema::{Draft, Validator};
 use serde_json::Value;
 
 use super::wire::{self, FindDuplicate, Plain};
-use crate::record::{Code, Rejection, Source, Violation};
+use crate::record::{Code, MAX_VIOLATIONS, Rejection, Source, Violation};
 use crate::time::{Date, Instant};
 
-/// A JSON Schema with its validator.
+/// A JSON Schema, taken apart at its lists: a validator that collects errors holds all of them at once, and a
+/// list may have a million bad elements.
 pub struct Schema {
     document: Value,
+    /// The whole of it; only asked for a verdict.
     validator: Validator,
+    /// The same without what it says of the lists' elements; asked for errors, which are as few as its fields.
+    frame: Validator,
+    lists: Vec<List>,
+}
+
+/// A list of a schema.
+struct List {
+    /// The names of the fields that lead to it.
+    path: Vec<String>,
+    element: Schema,
 }
 
 static SCHEMAS: LazyLock<Result<[Schema; 4], String>> = LazyLock::new(|| {
@@ -29,7 +41,7 @@ static SCHEMAS: LazyLock<Result<[Schema; 4], String>> = LazyLock::new(|| {
 /// The schema of one element of a publisher's batch.
 static BATCH_ELEMENT: LazyLock<Result<Schema, String>> = LazyLock::new(|| {
     let batch = of(Source::PublisherCustomers)?;
-    Schema::build(batch.document["properties"]["customers"]["items"].clone())
+    Schema::build(&batch.document["properties"]["customers"]["items"])
 });
 
 /// The schema of a batch without those of its elements.
@@ -38,7 +50,7 @@ static BATCH_FRAME: LazyLock<Result<Schema, String>> = LazyLock::new(|| {
     if let Some(customers) = document["properties"]["customers"].as_object_mut() {
         customers.remove("items");
     }
-    Schema::build(document)
+    Schema::build(&document)
 });
 
 /// The schema of a source. The error, which a test rules out, says that a schema of this build is broken.
@@ -59,20 +71,25 @@ pub fn of_batch_frame() -> Result<&'static Schema, String> {
 
 impl Schema {
     fn parse(text: &str) -> Result<Schema, String> {
-        Schema::build(serde_json::from_str(text).map_err(|error| error.to_string())?)
+        let document: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        Schema::build(&document)
     }
 
-    fn build(document: Value) -> Result<Schema, String> {
-        let validator = jsonschema::options()
-            .with_draft(Draft::Draft7)
-            .should_validate_formats(true)
-            .with_format("date", |text| Date::parse(text).is_some())
-            .with_format("date-time", |text| Instant::parse(text).is_some())
-            .build(&document)
-            .map_err(|error| error.to_string())?;
+    fn build(document: &Value) -> Result<Schema, String> {
+        let mut frame = document.clone();
+        let mut lists = Vec::new();
+        take_lists(&mut frame, &mut Vec::new(), &mut lists);
         Ok(Schema {
-            document,
-            validator,
+            document: document.clone(),
+            validator: validator(document)?,
+            frame: validator(&frame)?,
+            lists: lists
+                .into_iter()
+                .map(|(path, element)| {
+                    let element = Schema::build(&element)?;
+                    Ok(List { path, element })
+                })
+                .collect::<Result<_, String>>()?,
         })
     }
 
@@ -88,23 +105,85 @@ impl Schema {
         let Ok(value) = wire::read(text, Plain::<Value>::default()) else {
             return Some(Rejection::new(Code::InvalidJson));
         };
-        let violations: Vec<_> = self
-            .validator
-            .iter_errors(&value)
-            .map(|error| Violation {
-                pointer: format!("{pointer}{}", error.instance_path()),
-                keyword: keyword(error.kind()),
-                message: error.masked_with("the value").to_string(),
-            })
-            .collect();
+        let mut violations = Vec::new();
+        self.violations(&value, pointer, &mut violations);
         (!violations.is_empty())
             .then(|| Rejection::with_violations(Code::SchemaViolation, violations))
+    }
+
+    /// Appends what is wrong with a value: all of the first [`MAX_VIOLATIONS`] by pointer, and few others.
+    fn violations(&self, value: &Value, pointer: &str, out: &mut Vec<Violation>) {
+        let errors = self.frame.iter_errors(value);
+        out.extend(errors.map(|error| Violation {
+            pointer: format!("{pointer}{}", error.instance_path()),
+            keyword: keyword(error.kind()),
+            message: error.masked_with("the value").to_string(),
+        }));
+        for List { path, element } in &self.lists {
+            let list = path.iter().try_fold(value, |value, name| value.get(name));
+            let Some(Value::Array(values)) = list else {
+                continue;
+            };
+            // each bad element has a violation at least, so these suffice
+            let bad = by_pointer(values.len())
+                .filter(|at| !element.validator.is_valid(&values[*at]))
+                .take(MAX_VIOLATIONS);
+            for at in bad {
+                let pointer = format!("{pointer}/{}/{at}", path.join("/"));
+                element.violations(&values[at], &pointer, out);
+            }
+        }
     }
 
     /// Whether the schema holds, for the tests that hold the typed reading against it.
     pub fn accepts(&self, value: &Value) -> bool {
         self.validator.is_valid(value)
     }
+}
+
+fn validator(document: &Value) -> Result<Validator, String> {
+    jsonschema::options()
+        .with_draft(Draft::Draft7)
+        .should_validate_formats(true)
+        .with_format("date", |text| Date::parse(text).is_some())
+        .with_format("date-time", |text| Instant::parse(text).is_some())
+        .build(document)
+        .map_err(|error| error.to_string())
+}
+
+/// Takes the `items` out of a schema, with the names of the fields that lead to them. Names of the sources need
+/// no escapes in a pointer.
+fn take_lists(schema: &mut Value, path: &mut Vec<String>, lists: &mut Vec<(Vec<String>, Value)>) {
+    let Some(schema) = schema.as_object_mut() else {
+        return;
+    };
+    if let Some(items) = schema.remove("items") {
+        lists.push((path.clone(), items));
+    }
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for (name, property) in properties.into_iter().flatten() {
+        path.push(name.clone());
+        take_lists(property, path, lists);
+        path.pop();
+    }
+}
+
+/// The places in a list of that length in the order of their pointers: 0, 1, 10, 100, 101, …, 11, …
+fn by_pointer(length: usize) -> impl Iterator<Item = usize> {
+    let first = (length > 0).then_some(0);
+    std::iter::successors(first, move |&at| {
+        if at > 0 && at * 10 < length {
+            return Some(at * 10);
+        }
+        let mut at = at;
+        while at % 10 == 9 || at + 1 >= length {
+            at /= 10;
+            if at == 0 {
+                return None;
+            }
+        }
+        Some(at + 1)
+    })
 }
 
 /// The name of a violated keyword.
@@ -116,4 +195,30 @@ fn keyword(kind: &jsonschema::error::ValidationErrorKind) -> &'static str {
     .into_iter()
     .find(|name| *name == kind.keyword())
     .unwrap_or("schema")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_come_in_the_order_of_their_texts() {
+        for length in [
+            0, 1, 2, 9, 10, 11, 12, 19, 20, 99, 100, 101, 110, 999, 1000, 12_345,
+        ] {
+            let mut expected: Vec<String> = (0..length).map(|at| at.to_string()).collect();
+            expected.sort();
+            let places: Vec<String> = by_pointer(length).map(|at| at.to_string()).collect();
+            assert_eq!(places, expected, "{length}");
+        }
+    }
+
+    #[test]
+    fn every_schema_of_this_build_is_sound() {
+        for source in Source::ALL {
+            of(source).unwrap();
+        }
+        assert_eq!(of_batch_element().unwrap().lists.len(), 2);
+        assert!(of_batch_frame().unwrap().lists.is_empty());
+    }
 }

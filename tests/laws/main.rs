@@ -56,7 +56,7 @@ fn merged<'c>(left: &Fold<'c>, right: &Fold<'c>) -> Fold<'c> {
 }
 
 proptest! {
-    #![proptest_config(cases(4096))]
+    #![proptest_config(cases(16_384))]
 
     #[test]
     fn the_snapshots_are_those_of_the_oracle(records in history(), settings in settings()) {
@@ -65,7 +65,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(1024))]
+    #![proptest_config(cases(4096))]
 
     #[test]
     fn any_order_gives_the_same((records, shuffled) in shuffled(), settings in settings()) {
