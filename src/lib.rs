@@ -1,7 +1,47 @@
+//! keyfold folds customer events from Kafka into one compacted snapshot per customer.
+//!
+//! # The path of a record
+//!
+//! ```text
+//! poll ─ judge ──┬─ rejected ────────────── dead letter ──────────────┐
+//!                ├─ a batch ─────────────── one forward per element ──┤
+//!                ├─ of another partition ── forward ──────────────────┤  one transaction, with the
+//!                └─ of a partition here ─── join into the customer    │  offsets of what was read
+//!                                                 │                   │
+//!                      at the batch's end, once per changed customer: │
+//!                                       snapshot and state ───────────┘
+//!                                                 │
+//!                      commit confirmed: the store, the metrics and HTTP follow
+//! ```
+//!
+//! 1. [`runtime::driver`] polls. It is the loop of one worker thread, and carries out what the worker decides.
+//!    [`kafka`] holds the clients, which decide nothing.
+//! 2. [`worker::record`] follows one record. [`source::judge()`] makes a typed contribution of a
+//!    [`record::RawRecord`], or a [`record::Rejection`]; no record that is not valid reaches the fold.
+//! 3. [`partition::of_key`] says which state partition the customer belongs to. What belongs elsewhere is
+//!    forwarded, with its [`worker::origin`] in headers; what is rejected becomes a [`worker::dead_letter`].
+//! 4. [`customer::Customer::join`] folds the contribution: a join of registers, so that order and repetition do
+//!    not matter. [`customer::bounded`] keeps the state within its size.
+//! 5. [`worker::commit`] ends the batch: [`customer::snapshot`] and [`customer::codec`] write what is published and
+//!    what is kept, and [`kafka::producer`] commits all of it together with the offsets.
+//! 6. Once the commit is confirmed, the changes go into the [`store`], and [`runtime::report`] counts the batch in
+//!    [`serve::Metrics`]. After an abort nothing of it remains, and the batch is read again.
+//!
+//! Everything between the poll and the produce is pure: no clock, no I/O, no randomness. So [`offline`] gives the
+//! same snapshots from files, and tests replay any interleaving of records, rebalances and failures through
+//! [`worker::Worker`], which also holds ownership and restore.
+//!
+//! # Around it
+//!
+//! [`cli`] has one file a command, [`config`] the settings, [`runtime::processor`] starts and ends the threads,
+//! [`serve`] is the HTTP side, [`generate`] makes realistic streams, and [`demo`] runs all of it in one process.
+//! Comments that speak of *the contract* mean the specification of what users can see.
+
 pub mod cli;
 pub mod config;
 pub mod country;
 pub mod customer;
+pub mod demo;
 pub mod generate;
 pub mod kafka;
 pub mod offline;

@@ -22,6 +22,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(cli::run::RunArgs),
+    Demo(cli::demo::DemoArgs),
     Fold(cli::fold::FoldArgs),
     Validate(cli::validate::ValidateArgs),
     Generate(cli::generate::GenerateArgs),
@@ -35,11 +36,14 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&Failure::Usage(error.to_string())),
     };
-    if let Err(failure) = cli::log::start(&config.log) {
+    // the demo tells its story itself
+    let quiet = matches!(arguments.command, Command::Demo(_));
+    if let Err(failure) = cli::log::start(&config.log, quiet) {
         return fail(&failure);
     }
     let done = match &arguments.command {
         Command::Run(_) => cli::run::run(config),
+        Command::Demo(args) => cli::demo::run(&config, args),
         Command::Generate(args) => cli::generate::run(&config, args),
         Command::Topics(args) => cli::topics::run(&config, args),
         Command::Fold(args) => cli::fold::run(&config, args),

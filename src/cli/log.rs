@@ -7,10 +7,16 @@ use tracing_subscriber::EnvFilter;
 use super::exit::Failure;
 use crate::config::{Log, LogFormat};
 
-/// Starts the log: for people, with colours on a terminal, or as JSON.
-pub fn start(log: &Log) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&log.level)
-        .map_err(|error| Failure::Usage(format!("log.level: {error}")))?;
+/// Starts the log: for people, with colours on a terminal, or as JSON. `quiet` leaves all but errors out, unless
+/// the level was set.
+pub fn start(log: &Log, quiet: bool) -> Result<(), Failure> {
+    let level = if quiet && *log == Log::default() {
+        "error"
+    } else {
+        &log.level
+    };
+    let filter =
+        EnvFilter::try_new(level).map_err(|error| Failure::Usage(format!("log.level: {error}")))?;
     let terminal = std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

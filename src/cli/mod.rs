@@ -1,6 +1,7 @@
 //! The command line: one file a command (the contract, section 7).
 
 pub mod config;
+pub mod demo;
 pub mod exit;
 pub mod fold;
 pub mod generate;

@@ -288,6 +288,11 @@ impl Metrics {
         self.records.with_label_values(&[source, outcome]).inc_by(n);
     }
 
+    /// How many records of a source have ended so.
+    pub fn recorded(&self, source: &str, outcome: &str) -> u64 {
+        self.records.with_label_values(&[source, outcome]).get()
+    }
+
     /// Adds `n` committed rejections.
     pub fn rejections(&self, source: &str, stage: &str, code: &str, n: u64) {
         self.rejections

@@ -1,0 +1,55 @@
+//! The broker of the demo: librdkafka's mock cluster, in this process.
+
+use rdkafka::error::KafkaResult;
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+
+use crate::config::{Config, Guarantee};
+use crate::kafka::topics::Found;
+
+/// Partitions of every topic.
+const PARTITIONS: i32 = 4;
+/// What the mock broker takes.
+const LARGEST: usize = 4_000_000;
+
+pub struct DemoCluster {
+    // the topics live as long as this does
+    _cluster: MockCluster<'static, DefaultProducerContext>,
+    bootstrap: String,
+}
+
+impl DemoCluster {
+    /// Starts the broker and creates the topics of a configuration.
+    pub fn start(config: &Config) -> KafkaResult<DemoCluster> {
+        let cluster = MockCluster::new(1)?;
+        let inputs = config.sources.iter().flat_map(|(_, source)| &source.topics);
+        let outputs = [
+            config.state_topic(),
+            config.forwarded_topic(),
+            config.snapshot.topic.clone(),
+            config.dead_letters.topic.clone(),
+        ];
+        for topic in inputs.chain(&outputs) {
+            cluster.create_topic(topic, PARTITIONS, 1)?;
+        }
+        Ok(DemoCluster {
+            bootstrap: cluster.bootstrap_servers(),
+            _cluster: cluster,
+        })
+    }
+
+    /// The configuration, for this cluster. It has no real transactions.
+    pub fn configure(&self, config: &mut Config) {
+        config.kafka.bootstrap_servers.clone_from(&self.bootstrap);
+        config.processing.guarantee = Guarantee::AtLeastOnce;
+    }
+
+    /// The topics as `keyfold topics` would find them.
+    pub fn found() -> Found {
+        Found {
+            partitions: PARTITIONS,
+            snapshot_partitions: PARTITIONS,
+            limits: [LARGEST; 4],
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! `keyfold demo`: generator, broker, processor and HTTP in one process; it proves its own result.
+
+mod cluster;
+mod reader;
+mod story;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rdkafka::error::KafkaError;
+
+use crate::cli::exit::{Done, Failure};
+use crate::config::Config;
+use crate::generate::{GeneratedRecord, Generator, Options};
+use crate::kafka::feed::Feed;
+use crate::offline::OfflineFold;
+use crate::record::{Outcome, RawRecord, Source, usable_timestamp};
+use crate::runtime::processor::Processor;
+use crate::runtime::signals::Stop;
+use crate::serve::Metrics;
+use cluster::DemoCluster;
+use reader::Reader;
+
+/// Records a second that the demo generates.
+const RATE: f64 = 1500.0;
+/// How long it generates.
+const LENGTH: Duration = Duration::from_secs(20);
+/// How long the processor may take to catch up after that.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the demo expects, from the offline fold of what it produces.
+struct Expectation<'c> {
+    config: &'c Config,
+    fold: OfflineFold<'c>,
+    rejections: u64,
+    records: u64,
+}
+
+impl Expectation<'_> {
+    fn take(&mut self, record: &GeneratedRecord) {
+        let raw = RawRecord {
+            source: record.source,
+            timestamp: usable_timestamp(record.timestamp),
+            key: record.key.as_deref(),
+            value: record.value.as_deref(),
+        };
+        self.rejections += u64::from(!self.fold.record(&raw).is_empty());
+        self.records += 1;
+    }
+
+    fn snapshots(&self) -> BTreeMap<String, Vec<u8>> {
+        let all = self.fold.snapshots();
+        all.filter_map(|(id, text)| Some((id.to_owned(), text?)))
+            .collect()
+    }
+}
+
+/// The stream that the demo plays: generated records at a rate, produced and folded offline at once.
+struct Stream<'c> {
+    feed: Feed,
+    generator: Generator,
+    expected: Expectation<'c>,
+    began: Instant,
+    generated: u64,
+}
+
+impl Stream<'_> {
+    /// Produces what is due by now.
+    fn play(&mut self) -> Result<(), KafkaError> {
+        while (self.generated as f64) < self.began.elapsed().as_secs_f64() * RATE {
+            let (record, _) = self.generator.next_with_kind();
+            self.generated += 1;
+            self.send(&record)?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, record: &GeneratedRecord) -> Result<(), KafkaError> {
+        let source = self.expected.config.sources.get(record.source);
+        let Some(topic) = source.and_then(|source| source.topics.first()) else {
+            return Ok(());
+        };
+        self.feed.send(record, topic)?;
+        self.expected.take(record);
+        Ok(())
+    }
+}
+
+fn now_ms() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |since| since.as_millis() as i64)
+}
+
+/// Runs the demo. With `keep` it goes on, without new records, until it is stopped.
+pub fn run(settings: &Config, keep: bool, stop: &Stop) -> Result<Done, Failure> {
+    let kafka = |error: KafkaError| Failure::Service(format!("the demo's broker: {error}"));
+    // of the settings only those that change what is seen
+    let mut config = Config {
+        snapshot: settings.snapshot.clone(),
+        merge: settings.merge.clone(),
+        http: settings.http.clone(),
+        ..Config::default()
+    };
+    "keyfold-demo".clone_into(&mut config.application_id);
+    config.processing.workers = 2;
+    let cluster = DemoCluster::start(&config).map_err(kafka)?;
+    cluster.configure(&mut config);
+    free_port(&mut config);
+
+    println!("keyfold demo: a broker, a stream of records, and the processor, all in this process");
+    let found = DemoCluster::found();
+    let partitions = found.partitions;
+    let processor = Processor::start(config.clone(), found, false, stop)?;
+    println!(
+        "metrics, health and a page for people: http://{}/",
+        processor.address()
+    );
+    let mut reader = Reader::start(&config, partitions).map_err(kafka)?;
+    let mut stream = Stream {
+        feed: Feed::connect(&config).map_err(kafka)?,
+        generator: Generator::new(Options {
+            customers: 2000,
+            start_ms: now_ms(),
+            step_ms: 1000.0 / RATE,
+            ..Options::default()
+        }),
+        expected: Expectation {
+            config: &config,
+            fold: OfflineFold::new(&config),
+            rejections: 0,
+            records: 0,
+        },
+        began: Instant::now(),
+        generated: 0,
+    };
+    play(&mut stream, &mut reader, &processor.metrics, stop).map_err(kafka)?;
+    let proven = prove(&stream.expected, &mut reader, &processor.metrics, stop);
+    report(&proven, &stream.expected, &reader);
+    if keep && !stop.is_set() {
+        println!("\nIt goes on without new records; press Ctrl-C to end it.");
+    } else {
+        stop.set();
+    }
+    processor.wait(stop)?;
+    Ok(if matches!(proven, Proof::Equal) {
+        Done::Clean
+    } else {
+        Done::Found
+    })
+}
+
+/// The address of the configuration may be taken by a keyfold that really works; then any other will do.
+fn free_port(config: &mut Config) {
+    if std::net::TcpListener::bind(&config.http.listen).is_err() {
+        "127.0.0.1:0".clone_into(&mut config.http.listen);
+    }
+}
+
+/// Plays the stream and tells what happens.
+fn play(
+    stream: &mut Stream<'_>,
+    reader: &mut Reader,
+    metrics: &Metrics,
+    stop: &Stop,
+) -> Result<(), KafkaError> {
+    println!(
+        "\n{:>5} {:>9} {:>9} {:>10} {:>10} {:>7} {:>9} {:>10}",
+        "s", "produced", "merged", "unchanged", "forwarded", "split", "rejected", "snapshots"
+    );
+    let mut scenes = Scenes::default();
+    let mut told = 0;
+    while stream.began.elapsed() < LENGTH && !stop.is_set() {
+        stream.play()?;
+        reader.read_for(Duration::from_millis(10));
+        scenes.go_on(stream, reader)?;
+        let second = stream.began.elapsed().as_secs();
+        if second > told {
+            told = second;
+            tell(second, &stream.expected, reader, metrics);
+        }
+    }
+    stream.feed.flush()
+}
+
+fn tell(second: u64, expected: &Expectation<'_>, reader: &Reader, metrics: &Metrics) {
+    println!(
+        "{second:>5} {:>9} {:>9} {:>10} {:>10} {:>7} {:>9} {:>10}",
+        expected.records,
+        total(metrics, Outcome::Merged),
+        total(metrics, Outcome::Unchanged),
+        total(metrics, Outcome::Forwarded),
+        total(metrics, Outcome::Split),
+        total(metrics, Outcome::Rejected),
+        reader.read
+    );
+}
+
+fn total(metrics: &Metrics, outcome: Outcome) -> u64 {
+    Source::ALL
+        .into_iter()
+        .map(Source::name)
+        .chain(["forwarded"])
+        .map(|source| metrics.recorded(source, outcome.name()))
+        .sum()
+}
+
+/// What the demo points out on the way.
+#[derive(Default)]
+struct Scenes {
+    rejection: bool,
+    news: bool,
+    before: Option<Vec<u8>>,
+    after: bool,
+}
+
+impl Scenes {
+    fn go_on(&mut self, stream: &mut Stream<'_>, reader: &Reader) -> Result<(), KafkaError> {
+        let played = stream.began.elapsed().as_secs();
+        if !self.rejection
+            && played >= 4
+            && let Some(letter) = &reader.last_letter
+        {
+            self.rejection = true;
+            println!("\n  a record was rejected, and lies in the dead-letter topic as it came:");
+            println!("    {}  {}: {}", letter.place, letter.code, letter.message);
+            println!("    violations: {}\n", letter.violations);
+        }
+        if !self.news && played >= 6 {
+            self.news = true;
+            stream.send(&story::news(now_ms()))?;
+        }
+        let snapshot = reader.snapshots.get(story::CUSTOMER).cloned().flatten();
+        let Some(snapshot) = snapshot else {
+            return Ok(());
+        };
+        match &self.before {
+            None if played >= 8 => {
+                println!("\n  a customer's snapshot:");
+                println!("    {}", String::from_utf8_lossy(&snapshot));
+                println!("  now an event arrives late: it was written an hour before, and has a");
+                println!("  date of birth that was missing, and an address that is out of date");
+                self.before = Some(snapshot);
+                stream.send(&story::late(now_ms()))?;
+            }
+            Some(before) if !self.after && *before != snapshot => {
+                self.after = true;
+                println!("  the gap is filled, and what is newer stands:");
+                println!("    {}\n", String::from_utf8_lossy(&snapshot));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+enum Proof {
+    Equal,
+    Different { customers: usize },
+    Interrupted,
+}
+
+/// Waits until what was published is what the offline fold gives.
+fn prove(expected: &Expectation<'_>, reader: &mut Reader, metrics: &Metrics, stop: &Stop) -> Proof {
+    println!("\nthe stream ends; comparing with the offline fold of the same records ...");
+    let fold = expected.snapshots();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        reader.read_for(Duration::from_millis(200));
+        let published: BTreeMap<_, _> = reader
+            .snapshots
+            .iter()
+            .filter_map(|(id, text)| Some((id, text.as_ref()?)))
+            .collect();
+        let all_read = Source::ALL
+            .into_iter()
+            .flat_map(|source| {
+                [
+                    Outcome::Merged,
+                    Outcome::Unchanged,
+                    Outcome::Forwarded,
+                    Outcome::Split,
+                    Outcome::Rejected,
+                ]
+                .map(|outcome| metrics.recorded(source.name(), outcome.name()))
+            })
+            .sum::<u64>()
+            >= expected.records;
+        if all_read
+            && published.iter().map(|(id, text)| (*id, *text)).eq(&fold)
+            && reader.letters.len() as u64 == expected.rejections
+        {
+            return Proof::Equal;
+        }
+        if stop.is_set() {
+            return Proof::Interrupted;
+        }
+        if Instant::now() >= deadline {
+            let ids = published.keys().copied().chain(fold.keys());
+            let different: std::collections::BTreeSet<_> = ids
+                .filter(|id| published.get(*id).copied() != fold.get(*id))
+                .collect();
+            return Proof::Different {
+                customers: different.len(),
+            };
+        }
+    }
+}
+
+fn report(proof: &Proof, expected: &Expectation<'_>, reader: &Reader) {
+    match proof {
+        Proof::Equal => {
+            println!(
+                "PROVEN: {} records of four sources, late, repeated, wrongly keyed and broken ones among them,",
+                expected.records
+            );
+            println!(
+                "gave {} customers. Each one's newest snapshot equals the offline fold, byte for byte,",
+                expected.snapshots().len()
+            );
+            println!(
+                "and each of the {} bad records is in the dead-letter topic.",
+                reader.letters.len()
+            );
+        }
+        Proof::Interrupted => println!("interrupted before the comparison was done"),
+        Proof::Different { customers } => println!(
+            "NOT PROVEN: {customers} customers differ, and {} of {} bad records are in the dead-letter topic. Please report this",
+            reader.letters.len(),
+            expected.rejections
+        ),
+    }
+    println!("\nwhat to try next:");
+    println!("  keyfold demo --keep                      look around at the page and the metrics");
+    println!("  keyfold generate --records 1000 | keyfold fold");
+    println!("                                           the same fold on files, without Kafka");
+    println!("  keyfold generate --records 1000 | keyfold validate | grep rejected");
+    println!("                                           why records are rejected");
+    println!("  keyfold topics && keyfold run            on a real Kafka: see README.md");
+}

@@ -1,0 +1,336 @@
+//! The binary on what `kcat -C -J` prints, its exit codes and its messages (the contract, section 7).
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+struct Run {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn keyfold(args: &[&str], input: &[u8], environment: &[(&str, &str)]) -> Run {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_keyfold"))
+        .args(args)
+        .env_clear()
+        .envs(environment.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // one that stops at a wrong setting reads nothing
+    let _ = child.stdin.take().unwrap().write_all(input);
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = child.wait_with_output().unwrap();
+    Run {
+        code: status.code(),
+        out: String::from_utf8(stdout).unwrap(),
+        err: String::from_utf8(stderr).unwrap(),
+    }
+}
+
+/// A line as kcat prints it. Key and payload are JSON strings as raw bytes, for kcat does not check them.
+fn line(topic: &str, offset: i64, time: &str, key: &[u8], payload: &[u8]) -> Vec<u8> {
+    let head = format!(
+        r#"{{"topic":"{topic}","partition":3,"offset":{offset},{time},"broker":1,"headers":["#
+    );
+    [
+        head.as_bytes(),
+        b"\"trace\",\"a\xffb\",\"empty\",null],\"key\":",
+        key,
+        b",\"payload\":",
+        payload,
+        b"}\n",
+    ]
+    .concat()
+}
+
+const CREATED: &str = r#""tstype":"create","ts":1707220000000"#;
+const APPENDED: &str = r#""tstype":"logappend","ts":1707220000000"#;
+const UNKNOWN: &str = r#""tstype":"unknown","ts":0"#;
+
+fn quoted(value: &Value) -> Vec<u8> {
+    Value::from(value.to_string()).to_string().into_bytes()
+}
+
+fn event(customer: &str, country: &str) -> Vec<u8> {
+    quoted(
+        &json!({"eventType": "CUSTOMER", "eventAction": "CREATED", "version": 1.0, "body": {
+            "customerId": customer, "createdAt": "2024-02-06T10:00:00Z", "updatedAt": "2024-02-06T10:00:00Z",
+            "addresses": [{"addressId": "a", "line1": "Secret Street", "city": "x", "zipCode": "1", "countryCode": country}],
+        }}),
+    )
+}
+
+fn console(customer: &str) -> Vec<u8> {
+    quoted(
+        &json!({"customerId": customer, "version": 1, "addresses": [{"key": "k", "country": "Atlantis"}]}),
+    )
+}
+
+/// Records of every kind that kcat can print.
+fn mixed() -> Vec<u8> {
+    [
+        line("loyalty.customers", 0, CREATED, b"\"b\"", &event("b", "gb")),
+        line(
+            "loyalty.customers",
+            1,
+            CREATED,
+            b"null",
+            &event("c", "Nowhere"),
+        ),
+        line(
+            "loyalty.customers",
+            2,
+            APPENDED,
+            b"\"k\xfe\"",
+            b"\"{\\\"a\\\": \\\"\xff\xfe\\\"}\"",
+        ),
+        line("console.customers", 0, UNKNOWN, b"\"a\"", &console("a")),
+        line("console.customers", 1, APPENDED, b"\"a\"", &console("a")),
+        line("loyalty.customer-actions", 0, CREATED, b"\"b\"", b"null"),
+        line("loyalty.customers", 3, CREATED, b"\"\\u00e9\"", b"null"),
+        line("loyalty.customers", 4, CREATED, b"\"\xff\"", b"null"),
+        line("loyalty.customers", 5, CREATED, b"\"\"", b"\"\""),
+    ]
+    .concat()
+}
+
+#[test]
+fn fold_reads_what_kcat_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    let rejected = folder.path().join("rejected");
+    let rejected_text = rejected.to_str().unwrap();
+    let run = keyfold(&["fold", "--rejected", rejected_text], &mixed(), &[]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+
+    let lines: Vec<&str> = run.out.lines().collect();
+    assert_eq!(lines.len(), 3, "{}", run.out);
+    let console = concat!(
+        r#"{"key":"a","value":{"schemaVersion":1,"customerId":"a","phones":[],"#,
+        r#""addresses":[{"source":"console","addressId":"k","country":"Atlantis"}],"dependents":[],"attributes":{},"#,
+        r#""accounts":[],"sources":{"console":{"version":1,"updatedAt":"2024-02-06T11:46:40Z"}},"#,
+        r#""updatedAt":"2024-02-06T11:46:40Z"}}"#
+    );
+    assert_eq!(lines[0], console);
+    assert!(
+        lines[1].starts_with(r#"{"key":"b","value":{"#),
+        "{}",
+        lines[1]
+    );
+    // a customer that only an erasure speaks of
+    assert_eq!(lines[2], r#"{"key":"é","value":null}"#);
+
+    let rejected = fs::read_to_string(rejected).unwrap();
+    let codes: Vec<String> = rejected
+        .lines()
+        .map(|line| {
+            let line: Value = serde_json::from_str(line).unwrap();
+            let text = |name: &str| line[name].as_str().unwrap().to_owned();
+            assert_eq!(line["partition"], 3);
+            format!(
+                "{} {} {} {}",
+                text("source"),
+                line["offset"],
+                text("stage"),
+                text("code")
+            )
+        })
+        .collect();
+    assert_eq!(
+        codes,
+        [
+            "loyalty-customers 1 semantic country_code",
+            "loyalty-customers 2 decode invalid_utf8",
+            "console-customers 0 semantic no_timestamp",
+            "loyalty-actions 0 decode null_value",
+            "loyalty-customers 4 semantic blank_id",
+            "loyalty-customers 5 decode invalid_json",
+        ]
+    );
+    let first = concat!(
+        r#"{"topic":"loyalty.customers","partition":3,"offset":1,"key":null,"source":"loyalty-customers","#,
+        r#""stage":"semantic","code":"country_code","message":"a country is not one of ISO 3166-1","violations":"#,
+        r#"[{"pointer":"/body/addresses/0/countryCode","keyword":"country_code","#,
+        r#""message":"a country is not one of ISO 3166-1"}]}"#
+    );
+    assert_eq!(rejected.lines().next(), Some(first));
+    for text in ["Secret", "Nowhere"] {
+        assert!(!rejected.contains(text) && !run.err.contains(text));
+    }
+}
+
+#[test]
+fn files_and_standard_input_are_one_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("records");
+    let name = file.to_str().unwrap();
+    let last = line("loyalty.customers", 9, CREATED, b"null", &event("z", "GB"));
+    // the last line may lack its line feed, and blank lines say nothing
+    fs::write(&file, [b"\n", last.trim_ascii_end()].concat()).unwrap();
+    let all = keyfold(&["fold", name, "-"], &mixed(), &[]);
+    assert_eq!(all.code, Some(0), "{}", all.err);
+    let keys: Vec<&str> = all.out.lines().map(|line| &line[..10]).collect();
+    assert_eq!(keys.len(), 4, "{}", all.out);
+    assert_eq!(keys[2], r#"{"key":"z""#);
+
+    let nothing = keyfold(&["fold"], b"", &[]);
+    assert_eq!((nothing.code, nothing.out.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn validate_says_what_it_thinks_of_each_record() {
+    let run = keyfold(&["validate"], &mixed(), &[]);
+    assert_eq!(run.code, Some(1), "{}", run.err);
+    let lines: Vec<&str> = run.out.lines().collect();
+    assert_eq!(lines.len(), 9);
+    let valid = concat!(
+        r#"{"topic":"loyalty.customers","partition":3,"offset":0,"verdict":"valid","stage":null,"code":null,"#,
+        r#""message":null,"violations":[],"warnings":[]}"#
+    );
+    assert_eq!(lines[0], valid);
+    let rejected = concat!(
+        r#"{"topic":"loyalty.customers","partition":3,"offset":2,"verdict":"rejected","stage":"decode","#,
+        r#""code":"invalid_utf8","message":"the value is not UTF-8","violations":[],"warnings":[]}"#
+    );
+    assert_eq!(lines[2], rejected);
+    let warned: Value = serde_json::from_str(lines[4]).unwrap();
+    assert_eq!(warned["verdict"], "valid");
+    assert_eq!(warned["warnings"][0]["pointer"], "/addresses/0/country");
+    assert_eq!(warned["warnings"][0]["keyword"], "country_code");
+
+    let good = line("loyalty.customers", 0, CREATED, b"null", &event("b", "GB"));
+    let run = keyfold(&["validate", "-"], &good, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+}
+
+#[test]
+fn a_wrong_line_is_named() {
+    let good = line("loyalty.customers", 0, CREATED, b"null", &event("b", "GB"));
+    let elsewhere = line("some.topic", 0, CREATED, b"null", &event("Secret", "GB"));
+    let broken = b"{\"topic\":\"loyalty.customers\",\"payload\":\"Secret\n".to_vec();
+    let no_record = b"[\"Secret\"]\n".to_vec();
+    for command in ["fold", "validate"] {
+        for wrong in [&elsewhere, &broken, &no_record] {
+            let input = [&good[..], wrong].concat();
+            let run = keyfold(&[command], &input, &[]);
+            assert_eq!(run.code, Some(2), "{command}: {}", run.err);
+            assert!(run.err.contains("standard input, line 2"), "{}", run.err);
+            assert!(!run.err.contains("Secret"), "{}", run.err);
+        }
+    }
+    let run = keyfold(&["fold"], &elsewhere, &[]);
+    assert!(run.err.contains("topics"), "{}", run.err);
+}
+
+fn with_config(folder: &Path, text: &str) -> String {
+    let file = folder.join("keyfold.toml");
+    fs::write(&file, text).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_wrong_setting_is_named_with_the_nearest_known_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = with_config(folder.path(), "[merge]\nmax_action = 3\n");
+    for args in [["--config", &file, "fold"], ["fold", "--config", &file]] {
+        let run = keyfold(&args, b"", &[]);
+        assert_eq!(run.code, Some(2));
+        for part in ["merge.max_action", "merge.max_actions", "keyfold.toml"] {
+            assert!(run.err.contains(part), "{}", run.err);
+        }
+    }
+    let run = keyfold(
+        &["validate"],
+        b"",
+        &[("KEYFOLD__SNAPSHOT__RECENT_ACTION", "3")],
+    );
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.err.contains("KEYFOLD__SNAPSHOT__RECENT_ACTION"),
+        "{}",
+        run.err
+    );
+    assert!(
+        run.err.to_lowercase().contains("recent_actions"),
+        "{}",
+        run.err
+    );
+
+    let file = with_config(folder.path(), "[merge]\nmax_actions = \"many\"\n");
+    let run = keyfold(&["fold", "--config", &file], b"", &[]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.err.contains("merge.max_actions"), "{}", run.err);
+}
+
+#[test]
+fn settings_are_obeyed() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[sources.loyalty-customers]\ntopics = [\"here\"]\n[validation.rules]\ncountry_code = \"off\"\n";
+    let file = with_config(folder.path(), config);
+    let record = line("here", 0, CREATED, b"null", &event("c", " Nowhere "));
+    let run = keyfold(&["fold", "--config", &file], &record, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert!(run.out.contains(r#""country":"Nowhere""#), "{}", run.out);
+
+    // the other sources are off now
+    let record = line("console.customers", 0, CREATED, b"null", &console("c"));
+    let run = keyfold(&["fold", "--config", &file], &record, &[]);
+    assert_eq!(run.code, Some(2));
+
+    // the environment comes over the file
+    let record = line("there", 0, CREATED, b"null", &event("c", "GB"));
+    let topics = ("KEYFOLD__SOURCES__LOYALTY_CUSTOMERS__TOPICS", "there,here");
+    let run = keyfold(&["fold", "--config", &file], &record, &[topics]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+}
+
+#[test]
+fn wrong_usage_has_exit_code_2() {
+    for args in [
+        &["folt"][..],
+        &["fold", "--reject"],
+        &[],
+        &["fold", "no-such-file"],
+    ] {
+        let run = keyfold(args, b"", &[]);
+        assert_eq!(run.code, Some(2), "{args:?}: {}", run.err);
+        assert!(!run.err.is_empty(), "{args:?}");
+    }
+    let run = keyfold(&["fold", "--config", "no-such-file"], b"", &[]);
+    assert_eq!(run.code, Some(2), "{}", run.err);
+    assert!(run.err.contains("no-such-file"), "{}", run.err);
+    for args in [&["--help"][..], &["--version"], &["fold", "--help"]] {
+        assert_eq!(keyfold(args, b"", &[]).code, Some(0), "{args:?}");
+    }
+}
+
+#[test]
+fn config_prints_what_is_in_force() {
+    let secret = ("KEYFOLD__KAFKA__PROPERTIES__SASL_PASSWORD", "hunter22");
+    let run = keyfold(
+        &["config"],
+        b"",
+        &[secret, ("KEYFOLD__MERGE__MAX_ACTIONS", "7")],
+    );
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert!(run.out.contains("max_actions = 7"), "{}", run.out);
+    assert!(run.out.contains("sasl.password"), "{}", run.out);
+    assert!(!run.out.contains("hunter22"), "{}", run.out);
+
+    // what it prints is a configuration again, and the same
+    let folder = tempfile::tempdir().unwrap();
+    let plain = keyfold(&["config"], b"", &[]);
+    let file = with_config(folder.path(), &plain.out);
+    let again = keyfold(&["config", "--config", &file], b"", &[]);
+    assert_eq!(again.code, Some(0), "{}", again.err);
+    assert_eq!(again.out, plain.out);
+}

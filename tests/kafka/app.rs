@@ -1,0 +1,314 @@
+//! A keyfold of a test's own: its topics, its configuration, and when it has done its work.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Output;
+use std::time::Duration;
+
+use keyfold::generate::{GeneratedRecord, Generator, Options};
+use keyfold::record::Source;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tempfile::TempDir;
+
+use crate::broker;
+use crate::client::{Client, Isolation, Record, unique};
+use crate::process::{self, Keyfold};
+use crate::slots::Slot;
+
+/// How long a test waits for what takes seconds at the most on a machine at rest.
+pub const LIMIT: Duration = Duration::from_secs(90);
+const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+const EIGHT_MEBIBYTES: &str = "8388608";
+
+/// 15 January 2027, in milliseconds: what the examples of `schemas/` take for a record's timestamp.
+pub const EXAMPLE_TIME: i64 = 1_800_000_000_000;
+
+pub struct App {
+    pub client: Client,
+    /// The application id, which the names of all topics begin with.
+    pub id: String,
+    input_partitions: [i32; 4],
+    settings: toml::Table,
+    home: TempDir,
+    _slot: Slot,
+}
+
+impl App {
+    /// On the broker that all tests share. No topic is there yet.
+    pub fn new() -> App {
+        let slot = Slot::take();
+        App::on(broker::bootstrap(), Client::shared(), slot)
+    }
+
+    /// On another broker.
+    pub fn on(bootstrap: &str, client: Client, slot: Slot) -> App {
+        let home = tempfile::Builder::new().prefix("keyfold-test-").tempdir();
+        let mut app = App {
+            client,
+            id: unique("keyfold"),
+            input_partitions: [3; 4],
+            settings: toml::Table::new(),
+            home: home.expect("a directory"),
+            _slot: slot,
+        };
+        app.set(&["application_id"], app.id.clone());
+        app.set(&["kafka", "bootstrap_servers"], bootstrap);
+        app.set(
+            &["kafka", "properties", "session.timeout.ms"],
+            "6000".to_owned(),
+        );
+        for source in Source::ALL {
+            let topics = vec![app.input(source)];
+            app.set(&["sources", source.name(), "topics"], topics);
+        }
+        app.set(&["snapshot", "topic"], app.snapshots());
+        app.set(&["dead_letters", "topic"], app.dead_letters());
+        app.set(&["processing", "workers"], 1);
+        app.set(&["log", "format"], "human");
+        app
+    }
+
+    /// Sets a key of the configuration, given by its path.
+    pub fn set(&mut self, path: &[&str], value: impl Into<toml::Value>) {
+        let (last, tables) = path.split_last().expect("a key");
+        let mut table = &mut self.settings;
+        for name in tables {
+            let entry = table.entry(*name);
+            let value = entry.or_insert_with(|| toml::Table::new().into());
+            table = value.as_table_mut().expect("a table");
+        }
+        table.insert((*last).to_owned(), value.into());
+    }
+
+    /// Takes a key out of the configuration.
+    pub fn unset(&mut self, path: &[&str]) {
+        let (last, tables) = path.split_last().expect("a key");
+        let mut table = &mut self.settings;
+        for name in tables {
+            let value = table.get_mut(*name).expect("a table");
+            table = value.as_table_mut().expect("a table");
+        }
+        table.remove(*last);
+    }
+
+    /// Sets `group.protocol`: `classic`, with short sessions, or `consumer`, whose sessions are the broker's.
+    pub fn set_protocol(&mut self, protocol: &str) {
+        if protocol == "consumer" {
+            self.unset(&["kafka", "properties", "session.timeout.ms"]);
+        }
+        self.set(&["kafka", "properties", "group.protocol"], protocol);
+    }
+
+    /// How many partitions the inputs get, in the order of [`Source::ALL`].
+    pub fn set_partitions(&mut self, partitions: [i32; 4]) {
+        self.input_partitions = partitions;
+    }
+
+    pub fn input(&self, source: Source) -> String {
+        format!("{}.{}", self.id, source.name())
+    }
+
+    pub fn inputs(&self) -> Vec<String> {
+        Source::ALL
+            .into_iter()
+            .map(|source| self.input(source))
+            .collect()
+    }
+
+    pub fn snapshots(&self) -> String {
+        format!("{}.snapshots", self.id)
+    }
+
+    pub fn dead_letters(&self) -> String {
+        format!("{}.dead-letters", self.id)
+    }
+
+    pub fn state(&self) -> String {
+        format!("{}.state", self.id)
+    }
+
+    pub fn forwarded(&self) -> String {
+        format!("{}.forwarded", self.id)
+    }
+
+    /// Creates the inputs. Records of any time and size are at home there.
+    pub fn create_inputs(&self) {
+        for source in Source::ALL {
+            self.create_input(source);
+        }
+    }
+
+    pub fn create_input(&self, source: Source) {
+        let settings = [
+            ("retention.ms", "-1"),
+            ("max.message.bytes", EIGHT_MEBIBYTES),
+            ("message.timestamp.before.max.ms", "9223372036854775807"),
+            ("message.timestamp.after.max.ms", "9223372036854775807"),
+        ];
+        let partitions = self.input_partitions[source.index()];
+        self.client
+            .create_topic(&self.input(source), partitions, &settings);
+    }
+
+    /// Creates the inputs, and the other topics by `keyfold topics`.
+    pub fn create(&self) {
+        self.create_inputs();
+        self.create_outputs();
+    }
+
+    /// Creates all that is missing by `keyfold topics`.
+    #[track_caller]
+    pub fn create_outputs(&self) {
+        let output = self.command(&["topics"], b"");
+        assert_eq!(output.status.code(), Some(0), "{}", text_of(&output));
+    }
+
+    /// The configuration as TOML.
+    pub fn config(&self) -> String {
+        toml::to_string(&self.settings).expect("a configuration")
+    }
+
+    /// The configuration as a file.
+    pub fn config_file(&self) -> PathBuf {
+        let file = self.home.path().join("keyfold.toml");
+        fs::write(&file, self.config()).expect("a configuration file");
+        file
+    }
+
+    /// A file for a command to write to.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// Runs a command of `keyfold` with the configuration, to its end.
+    #[track_caller]
+    pub fn command(&self, args: &[&str], stdin: &[u8]) -> Output {
+        let file = self.config_file();
+        let mut all = args.to_vec();
+        all.extend(["--config", file.to_str().expect("a path of text")]);
+        process::run(&all, stdin)
+    }
+
+    /// Starts `keyfold run`.
+    pub fn run(&self) -> Keyfold {
+        Keyfold::start(&self.config(), &[])
+    }
+
+    /// Starts `keyfold run` and waits until it is ready.
+    #[track_caller]
+    pub fn run_ready(&self) -> Keyfold {
+        let mut keyfold = self.run();
+        keyfold.wait_ready(LIMIT);
+        keyfold
+    }
+
+    /// Starts `keyfold run`, which must refuse with exit code 3; what it said.
+    #[track_caller]
+    pub fn run_refused(&self) -> String {
+        let mut keyfold = self.run();
+        let code = keyfold.wait_exit(Duration::from_secs(60));
+        let log = keyfold.log();
+        assert_eq!(code, 3, "{log}");
+        log
+    }
+
+    /// A record for a source's topic.
+    pub fn record(&self, source: Source) -> Record {
+        Record::to(&self.input(source))
+    }
+
+    /// A generated record for its source's topic; the key says for which partition.
+    pub fn generated(&self, record: GeneratedRecord) -> Record {
+        let mut to = self.record(record.source).at(record.timestamp);
+        to.key = record.key;
+        to.value = record.value;
+        let headers = record.headers.into_iter();
+        to.headers = headers.map(|(name, value)| (name, Some(value))).collect();
+        to
+    }
+
+    /// The records of a generator, without end.
+    pub fn stream(&self, options: Options) -> impl Iterator<Item = Record> {
+        Generator::new(options).map(|record| self.generated(record))
+    }
+
+    /// Waits until `keyfold`, or another instance beside it, has committed everything that the inputs hold.
+    #[track_caller]
+    pub fn wait_drained(&self, keyfold: &mut Keyfold) {
+        keyfold.wait_for(LIMIT, "to commit all its inputs", |_| {
+            let drained = self.is_drained();
+            if !drained {
+                std::thread::sleep(Duration::from_millis(150));
+            }
+            drained.then_some(())
+        });
+    }
+
+    /// Whether every record of the inputs, and everything that was forwarded, is committed.
+    pub fn is_drained(&self) -> bool {
+        self.inputs_are_committed() && self.forwards_are_committed()
+    }
+
+    fn inputs_are_committed(&self) -> bool {
+        let mut config = self.client.config();
+        config.set("group.id", &self.id);
+        let consumer: BaseConsumer = config.create().expect("a consumer");
+        let mut ends = Vec::new();
+        let mut asked = TopicPartitionList::new();
+        for source in Source::ALL {
+            let topic = self.input(source);
+            for partition in 0..self.input_partitions[source.index()] {
+                let watermarks = consumer.fetch_watermarks(&topic, partition, REQUEST_LIMIT);
+                let Ok((_, end)) = watermarks else {
+                    return false;
+                };
+                if end > 0 {
+                    ends.push((topic.clone(), partition, end));
+                    asked.add_partition(&topic, partition);
+                }
+            }
+        }
+        let Ok(committed) = consumer.committed_offsets(asked, REQUEST_LIMIT) else {
+            return false;
+        };
+        ends.iter().all(|(topic, partition, end)| {
+            let element = committed.find_partition(topic, *partition);
+            element.is_some_and(|element| element.offset() == Offset::Offset(*end))
+        })
+    }
+
+    /// What commits the inputs makes the forwarded records visible, so none are missed here.
+    fn forwards_are_committed(&self) -> bool {
+        let forwarded = self.forwarded();
+        let records = self.client.read_all(&forwarded, Isolation::ReadCommitted);
+        let committed = self.client.committed_offsets(&self.id, &[&forwarded]);
+        records.iter().all(|record| {
+            let key = (forwarded.clone(), record.partition);
+            committed
+                .get(&key)
+                .is_some_and(|next| record.offset < *next)
+        })
+    }
+}
+
+/// What a command wrote, for a failure's message.
+pub fn text_of(output: &Output) -> String {
+    let (out, err) = (&output.stdout, &output.stderr);
+    let (out, err) = (String::from_utf8_lossy(out), String::from_utf8_lossy(err));
+    format!("{}\n{out}{err}", output.status)
+}
+
+/// A stream with faults of every kind.
+pub fn faulty(seed: u64, customers: u32) -> Options {
+    Options {
+        seed,
+        customers,
+        late: 0.1,
+        repeated: 0.05,
+        invalid: 0.04,
+        wrongly_keyed: 0.08,
+        null: 0.02,
+        ..Options::default()
+    }
+}

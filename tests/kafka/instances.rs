@@ -1,0 +1,219 @@
+//! Several instances of one application: they join, share the work, and leave.
+
+use std::collections::BTreeSet;
+
+use keyfold::generate::Options;
+
+use crate::app::{App, LIMIT, faulty};
+use crate::client::Record;
+use crate::fold::Repeats;
+use crate::process::{Keyfold, sum};
+
+/// Customers that have a snapshot, as text.
+fn some_customers(app: &App) -> Vec<String> {
+    let snapshots = app.newest_snapshots().into_keys();
+    let ids = snapshots.map(|key| String::from_utf8(key).expect("an id of text"));
+    // those that can stand in a path as they are
+    ids.filter(|id| {
+        id.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    })
+    .take(40)
+    .collect()
+}
+
+/// The customers of `ids` that an instance shows; none while it has no answer for some of them.
+fn served(keyfold: &Keyfold, ids: &[String]) -> Option<BTreeSet<String>> {
+    let mut shown = BTreeSet::new();
+    for id in ids {
+        match keyfold.http_get(&format!("/customers/{id}"))? {
+            (200, body) => {
+                assert!(body.contains(id), "the snapshot of another: {body}");
+                shown.insert(id.clone());
+            }
+            (421, _) => {}
+            // the other instance may still be catching up
+            (404 | 503, _) => return None,
+            (status, body) => panic!("/customers: {status} {body}"),
+        }
+    }
+    Some(shown)
+}
+
+/// Waits until each of the customers is at exactly one of two instances, and both have some.
+#[track_caller]
+fn wait_shared(one: &mut Keyfold, other: &mut Keyfold, ids: &[String]) {
+    one.wait_ready(LIMIT);
+    one.wait_for(LIMIT, "to share its customers", |one| {
+        let (here, there) = (served(one, ids)?, served(other, ids)?);
+        let all = here.len() + there.len() == ids.len() && here.is_disjoint(&there);
+        (all && !here.is_empty() && !there.is_empty()).then_some(())
+    });
+    other.wait_ready(LIMIT);
+}
+
+#[track_caller]
+fn wait_alone(one: &mut Keyfold, ids: &[String]) {
+    one.wait_for(LIMIT, "to have all customers", |one| {
+        (served(one, ids)?.len() == ids.len()).then_some(())
+    });
+}
+
+/// An application with four partitions everywhere, and what is to be produced to it.
+fn app(protocol: &str) -> App {
+    let mut app = App::new();
+    app.set_protocol(protocol);
+    app.set_partitions([4; 4]);
+    app.create();
+    app
+}
+
+fn options(seed: u64) -> Options {
+    faulty(seed, 300)
+}
+
+fn join_share_and_leave(protocol: &str) {
+    let app = app(protocol);
+    let mut stream = app.stream(options(21));
+    let mut more = |count| -> Vec<Record> { stream.by_ref().take(count).collect() };
+
+    let mut first = app.run_ready();
+    app.client.produce(&more(1_500));
+    app.wait_drained(&mut first);
+    let ids = some_customers(&app);
+
+    let mut second = app.run();
+    wait_shared(&mut first, &mut second, &ids);
+    app.client.produce(&more(1_500));
+    app.wait_drained(&mut second);
+    let left = second.metrics();
+    assert!(sum(&left, "keyfold_records_total", &[("outcome", "merged")]) > 0.0);
+    assert!(sum(&left, "keyfold_rebalances_total", &[]) >= 1.0);
+
+    // it leaves while there is work
+    app.client.produce(&more(500));
+    app.wait_drained(&mut first);
+    let left = second.metrics();
+    assert_eq!(second.terminate(), 0, "{}", second.log());
+    wait_alone(&mut first, &ids);
+    app.client.produce(&more(1_500));
+    app.wait_drained(&mut first);
+
+    app.assert_folded(Repeats::Forbidden);
+    app.assert_ledger(&[&first.metrics(), &left]);
+    assert_eq!(first.terminate(), 0, "{}", first.log());
+}
+
+#[test]
+fn two_instances_join_share_and_leave_with_the_classic_protocol() {
+    join_share_and_leave("classic");
+}
+
+#[test]
+fn two_instances_join_share_and_leave_with_the_consumer_protocol() {
+    join_share_and_leave("consumer");
+}
+
+/// One leaves in the midst of the stream, another joins in the midst of it.
+#[test]
+fn instances_come_and_go_under_load() {
+    let mut app = app("classic");
+    // many commits, so that rebalances meet open batches
+    app.set(&["processing", "max_batch_records"], 50);
+    let stream: Vec<Record> = app.stream(options(22)).take(12_000).collect();
+    let (before, after) = stream.split_at(6_000);
+    app.client.produce(before);
+    let mut first = app.run_ready();
+    let mut second = app.run();
+    app.client.produce(after);
+    first.wait_ready(LIMIT);
+    assert_eq!(first.terminate(), 0, "{}", first.log());
+    let mut third = app.run();
+    second.wait_ready(LIMIT);
+    assert_eq!(second.terminate(), 0, "{}", second.log());
+    app.wait_drained(&mut third);
+    app.assert_folded(Repeats::Forbidden);
+    assert_eq!(third.terminate(), 0, "{}", third.log());
+}
+
+/// One instance is killed while both work: the other takes over.
+fn crash_of_one(protocol: &str) {
+    let mut app = app(protocol);
+    app.set(&["processing", "commit_interval"], "400ms");
+    app.set(&["processing", "max_batch_records"], 200);
+    let mut stream = app.stream(options(23));
+    let mut more = |count| -> Vec<Record> { stream.by_ref().take(count).collect() };
+    let mut first = app.run_ready();
+    app.client.produce(&more(1_000));
+    app.wait_drained(&mut first);
+    let ids = some_customers(&app);
+    let mut second = app.run();
+    wait_shared(&mut first, &mut second, &ids);
+
+    let merged = |keyfold: &Keyfold| sum(&keyfold.metrics(), "keyfold_records_total", &[]);
+    let had = merged(&second);
+    app.client.produce(&more(6_000));
+    second.wait_for(LIMIT, "to work", |second| {
+        (merged(second) > had).then_some(())
+    });
+    second.kill9();
+    app.wait_drained(&mut first);
+    wait_alone(&mut first, &ids);
+    app.assert_folded(Repeats::Forbidden);
+    assert_eq!(first.terminate(), 0, "{}", first.log());
+}
+
+#[test]
+fn another_instance_takes_over_from_a_killed_one_with_the_classic_protocol() {
+    crash_of_one("classic");
+}
+
+#[test]
+fn another_instance_takes_over_from_a_killed_one_with_the_consumer_protocol() {
+    crash_of_one("consumer");
+}
+
+/// One instance stalls beyond its session, and wakes when another has its partitions: nothing that it had open
+/// may count, and it joins again.
+fn stall_of_one(protocol: &str) {
+    let mut app = app(protocol);
+    app.set(&["processing", "commit_interval"], "400ms");
+    app.set(&["processing", "max_batch_records"], 200);
+    let mut stream = app.stream(options(24));
+    let mut more = |count| -> Vec<Record> { stream.by_ref().take(count).collect() };
+    let mut first = app.run_ready();
+    app.client.produce(&more(1_000));
+    app.wait_drained(&mut first);
+    let ids = some_customers(&app);
+    let mut second = app.run();
+    wait_shared(&mut first, &mut second, &ids);
+
+    let records = |keyfold: &Keyfold| sum(&keyfold.metrics(), "keyfold_records_total", &[]);
+    let had = records(&second);
+    app.client.produce(&more(6_000));
+    second.wait_for(LIMIT, "to work", |second| {
+        (records(second) > had).then_some(())
+    });
+    second.signal("STOP");
+    app.wait_drained(&mut first);
+    wait_alone(&mut first, &ids);
+    app.client.produce(&more(500));
+    app.wait_drained(&mut first);
+    second.signal("CONT");
+    wait_shared(&mut first, &mut second, &ids);
+    app.client.produce(&more(500));
+    app.wait_drained(&mut second);
+    app.assert_folded(Repeats::Forbidden);
+    assert_eq!(second.terminate(), 0, "{}", second.log());
+    assert_eq!(first.terminate(), 0, "{}", first.log());
+}
+
+#[test]
+fn a_stalled_instance_is_fenced_and_joins_again_with_the_classic_protocol() {
+    stall_of_one("classic");
+}
+
+#[test]
+fn a_stalled_instance_is_fenced_and_joins_again_with_the_consumer_protocol() {
+    stall_of_one("consumer");
+}

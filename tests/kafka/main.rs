@@ -1,0 +1,30 @@
+//! The tests on a real Kafka: `keyfold` as a process, a broker, and clients beside it.
+//!
+//! [`app`] gives a test topics, a configuration and an application id of its own, and says what must come out of
+//! it. Every wait is for a condition, with a deadline.
+
+mod app;
+mod broker;
+mod cache;
+mod client;
+mod fold;
+mod guard;
+mod outside;
+mod process;
+mod slots;
+
+mod crashes;
+mod dead_letters;
+mod examples;
+mod forwarding;
+mod instances;
+mod metrics;
+mod offsets;
+mod outages;
+mod outside_client;
+mod restarts;
+mod restore;
+mod snapshots;
+mod start;
+mod topics;
+mod transactions;

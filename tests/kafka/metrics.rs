@@ -1,0 +1,156 @@
+//! HTTP and the metrics.
+
+use keyfold::record::Source;
+
+use crate::app::{App, faulty};
+use crate::client::Record;
+use crate::process::sum;
+
+/// The contract's metrics with their labels, in the names' order.
+const METRICS: [(&str, &[&str]); 19] = [
+    ("keyfold_build_info", &["version"]),
+    ("keyfold_commit_duration_seconds_count", &[]),
+    ("keyfold_consumer_lag_records", &["partition", "topic"]),
+    ("keyfold_end_to_end_latency_seconds_count", &[]),
+    ("keyfold_event_lateness_seconds_count", &["source"]),
+    ("keyfold_rebalances_total", &[]),
+    ("keyfold_records_total", &["outcome", "source"]),
+    ("keyfold_rejections_total", &["code", "source", "stage"]),
+    ("keyfold_restore_records_total", &[]),
+    ("keyfold_snapshots_total", &["kind"]),
+    ("keyfold_state_bytes", &[]),
+    ("keyfold_state_customers", &[]),
+    ("keyfold_transactions_total", &["result"]),
+    ("keyfold_warnings_total", &["code", "source"]),
+    ("keyfold_worker_state", &["state", "worker"]),
+    ("process_cpu_seconds_total", &[]),
+    ("process_open_fds", &[]),
+    ("process_resident_memory_bytes", &[]),
+    ("process_start_time_seconds", &[]),
+];
+
+fn labels(sample: &str) -> Vec<&str> {
+    let labels = sample.split_once('{').map_or("", |(_, labels)| labels);
+    let labels = labels.trim_end_matches('}').split(',');
+    let mut names: Vec<&str> = labels
+        .filter_map(|label| Some(label.split_once('=')?.0))
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn the_metrics_are_those_of_the_contract() {
+    let mut app = App::new();
+    app.set(&["processing", "workers"], 2);
+    app.create();
+    let records: Vec<Record> = app.stream(faulty(61, 200)).take(3_000).collect();
+    let mut keyfold = app.run_ready();
+    app.client.produce(&records);
+    app.wait_drained(&mut keyfold);
+    let metrics = keyfold.metrics();
+    for (name, expected) in METRICS {
+        let named = |sample: &&String| sample.split('{').next() == Some(name);
+        let sample = metrics.keys().find(named);
+        let sample = sample.unwrap_or_else(|| panic!("no {name}"));
+        assert_eq!(labels(sample), expected, "{sample}");
+    }
+    app.assert_ledger(&[&metrics]);
+    let total = |name, labels: &[(&str, &str)]| sum(&metrics, name, labels);
+    let arrived = total("keyfold_records_total", &[("source", "forwarded")]);
+    let latencies = total("keyfold_end_to_end_latency_seconds_count", &[]);
+    assert!(latencies >= 3_000.0, "{latencies}, {arrived} forwarded");
+    assert!(total("keyfold_event_lateness_seconds_count", &[]) > 0.0);
+    assert!(total("keyfold_warnings_total", &[]) > 0.0);
+    assert!(total("keyfold_commit_duration_seconds_count", &[]) > 0.0);
+    let committed = [("result", "committed")];
+    assert!(total("keyfold_transactions_total", &committed) > 0.0);
+    assert!(total("keyfold_rebalances_total", &[]) >= 1.0);
+    assert!(total("keyfold_state_bytes", &[]) > 0.0);
+    assert_eq!(
+        total(
+            "keyfold_build_info",
+            &[("version", env!("CARGO_PKG_VERSION"))]
+        ),
+        1.0
+    );
+    for source in Source::ALL {
+        let topic = app.input(source);
+        keyfold.wait_for(crate::app::LIMIT, "to show no lag", |keyfold| {
+            let lag = [("topic", topic.as_str())];
+            let lag = sum(&keyfold.metrics(), "keyfold_consumer_lag_records", &lag);
+            (lag == 0.0).then_some(())
+        });
+    }
+    let fields = ["123456789", "customerId"];
+    for sample in metrics.keys() {
+        assert!(
+            fields.iter().all(|field| !sample.contains(field)),
+            "{sample}"
+        );
+    }
+    let log = keyfold.log();
+    for key in app.newest_snapshots().into_keys() {
+        let id = String::from_utf8(key).expect("an id of text");
+        // an id of a few digits may stand in an offset
+        assert!(
+            id.len() < 8 || !log.contains(&id),
+            "a customer id in the log"
+        );
+    }
+    assert_eq!(keyfold.terminate(), 0);
+}
+
+#[test]
+fn http_answers_as_the_contract_says() {
+    let app = App::new();
+    app.create();
+    let event = |customer: &str| {
+        let value = format!(
+            r#"{{"eventType":"CUSTOMER","eventAction":"CREATED","version":1.0,"body":{{"customerId":"{customer}",
+            "status":"ACTIVE","addresses":[],"createdAt":"2024-01-01T00:00:00Z","updatedAt":"2024-01-01T00:00:00Z"}}}}"#
+        );
+        app.record(Source::LoyaltyCustomers)
+            .key(customer)
+            .value(value)
+    };
+    app.client.produce(&[
+        event("ada"),
+        event("a b/ü"),
+        event("gone"),
+        app.record(Source::LoyaltyCustomers).key("gone"),
+    ]);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    let get = |path: &str| keyfold.http_get(path).expect("an answer");
+    let published = app.newest_snapshots();
+    for (path, id) in [
+        ("/customers/ada", "ada"),
+        ("/customers/a%20b%2F%C3%BC", "a b/ü"),
+    ] {
+        let (status, body) = get(path);
+        assert_eq!(status, 200, "{path}");
+        assert_eq!(body.as_bytes(), published[id.as_bytes()], "{path}");
+    }
+    assert_eq!(get("/customers/gone").0, 404);
+    assert_eq!(get("/customers/nobody").0, 404);
+    assert_eq!(get("/healthz").0, 200);
+    assert_eq!(get("/readyz").0, 200);
+    let (status, page) = get("/");
+    assert_eq!(status, 200);
+    assert!(page.contains("<html") && page.contains("keyfold"));
+    assert_eq!(get("/elsewhere").0, 404);
+    assert_eq!(keyfold.terminate(), 0);
+    assert_eq!(keyfold.http_get("/healthz"), None, "the server ends too");
+}
+
+#[test]
+fn customers_are_not_shown_where_they_are_switched_off() {
+    let mut app = App::new();
+    app.set(&["http", "customers"], "off");
+    app.create();
+    let mut keyfold = app.run_ready();
+    let (status, _) = keyfold.http_get("/customers/ada").expect("an answer");
+    assert_eq!(status, 403);
+    assert_eq!(keyfold.terminate(), 0);
+}

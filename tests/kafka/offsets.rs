@@ -1,0 +1,79 @@
+//! Committed offsets that are not in their topic any more.
+
+use keyfold::record::Source;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use crate::app::App;
+use crate::client::Record;
+use crate::process::sum;
+
+fn events(app: &App, from: usize, to: usize) -> Vec<Record> {
+    let event = |n: usize| {
+        let value = format!(r#"{{"customerId":"c-{n}","version":1}}"#);
+        let record = app.record(Source::ConsoleCustomers);
+        record.partition(0).key(format!("c-{n}")).value(value)
+    };
+    (from..to).map(event).collect()
+}
+
+/// Deletes the records of partition 0 before an offset, as retention does.
+fn delete_before(app: &App, topic: &str, offset: i64) {
+    let admin: AdminClient<DefaultClientContext> =
+        app.client.config().create().expect("an admin client");
+    let mut before = TopicPartitionList::new();
+    before
+        .add_partition_offset(topic, 0, Offset::Offset(offset))
+        .expect("an offset");
+    let options = AdminOptions::new();
+    let deleted = admin.delete_records(&before, &options);
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let deleted = runtime.expect("a runtime").block_on(deleted);
+    let deleted = deleted.expect("records can be deleted");
+    for element in deleted.elements() {
+        element.error().expect("deleted");
+    }
+}
+
+#[test]
+fn records_that_were_deleted_before_they_were_read_stop_keyfold() {
+    let mut app = App::new();
+    app.create();
+    let topic = app.input(Source::ConsoleCustomers);
+    app.client.produce(&events(&app, 0, 10));
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    assert_eq!(keyfold.terminate(), 0);
+
+    app.client.produce(&events(&app, 10, 20));
+    delete_before(&app, &topic, 15);
+    let said = app.run_refused();
+    for word in [topic.as_str(), "on_lost_offset"] {
+        assert!(said.contains(word), "{word} in: {said}");
+    }
+    let committed = app.client.committed_offsets(&app.id, &[&topic]);
+    assert_eq!(committed[&(topic.clone(), 0)], 10, "nothing was committed");
+
+    app.set(&["kafka", "on_lost_offset"], "earliest");
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    let source = [("source", "console-customers")];
+    let read = sum(&keyfold.metrics(), "keyfold_records_total", &source);
+    assert_eq!(read, 5.0);
+    assert_eq!(app.newest_snapshots().len(), 15);
+    assert_eq!(keyfold.terminate(), 0);
+}
+
+/// A group that never committed starts at the earliest record there is.
+#[test]
+fn a_new_group_starts_at_the_earliest_record() {
+    let app = App::new();
+    app.create();
+    app.client.produce(&events(&app, 0, 10));
+    delete_before(&app, &app.input(Source::ConsoleCustomers), 4);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    assert_eq!(app.newest_snapshots().len(), 6);
+    assert_eq!(keyfold.terminate(), 0);
+}

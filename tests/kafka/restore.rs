@@ -1,0 +1,90 @@
+//! The restore of the state from its topic.
+
+use std::time::Duration;
+
+use keyfold::record::Source;
+
+use crate::app::{App, LIMIT};
+use crate::client::Record;
+use crate::process::sum;
+
+const CUSTOMERS: usize = 100_000;
+
+fn event(app: &App, customer: usize, body: &str, updated: &str) -> Record {
+    let value = format!(
+        r#"{{"eventType":"CUSTOMER","eventAction":"UPDATED","version":1.0,"body":{{"customerId":"c-{customer}",{body}
+        "createdAt":"2024-01-01T00:00:00Z","updatedAt":"{updated}"}}}}"#
+    );
+    let record = app.record(Source::LoyaltyCustomers);
+    record.key(format!("c-{customer}")).value(value)
+}
+
+const ADDRESS: &str = r#""addresses":[{"addressId":"a-1","line1":"1 Example Street","city":"London",
+    "zipCode":"N1","countryCode":"GB"}],"#;
+
+#[test]
+fn a_state_of_100_000_customers_is_restored() {
+    let mut app = App::new();
+    app.set_partitions([4; 4]);
+    app.set(&["processing", "workers"], 2);
+    app.create();
+    let records = (0..CUSTOMERS).map(|n| event(&app, n, ADDRESS, "2024-01-02T00:00:00Z"));
+    app.client.produce(&records.collect::<Vec<_>>());
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    let customers = sum(&keyfold.metrics(), "keyfold_state_customers", &[]);
+    assert_eq!(customers, CUSTOMERS as f64);
+    let bytes = sum(&keyfold.metrics(), "keyfold_state_bytes", &[]);
+    assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
+
+    let mut keyfold = app.run();
+    let mut reasons = Vec::new();
+    keyfold.wait_for(LIMIT, "to be ready", |keyfold| {
+        // closer together than the waiting's own pace
+        for _ in 0..20 {
+            match keyfold.http_get("/readyz") {
+                Some((200, _)) => return Some(()),
+                Some((503, reason)) => reasons.push(reason),
+                Some(other) => panic!("/readyz: {other:?}"),
+                None => {}
+            }
+            if let Some((status, reason)) = keyfold.http_get("/healthz") {
+                assert_eq!(status, 200, "{reason}");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        None
+    });
+    assert!(!reasons.is_empty(), "not ready before it has restored");
+    let metrics = keyfold.metrics();
+    let restored = sum(&metrics, "keyfold_restore_records_total", &[]);
+    assert!(restored >= CUSTOMERS as f64, "{restored}");
+    assert_eq!(sum(&metrics, "keyfold_restore_remaining_records", &[]), 0.0);
+    assert_eq!(
+        sum(&metrics, "keyfold_state_customers", &[]),
+        CUSTOMERS as f64
+    );
+    assert_eq!(sum(&metrics, "keyfold_state_bytes", &[]), bytes);
+    assert_eq!(sum(&metrics, "keyfold_records_total", &[]), 0.0);
+
+    // what was restored is joined with what comes
+    let late = event(
+        &app,
+        4_711,
+        r#""smsOptIn":true,"addresses":[],"#,
+        "2023-01-02T00:00:00Z",
+    );
+    app.client.produce(&[late]);
+    app.wait_drained(&mut keyfold);
+    let (status, shown) = keyfold.http_get("/customers/c-4711").expect("an answer");
+    assert_eq!(status, 200);
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(shown["smsOptIn"], true);
+    assert_eq!(shown["addresses"][0]["addressId"], "a-1");
+    let snapshots = app.newest_snapshots();
+    assert_eq!(snapshots.len(), CUSTOMERS);
+    let published: serde_json::Value =
+        serde_json::from_slice(&snapshots[b"c-4711".as_slice()]).expect("JSON");
+    assert_eq!(published, shown);
+    assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
+}

@@ -1,0 +1,147 @@
+//! What keeps `keyfold run` from its work: each with a message that says what to do, and its exit code.
+
+use std::time::{Duration, Instant};
+
+use keyfold::record::Source;
+
+use crate::app::{App, faulty};
+use crate::broker::{Broker, BrokerOptions, free_port, sasl_properties};
+use crate::client::Record;
+use crate::fold::Repeats;
+use crate::slots::Slot;
+
+#[test]
+fn a_wrong_broker_address_is_an_error() {
+    let mut app = App::new();
+    let address = format!("127.0.0.1:{}", free_port());
+    app.set(&["kafka", "bootstrap_servers"], address.clone());
+    let said = app.run_refused();
+    for word in [address.as_str(), "bootstrap_servers"] {
+        assert!(said.contains(word), "{word} in: {said}");
+    }
+    let output = app.command(&["topics"], b"");
+    assert_eq!(
+        output.status.code(),
+        Some(3),
+        "{}",
+        crate::app::text_of(&output)
+    );
+}
+
+#[test]
+fn a_missing_input_topic_is_an_error() {
+    let mut app = App::new();
+    app.create();
+    let missing = format!("{}.nowhere", app.id);
+    let topics = vec![app.input(Source::LoyaltyCustomers), missing.clone()];
+    app.set(&["sources", "loyalty-customers", "topics"], topics);
+    let said = app.run_refused();
+    assert!(said.contains(&missing), "{said}");
+}
+
+#[test]
+fn missing_outputs_and_internal_topics_are_an_error() {
+    let app = App::new();
+    app.create_inputs();
+    let said = app.run_refused();
+    assert!(said.contains("keyfold topics"), "{said}");
+}
+
+#[test]
+fn a_wrong_setting_is_an_error_that_names_the_nearest_key() {
+    let mut app = App::new();
+    app.set(&["processing", "garantee"], "exactly_once");
+    let started = Instant::now();
+    let mut keyfold = app.run();
+    let code = keyfold.wait_exit(Duration::from_secs(60));
+    let said = keyfold.log();
+    assert_eq!(code, 2, "{said}");
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "without any broker"
+    );
+    for word in ["processing.garantee", "guarantee", "keyfold.toml"] {
+        assert!(said.contains(word), "{word} in: {said}");
+    }
+}
+
+#[test]
+fn a_property_that_delivery_rests_on_is_refused() {
+    let mut app = App::new();
+    app.set(
+        &["kafka", "properties", "isolation.level"],
+        "read_uncommitted",
+    );
+    let mut keyfold = app.run();
+    let code = keyfold.wait_exit(Duration::from_secs(60));
+    let said = keyfold.log();
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("isolation.level"), "{said}");
+}
+
+/// A cluster that wants a name and a password, and grants rights.
+#[test]
+fn authentication_and_permissions() {
+    let slot = Slot::take();
+    let user = |name: &str| (name.to_owned(), format!("{name}-secret"));
+    let broker = Broker::start(BrokerOptions {
+        users: vec![user("keyfold"), user("stranger")],
+        settings: vec![(
+            "super.users".to_owned(),
+            "User:admin;User:ANONYMOUS;User:keyfold".to_owned(),
+        )],
+    });
+    let mut app = App::on(broker.bootstrap(), broker.client(), slot);
+    let log_in = |app: &mut App, user: &str, password: &str| {
+        for (name, value) in sasl_properties(user, password) {
+            app.set(&["kafka", "properties", name], value);
+        }
+    };
+    log_in(&mut app, "keyfold", "keyfold-secret");
+    app.create();
+    let records: Vec<Record> = app.stream(faulty(81, 50)).take(200).collect();
+    app.client.produce(&records);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    app.assert_folded(Repeats::Forbidden);
+    assert_eq!(keyfold.terminate(), 0);
+
+    log_in(&mut app, "keyfold", "wrong-secret");
+    let said = app.run_refused();
+    assert!(said.to_lowercase().contains("authentication"), "{said}");
+    assert!(!said.contains("wrong-secret"), "{said}");
+
+    log_in(&mut app, "stranger", "stranger-secret");
+    let said = app.run_refused();
+    assert!(said.to_lowercase().contains("auth"), "{said}");
+    assert!(!said.contains("stranger-secret"), "{said}");
+}
+
+/// The circuit breaker does not empty a topic into the dead letters.
+#[test]
+fn a_run_of_rejections_stops_keyfold() {
+    let mut app = App::new();
+    app.set(&["processing", "reject_window"], 100);
+    app.create();
+    let good: Vec<Record> = app
+        .stream(keyfold::generate::Options {
+            invalid: 0.0,
+            null: 0.0,
+            ..Default::default()
+        })
+        .take(100)
+        .collect();
+    app.client.produce(&good);
+    let mut running = app.run_ready();
+    app.wait_drained(&mut running);
+    let bad = app
+        .record(Source::ConsoleCustomers)
+        .partition(0)
+        .value("not JSON");
+    app.client.produce(&vec![bad; 5_000]);
+    assert_eq!(running.wait_exit(Duration::from_secs(60)), 3);
+    let said = running.log();
+    assert!(said.contains("max_reject_share"), "{said}");
+    assert!(app.read_dead_letters().len() < 1_000);
+    assert!(!app.is_drained(), "the rest stays unread");
+}
