@@ -184,7 +184,9 @@ impl Code {
         match self {
             Code::TooLarge => "the value is larger than validation.max_record_bytes",
             Code::InvalidUtf8 => "the value is not UTF-8",
-            Code::InvalidJson => "the value is not JSON as the contract reads it",
+            Code::InvalidJson => {
+                "the value is not JSON: it is malformed, nested deeper than 128, or has a lone surrogate, a byte order mark or a number outside a double's range"
+            }
             Code::DuplicateField => "a known field is given twice in one object",
             Code::NullValue => "this source takes no null values",
             Code::SchemaViolation => "the value breaks the JSON Schema of its source",

@@ -115,6 +115,7 @@ pub fn run(settings: &Config, keep: bool, stop: &Stop) -> Result<Done, Failure> 
         "metrics, health and a page for people: http://{}/",
         processor.address()
     );
+    wait_until_ready(&processor, stop);
     let mut reader = Reader::start(&config, partitions).map_err(kafka)?;
     let mut stream = Stream {
         feed: Feed::connect(&config).map_err(kafka)?,
@@ -147,6 +148,17 @@ pub fn run(settings: &Config, keep: bool, stop: &Stop) -> Result<Done, Failure> 
     } else {
         Done::Found
     })
+}
+
+/// The group takes a few seconds to form.
+fn wait_until_ready(processor: &Processor, stop: &Stop) {
+    let deadline = Instant::now() + PATIENCE;
+    while processor.health.ready(Instant::now()).is_err()
+        && Instant::now() < deadline
+        && !stop.is_set()
+    {
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// The address of the configuration may be taken by a keyfold that really works; then any other will do.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::config::{Config, Guarantee};
@@ -202,12 +203,16 @@ pub fn feed(config: &Config) -> ClientConfig {
 #[derive(Default)]
 pub struct Quiet {
     last: Mutex<Option<(RDKafkaErrorCode, String)>>,
+    /// The last line of the log that was an error; it says more than a code.
+    said: Mutex<Option<String>>,
 }
 
 impl Quiet {
     /// The last trouble with the cluster, if there was one.
     pub fn last_trouble(&self) -> Option<(RDKafkaErrorCode, String)> {
-        self.last.lock().ok()?.clone()
+        let (code, reason) = self.last.lock().ok()?.clone()?;
+        let said = self.said.lock().ok()?.clone();
+        Some((code, said.unwrap_or(reason)))
     }
 
     /// Notes a trouble. One with authentication stays, for others follow from it.
@@ -234,8 +239,15 @@ pub fn is_refusal(code: RDKafkaErrorCode) -> bool {
     )
 }
 
+impl ConsumerContext for Quiet {}
+
 impl ClientContext for Quiet {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if matches!(level, RDKafkaLogLevel::Error)
+            && let Ok(mut said) = self.said.lock()
+        {
+            *said = Some(message.to_owned());
+        }
         log(level, facility, message);
     }
 

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer, DefaultConsumerContext};
-use rdkafka::error::KafkaResult;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 
-use super::client;
+use super::client::{self, Quiet};
 use crate::config::Config;
 
 pub struct Ends {
-    client: BaseConsumer<DefaultConsumerContext>,
+    client: BaseConsumer<Quiet>,
 }
 
 impl Ends {
@@ -18,13 +18,26 @@ impl Ends {
         let mut client = client::admin(config);
         client.set("isolation.level", "read_uncommitted");
         Ok(Ends {
-            client: client.create()?,
+            client: client.create_with_context(Quiet::default())?,
         })
     }
 
     /// The first offset of a partition, and the one behind its last record.
     pub fn of(&self, topic: &str, partition: i32, wait: Duration) -> KafkaResult<(i64, i64)> {
         self.client.fetch_watermarks(topic, partition, wait)
+    }
+
+    /// The last trouble with the cluster, if there was one.
+    pub fn last_trouble(&self) -> Option<(RDKafkaErrorCode, String)> {
+        let context = self.client.context();
+        while let Some(polled) = self.client.poll(Duration::ZERO) {
+            if let Err(error) = polled
+                && let Some(code) = error.rdkafka_error_code()
+            {
+                context.note(code, &error.to_string());
+            }
+        }
+        context.last_trouble()
     }
 
     /// The number of a topic's partitions; none where there is no such topic.

@@ -165,18 +165,16 @@ impl<'c> Cluster<'c> {
         Ok(cluster)
     }
 
-    /// The client notes its trouble while it is polled by its own thread; a refusal ends the wait at once.
+    /// A refusal ends the wait at once.
     fn wait_for_a_broker(&self) -> Result<(), TopicsError> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let asked = self.admin.inner().fetch_metadata(
-                Some(self.config.snapshot.topic.as_str()),
-                Duration::from_secs(3),
-            );
+            let topic = self.config.snapshot.topic.as_str();
+            let asked = self.ends.partitions(topic, Duration::from_secs(3));
             let Err(error) = asked else {
                 return Ok(());
             };
-            let trouble = self.admin.inner().context().last_trouble();
+            let trouble = self.ends.last_trouble();
             let refused = trouble
                 .as_ref()
                 .is_some_and(|(code, _)| client::is_refusal(*code));
@@ -335,7 +333,12 @@ impl<'c> Cluster<'c> {
                 .unwrap_or(1_048_588);
             for expected in &wanted.settings {
                 if let Some(value) = value(expected.name) {
-                    differences.extend(difference(wanted, expected, value));
+                    differences.extend(difference(
+                        wanted,
+                        expected,
+                        value,
+                        &self.config.kafka.bootstrap_servers,
+                    ));
                 }
             }
         }
@@ -435,7 +438,12 @@ fn options() -> AdminOptions {
         .operation_timeout(Some(PATIENCE))
 }
 
-fn difference(wanted: &Wanted, expected: &Expected, found: &str) -> Option<Difference> {
+fn difference(
+    wanted: &Wanted,
+    expected: &Expected,
+    found: &str,
+    servers: &str,
+) -> Option<Difference> {
     let holds = if expected.at_least {
         match (found.parse::<i128>(), expected.value.parse::<i128>()) {
             (Ok(found), Ok(expected)) => found >= expected,
@@ -461,7 +469,7 @@ fn difference(wanted: &Wanted, expected: &Expected, found: &str) -> Option<Diffe
             expected.name, expected.value
         ),
         remedy: format!(
-            "kafka-configs.sh --alter --entity-type topics --entity-name {} --add-config {}={}",
+            "kafka-configs.sh --bootstrap-server {servers} --alter --entity-type topics --entity-name {} --add-config {}={}",
             wanted.name, expected.name, expected.value
         ),
         vital: expected.vital,

@@ -16,10 +16,9 @@ impl Stop {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Sets this on SIGTERM and SIGINT. A second signal ends the process at once.
+    /// Sets this on SIGTERM and SIGINT. Repeats change nothing: some senders signal twice.
     pub fn on_signals(&self) -> std::io::Result<()> {
         for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-            signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&self.0))?;
             signal_hook::flag::register(signal, Arc::clone(&self.0))?;
         }
         Ok(())

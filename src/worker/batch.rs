@@ -49,8 +49,6 @@ pub struct Touched {
     /// The state partition.
     pub partition: i32,
     pub held: Bounded,
-    /// Whether the store knows the customer.
-    pub known: bool,
     pub changed: bool,
 }
 

@@ -82,20 +82,18 @@ impl Worker {
             buffer.clear();
             let customer = touched.held.customer();
             let shown = snapshot::write(customer, &touched.id, &settings.view, &mut buffer);
-            // a customer that was never published needs no null value
-            if shown || touched.known {
-                let to = partition::of_key(touched.id.as_bytes(), settings.snapshot_partitions);
-                out.produce(Outgoing {
-                    output: Output::Snapshot { partition: to },
-                    key,
-                    value: shown.then_some(&buffer[..]),
-                    headers: &[],
-                });
-                if shown {
-                    batch.ledger.snapshots += 1;
-                } else {
-                    batch.ledger.tombstones += 1;
-                }
+            // a null even where none was published before: after a rebuild an old snapshot may be there
+            let to = partition::of_key(touched.id.as_bytes(), settings.snapshot_partitions);
+            out.produce(Outgoing {
+                output: Output::Snapshot { partition: to },
+                key,
+                value: shown.then_some(&buffer[..]),
+                headers: &[],
+            });
+            if shown {
+                batch.ledger.snapshots += 1;
+            } else {
+                batch.ledger.tombstones += 1;
             }
             buffer.clear();
             customer.encode(&mut buffer);

@@ -41,11 +41,10 @@ pub enum Fatal {
         partition: i32,
         offset: i64,
     },
-    #[error("{topic}[{partition}]@{offset}: {error}")]
+    #[error("{topic}[{partition}]: {error}")]
     State {
         topic: String,
         partition: i32,
-        offset: i64,
         error: CodecError,
     },
     #[error(

@@ -208,14 +208,12 @@ impl Worker {
                 let held = held.map_err(|error| Fatal::State {
                     topic: self.settings.state_topic.clone(),
                     partition: home,
-                    offset: -1,
                     error,
                 })?;
                 Some(batch.touch(Touched {
                     id: customer.into_boxed_str(),
                     partition: home,
                     held,
-                    known: stored.is_some(),
                     changed: false,
                 }))
             }
