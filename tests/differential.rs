@@ -63,9 +63,14 @@ fn compare(source: Source, value: &Value) {
     compare_text(source, &serde_json::to_string(value).unwrap());
 }
 
-/// Holds the two readings of a well-formed text against each other, and the verdict against both.
+/// Holds the two readings of a text against each other, and the verdict against both. What is nested too deep is
+/// out of the schema's reach.
 fn compare_text(source: Source, text: &str) {
-    let value = parsed(text).unwrap();
+    let Some(value) = parsed(text) else {
+        let code = judged(source, text).map(|rejection| rejection.code);
+        assert_eq!(code, Some(Code::InvalidJson), "{text}");
+        return;
+    };
     let accepted = source::schema::of(source).unwrap().accepts(&value);
     assert_eq!(
         typed(source, text),
@@ -142,7 +147,7 @@ fn documents() -> Vec<(Source, Value)> {
             decode != Some(true)
         })
         .filter_map(|example| {
-            let text = std::str::from_utf8(example.value.as_deref()?).unwrap();
+            let text = std::str::from_utf8(example.record().value?).unwrap();
             Some((example.source, parsed(text).unwrap()))
         })
         .collect()
@@ -259,9 +264,7 @@ fn numbers_in_any_spelling_get_one_verdict() {
         };
         for spelling in spellings {
             let mutated = format!("{}{spelling}{}", &text[..from], &text[from + length..]);
-            if parsed(&mutated).is_some() {
-                compare_text(source, &mutated);
-            }
+            compare_text(source, &mutated);
         }
     }
 }

@@ -359,12 +359,12 @@ impl Driver {
             .iter()
             .map(|(place, offset)| (settings.topic_name(*place), place.partition, *offset))
             .collect();
-        if let Err(error) = self.consumer.consume(&named, ASK) {
-            self.explain_error("partitions can't be consumed", &error);
-            let places: Vec<_> = from.iter().map(|(place, _)| *place).collect();
-            let now = self.now();
-            self.worker.not_consuming(&places, now);
+        let consumed = self.consumer.consume(&named, ASK);
+        if let Err(error) = &consumed {
+            self.explain_error("partitions can't be consumed", error);
         }
+        let now = self.now();
+        self.worker.consuming(from, consumed.is_ok(), now);
     }
 
     /// Reads on in the state topic, while the group is served in between.
@@ -418,10 +418,10 @@ impl Driver {
             MAX_WAIT
         };
         self.consumer.poll(wait, messages);
-        let was_open = self.worker.open_records().is_some();
+        let mut lost = Vec::new();
         for message in messages.iter() {
             if let Some(error) = message.error() {
-                self.partition_trouble(message, error.into())?;
+                lost.extend(self.partition_trouble(message, error.into())?);
                 continue;
             }
             let Some(topic) = self.topic_of(message) else {
@@ -434,10 +434,19 @@ impl Driver {
                 topics: &self.parts.outputs,
                 membership: &mut self.membership,
             };
+            let was_open = self.worker.open_records().is_some();
             self.worker.record(&record, &mut outbox);
+            if !was_open {
+                self.batch_began = Instant::now();
+            }
+            if self.worker.is_full() {
+                // what is left of this poll is passed over if the batch is aborted: nothing may be taken up
+                // again before it is through
+                self.commit()?;
+            }
         }
-        if !was_open && self.worker.open_records().is_some() {
-            self.batch_began = Instant::now();
+        for place in lost {
+            self.worker.lost_position(place);
         }
         self.act()
     }
@@ -454,26 +463,23 @@ impl Driver {
         Some(topic)
     }
 
+    /// A place whose next record is gone, if that is the trouble.
     fn partition_trouble(
         &mut self,
         message: &Message,
         code: RDKafkaErrorCode,
-    ) -> Result<(), Fatal> {
+    ) -> Result<Option<Place>, Fatal> {
         let reason = message.error_text();
         if matches!(
             code,
             RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange
         ) {
             // the worker asks again where the partition stands, and decides
-            if let Some(topic) = self.topic_of(message) {
-                self.worker.lost_position(Place {
-                    topic,
-                    partition: message.partition(),
-                });
-            }
-            return Ok(());
+            let partition = message.partition();
+            let topic = self.topic_of(message);
+            return Ok(topic.map(|topic| Place { topic, partition }));
         }
-        self.trouble(code, &reason)
+        self.trouble(code, &reason).map(|()| None)
     }
 
     fn commit_if_due(&mut self, drained: bool) -> Result<(), Fatal> {
@@ -484,7 +490,11 @@ impl Driver {
         let due = self.worker.is_full()
             || self.batch_began.elapsed() >= interval
             || (drained && self.committed_at.elapsed() >= MIN_COMMIT_GAP);
-        if due { self.commit() } else { Ok(()) }
+        if due {
+            self.commit()?;
+            self.act()?;
+        }
+        Ok(())
     }
 
     fn commit(&mut self) -> Result<(), Fatal> {
@@ -519,7 +529,7 @@ impl Driver {
         if let Some(ledger) = self.worker.ended(written, ended.result, now) {
             self.parts.reporter.committed(&ledger, began.elapsed());
         }
-        self.act()
+        Ok(())
     }
 
     fn end_batch(&self, written: &Written) -> Ended {

@@ -117,7 +117,12 @@ impl Worker {
         }
         for place in places {
             let Some(position) = self.assignment.position(place) else {
-                continue;
+                let name = settings.topic_name(place).to_owned();
+                self.stop(Fatal::Service(format!(
+                    "broken invariant: a batch has touched {name}[{}] without knowing its position. Please report this",
+                    place.partition
+                )));
+                return None;
             };
             let metadata = if settings.is_forwarded(place) {
                 let state = self.assignment.states.get(&place.partition);
@@ -146,7 +151,7 @@ impl Worker {
                     self.batch_limit = (batch.records / 2).max(1);
                 }
                 self.rewind(&batch);
-                self.back_off(now);
+                self.commit_failed(now);
                 None
             }
             CommitResult::Unknown => {
@@ -162,7 +167,7 @@ impl Worker {
     }
 
     fn take_over(&mut self, batch: Batch, written: Written) -> Ledger {
-        self.failures = 0;
+        (self.failed_commits, self.failed_asks) = (0, 0);
         let most = self.settings.config.processing.max_batch_records;
         // after a time-out the batches grow again, slowly
         self.batch_limit = (self.batch_limit + self.batch_limit / 16 + 1).min(most);
@@ -188,19 +193,20 @@ impl Worker {
         self.restore_changed = true;
         self.urgent.push(Action::Pause(all));
         self.urgent.push(Action::RenewProducer);
-        self.back_off(now);
+        self.commit_failed(now);
     }
 
-    /// Another producer has taken over this worker's transactional id. Once, that may be an old self.
+    /// This worker's producer was fenced. Once, that may be by an old self, or by the broker, for a transaction
+    /// that took too long. A random transactional id can be fenced by nobody else.
     pub fn fenced(&mut self, now: Duration) {
         self.batch = None;
+        let instance = &self.settings.config.instance_id;
         let again = self
             .last_fenced
             .is_some_and(|last| now.saturating_sub(last) < Duration::from_secs(60));
-        if again {
-            return self.stop(Fatal::FencedTwice {
-                instance: self.settings.config.instance_id.clone(),
-            });
+        if again && !instance.is_empty() {
+            let instance = instance.clone();
+            return self.stop(Fatal::FencedTwice { instance });
         }
         self.last_fenced = Some(now);
         self.start_over(now);

@@ -133,7 +133,10 @@ pub struct Worker {
     restore_changed: bool,
     /// No new attempt before this time.
     retry_at: Duration,
-    failures: u32,
+    /// Commits that failed since the last one that did not.
+    failed_commits: u32,
+    /// Questions and seeks that failed since the last one that did not.
+    failed_asks: u32,
     /// Records in a batch; halved after a time-out.
     batch_limit: usize,
     last_fenced: Option<Duration>,
@@ -155,7 +158,8 @@ impl Worker {
             urgent: Vec::new(),
             restore_changed: false,
             retry_at: Duration::ZERO,
-            failures: 0,
+            failed_commits: 0,
+            failed_asks: 0,
             batch_limit: processing.max_batch_records,
             last_fenced: None,
             committed: BTreeMap::new(),
@@ -221,10 +225,24 @@ impl Worker {
     }
 
     /// Puts off every new attempt, longer after each failure.
-    fn back_off(&mut self, now: Duration) {
-        let wait = Duration::from_millis(50) * 2_u32.pow(self.failures.min(7));
-        self.failures = self.failures.saturating_add(1);
+    fn back_off(&mut self, failures: u32, now: Duration) {
+        let wait = Duration::from_millis(50) * 2_u32.pow(failures.min(7));
         self.retry_at = now + wait.min(Duration::from_secs(5));
+    }
+
+    /// A question was answered in full, or was not.
+    fn asked(&mut self, answered: bool, now: Duration) {
+        if answered {
+            self.failed_asks = 0;
+        } else {
+            self.back_off(self.failed_asks, now);
+            self.failed_asks = self.failed_asks.saturating_add(1);
+        }
+    }
+
+    fn commit_failed(&mut self, now: Duration) {
+        self.back_off(self.failed_commits, now);
+        self.failed_commits = self.failed_commits.saturating_add(1);
     }
 
     fn stop(&mut self, fatal: Fatal) {
@@ -235,15 +253,13 @@ impl Worker {
 
     /// Where places stand, as far as that could be learnt.
     pub fn standings(&mut self, answers: Vec<(Place, Option<Standing>)>, now: Duration) {
+        self.asked(answers.iter().all(|(_, standing)| standing.is_some()), now);
         for (place, standing) in answers {
             if self.assignment.places.get(&place) != Some(&Consumption::Asked) {
                 continue;
             }
             let consumption = match standing {
-                None => {
-                    self.back_off(now);
-                    Consumption::Unknown
-                }
+                None => Consumption::Unknown,
                 Some(standing) => match self.start_of(place, &standing) {
                     Ok(position) => Consumption::Held { position },
                     Err(fatal) => return self.stop(fatal),
@@ -280,6 +296,7 @@ impl Worker {
 
     /// The first offset and the end of the logs of state partitions, as far as that could be learnt.
     pub fn ends(&mut self, answers: Vec<(i32, Option<(i64, i64)>)>, now: Duration) {
+        self.asked(answers.iter().all(|(_, ends)| ends.is_some()), now);
         for (partition, answer) in answers {
             let Some(state) = self.assignment.states.get_mut(&partition) else {
                 continue;
@@ -289,7 +306,6 @@ impl Worker {
             }
             let Some((low, high)) = answer else {
                 state.loading = Loading::Unknown;
-                self.back_off(now);
                 continue;
             };
             if high < state.known_end {
@@ -479,14 +495,14 @@ impl Worker {
         start
     }
 
-    /// Places could not be taken up; they are tried again.
-    pub fn not_consuming(&mut self, places: &[Place], now: Duration) {
-        for &place in places {
-            if let Some(position) = self.assignment.position(place) {
+    /// Whether places could be taken up; if not, they are tried again.
+    pub fn consuming(&mut self, places: &[(Place, i64)], taken_up: bool, now: Duration) {
+        if !taken_up {
+            for &(place, position) in places {
                 self.assignment.rewind(place, position);
             }
         }
-        self.back_off(now);
+        self.asked(taken_up, now);
     }
 
     /// The next record of a place is gone from its log; where it stands is asked again, and judged.
@@ -494,6 +510,13 @@ impl Worker {
         self.drop_batch();
         if let Some(consumption) = self.assignment.places.get_mut(&place) {
             *consumption = Consumption::Unknown;
+        }
+        // without its forwarded partition's position nothing may be joined into a state: it would have no fence
+        if self.settings.is_forwarded(place)
+            && let Some(state) = self.assignment.states.get_mut(&place.partition)
+        {
+            state.loading = Loading::Unknown;
+            self.restore_changed = true;
         }
     }
 
@@ -543,7 +566,8 @@ impl Worker {
         if waiting > 0 {
             return Some(format!("{waiting} partitions are not consumed yet"));
         }
-        (self.failures > 0).then(|| "a service is away; retrying".to_owned())
+        self.is_retrying()
+            .then(|| "a service is away; retrying".to_owned())
     }
 
     /// How many records each state partition that is restored has left, at the most.
@@ -561,7 +585,7 @@ impl Worker {
 
     /// Whether something keeps this worker from its records: it backs off after a failure.
     pub fn is_retrying(&self) -> bool {
-        self.failures > 0
+        self.failed_commits + self.failed_asks > 0
     }
 
     pub fn is_restoring(&self) -> bool {
