@@ -150,7 +150,9 @@ pub fn producer(
     let batch = max_batch_bytes.min(1_000_000).to_string();
     let defaults = [
         ("compression.codec", "lz4"),
-        ("linger.ms", "5"),
+        // a batch's end is a flush; a record that has lingered while another request of its partition is under
+        // way makes the client's thread spin
+        ("linger.ms", "1000"),
         ("batch.size", batch.as_str()),
         ("queue.buffering.max.messages", "500000"),
         ("queue.buffering.max.kbytes", "131072"),

@@ -1,5 +1,6 @@
 //! The producer of a worker: one transaction a batch under exactly-once, a flush under at-least-once.
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,9 @@ use super::client;
 use super::consumer::Membership;
 use super::native::{TransactionError, taken};
 use crate::worker::commit::CommitResult;
+
+/// When nothing was delivered for so long, then what is left fills no request.
+const STILL: Duration = Duration::from_millis(10);
 
 /// Notes the first record of a batch that could not be delivered.
 #[derive(Default)]
@@ -98,6 +102,10 @@ pub struct BatchProducer {
     transactional: bool,
     /// Bounds each step of a commit.
     patience: Duration,
+    /// Bytes handed over since the batch began.
+    handed_over: Cell<usize>,
+    /// The bytes that the client sends in one request for a partition.
+    request_bytes: usize,
 }
 
 impl BatchProducer {
@@ -115,12 +123,18 @@ impl BatchProducer {
             deliveries,
             transactional,
             patience,
+            handed_over: Cell::new(0),
+            request_bytes: config
+                .get("batch.size")
+                .and_then(|bytes| bytes.parse().ok())
+                .unwrap_or(usize::MAX),
         })
     }
 
     /// Begins a batch.
     pub fn begin(&self) {
         self.deliveries.take();
+        self.handed_over.set(0);
         if self.transactional
             && let Err(error) = self.producer.begin_transaction()
         {
@@ -137,6 +151,8 @@ impl BatchProducer {
 
     /// Hands a record over for delivery. A failure shows when the batch ends.
     pub fn send(&self, record: &Record<'_>) {
+        let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+        self.handed_over.set(self.handed_over.get() + bytes);
         let deadline = Instant::now() + self.patience;
         loop {
             let mut message: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(record.topic);
@@ -161,6 +177,7 @@ impl BatchProducer {
 
     /// Commits the transaction with the offsets of what was read, under the membership of its beginning.
     pub fn commit(&self, offsets: &TopicPartitionList, membership: &Membership) -> Ended {
+        self.let_requests_go();
         if let Some((code, text)) = self.deliveries.take() {
             return self.abort_because(code, text);
         }
@@ -209,6 +226,23 @@ impl BatchProducer {
         }
     }
 
+    /// Waits while full requests go out. The client sends one request at a time for a partition, and while it
+    /// flushes, its thread spins until the answer is there; so it is let flush only what fills no request.
+    fn let_requests_go(&self) {
+        if self.handed_over.get() < self.request_bytes {
+            return;
+        }
+        let mut left = self.producer.in_flight_count();
+        let mut moved = Instant::now();
+        while left > 0 && moved.elapsed() < STILL {
+            std::thread::sleep(Duration::from_micros(500));
+            let now_left = self.producer.in_flight_count();
+            if now_left != left {
+                (left, moved) = (now_left, Instant::now());
+            }
+        }
+    }
+
     fn abort_because(&self, code: RDKafkaErrorCode, text: String) -> Ended {
         let timed_out = is_timeout(code);
         match self.abort() {
@@ -245,6 +279,7 @@ impl BatchProducer {
 
     /// Waits until everything is delivered, without a transaction.
     pub fn flush(&self) -> Result<(), (RDKafkaErrorCode, String)> {
+        self.let_requests_go();
         // SAFETY: the client is alive.
         let flushed = unsafe {
             rd::rd_kafka_flush(self.producer.client().native_ptr(), millis(self.patience))
