@@ -18,6 +18,9 @@ use super::consumer::Membership;
 use super::native::{TransactionError, taken};
 use crate::worker::commit::CommitResult;
 
+/// A step of a commit is waited for in slices, so that the worker shows that it is alive.
+const SLICE: Duration = Duration::from_secs(1);
+
 /// When nothing was delivered for so long, then what is left fills no request.
 const STILL: Duration = Duration::from_millis(10);
 
@@ -110,13 +113,24 @@ pub struct BatchProducer {
 
 impl BatchProducer {
     /// Makes a producer. A transactional one takes over its id: whatever a predecessor left open is decided.
-    pub fn connect(config: &ClientConfig, patience: Duration) -> Result<BatchProducer, KafkaError> {
+    /// `waiting` is called every second while the cluster lets it wait; false gives up.
+    pub fn connect(
+        config: &ClientConfig,
+        patience: Duration,
+        mut waiting: impl FnMut(&KafkaError) -> bool,
+    ) -> Result<BatchProducer, KafkaError> {
         let deliveries = Arc::new(Deliveries::default());
         let context = Context(Arc::clone(&deliveries));
         let producer: ThreadedProducer<Context> = config.create_with_context(context)?;
         let transactional = config.get("transactional.id").is_some();
         if transactional {
-            producer.init_transactions(patience)?;
+            while let Err(error) = producer.init_transactions(SLICE) {
+                let retriable =
+                    matches!(&error, KafkaError::Transaction(error) if error.is_retriable());
+                if !retriable || !waiting(&error) {
+                    return Err(error);
+                }
+            }
         }
         Ok(BatchProducer {
             producer,
@@ -176,36 +190,44 @@ impl BatchProducer {
     }
 
     /// Commits the transaction with the offsets of what was read, under the membership of its beginning.
-    pub fn commit(&self, offsets: &TopicPartitionList, membership: &Membership) -> Ended {
-        self.let_requests_go();
+    ///
+    /// `waiting` is called every second while the cluster lets it wait.
+    pub fn commit(
+        &self,
+        offsets: &TopicPartitionList,
+        membership: &Membership,
+        waiting: &mut dyn FnMut(),
+    ) -> Ended {
+        self.let_requests_go(waiting);
         if let Some((code, text)) = self.deliveries.take() {
-            return self.abort_because(code, text);
+            return self.abort_because(code, text, waiting);
         }
         let deadline = Instant::now() + self.patience;
         loop {
-            let sent = self.producer.send_offsets_to_transaction(
-                offsets,
-                &membership.metadata,
-                self.patience,
-            );
+            let sent =
+                self.producer
+                    .send_offsets_to_transaction(offsets, &membership.metadata, SLICE);
             match sent {
                 Ok(()) => break,
                 Err(KafkaError::Transaction(error))
                     if error.is_retriable()
                         && !error.txn_requires_abort()
-                        && Instant::now() < deadline => {}
+                        && Instant::now() < deadline =>
+                {
+                    waiting();
+                }
                 Err(error) => {
                     let code = error
                         .rdkafka_error_code()
                         .unwrap_or(RDKafkaErrorCode::Unknown);
-                    return self.abort_because(code, format!("sending offsets: {error}"));
+                    return self.abort_because(code, format!("sending offsets: {error}"), waiting);
                 }
             }
         }
         loop {
             // SAFETY: the client is alive; the error is taken over at once.
             let committed = unsafe {
-                let wait = millis(self.patience);
+                let wait = millis(SLICE);
                 taken(rd::rd_kafka_commit_transaction(
                     self.producer.client().native_ptr(),
                     wait,
@@ -218,9 +240,11 @@ impl BatchProducer {
                         .deliveries
                         .take()
                         .unwrap_or_else(|| (error.code.into(), error.text));
-                    return self.abort_because(code, text);
+                    return self.abort_because(code, text, waiting);
                 }
-                Err(error) if error.retriable && !error.fatal && Instant::now() < deadline => {}
+                Err(error) if error.retriable && !error.fatal && Instant::now() < deadline => {
+                    waiting();
+                }
                 Err(error) => return ended_badly(&error),
             }
         }
@@ -228,14 +252,18 @@ impl BatchProducer {
 
     /// Waits while full requests go out. The client sends one request at a time for a partition, and while it
     /// flushes, its thread spins until the answer is there; so it is let flush only what fills no request.
-    fn let_requests_go(&self) {
+    fn let_requests_go(&self, waiting: &mut dyn FnMut()) {
         if self.handed_over.get() < self.request_bytes {
             return;
         }
         let mut left = self.producer.in_flight_count();
-        let mut moved = Instant::now();
+        let (mut moved, mut began) = (Instant::now(), Instant::now());
         while left > 0 && moved.elapsed() < STILL {
             std::thread::sleep(Duration::from_micros(500));
+            if began.elapsed() > SLICE {
+                waiting();
+                began = Instant::now();
+            }
             let now_left = self.producer.in_flight_count();
             if now_left != left {
                 (left, moved) = (now_left, Instant::now());
@@ -243,9 +271,14 @@ impl BatchProducer {
         }
     }
 
-    fn abort_because(&self, code: RDKafkaErrorCode, text: String) -> Ended {
+    fn abort_because(
+        &self,
+        code: RDKafkaErrorCode,
+        text: String,
+        waiting: &mut dyn FnMut(),
+    ) -> Ended {
         let timed_out = is_timeout(code);
-        match self.abort() {
+        match self.abort(waiting) {
             Ok(()) => Ended::because(CommitResult::Aborted { timed_out }, code, text),
             Err(error) => {
                 let mut ended = ended_badly(&error);
@@ -256,7 +289,7 @@ impl BatchProducer {
     }
 
     /// Aborts the transaction.
-    pub fn abort(&self) -> Result<(), TransactionError> {
+    pub fn abort(&self, waiting: &mut dyn FnMut()) -> Result<(), TransactionError> {
         if !self.transactional {
             return Ok(());
         }
@@ -264,34 +297,41 @@ impl BatchProducer {
         loop {
             // SAFETY: the client is alive; the error is taken over at once.
             let aborted = unsafe {
-                let wait = millis(self.patience);
+                let wait = millis(SLICE);
                 taken(rd::rd_kafka_abort_transaction(
                     self.producer.client().native_ptr(),
                     wait,
                 ))
             };
             match aborted {
-                Err(error) if error.retriable && !error.fatal && Instant::now() < deadline => {}
+                Err(error) if error.retriable && !error.fatal && Instant::now() < deadline => {
+                    waiting();
+                }
                 ended => return ended,
             }
         }
     }
 
     /// Waits until everything is delivered, without a transaction.
-    pub fn flush(&self) -> Result<(), (RDKafkaErrorCode, String)> {
-        self.let_requests_go();
-        // SAFETY: the client is alive.
-        let flushed = unsafe {
-            rd::rd_kafka_flush(self.producer.client().native_ptr(), millis(self.patience))
-        };
-        if let Some(failed) = self.deliveries.take() {
-            return Err(failed);
+    pub fn flush(&self, waiting: &mut dyn FnMut()) -> Result<(), (RDKafkaErrorCode, String)> {
+        self.let_requests_go(waiting);
+        let deadline = Instant::now() + self.patience;
+        loop {
+            // SAFETY: the client is alive.
+            let flushed =
+                unsafe { rd::rd_kafka_flush(self.producer.client().native_ptr(), millis(SLICE)) };
+            if let Some(failed) = self.deliveries.take() {
+                return Err(failed);
+            }
+            if flushed == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                let code = RDKafkaErrorCode::from(flushed);
+                return Err((code, format!("flushing: {code}")));
+            }
+            waiting();
         }
-        if flushed != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-            let code = RDKafkaErrorCode::from(flushed);
-            return Err((code, format!("flushing: {code}")));
-        }
-        Ok(())
     }
 
     /// The client's fatal error, if it has one.

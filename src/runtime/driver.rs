@@ -36,6 +36,12 @@ const COMMIT: Duration = TRANSACTION_TIMEOUT.saturating_add(Duration::from_secs(
 /// How often the housekeeper is told what is done with.
 const PUBLISH: Duration = Duration::from_secs(1);
 
+/// What keeps happening is said this seldom.
+const QUIET: Duration = Duration::from_secs(5);
+
+const COMMITTING: &str = "a commit waits for the cluster";
+const ABORTING: &str = "an abort waits for the cluster";
+
 /// What a driver is made from.
 pub struct Parts {
     pub settings: Arc<Settings>,
@@ -82,10 +88,9 @@ struct Driver {
 }
 
 impl Driver {
-    fn start(parts: Parts) -> Result<Driver, Fatal> {
-        let config = &parts.settings.config;
-        let ends = Ends::connect(config).map_err(service)?;
-        let producer = connect_producer(&parts)?;
+    fn start(mut parts: Parts) -> Result<Driver, Fatal> {
+        let ends = Ends::connect(&parts.settings.config).map_err(service)?;
+        let producer = connect_producer(&mut parts)?;
         let consumer = join(&parts)?;
         let now = Instant::now();
         Ok(Driver {
@@ -191,10 +196,9 @@ impl Driver {
     /// Says what keeps the worker, but not over and over.
     fn explain(&mut self, what: &str, code: RDKafkaErrorCode, reason: &str) {
         let now = Instant::now();
-        let quiet = Duration::from_secs(5);
         if self
             .explained
-            .is_none_or(|explained| now - explained > quiet)
+            .is_none_or(|explained| now - explained > QUIET)
         {
             tracing::warn!(?code, reason, "{what}; keyfold tries again");
             self.explained = Some(now);
@@ -242,7 +246,9 @@ impl Driver {
             Action::Abort => {
                 self.parts.reporter.metrics().transaction("aborted");
                 self.membership = None;
-                if let Err(error) = self.producer.abort() {
+                let reporter = &mut self.parts.reporter;
+                let aborted = self.producer.abort(&mut || reporter.waiting(ABORTING));
+                if let Err(error) = aborted {
                     self.explain("aborting failed", error.code.into(), &error.text);
                     self.renew_producer()?;
                 }
@@ -265,7 +271,7 @@ impl Driver {
             Action::Consume(from) => self.consume(&from),
             Action::Stop(fatal) => {
                 if self.worker.open_records().is_some()
-                    && let Err(error) = self.producer.abort()
+                    && let Err(error) = self.producer.abort(&mut || {})
                 {
                     tracing::warn!(reason = error.text, "aborting failed");
                 }
@@ -277,7 +283,7 @@ impl Driver {
 
     fn renew_producer(&mut self) -> Result<(), Fatal> {
         self.membership = None;
-        self.producer = connect_producer(&self.parts)?;
+        self.producer = connect_producer(&mut self.parts)?;
         Ok(())
     }
 
@@ -532,7 +538,7 @@ impl Driver {
         Ok(())
     }
 
-    fn end_batch(&self, written: &Written) -> Ended {
+    fn end_batch(&mut self, written: &Written) -> Ended {
         let settings = &self.parts.settings;
         let offsets = written.offsets.iter().map(|(place, offset, metadata)| {
             let topic = settings.topic_name(*place);
@@ -542,7 +548,7 @@ impl Driver {
             Ok(list) => list,
             Err(error) => return self.give_up(&error.to_string()),
         };
-        if self.config().processing.guarantee == Guarantee::AtLeastOnce {
+        if settings.config.processing.guarantee == Guarantee::AtLeastOnce {
             return self.end_without_transaction(&list);
         }
         let Some(membership) = &self.membership else {
@@ -551,12 +557,15 @@ impl Driver {
         if self.consumer.standing().as_ref() != Some(&membership.standing) {
             return self.give_up("the group has moved on since the batch began");
         }
-        self.producer.commit(&list, membership)
+        let reporter = &mut self.parts.reporter;
+        let mut waiting = || reporter.waiting(COMMITTING);
+        self.producer.commit(&list, membership, &mut waiting)
     }
 
     /// Aborts a batch that must not be committed.
-    fn give_up(&self, reason: &str) -> Ended {
-        let result = match self.producer.abort() {
+    fn give_up(&mut self, reason: &str) -> Ended {
+        let reporter = &mut self.parts.reporter;
+        let result = match self.producer.abort(&mut || reporter.waiting(ABORTING)) {
             Ok(()) => CommitResult::Aborted { timed_out: false },
             Err(_) => CommitResult::Unknown,
         };
@@ -566,21 +575,20 @@ impl Driver {
         }
     }
 
-    fn end_without_transaction(&self, list: &rdkafka::TopicPartitionList) -> Ended {
-        let failed = match self.producer.flush() {
-            Err(failed) => failed,
-            Ok(()) => match self.consumer.commit(list) {
-                Ok(()) => {
-                    return Ended {
-                        result: CommitResult::Committed,
-                        reason: None,
-                    };
-                }
-                Err(error) => {
-                    let code = error.rdkafka_error_code();
-                    (code.unwrap_or(RDKafkaErrorCode::Unknown), error.to_string())
-                }
-            },
+    fn end_without_transaction(&mut self, list: &rdkafka::TopicPartitionList) -> Ended {
+        let reporter = &mut self.parts.reporter;
+        let flushed = self.producer.flush(&mut || reporter.waiting(COMMITTING));
+        let committed = flushed.and_then(|()| {
+            self.consumer.commit(list).map_err(|error| {
+                let code = error.rdkafka_error_code();
+                (code.unwrap_or(RDKafkaErrorCode::Unknown), error.to_string())
+            })
+        });
+        let Err(failed) = committed else {
+            return Ended {
+                result: CommitResult::Committed,
+                reason: None,
+            };
         };
         let result = if self.producer.broken().is_some() {
             CommitResult::Unknown
@@ -627,36 +635,33 @@ fn join(parts: &Parts) -> Result<GroupConsumer, Fatal> {
 }
 
 /// Makes a producer, for as long as it takes.
-fn connect_producer(parts: &Parts) -> Result<BatchProducer, Fatal> {
+fn connect_producer(parts: &mut Parts) -> Result<BatchProducer, Fatal> {
     let producer = client::producer(
         &parts.settings.config,
         &parts.identity,
         parts.max_bytes,
         parts.max_batch_bytes,
     );
-    loop {
-        match BatchProducer::connect(&producer, COMMIT) {
-            Ok(producer) => return Ok(producer),
-            Err(error) => {
-                let code = error
-                    .rdkafka_error_code()
-                    .unwrap_or(RDKafkaErrorCode::Unknown);
-                let reason = error.to_string();
-                if client::is_refusal(code) {
-                    return Err(refused(&reason));
-                }
-                if !matches!(error, KafkaError::Transaction(_)) || parts.stop.is_set() {
-                    return Err(service(error));
-                }
-                tracing::warn!(
-                    ?code,
-                    reason,
-                    "the producer can't start; keyfold tries again"
-                );
-                std::thread::sleep(Duration::from_millis(500));
-            }
+    let (reporter, stop) = (&mut parts.reporter, &parts.stop);
+    let mut explained: Option<Instant> = None;
+    let connected = BatchProducer::connect(&producer, COMMIT, |error| {
+        reporter.waiting("the producer waits for the cluster");
+        if explained.is_none_or(|explained| explained.elapsed() > QUIET) {
+            tracing::warn!(%error, "the producer waits for the cluster");
+            explained = Some(Instant::now());
         }
-    }
+        !stop.is_set()
+    });
+    connected.map_err(|error| {
+        let code = error
+            .rdkafka_error_code()
+            .unwrap_or(RDKafkaErrorCode::Unknown);
+        if client::is_refusal(code) {
+            refused(&error.to_string())
+        } else {
+            service(error)
+        }
+    })
 }
 
 fn service(error: KafkaError) -> Fatal {
