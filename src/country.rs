@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// Every spelling of a country that the console and the publisher may use, in lower case.
+/// Every spelling of a country that the console and the publisher may use, [folded].
 static SPELLINGS: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
     let mut spellings = HashMap::new();
     for country in rust_iso3166::ALL {
         for spelling in [country.alpha2, country.alpha3, country.name] {
-            spellings.insert(spelling.to_lowercase(), country.alpha2);
+            spellings.insert(folded(spelling), country.alpha2);
         }
     }
     spellings
@@ -27,12 +27,21 @@ pub fn from_alpha2(text: &str) -> Option<&'static str> {
 /// An alpha-2 or alpha-3 code or an English short name, in any case, as the alpha-2 code. The text
 /// must be trimmed already.
 pub fn from_any(text: &str) -> Option<&'static str> {
-    from_alpha2(text).or_else(|| {
-        let lower = text.to_lowercase();
-        // ISO writes "Bahamas (the)", most people do not
-        let name = lower.strip_suffix(" (the)").unwrap_or(&lower);
-        SPELLINGS.get(name).copied()
-    })
+    from_alpha2(text).or_else(|| SPELLINGS.get(&folded(text)).copied())
+}
+
+/// A name in lower case, without its punctuation and articles: ISO's own lists write "Bahamas (the)" and "Korea
+/// (the Republic of)", others "Bahamas" and "Korea, Republic of".
+fn folded(name: &str) -> String {
+    let lower: String = name
+        .to_lowercase()
+        .chars()
+        .filter(|character| !matches!(character, '\'' | '\u{2019}' | '.'))
+        .collect();
+    let words = lower
+        .split(|character: char| character.is_whitespace() || "()[],".contains(character))
+        .filter(|word| !word.is_empty() && *word != "the");
+    words.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -50,7 +59,16 @@ mod tests {
         assert_eq!(from_any("CÔTE D'IVOIRE"), Some("CI"));
         assert_eq!(from_any("Türkiye"), Some("TR"));
         assert_eq!(from_any("Bahamas (the)"), Some("BS"));
+        assert_eq!(from_any("Korea (the Republic of)"), Some("KR"));
+        assert_eq!(from_any("Palestine, State of"), Some("PS"));
+        assert_eq!(from_any("Côte d\u{2019}Ivoire"), Some("CI"));
+        assert_eq!(from_any("Atlantis"), None);
         assert_eq!(from_any(""), None);
+    }
+
+    #[test]
+    fn no_two_countries_share_a_spelling() {
+        assert_eq!(SPELLINGS.len(), 3 * rust_iso3166::ALL.len());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::config::{Config, Deleted, Lists};
 use crate::customer::bounded::{Bounded, Limits};
 use crate::customer::contribution::Contribution;
 use crate::customer::snapshot::{self, View};
-use crate::record::{Code, RawRecord, Rejection};
+use crate::record::{RawRecord, Rejection};
 use crate::source::{self, Verdict};
 
 impl View {
@@ -76,7 +76,7 @@ impl<'c> OfflineFold<'c> {
                 joined.err()
             }
         }
-        .map(|_| Rejection::new(Code::StateTooLarge))
+        .map(|_| Rejection::state_too_large())
     }
 
     /// Each customer that a valid record speaks of, sorted by id (bytes), with the snapshot; none where nothing

@@ -260,6 +260,12 @@ impl Rejection {
         }
     }
 
+    /// The customer's state would grow too large; the rule is about the record as a whole.
+    pub fn state_too_large() -> Rejection {
+        let violation = Violation::semantic(String::new(), Code::StateTooLarge);
+        Rejection::with_violations(Code::StateTooLarge, vec![violation])
+    }
+
     /// A rejection of the schema or the semantic stage; sorts and cuts the violations.
     pub fn with_violations(code: Code, mut violations: Vec<Violation>) -> Rejection {
         sort_and_cut(&mut violations);

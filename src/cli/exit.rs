@@ -27,6 +27,14 @@ impl Failure {
     }
 }
 
+/// A reader that closes the pipe early (`keyfold fold | head`) has seen enough: that is no failure.
+pub fn or_enough(written: std::io::Result<()>, what: &str) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(Failure::writing(what)),
+    }
+}
+
 /// How a command that did its work ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-use super::exit::{Done, Failure};
+use super::exit::{Done, Failure, or_enough};
 use super::lines::{self, RejectionLine};
 use crate::config::Config;
 use crate::offline::OfflineFold;
@@ -50,8 +50,8 @@ pub fn run(config: &Config, args: &FoldArgs) -> Result<Done, Failure> {
     if let Some(mut file) = rejected {
         file.flush().map_err(Failure::writing("the rejections"))?;
     }
-    write_snapshots(&fold, &mut BufWriter::new(io::stdout().lock()))
-        .map_err(Failure::writing("the snapshots"))?;
+    let written = write_snapshots(&fold, &mut BufWriter::new(io::stdout().lock()));
+    or_enough(written, "the snapshots")?;
     Ok(Done::Clean)
 }
 

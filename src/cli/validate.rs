@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::exit::{Done, Failure};
+use super::exit::{Done, Failure, or_enough};
 use super::lines;
 use crate::config::Config;
 use crate::record::{Rejection, Violation};
@@ -65,8 +65,12 @@ pub fn run(config: &Config, args: &ValidateArgs) -> Result<Done, Failure> {
         serde_json::to_writer(&mut out, &verdict)
             .map_err(io::Error::from)
             .and_then(|()| out.write_all(b"\n"))
-            .map_err(Failure::writing("the verdicts"))
+            .or_else(|error| match error.kind() {
+                // a reader that has seen enough; the exit code still counts all records
+                io::ErrorKind::BrokenPipe => Ok(()),
+                _ => Err(Failure::writing("the verdicts")(error)),
+            })
     })?;
-    out.flush().map_err(Failure::writing("the verdicts"))?;
+    or_enough(out.flush(), "the verdicts")?;
     Ok(done)
 }

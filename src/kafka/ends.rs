@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaRespErr;
 
 use super::client::{self, Quiet};
 use crate::config::Config;
@@ -44,8 +45,13 @@ impl Ends {
     pub fn partitions(&self, topic: &str, wait: Duration) -> KafkaResult<Option<i32>> {
         let metadata = self.client.fetch_metadata(Some(topic), wait)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
-        Ok(found
-            .filter(|found| found.error().is_none())
-            .map(|found| found.partitions().len() as i32))
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        match found.error() {
+            None => Ok(Some(found.partitions().len() as i32)),
+            Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) => Ok(None),
+            Some(error) => Err(KafkaError::MetadataFetch(error.into())),
+        }
     }
 }

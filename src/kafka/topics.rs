@@ -174,6 +174,10 @@ impl<'c> Cluster<'c> {
             let Err(error) = asked else {
                 return Ok(());
             };
+            // a broker that has an opinion on a topic can be reached
+            if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
+                return Ok(());
+            }
             let trouble = self.ends.last_trouble();
             let refused = trouble
                 .as_ref()
@@ -194,7 +198,15 @@ impl<'c> Cluster<'c> {
     }
 
     fn asked<T>(&self, what: &str, answer: Result<T, KafkaError>) -> Result<T, TopicsError> {
-        answer.map_err(|error| TopicsError(format!("{what}: {error}")))
+        answer.map_err(|error| {
+            let refused = error.rdkafka_error_code().is_some_and(client::is_refusal);
+            let hint = if refused {
+                "; the cluster refuses this client: look at the permissions that README lists"
+            } else {
+                ""
+            };
+            TopicsError(format!("{what}: {error}{hint}"))
+        })
     }
 
     /// The number of a topic's partitions; none where there is no such topic.
@@ -277,7 +289,10 @@ impl<'c> Cluster<'c> {
                 )));
             }
         }
-        self.wait_until(&what, || Ok(self.partitions(&wanted.name)?.is_some()))
+        // a topic without leaders yet is on its way
+        self.wait_until(&what, || {
+            Ok(matches!(self.partitions(&wanted.name), Ok(Some(_))))
+        })
     }
 
     fn wait_until(

@@ -202,7 +202,7 @@ mod tests {
         let canonical = crate::source::wire::read(text, Canonical { depth: 0 }).unwrap();
         assert_eq!(
             String::from_utf8(canonical).unwrap(),
-            r#"{"":true,"a":{"z":2,"é":1},"b":[1.5,100.0,-0.0,18446744073709551615,18446744073709552000.0,null]}"#
+            r#"{"":true,"a":{"z":2,"é":1},"b":[1.5,100.0,-0.0,18446744073709551615,1.8446744073709552e+19,null]}"#
         );
     }
 }

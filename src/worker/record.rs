@@ -128,7 +128,7 @@ impl Worker {
                     Ok(outcome) => Ok((label, outcome)),
                     Err(StateTooLarge) => {
                         let context = context(record, label, origin, source, &settings);
-                        self.reject(&context, &state_too_large(), out)
+                        self.reject(&context, &Rejection::state_too_large(), out)
                     }
                 };
             }
@@ -167,7 +167,7 @@ impl Worker {
             };
             return match self.join(home, element.contribution, context.label)? {
                 Ok(outcome) => Ok((context.label, outcome)),
-                Err(StateTooLarge) => self.reject(context, &state_too_large(), out),
+                Err(StateTooLarge) => self.reject(context, &Rejection::state_too_large(), out),
             };
         }
         for element in elements {
@@ -322,11 +322,6 @@ impl Worker {
             offset,
         }
     }
-}
-
-fn state_too_large() -> Rejection {
-    let violation = Violation::semantic(String::new(), Code::StateTooLarge);
-    Rejection::with_violations(Code::StateTooLarge, vec![violation])
 }
 
 fn context<'a>(

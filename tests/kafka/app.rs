@@ -245,9 +245,34 @@ impl App {
         });
     }
 
-    /// Whether every record of the inputs, and everything that was forwarded, is committed.
+    /// Whether every record of the inputs, and everything that was forwarded, is committed, and no transaction is
+    /// open that hides committed records from readers.
     pub fn is_drained(&self) -> bool {
-        self.inputs_are_committed() && self.forwards_are_committed()
+        self.inputs_are_committed() && self.outputs_are_stable() && self.forwards_are_committed()
+    }
+
+    /// A transaction that a killed instance left open ends only by its time-out.
+    fn outputs_are_stable(&self) -> bool {
+        let ends = |isolation: &str| {
+            let mut config = self.client.config();
+            config.set("isolation.level", isolation);
+            let consumer: BaseConsumer = config.create().expect("a consumer");
+            let mut ends = Vec::new();
+            for topic in [
+                self.forwarded(),
+                self.state(),
+                self.snapshots(),
+                self.dead_letters(),
+            ] {
+                for partition in 0..self.client.partitions(&topic)? {
+                    let both = consumer.fetch_watermarks(&topic, partition, REQUEST_LIMIT);
+                    ends.push(both.ok()?.1);
+                }
+            }
+            Some(ends)
+        };
+        let all = ends("read_uncommitted");
+        all.is_some() && all == ends("read_committed")
     }
 
     fn inputs_are_committed(&self) -> bool {

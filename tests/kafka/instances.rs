@@ -22,7 +22,7 @@ fn some_customers(app: &App) -> Vec<String> {
     .collect()
 }
 
-/// The customers of `ids` that an instance shows; none while it has no answer for some of them.
+/// The customers of `ids` that are at an instance; none while it has no answer for some of them.
 fn served(keyfold: &Keyfold, ids: &[String]) -> Option<BTreeSet<String>> {
     let mut shown = BTreeSet::new();
     for id in ids {
@@ -31,9 +31,11 @@ fn served(keyfold: &Keyfold, ids: &[String]) -> Option<BTreeSet<String>> {
                 assert!(body.contains(id), "the snapshot of another: {body}");
                 shown.insert(id.clone());
             }
+            // erased meanwhile
+            (404, _) => drop(shown.insert(id.clone())),
             (421, _) => {}
-            // the other instance may still be catching up
-            (404 | 503, _) => return None,
+            // still catching up
+            (503, _) => return None,
             (status, body) => panic!("/customers: {status} {body}"),
         }
     }

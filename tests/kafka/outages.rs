@@ -33,8 +33,13 @@ fn a_broker_that_goes_away_and_comes_back_costs_nothing_but_time() {
             let (status, _) = keyfold.http_get("/readyz")?;
             (status == 503).then_some(())
         });
-        let (status, _) = keyfold.http_get("/healthz").expect("an answer");
-        assert_eq!(status, 200, "it works, and waits");
+        let (status, body) = keyfold.http_get("/healthz").expect("an answer");
+        assert_eq!(
+            status,
+            200,
+            "it works, and waits: {body}\n{}",
+            keyfold.log()
+        );
         broker.restart();
         app.wait_drained(&mut keyfold);
         keyfold.wait_ready(Duration::from_secs(60));

@@ -26,7 +26,7 @@ fn count(client: &Client, topic: &str, isolation: Isolation) -> usize {
 #[test]
 fn read_committed_consumers_never_see_an_aborted_write() {
     let mut app = App::new();
-    app.set(&["processing", "max_batch_records"], 10_000_000);
+    app.set(&["processing", "max_batch_records"], 1_000_000);
     app.set(&["processing", "max_batch_bytes"], 1_000_000_000);
     app.set(&["processing", "commit_interval"], "60s");
     app.create();
