@@ -287,12 +287,15 @@ impl Driver {
         Ok(())
     }
 
+    /// Asks for the start of each log before the committed offsets, and for its end after them: whatever others
+    /// commit or delete meanwhile, a committed offset that is not lost lies between the two.
     fn fetch_standings(&mut self, places: &[Place]) {
         let settings = Arc::clone(&self.parts.settings);
         let asked: Vec<_> = places
             .iter()
             .map(|place| (settings.topic_name(*place), place.partition))
             .collect();
+        let lows = self.ends_of(&asked);
         let committed = match self.consumer.committed(&asked, ASK) {
             Ok(committed) => committed,
             Err(error) => {
@@ -300,28 +303,36 @@ impl Driver {
                 HashMap::new()
             }
         };
+        let highs = self.ends_of(&asked);
         let mut answers = Vec::with_capacity(places.len());
-        for &place in places {
-            let topic = settings.topic_name(place);
-            let known = committed.get(&(topic.to_owned(), place.partition));
-            let standing =
-                known.and_then(
-                    |committed| match self.ends.of(topic, place.partition, ASK) {
-                        Ok((low, high)) => Some(Standing {
-                            committed: committed.clone(),
-                            low,
-                            high,
-                        }),
-                        Err(error) => {
-                            self.explain_error("the ends of an input can't be read", &error);
-                            None
-                        }
-                    },
-                );
+        for (at, &place) in places.iter().enumerate() {
+            let (topic, partition) = asked[at];
+            let known = committed.get(&(topic.to_owned(), partition));
+            let standing = match (known, lows[at], highs[at]) {
+                (Some(committed), Some((low, _)), Some((_, high))) => Some(Standing {
+                    committed: committed.clone(),
+                    low,
+                    high,
+                }),
+                _ => None,
+            };
             answers.push((place, standing));
         }
         let now = self.now();
         self.worker.standings(answers, now);
+    }
+
+    /// The first offsets and the ends of partitions, as far as they can be learnt.
+    fn ends_of(&mut self, partitions: &[(&str, i32)]) -> Vec<Option<(i64, i64)>> {
+        let mut ends = Vec::with_capacity(partitions.len());
+        for (topic, partition) in partitions {
+            let answer = self.ends.of(topic, *partition, ASK);
+            if let Err(error) = &answer {
+                self.explain_error("the end of a log can't be read", error);
+            }
+            ends.push(answer.ok());
+        }
+        ends
     }
 
     fn explain_error(&mut self, what: &str, error: &KafkaError) {
@@ -333,16 +344,11 @@ impl Driver {
 
     fn fetch_ends(&mut self, partitions: &[i32]) {
         let topic = self.parts.settings.state_topic.clone();
-        let mut answers = Vec::with_capacity(partitions.len());
-        for &partition in partitions {
-            let ends = self.ends.of(&topic, partition, ASK);
-            if let Err(error) = &ends {
-                self.explain_error("the end of the state topic can't be read", error);
-            }
-            answers.push((partition, ends.ok()));
-        }
+        let asked: Vec<_> = partitions.iter().map(|at| (topic.as_str(), *at)).collect();
+        let ends = self.ends_of(&asked);
         let now = self.now();
-        self.worker.ends(answers, now);
+        self.worker
+            .ends(partitions.iter().copied().zip(ends).collect(), now);
     }
 
     fn start_restore(&mut self, from: &[(i32, i64)]) -> Result<(), Fatal> {

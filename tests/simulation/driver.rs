@@ -1,0 +1,627 @@
+//! The model of `runtime/driver.rs`, step by step: whatever the driver does in one go is one step here, so that
+//! anything may come between two steps.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyfold::worker::commit::{CommitResult, Written};
+use keyfold::worker::fatal::Fatal;
+use keyfold::worker::origin::Header;
+use keyfold::worker::record::Delivered;
+use keyfold::worker::{Action, Place, Settings, Standing as PlaceStanding, Worker};
+
+use crate::client::{Member, Producer, SimulatedOutbox, Told};
+use crate::faults::{Faults, Sabotage};
+use crate::group::Standing;
+use crate::log::{Next, Record, TransactionNumber};
+use crate::random::Random;
+use crate::transactions::{Cluster, Intent, LogId, Refused};
+
+/// What a step may look at and touch.
+pub struct Surroundings<'w> {
+    pub cluster: &'w mut Cluster,
+    pub random: &'w mut Random,
+    pub faults: &'w Faults,
+    pub sabotage: &'w Sabotage,
+    pub now: Duration,
+}
+
+/// How a step ended.
+#[derive(Debug)]
+pub enum Stepped {
+    On,
+    /// Nothing to do until then.
+    Idle(Duration),
+    /// The worker can't go on.
+    Ended(Fatal),
+    /// A promise is broken.
+    Broken(String),
+}
+
+/// Where the driver goes when there is nothing more to carry out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    Restore,
+    CommitIfDue { drained: bool },
+    Serve,
+}
+
+/// A place, the first offset of its log, and the committed one if it was told.
+type Committed = (Place, i64, Option<Option<(i64, String)>>);
+
+/// The next step.
+#[derive(Debug)]
+pub enum Step {
+    Serve,
+    Act(Then),
+    /// A new producer takes over the transactional id.
+    Renew(Then),
+    /// The first offsets are known, the committed ones are next.
+    AskCommitted(Vec<(Place, i64)>, Then),
+    /// The ends of the logs are next.
+    AskHigh(Vec<Committed>, Then),
+    Standings(Vec<(Place, Option<PlaceStanding>)>, Then),
+    Ends(Vec<(i32, Option<(i64, i64)>)>, Then),
+    Restore,
+    Poll,
+    Take,
+    CommitIfDue {
+        drained: bool,
+    },
+    SendOffsets(Written),
+    Flush(Written),
+    End(Written),
+    Abort(Written, bool),
+    Ended(Written, CommitResult, Option<TransactionNumber>),
+}
+
+/// A record on its way to the worker.
+struct Message {
+    place: Place,
+    offset: i64,
+    record: Rc<Record>,
+}
+
+impl Delivered for Message {
+    fn place(&self) -> Place {
+        self.place
+    }
+
+    fn offset(&self) -> i64 {
+        self.offset
+    }
+
+    fn timestamp(&self) -> Option<i64> {
+        Some(self.record.timestamp)
+    }
+
+    fn key(&self) -> Option<&[u8]> {
+        self.record.key.as_deref()
+    }
+
+    fn value(&self) -> Option<&[u8]> {
+        self.record.value.as_deref()
+    }
+
+    fn headers(&self) -> Vec<Header<'_>> {
+        let headers = self.record.headers.iter();
+        headers
+            .map(|(name, value)| (name.as_str(), value.as_deref()))
+            .collect()
+    }
+}
+
+pub struct Driver {
+    pub worker: Worker,
+    pub member: Member,
+    pub producer: Producer,
+    pub step: Step,
+    settings: Arc<Settings>,
+    restorer: Option<BTreeMap<i32, i64>>,
+    membership: Option<Standing>,
+    actions: VecDeque<Action>,
+    messages: VecDeque<Message>,
+    /// Whether the polled messages are not all taken yet.
+    within_poll: bool,
+    drained: bool,
+    batch_began: Duration,
+    taken: Vec<(Place, i64)>,
+    intent: Intent,
+    /// What the group told, and the worker is not told yet.
+    told: Vec<Told>,
+    lost: Option<Place>,
+    /// The ends as they were before the committed offsets were asked for, for one of the sabotages.
+    early_ends: BTreeMap<i32, (i64, i64)>,
+}
+
+impl Driver {
+    pub fn start(settings: &Arc<Settings>, transactional_id: u64, hasty: bool) -> Driver {
+        Driver {
+            worker: Worker::new(Arc::clone(settings)),
+            member: Member::new(hasty),
+            producer: Producer::new(transactional_id, -1),
+            step: Step::Renew(Then::Serve),
+            settings: Arc::clone(settings),
+            restorer: None,
+            membership: None,
+            actions: VecDeque::new(),
+            messages: VecDeque::new(),
+            within_poll: false,
+            drained: true,
+            batch_began: Duration::ZERO,
+            taken: Vec::new(),
+            intent: Intent::default(),
+            told: Vec::new(),
+            lost: None,
+            early_ends: BTreeMap::new(),
+        }
+    }
+
+    /// Takes one step.
+    pub fn step(&mut self, around: &mut Surroundings<'_>) -> Stepped {
+        match std::mem::replace(&mut self.step, Step::Serve) {
+            Step::Serve => self.serve(around),
+            Step::Act(then) => return self.act(then, around),
+            Step::Renew(then) => self.renew(then, around),
+            Step::AskCommitted(lows, then) => self.ask_committed(lows, then, around),
+            Step::AskHigh(committed, then) => self.ask_high(committed, then, around),
+            Step::Standings(answers, then) => {
+                self.worker.standings(answers, around.now);
+                self.step = Step::Act(then);
+            }
+            Step::Ends(answers, then) => {
+                self.worker.ends(answers, around.now);
+                self.step = Step::Act(then);
+            }
+            Step::Restore => self.restore(around),
+            Step::Poll => return self.poll(around),
+            Step::Take => self.take(around),
+            Step::CommitIfDue { drained } => self.commit_if_due(drained, around),
+            Step::SendOffsets(written) => self.send_offsets(written, around),
+            Step::Flush(written) => self.flush(written, around),
+            Step::End(written) => self.end(written, around),
+            Step::Abort(written, timed_out) => self.abort(written, timed_out, around),
+            Step::Ended(written, result, number) => {
+                return match self.ended(written, result, number, around) {
+                    Ok(()) => Stepped::On,
+                    Err(broken) => Stepped::Broken(broken),
+                };
+            }
+        }
+        Stepped::On
+    }
+
+    fn serve(&mut self, around: &mut Surroundings<'_>) {
+        self.step = Step::Act(Then::Restore);
+        self.told.extend(self.member.serve(around.now));
+        if around.sabotage.batch_survives_revoke && self.worker.open_records().is_some() {
+            return;
+        }
+        for told in self.told.drain(..) {
+            match told {
+                Told::Assigned(places) => {
+                    let places: Vec<Place> = places.into_iter().collect();
+                    self.worker.assigned(&places);
+                }
+                Told::Revoked(places) => {
+                    let places: Vec<Place> = places.into_iter().collect();
+                    self.worker.revoked(&places);
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, then: Then, around: &mut Surroundings<'_>) -> Stepped {
+        if self.actions.is_empty() {
+            self.actions.extend(self.worker.actions(around.now));
+        }
+        self.step = Step::Act(then);
+        match self.actions.pop_front() {
+            None => {
+                self.step = match then {
+                    Then::Restore => Step::Restore,
+                    Then::CommitIfDue { drained } => Step::CommitIfDue { drained },
+                    Then::Serve => Step::Serve,
+                };
+            }
+            Some(Action::Stop(fatal)) => {
+                let _ = around
+                    .cluster
+                    .end(self.producer.id, self.producer.epoch, None);
+                return Stepped::Ended(fatal);
+            }
+            Some(action) => self.carry_out(action, then, around),
+        }
+        Stepped::On
+    }
+
+    fn carry_out(&mut self, action: Action, then: Then, around: &mut Surroundings<'_>) {
+        let cluster = &mut *around.cluster;
+        match action {
+            Action::Abort => {
+                self.membership = None;
+                self.producer.purge();
+                match cluster.end(self.producer.id, self.producer.epoch, None) {
+                    Ok(_) => self.producer.over(),
+                    Err(Refused::Busy) => self.actions.push_front(Action::Abort),
+                    Err(_) => self.step = Step::Renew(then),
+                }
+            }
+            Action::RenewProducer => {
+                self.membership = None;
+                self.step = Step::Renew(then);
+            }
+            Action::Pause(places) => self.member.pause(&places),
+            Action::FetchStandings(places) => {
+                if around.sabotage.ends_first {
+                    for partition in 0..self.settings.partitions {
+                        let log = cluster.log(LogId::State(partition));
+                        let ends = (log.low(), log.high());
+                        self.early_ends.insert(partition, ends);
+                    }
+                }
+                let lows = places.into_iter().map(|place| {
+                    let low = cluster.log(LogId::Place(place)).low();
+                    (place, low)
+                });
+                self.step = Step::AskCommitted(lows.collect(), then);
+            }
+            Action::FetchEnds(partitions) => {
+                let answers = partitions.into_iter().map(|partition| {
+                    let log = cluster.log(LogId::State(partition));
+                    let mut ends = (log.low(), log.high());
+                    if around.sabotage.restore_to_stable {
+                        ends.1 = log.stable();
+                    }
+                    if around.sabotage.ends_first {
+                        ends = self.early_ends.get(&partition).copied().unwrap_or(ends);
+                    }
+                    let told = !around.random.often(around.faults.no_answer);
+                    (partition, told.then_some(ends))
+                });
+                self.step = Step::Ends(answers.collect(), then);
+            }
+            Action::Restore(from) => {
+                self.restorer = (!from.is_empty()).then(|| from.into_iter().collect());
+            }
+            Action::Consume(from) => {
+                let taken_up = !around.random.often(around.faults.no_answer);
+                if taken_up {
+                    self.member.consume(&from);
+                }
+                self.worker.consuming(&from, taken_up, around.now);
+            }
+            Action::Stop(_) => {}
+        }
+    }
+
+    fn renew(&mut self, then: Then, around: &mut Surroundings<'_>) {
+        self.membership = None;
+        self.step = match around.cluster.init(self.producer.id) {
+            Ok(epoch) => {
+                self.producer = Producer::new(self.producer.id, epoch);
+                Step::Act(then)
+            }
+            Err(_) => Step::Renew(then),
+        };
+    }
+
+    fn ask_committed(
+        &mut self,
+        lows: Vec<(Place, i64)>,
+        then: Then,
+        around: &mut Surroundings<'_>,
+    ) {
+        let answers = lows.into_iter().map(|(place, low)| {
+            let (committed, stable) = around.cluster.group.committed(place);
+            let stable = stable || around.sabotage.unstable_offsets;
+            let told = stable && !around.random.often(around.faults.no_answer);
+            (place, low, told.then_some(committed))
+        });
+        self.step = Step::AskHigh(answers.collect(), then);
+    }
+
+    fn ask_high(&mut self, committed: Vec<Committed>, then: Then, around: &mut Surroundings<'_>) {
+        let answers = committed.into_iter().map(|(place, low, committed)| {
+            let log = around.cluster.log(LogId::Place(place));
+            let standing = committed.map(|committed| PlaceStanding {
+                committed,
+                low: if around.sabotage.low_after_committed {
+                    log.low()
+                } else {
+                    low
+                },
+                high: log.high(),
+            });
+            (place, standing)
+        });
+        self.step = Step::Standings(answers.collect(), then);
+    }
+
+    fn restore(&mut self, around: &mut Surroundings<'_>) {
+        self.step = Step::Poll;
+        let Some(restorer) = &mut self.restorer else {
+            return;
+        };
+        let now = around.now;
+        for _ in 0..around.random.between(1, 4) {
+            let partitions: Vec<i32> = restorer.keys().copied().collect();
+            let partition = *around.random.pick(&partitions);
+            let position = restorer.entry(partition).or_default();
+            match around.cluster.log(LogId::State(partition)).next(*position) {
+                Next::Record(offset, record) => {
+                    *position = offset + 1;
+                    let key = record.key.as_deref().unwrap_or_default();
+                    let value = record.value.as_deref();
+                    self.worker.restored(partition, offset, key, value, now);
+                }
+                Next::End(offset) => {
+                    *position = offset;
+                    self.worker.restored_to(partition, offset, now);
+                }
+                Next::OutOfRange => {}
+            }
+        }
+    }
+
+    fn poll(&mut self, around: &mut Surroundings<'_>) -> Stepped {
+        let most = around.random.between(1, around.faults.max_poll);
+        let consuming = self.member.consuming();
+        let mut lost = None;
+        for _ in 0..most {
+            let mut found = Vec::new();
+            for (&place, &position) in consuming.iter() {
+                match around.cluster.log(LogId::Place(place)).next(position) {
+                    Next::Record(offset, record) => found.push((place, offset, record)),
+                    Next::End(_) => {}
+                    Next::OutOfRange => lost = Some(place),
+                }
+            }
+            if found.is_empty() {
+                break;
+            }
+            let (place, offset, record) = found.swap_remove(around.random.index(found.len()));
+            consuming.insert(place, offset + 1);
+            self.messages.push_back(Message {
+                place,
+                offset,
+                record,
+            });
+        }
+        if let Some(&place) = consuming.keys().next()
+            && around.random.often(around.faults.lost_position)
+        {
+            lost = Some(place);
+        }
+        self.drained = self.messages.is_empty();
+        if let Some(place) = lost {
+            consuming.remove(&place);
+            self.lost = Some(place);
+        }
+        self.step = Step::Take;
+        self.within_poll = true;
+        if self.drained && self.worker.open_records().is_none() && self.restorer.is_none() {
+            return Stepped::Idle(around.now + Duration::from_millis(50));
+        }
+        Stepped::On
+    }
+
+    fn take(&mut self, around: &mut Surroundings<'_>) {
+        let Some(message) = self.messages.pop_front() else {
+            self.within_poll = false;
+            if let Some(place) = self.lost.take() {
+                self.worker.lost_position(place);
+            }
+            self.step = Step::Act(Then::CommitIfDue {
+                drained: self.drained,
+            });
+            return;
+        };
+        let before = self.worker.open_records();
+        let mut outbox = SimulatedOutbox {
+            member: &self.member,
+            producer: &mut self.producer,
+            membership: &mut self.membership,
+            forwarded: self.settings.topics.len() - 1,
+            timestamp: message.record.timestamp,
+        };
+        self.worker.record(&message, &mut outbox);
+        if before.is_none() && self.worker.open_records().is_some() {
+            self.taken.clear();
+            self.batch_began = around.now;
+        }
+        if self.worker.open_records() > before {
+            self.taken.push((message.place, message.offset));
+        }
+        self.step = Step::Take;
+        if self.worker.is_full() && !around.sabotage.limit_after_poll {
+            self.finish();
+        }
+    }
+
+    fn commit_if_due(&mut self, drained: bool, around: &mut Surroundings<'_>) {
+        self.step = Step::Serve;
+        if self.worker.open_records().is_none() {
+            return;
+        }
+        let interval = self.settings.config.processing.commit_interval;
+        if self.worker.is_full() || around.now >= self.batch_began + interval || drained {
+            self.finish();
+        }
+    }
+
+    fn finish(&mut self) {
+        let mut outbox = SimulatedOutbox {
+            member: &self.member,
+            producer: &mut self.producer,
+            membership: &mut self.membership,
+            forwarded: self.settings.topics.len() - 1,
+            timestamp: 0,
+        };
+        if let Some(written) = self.worker.finish(&mut outbox) {
+            self.step = Step::SendOffsets(written);
+        }
+    }
+
+    fn send_offsets(&mut self, mut written: Written, around: &mut Surroundings<'_>) {
+        if around.sabotage.joined_unnamed {
+            let taken = &self.taken;
+            written
+                .offsets
+                .retain(|(place, ..)| taken.iter().any(|(of, _)| of == place));
+        }
+        if around.sabotage.metadata_at_commit {
+            self.membership = self.member.standing();
+        }
+        let Some(standing) = self.membership else {
+            self.step = Step::Abort(written, false);
+            return;
+        };
+        if self.member.standing() != Some(standing) {
+            self.step = Step::Abort(written, false);
+            return;
+        }
+        if let Some(timed_out) = self.producer.failed {
+            self.step = Step::Abort(written, timed_out);
+            return;
+        }
+        let (id, epoch) = (self.producer.id, self.producer.epoch);
+        let offsets = &written.offsets;
+        let sent = around
+            .cluster
+            .send_offsets(id, epoch, standing, offsets, around.now);
+        self.step = match sent {
+            Ok(()) => Step::Flush(written),
+            Err(Refused::Busy) => Step::SendOffsets(written),
+            Err(_) => Step::Abort(written, false),
+        };
+    }
+
+    fn flush(&mut self, written: Written, around: &mut Surroundings<'_>) {
+        if let Some(timed_out) = self.producer.failed {
+            self.step = Step::Abort(written, timed_out);
+            return;
+        }
+        if self.producer.undelivered() == 0 {
+            self.step = Step::End(written);
+            return;
+        }
+        if self.taken.len() > around.faults.longest_batch {
+            self.producer.fail(true);
+        } else if around.random.often(around.faults.failed_delivery) {
+            self.producer.fail(around.random.often(5000));
+        } else {
+            let choice = around.random.next();
+            self.producer.deliver(around.cluster, choice, around.now);
+        }
+        self.step = Step::Flush(written);
+    }
+
+    /// What the audit is told of the batch, should its commit be decided.
+    fn intend(&mut self, cluster: &Cluster) {
+        let mut intent = Intent {
+            taken: self.taken.clone(),
+            produced: self.producer.produced,
+            ..Intent::default()
+        };
+        for record in cluster.states_of(self.producer.id) {
+            let key = record.key.clone().unwrap_or_default();
+            let id = String::from_utf8_lossy(&key).into_owned();
+            let base = self.worker.state_of(&id);
+            let base = base.unwrap_or_default().map(|state| state.to_vec());
+            intent.bases.insert(key, base);
+        }
+        self.intent = intent;
+    }
+
+    fn end(&mut self, written: Written, around: &mut Surroundings<'_>) {
+        self.intend(around.cluster);
+        let (id, epoch) = (self.producer.id, self.producer.epoch);
+        let mut lost = around.faults.lost_commit;
+        if around.random.often(around.faults.lost_answer) {
+            // the request or its answer is lost
+            lost = Some(around.random.often(5000));
+        }
+        if lost == Some(false) {
+            self.step = guess(written, around.sabotage);
+            return;
+        }
+        let intent = self.intent.clone();
+        self.step = match around.cluster.end(id, epoch, Some(intent)) {
+            Ok(_) if lost.is_some() => guess(written, around.sabotage),
+            Ok(number) => Step::Ended(written, CommitResult::Committed, number),
+            Err(Refused::Busy) => Step::End(written),
+            Err(_) => Step::Ended(written, CommitResult::Fenced, None),
+        };
+    }
+
+    fn abort(&mut self, written: Written, timed_out: bool, around: &mut Surroundings<'_>) {
+        self.producer.purge();
+        let (id, epoch) = (self.producer.id, self.producer.epoch);
+        let result = match around.cluster.end(id, epoch, None) {
+            Ok(_) if around.random.often(around.faults.lost_answer) => CommitResult::Unknown,
+            Ok(_) => CommitResult::Aborted { timed_out },
+            Err(Refused::Busy) => {
+                self.step = Step::Abort(written, timed_out);
+                return;
+            }
+            Err(_) => CommitResult::Fenced,
+        };
+        self.step = Step::Ended(written, result, None);
+    }
+
+    fn ended(
+        &mut self,
+        written: Written,
+        result: CommitResult,
+        number: Option<TransactionNumber>,
+        around: &mut Surroundings<'_>,
+    ) -> Result<(), String> {
+        let guessed = around.sabotage.guess_committed || around.sabotage.guess_aborted;
+        let committed = number.is_some_and(|number| around.cluster.was_committed(number));
+        self.membership = None;
+        self.producer.over();
+        let ledger = self.worker.ended(written, result, around.now);
+        if ledger.is_some() != committed && !guessed {
+            return Err("a batch counts that was not committed, or the other way round".into());
+        }
+        if let Some(ledger) = ledger {
+            let counted: u64 = ledger.outcomes.values().sum();
+            if counted != self.taken.len() as u64 && !guessed {
+                return Err(format!(
+                    "a ledger counts {counted} of {} records",
+                    self.taken.len()
+                ));
+            }
+        }
+        self.step = if self.within_poll {
+            Step::Take
+        } else {
+            Step::Act(Then::Serve)
+        };
+        Ok(())
+    }
+
+    /// What is on its way when the process dies may still arrive.
+    pub fn die(mut self, around: &mut Surroundings<'_>) {
+        let arrives = around.random.below(4);
+        for _ in 0..arrives {
+            let choice = around.random.next();
+            self.producer.deliver(around.cluster, choice, around.now);
+        }
+    }
+}
+
+/// The answer is lost: the driver does not know; a sabotaged one guesses.
+fn guess(written: Written, sabotage: &Sabotage) -> Step {
+    let result = if sabotage.guess_committed {
+        CommitResult::Committed
+    } else if sabotage.guess_aborted {
+        CommitResult::Aborted { timed_out: true }
+    } else {
+        CommitResult::Unknown
+    };
+    Step::Ended(written, result, None)
+}

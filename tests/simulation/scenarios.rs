@@ -1,0 +1,329 @@
+//! Scenarios by name, each a script.
+
+use std::time::Duration;
+
+use keyfold::partition;
+use keyfold::worker::fatal::Fatal;
+use keyfold::worker::{Place, Settings};
+
+use crate::driver::{Driver, Step};
+use crate::faults::Faults;
+use crate::group::Protocol;
+use crate::records::{console, customer};
+use crate::transactions::LogId;
+use crate::world::{Broken, Plan, Process, World};
+
+const BOTH: [Protocol; 2] = [Protocol::Classic, Protocol::Kip848];
+/// The topic of the console's records.
+const CONSOLE: usize = 1;
+
+fn place(topic: usize, partition: i32) -> Place {
+    Place { topic, partition }
+}
+
+/// The first customer whose state is in a partition.
+fn customer_of(settings: &Settings, home: i32) -> String {
+    (0..)
+        .map(customer)
+        .find(|id| partition::of_key(id.as_bytes(), settings.partitions) == home)
+        .unwrap_or_default()
+}
+
+fn driver(world: &World, at: usize) -> Option<&Driver> {
+    world.processes[at].driver.as_ref()
+}
+
+fn step_of(world: &World, at: usize) -> Option<&Step> {
+    driver(world, at).map(|driver| &driver.step)
+}
+
+fn stand_still(process: &mut Process, until: Duration) {
+    process.stalled = until;
+}
+
+fn is_flushing(world: &World, at: usize) -> bool {
+    matches!(step_of(world, at), Some(Step::Flush(_)))
+}
+
+/// Whether a process consumes all that it owns, with its states restored.
+fn is_ready(world: &World, at: usize) -> bool {
+    driver(world, at).is_some_and(|driver| driver.worker.unready().is_none())
+}
+
+fn owns(world: &World, at: usize, partition: i32) -> bool {
+    driver(world, at).is_some_and(|driver| driver.worker.owns_state(partition))
+}
+
+/// Whether a log holds records of a transaction that is not decided.
+fn is_open(world: &World, id: LogId) -> bool {
+    let mut logs = world.cluster.logs();
+    logs.any(|(of, log)| of == id && log.stable() < log.high())
+}
+
+/// A world in which only process 0 runs, and owns everything.
+fn alone(plan: Plan) -> Result<World, Broken> {
+    let mut world = World::new(plan, 1);
+    stand_still(&mut world.processes[1], Duration::MAX);
+    world.run_until("process 0 gets ready", 5000, |world| is_ready(world, 0))?;
+    Ok(world)
+}
+
+/// A worker owns input 0 and forwarded 1, joins a record of input 0 into state 1, sends its offsets and stalls before
+/// the commit, while another takes over all of it and has a newer record. The state records are not flushed yet.
+fn stalls_before_its_commit(protocol: Protocol, unnamed: bool) -> Result<World, Broken> {
+    let mut plan = Plan::quiet(protocol);
+    // so that the broker does not end the transaction before the worker wakes
+    plan.transaction_time_out = Duration::from_secs(20);
+    plan.faults.late_delivery = true;
+    plan.sabotage.joined_unnamed = unnamed;
+    let mut world = alone(plan)?;
+    let id = customer_of(&world.settings, 1);
+    world.append(place(CONSOLE, 0), console(&id, 1, 0));
+    world.run_until("offsets are sent", 5000, |world| is_flushing(world, 0))?;
+    let woken = world.now + Duration::from_secs(10);
+    stand_still(&mut world.processes[0], woken);
+    stand_still(&mut world.processes[1], Duration::ZERO);
+    world.append(place(CONSOLE, 1), console(&id, 2, 1));
+    world.run_until("process 1 takes over", 50_000, |world| owns(world, 1, 1))?;
+    let before = world.audit.commits;
+    while world.now < woken {
+        world.step()?;
+    }
+    // it waits for the transaction of its predecessor
+    assert!(unnamed || world.audit.commits == before);
+    Ok(world)
+}
+
+#[test]
+fn a_stalled_transaction_keeps_the_next_owner_waiting() {
+    for protocol in BOTH {
+        let world = stalls_before_its_commit(protocol, false);
+        let settled = world.and_then(|mut world| world.settle());
+        assert!(settled.is_ok(), "{protocol:?}: {settled:?}");
+    }
+}
+
+#[test]
+fn without_the_name_of_the_forwarded_partition_it_overwrites_newer_state() {
+    for protocol in BOTH {
+        let world = stalls_before_its_commit(protocol, true);
+        let settled = world.and_then(|mut world| world.settle());
+        let broken = settled.err().map(|broken| broken.what).unwrap_or_default();
+        assert!(
+            broken.contains("newest committed one"),
+            "{protocol:?}: {broken}"
+        );
+    }
+}
+
+/// The worker stalls before it has sent its offsets; awake again, its generation is over.
+#[test]
+fn a_stalled_batch_is_fenced_by_the_group() {
+    for protocol in BOTH {
+        let scenario = || {
+            let mut world = alone(Plan::quiet(protocol))?;
+            let id = customer_of(&world.settings, 1);
+            world.append(place(CONSOLE, 0), console(&id, 1, 0));
+            world.run_until("the batch is finished", 5000, |world| {
+                matches!(step_of(world, 0), Some(Step::SendOffsets(_)))
+            })?;
+            let woken = world.now + Duration::from_secs(10);
+            stand_still(&mut world.processes[0], woken);
+            stand_still(&mut world.processes[1], Duration::ZERO);
+            world.append(place(CONSOLE, 1), console(&id, 2, 1));
+            world.run_until("process 1 commits", 50_000, World::is_settled)?;
+            world.settle()
+        };
+        let settled: Result<(), Broken> = scenario();
+        assert!(settled.is_ok(), "{protocol:?}: {settled:?}");
+    }
+}
+
+/// A zombie comes back, joins anew while the other still owns everything, and finds its metadata valid.
+fn zombie_with_valid_metadata(at_commit: bool) -> Result<(), Broken> {
+    let mut plan = Plan::quiet(Protocol::Kip848);
+    plan.sabotage.batch_survives_revoke = true;
+    plan.sabotage.metadata_at_commit = at_commit;
+    let mut world = alone(plan)?;
+    let id = customer_of(&world.settings, 1);
+    world.append(place(CONSOLE, 0), console(&id, 1, 0));
+    world.run_until("the batch is finished", 5000, |world| {
+        matches!(step_of(world, 0), Some(Step::SendOffsets(_)))
+    })?;
+    let standing = driver(&world, 0).and_then(|driver| driver.member.standing());
+    stand_still(&mut world.processes[0], Duration::MAX);
+    stand_still(&mut world.processes[1], Duration::ZERO);
+    world.run_until("process 1 takes over", 50_000, |world| {
+        is_ready(world, 1) && owns(world, 1, 0) && owns(world, 1, 1)
+    })?;
+    world.append(place(CONSOLE, 0), console(&id, 2, 1));
+    world.run_until("process 1 commits", 50_000, World::is_settled)?;
+    // process 1 lets go of nothing, while the client of process 0 finds out, and joins anew
+    let now = world.now;
+    stand_still(&mut world.processes[1], now + Duration::from_millis(700));
+    let group = &mut world.cluster.group;
+    if let Some(driver) = &mut world.processes[0].driver {
+        driver.member.background(group, now);
+        driver.member.serve(now);
+        driver.member.background(group, now);
+        driver.member.background(group, now);
+        assert_ne!(driver.member.standing(), standing);
+        assert!(
+            driver
+                .member
+                .standing()
+                .is_some_and(|new| group.accepts(new))
+        );
+    }
+    stand_still(&mut world.processes[0], now);
+    world.settle()
+}
+
+#[test]
+fn a_zombie_whose_metadata_are_valid_again_commits_nothing() {
+    let settled = zombie_with_valid_metadata(false);
+    assert!(settled.is_ok(), "{settled:?}");
+    let broken = zombie_with_valid_metadata(true).err();
+    let broken = broken.map(|broken| broken.what).unwrap_or_default();
+    assert!(
+        broken.contains("newest committed") || broken.contains("counted twice"),
+        "{broken}"
+    );
+}
+
+/// Batches of more than one record time out. One poll brings many.
+fn batches_time_out(limit_after_poll: bool) -> Result<(), Broken> {
+    let mut plan = Plan::quiet(Protocol::Classic);
+    plan.batch = 1000;
+    plan.faults = Faults {
+        longest_batch: 1,
+        max_poll: 500,
+        ..Faults::none()
+    };
+    plan.sabotage.limit_after_poll = limit_after_poll;
+    let mut world = alone(plan)?;
+    for number in 0..40 {
+        world.append(place(CONSOLE, 0), console(&customer(number % 3), number, 0));
+    }
+    world.settle()
+}
+
+#[test]
+fn batches_that_time_out_become_smaller() {
+    let settled = batches_time_out(false);
+    assert!(settled.is_ok(), "{settled:?}");
+    let broken = batches_time_out(true).err();
+    let broken = broken.map(|broken| broken.what).unwrap_or_default();
+    assert!(broken.contains("does not settle"), "{broken}");
+}
+
+/// The answer to EndTxn is lost; the transaction was committed, or was not.
+#[test]
+fn a_lost_answer_is_resolved_both_ways() {
+    for (protocol, arrived) in BOTH.into_iter().flat_map(|one| [(one, true), (one, false)]) {
+        let scenario = || {
+            let mut world = alone(Plan::quiet(protocol))?;
+            let id = customer_of(&world.settings, 0);
+            world.append(place(CONSOLE, 0), console(&id, 1, 0));
+            world.plan.faults.lost_commit = Some(arrived);
+            world.run_until("the answer is lost", 5000, |world| {
+                matches!(step_of(world, 0), Some(Step::Ended(..)))
+            })?;
+            world.plan.faults.lost_commit = None;
+            world.run_until("the log is settled", 50_000, |world| {
+                world.audit.commits == 1
+            })?;
+            world.append(place(CONSOLE, 0), console(&id, 2, 1));
+            world.settle()?;
+            assert_eq!(world.audit.commits, 2);
+            Ok(())
+        };
+        let settled: Result<(), Broken> = scenario();
+        assert!(
+            settled.is_ok(),
+            "{protocol:?}, arrived: {arrived}: {settled:?}"
+        );
+    }
+}
+
+/// A producer dies with an open transaction on the state topic: restoring waits for the broker to abort it.
+#[test]
+fn restoring_waits_for_the_open_transaction_of_a_dead_producer() {
+    for protocol in BOTH {
+        let scenario = || {
+            let mut plan = Plan::quiet(protocol);
+            plan.transaction_time_out = Duration::from_secs(8);
+            let mut world = alone(plan)?;
+            let id = customer_of(&world.settings, 1);
+            world.append(place(CONSOLE, 1), console(&id, 1, 0));
+            world.run_until("it is committed", 50_000, World::is_settled)?;
+            world.append(place(CONSOLE, 1), console(&id, 2, 0));
+            world.run_until("a state record is written", 5000, |world| {
+                is_flushing(world, 0) && is_open(world, LogId::State(1))
+            })?;
+            world.kill(0);
+            stand_still(&mut world.processes[0], Duration::MAX);
+            stand_still(&mut world.processes[1], Duration::ZERO);
+            let aborted = world.now + Duration::from_secs(7);
+            while world.now < aborted {
+                world.step()?;
+                assert!(!is_ready(&world, 1));
+            }
+            world.settle()
+        };
+        let settled: Result<(), Broken> = scenario();
+        assert!(settled.is_ok(), "{protocol:?}: {settled:?}");
+    }
+}
+
+/// The state topic is created anew while the committed offsets are still there.
+#[test]
+fn a_lost_state_topic_is_noticed() {
+    let scenario = || {
+        let mut world = alone(Plan::quiet(Protocol::Classic))?;
+        let id = customer_of(&world.settings, 1);
+        world.append(place(CONSOLE, 1), console(&id, 1, 0));
+        world.run_until("it is committed", 50_000, World::is_settled)?;
+        world.kill(0);
+        world.cluster.recreate(LogId::State(1));
+        world.fatal_is_fine = true;
+        world.run_until("process 0 ends", 50_000, |world| {
+            world.processes[0].fatal.is_some()
+        })?;
+        Ok(world.processes[0].fatal.take())
+    };
+    let fatal: Result<Option<Fatal>, Broken> = scenario();
+    assert!(
+        matches!(
+            fatal,
+            Ok(Some(Fatal::LostState {
+                partition: 1,
+                end: 0,
+                ..
+            }))
+        ),
+        "{fatal:?}"
+    );
+}
+
+/// The position of a forwarded partition is lost for a while: what is joined into its state meanwhile would not be
+/// fenced, so nothing is.
+#[test]
+fn nothing_is_joined_while_the_position_that_fences_it_is_unknown() {
+    let scenario = || {
+        let mut world = alone(Plan::quiet(Protocol::Classic))?;
+        let id = customer_of(&world.settings, 1);
+        // the next questions are not answered
+        world.plan.faults.no_answer = 10_000;
+        let lost = world.settings.forwarded(1);
+        if let Some(driver) = &mut world.processes[0].driver {
+            driver.worker.lost_position(lost);
+        }
+        world.append(place(CONSOLE, 0), console(&id, 1, 0));
+        world.run_until("it is committed", 5000, |world| world.audit.commits == 1)?;
+        world.plan.faults = Faults::none();
+        world.settle()
+    };
+    let settled: Result<(), Broken> = scenario();
+    assert!(settled.is_ok(), "{settled:?}");
+}

@@ -1,0 +1,356 @@
+//! The transaction coordinator and the logs it writes to: fencing by epochs, two-phase ends, time-outs.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use keyfold::worker::Place;
+
+use crate::group::{Group, Standing};
+use crate::log::{Log, Record, TransactionNumber};
+
+/// A partition of any topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogId {
+    Place(Place),
+    State(i32),
+    Snapshot(i32),
+    DeadLetter,
+}
+
+/// Why the broker did not do what a producer asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Another producer has the transactional id, or the broker has ended the transaction.
+    Fenced,
+    /// The transaction before is still being written; to be tried again.
+    Busy,
+    /// The group does not know the member, or its generation has passed.
+    Member,
+}
+
+/// What a worker says of a transaction that it commits, for the audit.
+#[derive(Debug, Default, Clone)]
+pub struct Intent {
+    /// The records that the batch took.
+    pub taken: Vec<(Place, i64)>,
+    /// The committed state that each changed customer was changed from.
+    pub bases: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// How many records it produced.
+    pub produced: usize,
+}
+
+/// A transaction whose commit is decided.
+#[derive(Debug)]
+pub struct Decision {
+    pub records: Vec<(LogId, Rc<Record>)>,
+    pub offsets: Vec<(Place, i64, String)>,
+    pub intent: Intent,
+}
+
+#[derive(Debug)]
+struct Open {
+    number: TransactionNumber,
+    since: Duration,
+    records: Vec<(LogId, Rc<Record>)>,
+    offsets: Vec<(Place, i64, String)>,
+}
+
+#[derive(Debug)]
+enum Status {
+    Idle,
+    Open(Open),
+    /// Decided; markers are still to be written to these logs, and to the group's offsets.
+    Ending {
+        number: TransactionNumber,
+        committed: bool,
+        logs: Vec<LogId>,
+        offsets: bool,
+    },
+}
+
+#[derive(Debug)]
+struct Producer {
+    epoch: i32,
+    status: Status,
+}
+
+/// The cluster: logs, transactions and the group.
+#[derive(Debug)]
+pub struct Cluster {
+    logs: BTreeMap<LogId, Log>,
+    producers: BTreeMap<u64, Producer>,
+    next_number: TransactionNumber,
+    /// How each transaction was decided.
+    fates: BTreeMap<TransactionNumber, bool>,
+    time_out: Duration,
+    pub group: Group,
+    /// What was decided since the audit last looked.
+    pub decisions: Vec<Decision>,
+}
+
+impl Cluster {
+    pub fn new(group: Group, time_out: Duration) -> Cluster {
+        Cluster {
+            logs: BTreeMap::new(),
+            producers: BTreeMap::new(),
+            next_number: 1,
+            fates: BTreeMap::new(),
+            time_out,
+            group,
+            decisions: Vec::new(),
+        }
+    }
+
+    pub fn log(&mut self, id: LogId) -> &mut Log {
+        self.logs.entry(id).or_default()
+    }
+
+    pub fn logs(&self) -> impl Iterator<Item = (LogId, &Log)> {
+        self.logs.iter().map(|(id, log)| (*id, log))
+    }
+
+    /// Deletes a topic's partition and creates it anew.
+    pub fn recreate(&mut self, id: LogId) {
+        self.logs.insert(id, Log::default());
+    }
+
+    /// Takes over a transactional id: whatever is open under it is aborted, and its producer is fenced.
+    pub fn init(&mut self, id: u64) -> Result<i32, Refused> {
+        let producer = self.producers.entry(id).or_insert(Producer {
+            epoch: 0,
+            status: Status::Idle,
+        });
+        match producer.status {
+            Status::Idle => {
+                producer.epoch += 1;
+                Ok(producer.epoch)
+            }
+            Status::Ending { .. } => Err(Refused::Busy),
+            Status::Open(_) => {
+                producer.epoch += 1;
+                self.abort(id);
+                Err(Refused::Busy)
+            }
+        }
+    }
+
+    fn producer(&mut self, id: u64, epoch: i32) -> Result<&mut Producer, Refused> {
+        let producer = self.producers.get_mut(&id).ok_or(Refused::Fenced)?;
+        if producer.epoch == epoch {
+            Ok(producer)
+        } else {
+            Err(Refused::Fenced)
+        }
+    }
+
+    /// The open transaction of a producer; the first request begins it.
+    fn open(&mut self, id: u64, epoch: i32, now: Duration) -> Result<&mut Open, Refused> {
+        let number = self.next_number;
+        let producer = self.producer(id, epoch)?;
+        if let Status::Idle = producer.status {
+            producer.status = Status::Open(Open {
+                number,
+                since: now,
+                records: Vec::new(),
+                offsets: Vec::new(),
+            });
+            self.next_number += 1;
+        }
+        match &mut self.producer(id, epoch)?.status {
+            Status::Open(open) => Ok(open),
+            _ => Err(Refused::Busy),
+        }
+    }
+
+    pub fn produce(
+        &mut self,
+        id: u64,
+        epoch: i32,
+        log: LogId,
+        record: Rc<Record>,
+        now: Duration,
+    ) -> Result<(), Refused> {
+        let open = self.open(id, epoch, now)?;
+        let number = open.number;
+        open.records.push((log, Rc::clone(&record)));
+        self.log(log).append(record, Some(number));
+        Ok(())
+    }
+
+    pub fn send_offsets(
+        &mut self,
+        id: u64,
+        epoch: i32,
+        standing: Standing,
+        offsets: &[(Place, i64, String)],
+        now: Duration,
+    ) -> Result<(), Refused> {
+        let accepted = self.group.accepts(standing);
+        let open = self.open(id, epoch, now)?;
+        if !accepted {
+            return Err(Refused::Member);
+        }
+        open.offsets.extend_from_slice(offsets);
+        let number = open.number;
+        self.group.hold(number, offsets);
+        Ok(())
+    }
+
+    /// Ends a transaction; its number, if there was one. The markers are written later.
+    pub fn end(
+        &mut self,
+        id: u64,
+        epoch: i32,
+        commit: Option<Intent>,
+    ) -> Result<Option<TransactionNumber>, Refused> {
+        let producer = self.producer(id, epoch)?;
+        match &producer.status {
+            Status::Idle => Ok(None),
+            Status::Ending { .. } => Err(Refused::Busy),
+            Status::Open(open) => {
+                let number = open.number;
+                match commit {
+                    Some(intent) => self.commit(id, intent),
+                    None => self.abort(id),
+                }
+                Ok(Some(number))
+            }
+        }
+    }
+
+    fn commit(&mut self, id: u64, intent: Intent) {
+        if let Some(open) = self.decide(id, true) {
+            self.decisions.push(Decision {
+                records: open.records,
+                offsets: open.offsets,
+                intent,
+            });
+        }
+    }
+
+    fn abort(&mut self, id: u64) {
+        self.decide(id, false);
+    }
+
+    fn decide(&mut self, id: u64, committed: bool) -> Option<Open> {
+        let producer = self.producers.get_mut(&id)?;
+        let Status::Open(open) = std::mem::replace(&mut producer.status, Status::Idle) else {
+            return None;
+        };
+        let mut logs: Vec<LogId> = open.records.iter().map(|(log, _)| *log).collect();
+        logs.sort();
+        logs.dedup();
+        self.fates.insert(open.number, committed);
+        producer.status = Status::Ending {
+            number: open.number,
+            committed,
+            logs,
+            offsets: true,
+        };
+        Some(open)
+    }
+
+    /// The state records of a producer's open transaction.
+    pub fn states_of(&self, id: u64) -> Vec<Rc<Record>> {
+        match self.producers.get(&id).map(|producer| &producer.status) {
+            Some(Status::Open(open)) => open
+                .records
+                .iter()
+                .filter(|(log, _)| matches!(log, LogId::State(_)))
+                .map(|(_, record)| Rc::clone(record))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// How a transaction was decided.
+    pub fn was_committed(&self, number: TransactionNumber) -> bool {
+        self.fates.get(&number) == Some(&true)
+    }
+
+    /// Whether markers are to be written.
+    pub fn is_ending(&self) -> bool {
+        let mut producers = self.producers.values();
+        producers.any(|producer| matches!(producer.status, Status::Ending { .. }))
+    }
+
+    /// Whether nothing is open or undecided.
+    pub fn is_quiet(&self) -> bool {
+        let mut producers = self.producers.values();
+        producers.all(|producer| matches!(producer.status, Status::Idle))
+    }
+
+    /// Writes one marker; `choice` says which of those that are due.
+    pub fn write_marker(&mut self, choice: u64) -> Result<(), String> {
+        let mut due = Vec::new();
+        for (id, producer) in &self.producers {
+            if let Status::Ending { logs, offsets, .. } = &producer.status {
+                due.extend((0..logs.len()).map(|at| (*id, Some(at))));
+                if *offsets {
+                    due.push((*id, None));
+                }
+            }
+        }
+        let Some(&(id, which)) = due.get((choice % due.len().max(1) as u64) as usize) else {
+            return Ok(());
+        };
+        let Some(producer) = self.producers.get_mut(&id) else {
+            return Ok(());
+        };
+        let Status::Ending {
+            number,
+            committed,
+            logs,
+            offsets,
+        } = &mut producer.status
+        else {
+            return Ok(());
+        };
+        let (number, committed) = (*number, *committed);
+        let log = which.map(|at| logs.remove(at));
+        *offsets &= log.is_some();
+        if logs.is_empty() && !*offsets {
+            producer.status = Status::Idle;
+        }
+        match log {
+            Some(log) => {
+                self.log(log).mark(number, committed);
+                Ok(())
+            }
+            None => self.group.decide(number, committed),
+        }
+    }
+
+    /// What happens by itself as time goes on.
+    pub fn tick(&mut self, now: Duration) {
+        self.group.tick(now);
+        let time_out = self.time_out;
+        let overdue: Vec<u64> = self
+            .producers
+            .iter()
+            .filter(|(_, producer)| {
+                matches!(&producer.status, Status::Open(open) if now >= open.since + time_out)
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        for id in overdue {
+            if let Some(producer) = self.producers.get_mut(&id) {
+                producer.epoch += 1;
+            }
+            self.abort(id);
+        }
+    }
+
+    /// When something will happen by itself.
+    pub fn due(&self) -> Option<Duration> {
+        let open = self
+            .producers
+            .values()
+            .filter_map(|producer| match &producer.status {
+                Status::Open(open) => Some(open.since + self.time_out),
+                _ => None,
+            });
+        open.chain(self.group.due()).min()
+    }
+}
