@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::faults::{Faults, Sabotage};
 use crate::group::Protocol;
+use crate::plan::Plan;
 use crate::random::Random;
-use crate::world::{Broken, Plan, World};
+use crate::world::{Broken, World};
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()

@@ -16,6 +16,7 @@ mod group;
 mod guards;
 mod interleavings;
 mod log;
+mod plan;
 mod random;
 mod records;
 mod scenarios;

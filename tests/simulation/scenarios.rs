@@ -9,9 +9,10 @@ use keyfold::worker::{Place, Settings};
 use crate::driver::{Driver, Step};
 use crate::faults::Faults;
 use crate::group::Protocol;
+use crate::plan::Plan;
 use crate::records::{console, customer};
 use crate::transactions::LogId;
-use crate::world::{Broken, Plan, Process, World};
+use crate::world::{Broken, Process, World};
 
 const BOTH: [Protocol; 2] = [Protocol::Classic, Protocol::Kip848];
 /// The topic of the console's records.

@@ -11,47 +11,13 @@ use keyfold::worker::{Place, Settings};
 
 use crate::audit::Audit;
 use crate::driver::{Driver, Stepped, Surroundings};
-use crate::faults::{Faults, Sabotage};
-use crate::group::{Group, Protocol};
+use crate::faults::Faults;
+use crate::group::Group;
 use crate::log::Record;
+use crate::plan::Plan;
 use crate::random::Random;
 use crate::records;
 use crate::transactions::{Cluster, LogId};
-
-/// What a world is made from.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    pub protocol: Protocol,
-    pub processes: usize,
-    /// Partitions of the state and of the forwarded topic.
-    pub partitions: i32,
-    /// Partitions of each input.
-    pub inputs: [i32; 3],
-    pub batch: usize,
-    pub session: Duration,
-    pub transaction_time_out: Duration,
-    /// Whether a process that starts anew has its old transactional id.
-    pub named: bool,
-    pub faults: Faults,
-    pub sabotage: Sabotage,
-}
-
-impl Plan {
-    pub fn quiet(protocol: Protocol) -> Plan {
-        Plan {
-            protocol,
-            processes: 2,
-            partitions: 2,
-            inputs: [2, 2, 1],
-            batch: 8,
-            session: Duration::from_millis(1500),
-            transaction_time_out: Duration::from_millis(800),
-            named: false,
-            faults: Faults::none(),
-            sabotage: Sabotage::default(),
-        }
-    }
-}
 
 /// A promise that was broken, and when.
 #[derive(Debug)]
@@ -269,7 +235,7 @@ impl World {
                 }
             }
             Actor::Markers => {
-                let choice = self.random.next();
+                let choice = self.random.draw();
                 let written = self.cluster.write_marker(choice);
                 written.map_err(|what| self.broken(what))?;
                 if self.random.often(500) {
@@ -284,7 +250,7 @@ impl World {
                 }
             }
             Actor::Delivery(at) => {
-                let (choice, now) = (self.random.next(), self.now);
+                let (choice, now) = (self.random.draw(), self.now);
                 if let Some(driver) = &mut self.processes[at].driver {
                     driver.producer.deliver(&mut self.cluster, choice, now);
                 }
