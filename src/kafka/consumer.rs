@@ -71,8 +71,10 @@ impl Context {
                 }
             }
         }
-        // paused at once: the offsets are named when the worker knows them
-        partitions.set_all_offsets(Offset::End)?;
+        // Paused at once: the worker names the offsets when it knows them. The one given here must be a number:
+        // a logical one is looked up, and an answer that comes after the seek makes the client look up again,
+        // which would carry it off to that place and past the records before it.
+        partitions.set_all_offsets(Offset::Offset(0))?;
         match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => consumer.incremental_assign(partitions)?,
             _ => consumer.assign(partitions)?,

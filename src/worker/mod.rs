@@ -171,6 +171,8 @@ impl Worker {
     /// The group gave these places to this worker. They are paused.
     pub fn assigned(&mut self, places: &[Place]) {
         self.joined_group = true;
+        // what failed to commit belonged to the ownership before
+        self.failed_commits = 0;
         for &place in places {
             self.assignment.places.insert(place, Consumption::Unknown);
             if self.settings.is_forwarded(place) {
