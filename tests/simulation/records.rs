@@ -30,11 +30,13 @@ pub fn customer(number: u64) -> String {
 
 /// The settings of a worker, with batches of so many records.
 pub fn settings(partitions: i32, snapshot_partitions: i32, batch: usize) -> Settings {
-    let mut config = Config::default();
-    config.sources = SOURCES
-        .iter()
-        .map(|source| (*source, SourceConfig::of(*source)))
-        .collect();
+    let sources = SOURCES.iter();
+    let mut config = Config {
+        sources: sources
+            .map(|source| (*source, SourceConfig::of(*source)))
+            .collect(),
+        ..Config::default()
+    };
     config.processing.max_batch_records = batch;
     config.processing.max_reject_share = 1.0;
     let mut topics: Vec<Topic> = SOURCES
