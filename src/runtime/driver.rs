@@ -520,6 +520,7 @@ impl Driver {
         let Some(written) = self.worker.finish(&mut outbox) else {
             return Ok(());
         };
+        self.parts.reporter.calls();
         let ended = self.end_batch(&written);
         self.membership = None;
         self.committed_at = Instant::now();

@@ -182,6 +182,11 @@ impl Reporter {
             .readiness(self.worker, Readiness::NotReady(reason.to_owned()));
     }
 
+    /// The worker begins a call to the cluster that it can't leave.
+    pub fn calls(&self) {
+        self.health.calls(self.worker, Instant::now());
+    }
+
     /// The worker ends, by itself or by a failure.
     pub fn ended(&mut self) {
         self.metrics.worker_state(self.worker, WorkerState::Stopped);

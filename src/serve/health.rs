@@ -30,9 +30,16 @@ pub struct Health {
 
 struct Worker {
     last_beat: Instant,
+    /// It waits for the cluster within a call that it can't leave.
+    in_call: bool,
     ended: bool,
     readiness: Readiness,
 }
+
+/// A call to the cluster that takes longer makes a worker unready.
+const SLOW_CALL: Duration = Duration::from_secs(3);
+/// A worker that waits for the cluster lives, but not for ever.
+const LONGEST_CALL: Duration = Duration::from_secs(15 * 60);
 
 impl Health {
     /// `workers` workers, numbered from 0, alive as of `now` and not ready ("starting"). A worker that
@@ -42,6 +49,7 @@ impl Health {
             let readiness = Readiness::NotReady("starting".to_owned());
             let worker = Worker {
                 last_beat: now,
+                in_call: false,
                 ended: false,
                 readiness,
             };
@@ -57,7 +65,17 @@ impl Health {
     pub fn heartbeat(&self, worker: usize, now: Instant) {
         if let Some(worker) = self.lock().get_mut(&worker) {
             worker.last_beat = now;
+            worker.in_call = false;
             worker.ended = false;
+        }
+    }
+
+    /// A worker begins a call to the cluster that may take as long as the cluster is away. The next heartbeat
+    /// ends it.
+    pub fn calls(&self, worker: usize, now: Instant) {
+        if let Some(worker) = self.lock().get_mut(&worker) {
+            worker.last_beat = now;
+            worker.in_call = true;
         }
     }
 
@@ -104,8 +122,10 @@ impl Health {
             .lock()
             .iter()
             .filter_map(|(index, worker)| {
+                let waits = now.saturating_duration_since(worker.last_beat) > SLOW_CALL;
                 let reason = match (worker.fault(self.limit, now), &worker.readiness) {
                     (Some(fault), _) => fault,
+                    _ if worker.in_call && waits => "waits for the cluster".to_owned(),
                     (None, Readiness::NotReady(reason)) => reason.clone(),
                     (None, Readiness::Ready) => return None,
                 };
@@ -127,6 +147,7 @@ impl Worker {
         }
         // Saturates at zero, so a beat from another thread after `now` was taken is no fault.
         let silent = now.saturating_duration_since(self.last_beat);
+        let limit = if self.in_call { LONGEST_CALL } else { limit };
         (silent > limit).then(|| format!("no sign of life for {} s", silent.as_secs()))
     }
 }
