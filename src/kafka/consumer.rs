@@ -60,21 +60,14 @@ impl Context {
     ) -> KafkaResult<()> {
         // SAFETY: the queue is alive while the pointer is not null, see `GroupConsumer::drop`.
         if let Some(queue) = unsafe { self.queue.load(Ordering::Acquire).as_ref() } {
-            for element in partitions.elements() {
-                // SAFETY: the queue is one of this client.
-                unsafe {
-                    queue.take_partition(
-                        consumer.client().native_ptr(),
-                        element.topic(),
-                        element.partition(),
-                    );
-                }
-            }
+            take(queue, consumer, partitions);
         }
         // Paused at once: the worker names the offsets when it knows them. The one given here must be a number:
         // a logical one is looked up, and an answer that comes after the seek makes the client look up again,
         // which would carry it off to that place and past the records before it.
         partitions.set_all_offsets(Offset::Offset(0))?;
+        // No fetch may go out from there.
+        consumer.pause(partitions)?;
         match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => consumer.incremental_assign(partitions)?,
             _ => consumer.assign(partitions)?,
@@ -127,6 +120,17 @@ impl ConsumerContext for Context {
                 .rdkafka_error_code()
                 .unwrap_or(RDKafkaErrorCode::Unknown);
             self.tell(Told::Broken(code, format!("rebalancing: {error}")));
+        }
+    }
+}
+
+/// Has the partitions' records come to the queue.
+fn take(queue: &Queue, consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) {
+    for element in partitions.elements() {
+        // SAFETY: every queue here is one of its consumer's client.
+        unsafe {
+            let client = consumer.client().native_ptr();
+            queue.take_partition(client, element.topic(), element.partition());
         }
     }
 }
@@ -287,6 +291,9 @@ impl GroupConsumer {
         for element in sought.elements() {
             element.error()?;
         }
+        // Where a partition was taken away and came back, its stop, which the client carries out later, has undone
+        // what the assignment set up. Now that it was sought in, it has started anew; and it is still paused.
+        take(&self.queue, &self.consumer, &sought);
         self.consumer.resume(&sought)
     }
 

@@ -22,8 +22,10 @@ impl Queue {
         NonNull::new(unsafe { rd::rd_kafka_queue_new(client) }).map(Queue)
     }
 
-    /// Sends the records of a partition to this queue instead of the consumer's. Must come before the partition
-    /// is assigned, or records arrive on two queues and out of order.
+    /// Sends the records of a partition to this queue instead of the consumer's. Must come while none are fetched,
+    /// before the partition is assigned or while it is paused, or records arrive on two queues and out of order.
+    /// It holds until fetching is stopped, which the client does some time after the partition was taken out of
+    /// the assignment: if the partition has come back by then, its records go nowhere.
     ///
     /// # Safety
     /// `client` must be the client of this queue.

@@ -1,5 +1,6 @@
 //! Reads partitions of the state topic, committed records only, to restore the store.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer, DefaultConsumerContext};
@@ -15,6 +16,9 @@ pub struct Restorer {
     queue: Queue,
     consumer: BaseConsumer<DefaultConsumerContext>,
     topic: String,
+    reading: BTreeSet<i32>,
+    /// Partitions that were given up; this client can't read them again, see [`Queue::take_partition`].
+    let_go: BTreeSet<i32>,
 }
 
 impl Restorer {
@@ -27,21 +31,44 @@ impl Restorer {
             queue,
             consumer,
             topic: config.state_topic(),
+            reading: BTreeSet::new(),
+            let_go: BTreeSet::new(),
         })
     }
 
-    /// Reads these partitions and no others, from these offsets.
-    pub fn read(&self, from: &[(i32, i64)]) -> KafkaResult<()> {
-        let mut list = TopicPartitionList::with_capacity(from.len());
-        for &(partition, offset) in from {
-            list.add_partition_offset(&self.topic, partition, Offset::Offset(offset))?;
+    /// Whether [`Restorer::read`] can be asked for these partitions; if not, a new reader must be made.
+    pub fn can_read(&self, from: &[(i32, i64)]) -> bool {
+        !from.iter().any(|(at, _)| self.let_go.contains(at))
+    }
+
+    /// Reads these partitions and no others. Those that are not being read yet are read from these offsets.
+    pub fn read(&mut self, from: &[(i32, i64)]) -> KafkaResult<()> {
+        let from: BTreeMap<i32, i64> = from.iter().copied().collect();
+        let mut done = TopicPartitionList::new();
+        for &partition in self.reading.iter().filter(|at| !from.contains_key(at)) {
+            done.add_partition(&self.topic, partition);
+            self.let_go.insert(partition);
+        }
+        self.reading.retain(|at| from.contains_key(at));
+        if done.count() > 0 {
+            self.consumer.incremental_unassign(&done)?;
+        }
+        let mut new = TopicPartitionList::new();
+        for (&partition, &offset) in &from {
+            if !self.reading.insert(partition) {
+                continue;
+            }
+            new.add_partition_offset(&self.topic, partition, Offset::Offset(offset))?;
             // SAFETY: the queue is one of this client.
             unsafe {
                 let client = self.consumer.client().native_ptr();
                 self.queue.take_partition(client, &self.topic, partition);
             }
         }
-        self.consumer.assign(&list)
+        if new.count() > 0 {
+            self.consumer.incremental_assign(&new)?;
+        }
+        Ok(())
     }
 
     /// Waits for records, and for the word that a partition's end is reached.

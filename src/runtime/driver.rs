@@ -356,7 +356,8 @@ impl Driver {
             self.restorer = None;
             return Ok(());
         }
-        let restorer = match self.restorer.take() {
+        let usable = |restorer: &Restorer| restorer.can_read(from);
+        let mut restorer = match self.restorer.take().filter(usable) {
             Some(restorer) => restorer,
             None => Restorer::connect(self.config()).map_err(service)?,
         };
@@ -457,8 +458,12 @@ impl Driver {
                 self.commit()?;
             }
         }
-        for place in lost {
-            self.worker.lost_position(place);
+        if let Some(place) = lost.first() {
+            // the client has stopped fetching the partition, and would refuse to seek in it
+            let topic = self.parts.settings.topic_name(*place).to_owned();
+            messages.clear();
+            let reason = format!("a position in {topic}[{}] is lost", place.partition);
+            return self.rejoin(RDKafkaErrorCode::AutoOffsetReset, &reason);
         }
         self.act()
     }

@@ -1,4 +1,4 @@
-//! A keyfold of a test's own: its topics, its configuration, and when it has done its work.
+//! A keyfold of a test's own: its topics, its configuration, and its records.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,18 +7,15 @@ use std::time::Duration;
 
 use keyfold::generate::{GeneratedRecord, Generator, Options};
 use keyfold::record::Source;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tempfile::TempDir;
 
 use crate::broker;
-use crate::client::{Client, Isolation, Record, unique};
+use crate::client::{Client, Record, unique};
 use crate::process::{self, Keyfold};
 use crate::slots::Slot;
 
 /// How long a test waits for what takes seconds at the most on a machine at rest.
 pub const LIMIT: Duration = Duration::from_secs(90);
-const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 const EIGHT_MEBIBYTES: &str = "8388608";
 
 /// 15 January 2027, in milliseconds: what the examples of `schemas/` take for a record's timestamp.
@@ -28,7 +25,7 @@ pub struct App {
     pub client: Client,
     /// The application id, which the names of all topics begin with.
     pub id: String,
-    input_partitions: [i32; 4],
+    pub input_partitions: [i32; 4],
     settings: toml::Table,
     home: TempDir,
     _slot: Slot,
@@ -100,7 +97,7 @@ impl App {
         self.set(&["kafka", "properties", "group.protocol"], protocol);
     }
 
-    /// How many partitions the inputs get, in the order of [`Source::ALL`].
+    /// Sets how many partitions the inputs get, in the order of [`Source::ALL`].
     pub fn set_partitions(&mut self, partitions: [i32; 4]) {
         self.input_partitions = partitions;
     }
@@ -231,89 +228,6 @@ impl App {
     /// The records of a generator, without end.
     pub fn stream(&self, options: Options) -> impl Iterator<Item = Record> {
         Generator::new(options).map(|record| self.generated(record))
-    }
-
-    /// Waits until `keyfold`, or another instance beside it, has committed everything that the inputs hold.
-    #[track_caller]
-    pub fn wait_drained(&self, keyfold: &mut Keyfold) {
-        keyfold.wait_for(LIMIT, "to commit all its inputs", |_| {
-            let drained = self.is_drained();
-            if !drained {
-                std::thread::sleep(Duration::from_millis(150));
-            }
-            drained.then_some(())
-        });
-    }
-
-    /// Whether every record of the inputs, and everything that was forwarded, is committed, and no transaction is
-    /// open that hides committed records from readers.
-    pub fn is_drained(&self) -> bool {
-        self.inputs_are_committed() && self.outputs_are_stable() && self.forwards_are_committed()
-    }
-
-    /// A transaction that a killed instance left open ends only by its time-out.
-    fn outputs_are_stable(&self) -> bool {
-        let ends = |isolation: &str| {
-            let mut config = self.client.config();
-            config.set("isolation.level", isolation);
-            let consumer: BaseConsumer = config.create().expect("a consumer");
-            let mut ends = Vec::new();
-            for topic in [
-                self.forwarded(),
-                self.state(),
-                self.snapshots(),
-                self.dead_letters(),
-            ] {
-                for partition in 0..self.client.partitions(&topic)? {
-                    let both = consumer.fetch_watermarks(&topic, partition, REQUEST_LIMIT);
-                    ends.push(both.ok()?.1);
-                }
-            }
-            Some(ends)
-        };
-        let all = ends("read_uncommitted");
-        all.is_some() && all == ends("read_committed")
-    }
-
-    fn inputs_are_committed(&self) -> bool {
-        let mut config = self.client.config();
-        config.set("group.id", &self.id);
-        let consumer: BaseConsumer = config.create().expect("a consumer");
-        let mut ends = Vec::new();
-        let mut asked = TopicPartitionList::new();
-        for source in Source::ALL {
-            let topic = self.input(source);
-            for partition in 0..self.input_partitions[source.index()] {
-                let watermarks = consumer.fetch_watermarks(&topic, partition, REQUEST_LIMIT);
-                let Ok((_, end)) = watermarks else {
-                    return false;
-                };
-                if end > 0 {
-                    ends.push((topic.clone(), partition, end));
-                    asked.add_partition(&topic, partition);
-                }
-            }
-        }
-        let Ok(committed) = consumer.committed_offsets(asked, REQUEST_LIMIT) else {
-            return false;
-        };
-        ends.iter().all(|(topic, partition, end)| {
-            let element = committed.find_partition(topic, *partition);
-            element.is_some_and(|element| element.offset() == Offset::Offset(*end))
-        })
-    }
-
-    /// What commits the inputs makes the forwarded records visible, so none are missed here.
-    fn forwards_are_committed(&self) -> bool {
-        let forwarded = self.forwarded();
-        let records = self.client.read_all(&forwarded, Isolation::ReadCommitted);
-        let committed = self.client.committed_offsets(&self.id, &[&forwarded]);
-        records.iter().all(|record| {
-            let key = (forwarded.clone(), record.partition);
-            committed
-                .get(&key)
-                .is_some_and(|next| record.offset < *next)
-        })
     }
 }
 

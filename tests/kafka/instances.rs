@@ -46,6 +46,7 @@ fn served(keyfold: &Keyfold, ids: &[String]) -> Option<BTreeSet<String>> {
 #[track_caller]
 fn wait_shared(one: &mut Keyfold, other: &mut Keyfold, ids: &[String]) {
     one.wait_ready(LIMIT);
+    other.wait_for(LIMIT, "to join", |other| served(other, ids).map(drop));
     one.wait_for(LIMIT, "to share its customers", |one| {
         let (here, there) = (served(one, ids)?, served(other, ids)?);
         let all = here.len() + there.len() == ids.len() && here.is_disjoint(&there);

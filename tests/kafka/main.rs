@@ -7,6 +7,7 @@ mod app;
 mod broker;
 mod cache;
 mod client;
+mod drained;
 mod fold;
 mod guard;
 mod outside;

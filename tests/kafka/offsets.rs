@@ -5,9 +5,9 @@ use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use crate::app::App;
+use crate::app::{App, LIMIT};
 use crate::client::Record;
-use crate::process::sum;
+use crate::process::{Keyfold, sum};
 
 fn events(app: &App, from: usize, to: usize) -> Vec<Record> {
     let event = |n: usize| {
@@ -75,5 +75,44 @@ fn a_new_group_starts_at_the_earliest_record() {
     let mut keyfold = app.run_ready();
     app.wait_drained(&mut keyfold);
     assert_eq!(app.newest_snapshots().len(), 6);
+    assert_eq!(keyfold.terminate(), 0);
+}
+
+/// Stalls an instance for a moment, in which what it would read next is deleted.
+fn delete_under(app: &App, keyfold: &Keyfold) {
+    let topic = app.input(Source::ConsoleCustomers);
+    keyfold.signal("STOP");
+    app.client.produce(&events(app, 1, 20));
+    delete_before(app, &topic, 15);
+    keyfold.signal("CONT");
+}
+
+#[test]
+fn records_deleted_under_a_running_instance_stop_it() {
+    let app = App::new();
+    app.create();
+    let mut keyfold = app.run_ready();
+    app.client.produce(&events(&app, 0, 1));
+    app.wait_drained(&mut keyfold);
+    delete_under(&app, &keyfold);
+    let code = keyfold.wait_exit(LIMIT);
+    let said = keyfold.log();
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("on_lost_offset"), "{said}");
+}
+
+#[test]
+fn an_instance_goes_on_behind_deleted_records_where_it_may() {
+    let mut app = App::new();
+    app.set(&["kafka", "on_lost_offset"], "earliest");
+    app.create();
+    let mut keyfold = app.run_ready();
+    app.client.produce(&events(&app, 0, 1));
+    app.wait_drained(&mut keyfold);
+    delete_under(&app, &keyfold);
+    app.wait_drained(&mut keyfold);
+    let newest = app.newest_snapshots();
+    assert!(newest.contains_key(b"c-19".as_slice()));
+    assert!(!newest.contains_key(b"c-12".as_slice()));
     assert_eq!(keyfold.terminate(), 0);
 }

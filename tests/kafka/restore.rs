@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use keyfold::partition;
 use keyfold::record::Source;
 
 use crate::app::{App, LIMIT};
@@ -86,5 +87,33 @@ fn a_state_of_100_000_customers_is_restored() {
     let published: serde_json::Value =
         serde_json::from_slice(&snapshots[b"c-4711".as_slice()]).expect("JSON");
     assert_eq!(published, shown);
+    assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
+}
+
+/// Partitions are done at different times; each that is done is let go while others are still read.
+#[test]
+fn partitions_of_different_sizes_are_restored() {
+    let mut app = App::new();
+    app.set_partitions([4; 4]);
+    // small answers, so that the partitions' ends come far apart
+    app.set(&["kafka", "properties", "max.partition.fetch.bytes"], 2_000);
+    app.create();
+    let mut counts = [0_usize; 4];
+    let wanted = [10, 100, 1_000, 3_000];
+    let customers = (0..CUSTOMERS).filter(|n| {
+        let partition = partition::of_key(format!("c-{n}").as_bytes(), 4) as usize;
+        counts[partition] += 1;
+        counts[partition] <= wanted[partition]
+    });
+    let records = customers.map(|n| event(&app, n, ADDRESS, "2024-01-02T00:00:00Z"));
+    let records: Vec<_> = records.take(wanted.iter().sum()).collect();
+    app.client.produce(&records);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
+
+    let mut keyfold = app.run_ready();
+    let customers = sum(&keyfold.metrics(), "keyfold_state_customers", &[]);
+    assert_eq!(customers, records.len() as f64);
     assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
 }
