@@ -24,6 +24,7 @@ impl Limits {
         Limits {
             max_actions: config.merge.max_actions,
             max_state_bytes: config.validation.max_state_bytes,
+            view: View::of(config),
         }
     }
 }
@@ -66,10 +67,10 @@ impl<'c> OfflineFold<'c> {
     fn join(&mut self, contribution: Contribution) -> Option<Rejection> {
         let Contribution { customer, data } = contribution;
         match self.customers.get_mut(&customer) {
-            Some(held) => held.join(data, &self.limits).err(),
+            Some(held) => held.join(&customer, data, &self.limits).err(),
             None => {
                 let mut new = Bounded::default();
-                let joined = new.join(data, &self.limits);
+                let joined = new.join(&customer, data, &self.limits);
                 if joined.is_ok() {
                     self.customers.insert(customer, new);
                 }

@@ -203,7 +203,7 @@ impl Code {
                 "the record has no timestamp, which orders the data of this source"
             }
             Code::StateTooLarge => {
-                "the customer's state would grow larger than validation.max_state_bytes"
+                "the customer's state would grow larger than validation.max_state_bytes, or its snapshot than its topic takes"
             }
         }
     }

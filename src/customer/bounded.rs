@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::Customer;
 use super::codec::CodecError;
 use super::contribution::{Data, Element};
+use super::snapshot::{self, View};
 
 /// The bounds of a customer's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,9 +14,24 @@ pub struct Limits {
     pub max_actions: usize,
     /// `validation.max_state_bytes`.
     pub max_state_bytes: usize,
+    /// What snapshots are measured by.
+    pub view: View,
 }
 
-/// The state would grow beyond [`Limits::max_state_bytes`]; it stays as it was.
+impl Limits {
+    /// What the topics of state and snapshots take beyond [`Limits::max_state_bytes`], at the least, in bytes.
+    pub const HEADROOM: usize = 64 * 1024;
+    /// Kafka's own part of a record and its batch, generously.
+    const RECORD: usize = 4 * 1024;
+
+    /// The most bytes of a record of the state or of a snapshot, its key included.
+    fn max_written(&self) -> usize {
+        self.max_state_bytes + Self::HEADROOM - Self::RECORD
+    }
+}
+
+/// The state would grow beyond [`Limits::max_state_bytes`], or what is written of it beyond what topics take; it
+/// stays as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StateTooLarge;
 
@@ -38,11 +54,19 @@ impl Bounded {
         &self.customer
     }
 
-    /// Takes in what a record says; whether that changed the state. An erasure is never too large: it must
-    /// not fail for want of room.
-    pub fn join(&mut self, data: Data, limits: &Limits) -> Result<bool, StateTooLarge> {
+    /// Takes in what a record says of the customer `id`; whether that changed the state. An erasure is never too
+    /// large, but for an id that fits into no topic: it must not fail for want of room.
+    pub fn join(&mut self, id: &str, data: Data, limits: &Limits) -> Result<bool, StateTooLarge> {
+        // A snapshot shows no more of an element or an action than this many times its part of the state: it adds
+        // the names of fields, its times as text, and repeats the ids of contracts and touches.
+        const SHOWN: usize = 8;
+        if id.len() > limits.max_written() {
+            return Err(StateTooLarge);
+        }
         let at_most = self.at_most + weight(&data);
-        if at_most <= limits.max_state_bytes || matches!(data, Data::Erasure(_)) {
+        let fits = at_most <= limits.max_state_bytes
+            && (id.len() + at_most) * SHOWN <= limits.max_written();
+        if fits || matches!(data, Data::Erasure(_)) {
             let changed = self.customer.join(data, limits.max_actions);
             if changed {
                 self.at_most = at_most;
@@ -55,11 +79,15 @@ impl Bounded {
         }
         let mut bytes = Vec::with_capacity(at_most);
         grown.encode(&mut bytes);
-        if bytes.len() > limits.max_state_bytes {
+        let encoded = bytes.len();
+        bytes.clear();
+        snapshot::write(&grown, id, &limits.view, &mut bytes);
+        let written = id.len() + encoded.max(bytes.len());
+        if encoded > limits.max_state_bytes || written > limits.max_written() {
             return Err(StateTooLarge);
         }
         self.customer = grown;
-        self.at_most = bytes.len();
+        self.at_most = encoded;
         Ok(true)
     }
 }

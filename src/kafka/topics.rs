@@ -10,11 +10,12 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use super::client::{self, Quiet};
 use super::ends::Ends;
 use crate::config::Config;
+use crate::customer::bounded::Limits;
 
 /// How long a request to the cluster may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Room beside the largest record for headers and the batch around it.
-const HEADROOM: usize = 64 * 1024;
+const HEADROOM: usize = Limits::HEADROOM;
 
 /// What a topic is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +125,7 @@ pub fn wanted(config: &Config) -> [Wanted; 4] {
                     ..exactly("delete.retention.ms", week, false)
                 },
                 size(largest, false),
+                size(config.validation.max_state_bytes, true),
             ],
         },
         Wanted {

@@ -225,7 +225,7 @@ impl Worker {
             let newest = touched.held.customer().newest().unwrap_or(at);
             newest.micros().saturating_sub(at.micros()).max(0) as f64 / 1e6
         });
-        let joined = touched.held.join(data, &limits);
+        let joined = touched.held.join(&touched.id, data, &limits);
         touched.changed |= joined == Ok(true);
         batch
             .ledger
