@@ -37,6 +37,7 @@
 //! [`serve`] is the HTTP side, [`generate`] makes realistic streams, and [`demo`] runs all of it in one process.
 //! Comments that speak of *the contract* mean the specification of what users can see.
 
+pub mod avro;
 pub mod cli;
 pub mod config;
 pub mod country;
@@ -47,6 +48,7 @@ pub mod kafka;
 pub mod offline;
 pub mod partition;
 pub mod record;
+pub mod registry;
 pub mod runtime;
 pub mod serve;
 pub mod source;

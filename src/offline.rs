@@ -7,6 +7,7 @@ use crate::customer::bounded::{Bounded, Limits};
 use crate::customer::contribution::Contribution;
 use crate::customer::snapshot::{self, View};
 use crate::record::{RawRecord, Rejection};
+use crate::source::framing::Opened;
 use crate::source::{self, Verdict};
 
 impl View {
@@ -45,10 +46,21 @@ impl<'c> OfflineFold<'c> {
         }
     }
 
-    /// Judges a record and folds what is valid; the rejections that it leads to. A batch may lead to several,
-    /// for each good element is folded by itself.
+    /// Judges a record of JSON and folds what is valid; the rejections that it leads to. A batch may lead to
+    /// several, for each good element is folded by itself.
     pub fn record(&mut self, record: &RawRecord<'_>) -> Vec<Rejection> {
-        match source::judge(record, self.config).verdict {
+        let judged = source::judge(record, self.config);
+        self.fold(judged.verdict)
+    }
+
+    /// [`OfflineFold::record`] for a record whose value was taken out of its frame.
+    pub fn opened(&mut self, record: &RawRecord<'_>, opened: &Opened<'_>) -> Vec<Rejection> {
+        let judged = source::judge_opened(record, opened, self.config);
+        self.fold(judged.verdict)
+    }
+
+    fn fold(&mut self, verdict: Verdict<'_>) -> Vec<Rejection> {
+        match verdict {
             Verdict::Valid(contribution) => self.join(contribution).into_iter().collect(),
             Verdict::Rejected(rejection) => vec![rejection],
             Verdict::Batch {

@@ -120,6 +120,8 @@ pub enum Code {
     InvalidUtf8,
     InvalidJson,
     DuplicateField,
+    UnknownSchemaId,
+    InvalidAvro,
     NullValue,
     SchemaViolation,
     EventType,
@@ -153,6 +155,8 @@ impl Code {
             Code::InvalidUtf8 => "invalid_utf8",
             Code::InvalidJson => "invalid_json",
             Code::DuplicateField => "duplicate_field",
+            Code::UnknownSchemaId => "unknown_schema_id",
+            Code::InvalidAvro => "invalid_avro",
             Code::NullValue => "null_value",
             Code::SchemaViolation => "schema_violation",
             Code::EventType => "event_type",
@@ -173,6 +177,8 @@ impl Code {
             | Code::InvalidUtf8
             | Code::InvalidJson
             | Code::DuplicateField
+            | Code::UnknownSchemaId
+            | Code::InvalidAvro
             | Code::NullValue => Stage::Decode,
             Code::SchemaViolation => Stage::Schema,
             _ => Stage::Semantic,
@@ -188,6 +194,10 @@ impl Code {
                 "the value is not JSON: it is malformed, nested deeper than 128, or has a lone surrogate, a byte order mark or a number outside a double's range"
             }
             Code::DuplicateField => "a known field is given twice in one object",
+            Code::UnknownSchemaId => "the schema registry has no schema of the value's schema id",
+            Code::InvalidAvro => {
+                "the value is not in the wire format of Avro, can't be decoded by its writer schema, or that schema can't be resolved"
+            }
             Code::NullValue => "this source takes no null values",
             Code::SchemaViolation => "the value breaks the JSON Schema of its source",
             Code::EventType => "the eventType is not that of the source",

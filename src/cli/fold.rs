@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::exit::{Done, Failure, or_enough};
 use super::lines::{self, RejectionLine};
+use super::schemas::SchemaArgs;
 use crate::config::Config;
 use crate::offline::OfflineFold;
 use crate::source::json::write_string;
@@ -19,6 +20,8 @@ pub struct FoldArgs {
     /// Write a line for each rejection to this file
     #[arg(long, value_name = "FILE")]
     rejected: Option<PathBuf>,
+    #[command(flatten)]
+    schemas: SchemaArgs,
     /// Files to read, `-` for standard input; standard input without any
     files: Vec<PathBuf>,
 }
@@ -33,9 +36,12 @@ pub fn run(config: &Config, args: &FoldArgs) -> Result<Done, Failure> {
             Some(BufWriter::new(file))
         }
     };
+    let schemas = args.schemas.lookup(config)?;
     let mut fold = OfflineFold::new(config);
     lines::read(&args.files, config, |line, source| {
-        let rejections = fold.record(&line.record(source));
+        let record = line.record(source);
+        let opened = schemas.open(line, &record, config)?;
+        let rejections = fold.opened(&record, &opened);
         let Some(file) = &mut rejected else {
             return Ok(());
         };

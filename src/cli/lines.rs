@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -11,7 +12,8 @@ use super::exit::Failure;
 use crate::config::Config;
 use crate::record::{RawRecord, Rejection, Source, Violation, usable_timestamp};
 
-/// A line of kcat. Key and payload are bytes, for kcat prints those that are not UTF-8 as they are.
+/// A line of kcat. Key, payload and headers are bytes, for kcat prints those that are not UTF-8 as they are. Since
+/// such a line is no JSON, a payload of Avro can be given in base64.
 #[derive(Debug, Deserialize)]
 pub struct Line {
     pub topic: String,
@@ -26,7 +28,19 @@ pub struct Line {
     #[serde(default)]
     pub key: Option<ByteBuf>,
     #[serde(default)]
-    pub payload: Option<ByteBuf>,
+    payload: Option<ByteBuf>,
+    /// Stands in the place of `payload`.
+    #[serde(default, deserialize_with = "base64_text")]
+    payload_base64: Option<Vec<u8>>,
+    /// Names and values in turn.
+    #[serde(default)]
+    headers: Vec<Option<ByteBuf>>,
+}
+
+fn base64_text<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    let decoded = text.map(|text| BASE64_STANDARD.decode(text)).transpose();
+    decoded.map_err(|_| serde::de::Error::custom("not base64"))
 }
 
 impl Line {
@@ -42,8 +56,24 @@ impl Line {
             source,
             timestamp: self.timestamp(),
             key: self.key.as_deref().map(Vec::as_slice),
-            value: self.payload.as_deref().map(Vec::as_slice),
+            value: self.payload(),
         }
+    }
+
+    fn payload(&self) -> Option<&[u8]> {
+        let plain = || self.payload.as_deref().map(Vec::as_slice);
+        self.payload_base64.as_deref().or_else(plain)
+    }
+
+    /// The value of the last header with a name.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        let mut pairs = self.headers.rchunks_exact(2);
+        pairs.find_map(|pair| match pair {
+            [Some(header), value] if header.as_slice() == name.as_bytes() => {
+                Some(value.as_deref().map(Vec::as_slice))
+            }
+            _ => None,
+        })?
     }
 }
 

@@ -8,5 +8,6 @@ pub mod generate;
 pub mod lines;
 pub mod log;
 pub mod run;
+pub mod schemas;
 pub mod topics;
 pub mod validate;

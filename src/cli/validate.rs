@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::exit::{Done, Failure, or_enough};
 use super::lines;
+use super::schemas::SchemaArgs;
 use crate::config::Config;
 use crate::record::{Rejection, Violation};
 use crate::source::{self, Verdict};
@@ -17,6 +18,8 @@ use crate::source::{self, Verdict};
 /// record is rejected. What a record makes of a customer's state is not judged: see `keyfold fold`.
 #[derive(Debug, clap::Args)]
 pub struct ValidateArgs {
+    #[command(flatten)]
+    schemas: SchemaArgs,
     /// Files to read, `-` for standard input; standard input without any
     files: Vec<PathBuf>,
 }
@@ -37,8 +40,11 @@ struct VerdictLine<'a> {
 pub fn run(config: &Config, args: &ValidateArgs) -> Result<Done, Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut done = Done::Clean;
+    let schemas = args.schemas.lookup(config)?;
     lines::read(&args.files, config, |line, source| {
-        let judged = source::judge(&line.record(source), config);
+        let record = line.record(source);
+        let opened = schemas.open(line, &record, config)?;
+        let judged = source::judge_opened(&record, &opened, config);
         let rejection: Option<&Rejection> = match &judged.verdict {
             Verdict::Valid(_) => None,
             Verdict::Batch { rejection, .. } => rejection.as_ref(),

@@ -52,14 +52,7 @@ pub(super) fn config(reader: &mut Reader) -> Config {
             store: reader.word("state.store").unwrap_or(default.state.store),
             directory: reader.text("state.directory", &check::DIRECTORY),
         },
-        registry: Registry {
-            url: text(
-                reader,
-                "registry.url",
-                &check::HTTP_URL,
-                default.registry.url,
-            ),
-        },
+        registry: registry(reader, default.registry),
         http: Http {
             listen: text(
                 reader,
@@ -81,6 +74,7 @@ pub(super) fn config(reader: &mut Reader) -> Config {
         },
     };
     check::topics(reader, &config);
+    check::registry(reader, &config);
     config
 }
 
@@ -159,6 +153,12 @@ fn snapshot(reader: &mut Reader, default: Snapshot) -> Snapshot {
     Snapshot {
         topic: text(reader, "snapshot.topic", &check::TOPIC, default.topic),
         format: reader.word("snapshot.format").unwrap_or(default.format),
+        subject_strategy: reader
+            .word("snapshot.subject_strategy")
+            .unwrap_or(default.subject_strategy),
+        auto_register: reader
+            .flag("snapshot.auto_register")
+            .unwrap_or(default.auto_register),
         recent_actions: reader
             .whole("snapshot.recent_actions", 0..=ACTIONS)
             .unwrap_or(default.recent_actions),
@@ -234,4 +234,47 @@ fn processing(reader: &mut Reader, default: &Processing) -> Processing {
             .whole("processing.reject_window", 1..=1_000_000_000)
             .unwrap_or(default.reject_window),
     }
+}
+
+fn registry(reader: &mut Reader, default: Registry) -> Registry {
+    let seconds = Duration::from_secs;
+    Registry {
+        urls: reader
+            .text("registry.url", &check::HTTP_URLS)
+            .map_or(default.urls, |urls| split_urls(&urls)),
+        username: text(
+            reader,
+            "registry.username",
+            &check::USERNAME,
+            default.username,
+        ),
+        password: text(
+            reader,
+            "registry.password",
+            &check::PASSWORD,
+            default.password,
+        ),
+        token: text(reader, "registry.token", &check::TOKEN, default.token),
+        ca_location: text(
+            reader,
+            "registry.ca_location",
+            &check::FILE,
+            default.ca_location,
+        ),
+        timeout: reader
+            .duration("registry.timeout", Duration::from_millis(100)..=seconds(60))
+            .unwrap_or(default.timeout),
+        unknown_ids_for: reader
+            .duration("registry.unknown_ids_for", seconds(1)..=seconds(60 * 60))
+            .unwrap_or(default.unknown_ids_for),
+    }
+}
+
+/// None of an empty text.
+fn split_urls(urls: &str) -> Vec<String> {
+    urls.split(',')
+        .map(|url| url.trim().trim_end_matches('/'))
+        .filter(|url| !url.is_empty())
+        .map(str::to_owned)
+        .collect()
 }

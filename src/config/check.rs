@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use super::Config;
 use super::read::Reader;
+use super::registry::{has_credentials, is_url};
+use super::{Config, Format, SnapshotFormat};
 
 /// What a text must be.
 pub(super) struct Check {
@@ -45,10 +46,39 @@ pub(super) const SOCKET_ADDRESS: Check = Check {
     quoted: true,
 };
 
-pub(super) const HTTP_URL: Check = Check {
-    expected: "a URL that begins with http:// or https://",
-    holds: is_http_url,
+pub(super) const HTTP_URLS: Check = Check {
+    expected: "http://host:port or https://host:port, with or without a path, several separated \
+               by commas",
+    // Empty: there is no registry.
+    holds: |text| text.is_empty() || text.split(',').all(|url| is_url(url.trim())),
     quoted: false,
+};
+
+/// Of basic authentication (RFC 7617, section 2): a colon would end the name.
+pub(super) const USERNAME: Check = Check {
+    expected: "a user name without colons and control characters",
+    holds: |text| !text.contains(|char: char| char == ':' || char.is_control()),
+    quoted: false,
+};
+
+/// Of basic authentication (RFC 7617, section 2).
+pub(super) const PASSWORD: Check = Check {
+    expected: "a password without control characters, such as the end of a line",
+    holds: |text| !text.contains(char::is_control),
+    quoted: false,
+};
+
+/// What a header of HTTP can carry as one word.
+pub(super) const TOKEN: Check = Check {
+    expected: "a token of visible ASCII characters without spaces, as in \"Bearer <token>\"",
+    holds: |text| text.bytes().all(|byte| byte.is_ascii_graphic()),
+    quoted: false,
+};
+
+pub(super) const FILE: Check = Check {
+    expected: "the path of a file, or an empty text for none",
+    holds: |text| !text.contains('\0'),
+    quoted: true,
 };
 
 pub(super) const LEVEL: Check = Check {
@@ -84,19 +114,6 @@ fn is_server(text: &str) -> bool {
         && !host
             .chars()
             .any(|char| char.is_whitespace() || char.is_control() || char == '/')
-}
-
-fn is_http_url(text: &str) -> bool {
-    let rest = text
-        .strip_prefix("http://")
-        .or_else(|| text.strip_prefix("https://"));
-    rest.is_some_and(|rest| {
-        !rest.is_empty()
-            && !rest.starts_with('/')
-            && !rest
-                .chars()
-                .any(|char| char.is_whitespace() || char.is_control())
-    })
 }
 
 /// `level` or `target=level`. The log's own parser would take a mistyped level for a target.
@@ -149,4 +166,51 @@ pub(super) fn topics(reader: &mut Reader, config: &Config) {
             reader.problem(path, format!("topic {topic:?} is also {other}; {rule}"));
         }
     }
+}
+
+/// What needs a registry has one, and who keyfold is to it is said once.
+pub(super) fn registry(reader: &mut Reader, config: &Config) {
+    let registry = &config.registry;
+    if registry.urls.is_empty()
+        && let Some(path) = first_avro(config)
+    {
+        let other = reader.place(&path);
+        reader.problem(
+            "registry.url",
+            format!("is empty, but {other} is \"avro\", which needs a schema registry"),
+        );
+    }
+    // A wrong user name is not in `config`, but is a problem already; one is enough.
+    if !registry.password.is_empty() && !reader.is_set("registry.username") {
+        reader.problem("registry.password", "is given without `registry.username`");
+    }
+    let in_url = registry.urls.iter().any(|url| has_credentials(url));
+    let mut given = [
+        ("registry.url", in_url),
+        ("registry.username", !registry.username.is_empty()),
+        ("registry.token", !registry.token.is_empty()),
+    ]
+    .into_iter()
+    .filter_map(|(path, given)| given.then_some(path));
+    if let Some(first) = given.next() {
+        for path in given {
+            let other = reader.place(first);
+            reader.problem(
+                path,
+                format!("credentials are given here and in {other}; give one of them"),
+            );
+        }
+    }
+}
+
+/// The first key whose format needs a registry.
+fn first_avro(config: &Config) -> Option<String> {
+    config
+        .sources
+        .iter()
+        .find(|(_, source)| source.format == Format::Avro)
+        .map(|(source, _)| format!("sources.{}.format", source.name()))
+        .or_else(|| {
+            (config.snapshot.format == SnapshotFormat::Avro).then(|| "snapshot.format".to_owned())
+        })
 }

@@ -29,6 +29,8 @@ const KEYS: &[&str] = &[
     "sources.publisher-customers.tombstone",
     "snapshot.topic",
     "snapshot.format",
+    "snapshot.subject_strategy",
+    "snapshot.auto_register",
     "snapshot.recent_actions",
     "snapshot.deleted",
     "dead_letters.topic",
@@ -56,6 +58,12 @@ const KEYS: &[&str] = &[
     "state.store",
     "state.directory",
     "registry.url",
+    "registry.username",
+    "registry.password",
+    "registry.token",
+    "registry.ca_location",
+    "registry.timeout",
+    "registry.unknown_ids_for",
     "http.listen",
     "http.customers",
     "log.format",
@@ -96,9 +104,20 @@ pub(super) fn nearest(unknown: &str) -> &'static str {
 }
 
 /// The environment variable of the known key that is nearest to the one of `unknown`. A table
-/// has no variable.
+/// has no variable, but each property of librdkafka has one.
 pub(super) fn nearest_variable(unknown: &str) -> String {
-    variable(closest(unknown, KEYS.iter().copied()))
+    let key = || closest(unknown, KEYS.iter().copied()).to_owned();
+    variable(&misspelt_property(unknown).unwrap_or_else(key))
+}
+
+/// The property that `unknown` stands for if its beginning is [`PROPERTIES`] misspelt. Since any
+/// property may follow, only the beginning tells.
+fn misspelt_property(unknown: &str) -> Option<String> {
+    unknown.match_indices('.').take(2).find_map(|(end, _)| {
+        let (table, property) = (unknown.get(..end)?, unknown.get(end + 1..)?);
+        let misspelt = strsim::damerau_levenshtein(&table.replace('_', "."), PROPERTIES);
+        (misspelt <= 3 && !property.is_empty()).then(|| format!("{PROPERTIES}.{property}"))
+    })
 }
 
 fn closest(unknown: &str, known: impl Iterator<Item = &'static str>) -> &'static str {
@@ -108,8 +127,9 @@ fn closest(unknown: &str, known: impl Iterator<Item = &'static str>) -> &'static
         .unwrap_or_default()
 }
 
-/// How far a known key is from an unknown one. A right name in the wrong table is near too.
-fn distance(unknown: &str, known: &str) -> (usize, bool) {
+/// How far a known key is from an unknown one. A right name in the wrong table is near too; of
+/// several tables with that name, the one whose own name is nearest.
+fn distance(unknown: &str, known: &str) -> (usize, bool, usize) {
     let split = |path: &str| {
         path.rsplit_once('.')
             .map_or((String::new(), path.to_owned()), |(table, name)| {
@@ -120,7 +140,7 @@ fn distance(unknown: &str, known: &str) -> (usize, bool) {
     let moved = unknown_table != known_table;
     let whole = strsim::damerau_levenshtein(unknown, known);
     let name = strsim::damerau_levenshtein(&unknown_name, &known_name) + usize::from(moved);
-    (whole.min(name), moved)
+    (whole.min(name), moved, whole)
 }
 
 /// The environment variable of a key or of a property.

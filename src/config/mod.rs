@@ -10,7 +10,7 @@
 //! | `read` | one typed value from the tree, or a problem that names its place |
 //! | `build` | the tree of values into a [`Config`] |
 //! | `check` | the rules for single values and between keys |
-//! | `sources`, `rules`, `properties` | the parts with rules of their own |
+//! | `sources`, `rules`, `properties`, `registry` | the parts with rules of their own |
 //! | `words` | the values that are one of a few words |
 //! | `print` | `keyfold config`, with secrets redacted |
 
@@ -22,6 +22,7 @@ mod load;
 mod print;
 mod properties;
 mod read;
+mod registry;
 mod rules;
 mod sources;
 mod words;
@@ -36,10 +37,12 @@ use std::time::Duration;
 
 pub use error::ConfigError;
 pub use keys::keys;
+pub use registry::Registry;
 pub use rules::Rules;
 pub use sources::{SourceConfig, Sources};
 pub use words::{
-    Action, Customers, Deleted, Format, Guarantee, Lists, LogFormat, OnLostOffset, Store, Tombstone,
+    Action, Customers, Deleted, Format, Guarantee, Lists, LogFormat, OnLostOffset, SnapshotFormat,
+    Store, SubjectStrategy, Tombstone,
 };
 
 /// Everything that can be set. The defaults are those of the contract, section 7.
@@ -77,6 +80,17 @@ impl Config {
     #[must_use]
     pub fn forwarded_topic(&self) -> String {
         format!("{}.forwarded", self.application_id)
+    }
+
+    /// Whether the schema registry is asked for anything: values of a source that is on, or the
+    /// snapshots, are Avro. Frames of JSON are taken off without it.
+    #[must_use]
+    pub fn needs_registry(&self) -> bool {
+        self.snapshot.format == SnapshotFormat::Avro
+            || self
+                .sources
+                .iter()
+                .any(|(_, source)| source.format == Format::Avro)
     }
 }
 
@@ -143,18 +157,38 @@ impl fmt::Debug for Kafka {
 pub struct Snapshot {
     /// The compacted topic they go to.
     pub topic: String,
-    pub format: Format,
+    pub format: SnapshotFormat,
+    /// How the subject of the snapshots' schema is named. Without effect on JSON.
+    pub subject_strategy: SubjectStrategy,
+    /// Whether the schema is registered where it is not; else it must be there. Without effect
+    /// on JSON.
+    pub auto_register: bool,
     /// How many actions `actions.recent` shows, 0 to 1,000,000.
     pub recent_actions: usize,
     /// What becomes of a customer with the status `DELETED`.
     pub deleted: Deleted,
 }
 
+impl Snapshot {
+    /// The subject that the snapshots' schema is registered under, where `record` is the full
+    /// name of its record.
+    #[must_use]
+    pub fn subject(&self, record: &str) -> String {
+        match self.subject_strategy {
+            SubjectStrategy::TopicName => format!("{}-value", self.topic),
+            SubjectStrategy::RecordName => record.to_owned(),
+            SubjectStrategy::TopicRecordName => format!("{}-{record}", self.topic),
+        }
+    }
+}
+
 impl Default for Snapshot {
     fn default() -> Self {
         Snapshot {
             topic: "customers.snapshots".to_owned(),
-            format: Format::Json,
+            format: SnapshotFormat::Json,
+            subject_strategy: SubjectStrategy::TopicName,
+            auto_register: true,
             recent_actions: 20,
             deleted: Deleted::Keep,
         }
@@ -264,29 +298,6 @@ impl Default for State {
             store: Store::Memory,
             directory: None,
         }
-    }
-}
-
-/// The schema registry, used only where a format needs one.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Registry {
-    /// An `http` or `https` URL. May hold credentials: never log it, `Debug` redacts them.
-    pub url: String,
-}
-
-impl Default for Registry {
-    fn default() -> Self {
-        Registry {
-            url: "http://localhost:8081".to_owned(),
-        }
-    }
-}
-
-impl fmt::Debug for Registry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registry")
-            .field("url", &properties::without_credentials(&self.url))
-            .finish()
     }
 }
 

@@ -4,14 +4,14 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::Config;
-use super::properties::{redacted, without_credentials};
+use super::properties::redacted;
 use super::rules::{SEMANTIC, always_rejects};
 use super::words::Word;
 use crate::record::{Code, Source};
 
 impl Config {
-    /// What is in force, as TOML. Secrets among librdkafka's properties and the credentials in
-    /// URLs are replaced by asterisks.
+    /// What is in force, as TOML. Secrets, those among librdkafka's properties too, and the
+    /// credentials in URLs are replaced by asterisks.
     #[must_use]
     pub fn print(&self) -> String {
         let mut out = Toml::default();
@@ -24,6 +24,8 @@ impl Config {
         out.table("snapshot");
         out.text("topic", &self.snapshot.topic);
         out.word("format", self.snapshot.format);
+        out.word("subject_strategy", self.snapshot.subject_strategy);
+        out.line("auto_register", self.snapshot.auto_register);
         out.line("recent_actions", self.snapshot.recent_actions);
         out.word("deleted", self.snapshot.deleted);
 
@@ -54,8 +56,7 @@ impl Config {
             out.text("directory", directory);
         }
 
-        out.table("registry");
-        out.text("url", &without_credentials(&self.registry.url));
+        self.print_registry(&mut out);
 
         out.table("http");
         out.text("listen", &self.http.listen);
@@ -112,6 +113,18 @@ impl Config {
         }
     }
 
+    fn print_registry(&self, out: &mut Toml) {
+        let registry = &self.registry;
+        out.table("registry");
+        out.text("url", &registry.shown_urls().collect::<Vec<_>>().join(","));
+        out.text("username", &registry.username);
+        out.secret("password", &registry.password);
+        out.secret("token", &registry.token);
+        out.text("ca_location", &registry.ca_location);
+        out.duration("timeout", registry.timeout);
+        out.duration("unknown_ids_for", registry.unknown_ids_for);
+    }
+
     /// A default is not printed as a key: one that was set holds for all sources alike.
     fn default_rule(&self, code: Code) -> String {
         let action = |source| self.validation.rules.action(code, source).word();
@@ -155,6 +168,10 @@ impl Toml {
 
     fn text(&mut self, key: &str, value: &str) {
         self.line(key, quoted(value));
+    }
+
+    fn secret(&mut self, key: &str, value: &str) {
+        self.text(key, &redacted(key, value));
     }
 
     fn word(&mut self, key: &str, value: impl Word) {

@@ -1,4 +1,5 @@
-//! librdkafka's properties: their names in TOML, those that are refused, and their secrets.
+//! librdkafka's properties: their names in TOML, those that are refused, and their secrets. What
+//! is a secret here is one in other settings too.
 
 use figment::value::{Dict, Value};
 
@@ -68,9 +69,10 @@ pub(super) fn refusal(name: &str) -> Option<&'static str> {
     })
 }
 
-/// A property's value as it may be shown.
+/// The value of a property, or of another setting, as it may be shown. That a secret is empty may
+/// be: it is the mistake to find.
 pub(super) fn redacted(name: &str, value: &str) -> String {
-    if is_secret(name) {
+    if is_secret(name) && !value.is_empty() {
         REDACTED.to_owned()
     } else {
         without_credentials(value)

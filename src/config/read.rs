@@ -99,6 +99,12 @@ impl Reader {
             })
     }
 
+    /// Whether a text is given that is not empty, right or wrong.
+    pub(super) fn is_set(&self, path: &str) -> bool {
+        self.find(path)
+            .is_some_and(|value| value.as_str() != Some(""))
+    }
+
     /// A text that holds to a rule.
     pub(super) fn text(&mut self, path: &str, check: &Check) -> Option<String> {
         let value = self.find(path)?.clone();
@@ -171,6 +177,22 @@ impl Reader {
             self.problem(path, format!("expected {expected}, found {text:?}"));
         }
         None
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&mut self, path: &str) -> Option<bool> {
+        let value = self.find(path)?.clone();
+        let (flag, found) = match &value {
+            Value::Bool(_, flag) => (Some(*flag), String::new()),
+            Value::String(_, text) if self.is_from_environment(&value) => {
+                (text.trim().parse().ok(), format!("{text:?}"))
+            }
+            other => (None, kind(other).to_owned()),
+        };
+        if flag.is_none() {
+            self.problem(path, format!("expected true or false, found {found}"));
+        }
+        flag
     }
 
     /// A whole number within bounds.

@@ -14,6 +14,7 @@ pub struct Sources {
 pub struct SourceConfig {
     /// The topics that feed it, at least one; a topic feeds one source only.
     pub topics: Vec<String>,
+    /// How the values of all of them are encoded.
     pub format: Format,
     /// What a record with a null value does.
     pub tombstone: Tombstone,

@@ -44,12 +44,38 @@ words! {
 }
 
 words! {
-    /// The encoding of record values.
+    /// The encoding of a source's record values (the contract, section 1).
     Format {
         /// JSON in UTF-8.
         Json = "json",
+        /// Avro in Confluent's wire format; the writer's schema is in the registry.
+        Avro = "avro",
+        /// JSON behind the frame of Confluent's wire format, or without one. The registry is not
+        /// asked: the source's own JSON Schema judges.
+        JsonRegistry = "json-registry",
     }
-    unsupported: ["avro", "json-registry"]
+}
+
+words! {
+    /// The encoding of the published snapshots (the contract, section 4).
+    SnapshotFormat {
+        /// JSON in UTF-8.
+        Json = "json",
+        /// Avro in Confluent's wire format; the schema is registered.
+        Avro = "avro",
+    }
+}
+
+words! {
+    /// How the subject of the snapshots' schema is named; the strategies are Confluent's.
+    SubjectStrategy {
+        /// `<topic>-value`.
+        TopicName = "topic_name",
+        /// The full name of the schema's record.
+        RecordName = "record_name",
+        /// `<topic>-` and the full name of the schema's record.
+        TopicRecordName = "topic_record_name",
+    }
 }
 
 words! {

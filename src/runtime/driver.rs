@@ -19,6 +19,7 @@ use crate::kafka::ends::Ends;
 use crate::kafka::native::{Message, Messages};
 use crate::kafka::producer::{BatchProducer, Ended, is_fencing, is_timeout, offset_list};
 use crate::kafka::restorer::Restorer;
+use crate::registry::CachedSchemas;
 use crate::worker::commit::{CommitResult, Written};
 use crate::worker::fatal::Fatal;
 use crate::worker::origin::Header;
@@ -52,6 +53,8 @@ pub struct Parts {
     /// What all of them take, which bounds the producer's batches.
     pub max_batch_bytes: usize,
     pub reporter: Reporter,
+    /// None: no source is Avro.
+    pub schemas: Option<Arc<CachedSchemas>>,
     pub questions: Receiver<Question>,
     pub forwarded_positions: ForwardedPositions,
     pub stop: Stop,
@@ -85,6 +88,8 @@ struct Driver {
     handles: HashMap<usize, usize>,
     consumer_failures: Vec<Instant>,
     explained: Option<Instant>,
+    /// How much the schema registry had answered when it was last looked.
+    registry_answers: u64,
 }
 
 impl Driver {
@@ -107,6 +112,7 @@ impl Driver {
             handles: HashMap::new(),
             consumer_failures: Vec::new(),
             explained: None,
+            registry_answers: 0,
             parts,
         })
     }
@@ -123,6 +129,7 @@ impl Driver {
         let mut messages = Messages::default();
         while !self.parts.stop.is_set() {
             self.serve_group()?;
+            self.look_for_schemas();
             self.act()?;
             self.restore(&mut messages)?;
             self.take_records(&mut messages)?;
@@ -163,6 +170,18 @@ impl Driver {
             }
         }
         Ok(())
+    }
+
+    /// Whatever the schema registry has answered since, who waits looks again.
+    fn look_for_schemas(&mut self) {
+        let Some(schemas) = &self.parts.schemas else {
+            return;
+        };
+        let answers = schemas.answers();
+        if answers != self.registry_answers {
+            self.registry_answers = answers;
+            self.worker.schemas_arrived();
+        }
     }
 
     fn places(&self, partitions: &[(String, i32)]) -> Vec<Place> {

@@ -5,5 +5,6 @@ pub mod driver;
 pub mod lookup;
 pub mod outputs;
 pub mod processor;
+pub mod registry;
 pub mod report;
 pub mod signals;

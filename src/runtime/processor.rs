@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::driver::{self, ForwardedPositions, Parts};
 use super::lookup::{self, Lookup};
 use super::outputs::OutputTopics;
+use super::registry::Schemata;
 use super::report::Reporter;
 use super::signals::Stop;
 use crate::cli::exit::Failure;
@@ -95,8 +96,6 @@ impl Processor {
             forwarded: config.forwarded_topic(),
             dead_letters: config.dead_letters.topic.clone(),
         };
-        let settings = Arc::new(settings(config, &found));
-        let config = &settings.config;
         let mut asked = Vec::with_capacity(count);
         let mut questions = Vec::with_capacity(count);
         for _ in 0..count {
@@ -104,7 +103,7 @@ impl Processor {
             asked.push(ask);
             questions.push(question);
         }
-        let server = serve(config, &metrics, &health, Lookup { workers: asked })?;
+        let server = serve(&config, &metrics, &health, Lookup { workers: asked })?;
         tracing::info!(
             version = VERSION,
             application_id = config.application_id,
@@ -113,9 +112,21 @@ impl Processor {
             http = %server.address(),
             "keyfold is starting"
         );
+        let (end, ended) = channel();
+        let Some(schemata) = Schemata::prepare(&config, count, &health, stop)? else {
+            return Ok(Processor {
+                workers: Vec::new(),
+                housekeeper: None,
+                ended,
+                server,
+                metrics,
+                health,
+            });
+        };
+        let settings = Arc::new(settings(config, &found, &schemata));
+        let config = &settings.config;
 
         let positions: ForwardedPositions = Arc::default();
-        let (end, ended) = channel();
         let instance = match config.instance_id.as_str() {
             "" => format!("{:016x}", rand::random::<u64>()),
             named => named.to_owned(),
@@ -137,7 +148,9 @@ impl Processor {
                     Arc::clone(&metrics),
                     Arc::clone(&health),
                     Arc::clone(&settings),
+                    schemata.cached.clone(),
                 ),
+                schemas: schemata.cached.clone(),
                 questions,
                 forwarded_positions: Arc::clone(&positions),
                 settings: Arc::clone(&settings),
@@ -235,7 +248,7 @@ fn largest_record(found: &Found) -> usize {
     found.limits.iter().copied().max().unwrap_or(1_000_000)
 }
 
-fn settings(config: Config, found: &Found) -> Settings {
+fn settings(config: Config, found: &Found, schemata: &Schemata) -> Settings {
     let mut topics: Vec<Topic> = config
         .sources
         .iter()
@@ -263,6 +276,8 @@ fn settings(config: Config, found: &Found) -> Settings {
         },
         limits: Limits::of(&config),
         view: View::of(&config),
+        schemas: schemata.plans(),
+        snapshot_schema: schemata.snapshot,
         restore_patience: match config.processing.guarantee {
             Guarantee::ExactlyOnce => TRANSACTION_TIMEOUT + Duration::from_secs(75),
             Guarantee::AtLeastOnce => Duration::from_secs(90),

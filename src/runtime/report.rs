@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::registry;
 use crate::kafka::consumer::GroupConsumer;
+use crate::registry::CachedSchemas;
 use crate::serve::{BatchHistograms, Health, Metrics, Readiness, WorkerState};
 use crate::worker::batch::Ledger;
 use crate::worker::{Settings, Worker};
@@ -16,6 +18,8 @@ pub struct Reporter {
     health: Arc<Health>,
     histograms: BatchHistograms,
     settings: Arc<Settings>,
+    /// None: no source is Avro.
+    schemas: Option<Arc<CachedSchemas>>,
     /// Partitions whose lag is shown.
     lags: BTreeSet<(String, i32)>,
     /// State partitions whose restore is shown.
@@ -35,6 +39,7 @@ impl Reporter {
         metrics: Arc<Metrics>,
         health: Arc<Health>,
         settings: Arc<Settings>,
+        schemas: Option<Arc<CachedSchemas>>,
     ) -> Reporter {
         metrics.worker_state(worker, WorkerState::Starting);
         Reporter {
@@ -43,6 +48,7 @@ impl Reporter {
             metrics,
             health,
             settings,
+            schemas,
             lags: BTreeSet::new(),
             restores: BTreeSet::new(),
             said: None,
@@ -91,17 +97,18 @@ impl Reporter {
             return;
         }
         self.said = Some(now);
-        let unready = worker.unready();
-        let state = if worker.is_retrying() {
+        let registry = self.registry_trouble(worker);
+        let state = if worker.is_retrying() || registry.is_some() {
             WorkerState::Retrying
         } else if worker.is_restoring() {
             WorkerState::Restoring
-        } else if unready.is_some() {
+        } else if worker.unready().is_some() {
             WorkerState::Joining
         } else {
             WorkerState::Running
         };
         self.metrics.worker_state(self.worker, state);
+        let unready = worker.unready().or(registry);
         self.health.readiness(
             self.worker,
             unready.map_or(Readiness::Ready, Readiness::NotReady),
@@ -113,6 +120,23 @@ impl Reporter {
         if let Some(consumer) = consumer {
             self.show_lag(worker, consumer);
         }
+    }
+
+    /// Shows how the registry is; what is said where records wait for it in vain.
+    fn registry_trouble(&self, worker: &Worker) -> Option<String> {
+        let schemas = self.schemas.as_ref()?;
+        let waiting = worker.waiting_for_schemas();
+        let requests = schemas.requests();
+        let metrics = &self.metrics.schema_registry;
+        metrics.waiting(self.worker, waiting);
+        metrics.requests("ok", requests.ok);
+        metrics.requests("not_found", requests.not_found);
+        metrics.requests("failed", requests.failed);
+        let trouble = schemas.trouble().filter(|_| waiting > 0)?;
+        Some(format!(
+            "{}; {waiting} partitions wait for it",
+            registry::away(&trouble)
+        ))
     }
 
     fn show_restore(&mut self, worker: &Worker, now: Instant) {

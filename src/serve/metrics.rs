@@ -4,6 +4,7 @@
 //! and numbers. Never pass a customer id or free text.
 
 mod batch;
+mod registry;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -17,6 +18,7 @@ use prometheus::{
 };
 
 pub use batch::BatchHistograms;
+pub use registry::RegistryMetrics;
 
 /// The outcomes of a record (CONTRACT section 2).
 pub const OUTCOMES: [&str; 5] = ["merged", "unchanged", "forwarded", "split", "rejected"];
@@ -119,6 +121,7 @@ pub struct Metrics {
     rebalances: IntCounter,
     worker_state: IntGaugeVec,
     delete_records_refused: IntCounter,
+    pub schema_registry: RegistryMetrics,
 }
 
 impl Metrics {
@@ -245,6 +248,7 @@ impl Metrics {
                     "DeleteRecords requests on the forwarded topic that the broker refused.",
                 )?,
             )?,
+            schema_registry: RegistryMetrics::new(r)?,
             registry: registry.clone(),
         };
         gauges(

@@ -4,6 +4,7 @@
 //! The typed reading is the fast path; only where it fails, [`schema`] says why.
 
 pub mod console_customers;
+pub mod framing;
 pub mod json;
 pub mod judge;
 pub mod loyalty_actions;
@@ -13,9 +14,14 @@ pub mod schema;
 pub mod texts;
 pub mod wire;
 
+use std::borrow::Cow;
+
+use framing::Opened;
 use judge::{Findings, Judge};
+use serde::Deserialize;
 use wire::Plain;
 
+use crate::avro::{self, Plan};
 use crate::config::{Config, Tombstone};
 use crate::customer::contribution::{Contribution, Data, Erasure};
 use crate::record::{
@@ -46,21 +52,77 @@ pub enum Verdict<'a> {
 /// A good element of a batch.
 #[derive(Debug)]
 pub struct BatchElement<'a> {
-    /// The element's own text.
-    pub text: &'a str,
     pub contribution: Contribution,
+    alone: Alone<'a>,
 }
 
-/// Judges a record by the contract's section 2, all but the size of the state that it leads to.
+impl BatchElement<'_> {
+    /// The value of a batch of this element alone, in the form of the whole one, without a frame.
+    pub fn alone(&self) -> Vec<u8> {
+        match self.alone {
+            Alone::Json(text) => [b"{\"customers\":[", text.as_bytes(), b"]}"].concat(),
+            Alone::Avro(element) => element.alone(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Alone<'a> {
+    Json(&'a str),
+    Avro(avro::batch::Element<'a>),
+}
+
+impl<'a> Alone<'a> {
+    fn json(self) -> Cow<'a, str> {
+        match self {
+            Alone::Json(text) => text.into(),
+            // it has been read once already, so this does not fail
+            Alone::Avro(element) => element.to_json().unwrap_or_default().into(),
+        }
+    }
+}
+
+/// A record's value, taken out of the frame that it may have come in.
+#[derive(Debug, Clone, Copy)]
+pub enum Value<'a> {
+    Json(&'a [u8]),
+    /// The body, and the plan of its writer schema for the record's source.
+    Avro(&'a Plan, &'a [u8]),
+}
+
+/// Judges a record of JSON by the contract's section 2, all but the size of the state that it leads to.
 pub fn judge<'a>(record: &RawRecord<'a>, config: &Config) -> Judged<'a> {
-    let Some(value) = record.value else {
-        return judge_null(record, config).into();
-    };
-    if value.len() > config.validation.max_record_bytes {
+    match record.value {
+        Some(value) => judge_value(record, Value::Json(value), config),
+        None => judge_null(record, config).into(),
+    }
+}
+
+/// Judges a record whose value was taken out of its frame.
+pub fn judge_opened<'a>(
+    record: &RawRecord<'a>,
+    opened: &'a Opened<'a>,
+    config: &Config,
+) -> Judged<'a> {
+    match opened.value() {
+        Ok(value) => judge_value(record, value, config),
+        Err(Some(code)) => Rejection::new(code).into(),
+        Err(None) => judge_null(record, config).into(),
+    }
+}
+
+/// Judges a record that is not null by its `value`. The record's own value is only asked for its size.
+pub fn judge_value<'a>(record: &RawRecord<'a>, value: Value<'a>, config: &Config) -> Judged<'a> {
+    let framed = record.value.map_or(0, <[u8]>::len);
+    if framed > config.validation.max_record_bytes {
         return Rejection::new(Code::TooLarge).into();
     }
-    let Ok(text) = std::str::from_utf8(value) else {
-        return Rejection::new(Code::InvalidUtf8).into();
+    let form = match value {
+        Value::Json(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Form::Json(text),
+            Err(_) => return Rejection::new(Code::InvalidUtf8).into(),
+        },
+        Value::Avro(plan, body) => Form::Avro(plan, body),
     };
     let at = record
         .timestamp
@@ -69,19 +131,94 @@ pub fn judge<'a>(record: &RawRecord<'a>, config: &Config) -> Judged<'a> {
     let latest = at.map(|at| at.saturating_add(config.validation.max_future_skew));
     let mut judge = Judge::new(&config.validation.rules, record.source, latest);
     let contribution = match record.source {
-        Source::LoyaltyCustomers => wire::read(text, Plain::default())
+        Source::LoyaltyCustomers => form
+            .read()
             .map(|wire| loyalty_customers::mature(wire, &mut judge)),
-        Source::LoyaltyActions => {
-            wire::read(text, Plain::default()).map(|wire| loyalty_actions::mature(wire, &mut judge))
-        }
-        Source::ConsoleCustomers => wire::read(text, Plain::default())
+        Source::LoyaltyActions => form
+            .read()
+            .map(|wire| loyalty_actions::mature(wire, &mut judge)),
+        Source::ConsoleCustomers => form
+            .read()
             .map(|wire| console_customers::mature(wire, at, &mut judge)),
-        Source::PublisherCustomers => return judge_batch(text, at, config),
+        Source::PublisherCustomers => return judge_batch(form, at, config),
     };
     match contribution {
         Ok(contribution) => settle(contribution, judge.findings()),
-        Err(_) => explain(text, record.source).into(),
+        Err(Refused) => form.explain(schema::of(record.source)).into(),
     }
+}
+
+/// The form that a value is read from.
+#[derive(Clone, Copy)]
+enum Form<'a> {
+    Json(&'a str),
+    Avro(&'a Plan, &'a [u8]),
+}
+
+/// The typed reading refused a value; [`Form::explain`] says why.
+struct Refused;
+
+impl<'a> Form<'a> {
+    fn read<T: Deserialize<'a>>(self) -> Result<T, Refused> {
+        match self {
+            Form::Json(text) => wire::read(text, Plain::default()).map_err(|_| Refused),
+            Form::Avro(plan, body) => avro::read(plan, body).map_err(|_| Refused),
+        }
+    }
+
+    /// Why the typed reading refused it, by the given schema.
+    fn explain(self, schema: Result<&schema::Schema, String>) -> Rejection {
+        let text = match self {
+            Form::Json(text) => match wire::check(text) {
+                Ok(()) => Cow::Borrowed(text),
+                Err(_) => return Rejection::new(Code::InvalidJson),
+            },
+            Form::Avro(plan, body) => match avro::to_json(plan, body) {
+                Ok(text) => Cow::Owned(text),
+                Err(_) => return Rejection::new(Code::InvalidAvro),
+            },
+        };
+        explained_or_refused(schema.map(|schema| schema.explain(&text, "")))
+    }
+
+    /// The elements of a batch.
+    fn elements(self) -> Result<Vec<Element<'a>>, Rejection> {
+        match self {
+            Form::Json(text) => {
+                let frame: publisher_customers::BatchWire<'a> = self
+                    .read()
+                    .map_err(|Refused| self.explain(schema::of_batch_frame()))?;
+                // the frame passes over the elements without reading them in full; what they are read to is
+                // boxed, for a bad one may be two bytes long, and there may be a million of them
+                let read = |text: &'a str| Element {
+                    wire: wire::read(text, Plain::default()).ok().map(Box::new),
+                    alone: Alone::Json(text),
+                };
+                let elements: Vec<_> = frame.customers.0.into_iter().map(read).collect();
+                if elements.iter().any(|element| element.wire.is_none())
+                    && wire::check(text).is_err()
+                {
+                    return Err(Rejection::new(Code::InvalidJson));
+                }
+                Ok(elements)
+            }
+            Form::Avro(plan, body) => {
+                let elements = avro::batch::read(plan, "customers", body)
+                    .map_err(|_| self.explain(schema::of_batch_frame()))?;
+                let element = |(text, wire)| Element {
+                    wire,
+                    alone: Alone::Avro(text),
+                };
+                Ok(elements.into_iter().map(element).collect())
+            }
+        }
+    }
+}
+
+/// An element of a batch, with what the typed reading made of it, if it did.
+struct Element<'a> {
+    wire: Option<Box<publisher_customers::CustomerWire<'a>>>,
+    alone: Alone<'a>,
 }
 
 /// The end of the semantic stage for a record of one customer.
@@ -93,15 +230,6 @@ fn settle<'a>(contribution: Contribution, findings: Findings) -> Judged<'a> {
         Some(code) => Verdict::Rejected(Rejection::with_violations(code, findings.violations)),
     };
     Judged { verdict, warnings }
-}
-
-/// Why the typed reading refused a text.
-fn explain(text: &str, source: Source) -> Rejection {
-    if wire::check(text).is_err() {
-        return Rejection::new(Code::InvalidJson);
-    }
-    let explained = schema::of(source).map(|schema| schema.explain(text, ""));
-    explained_or_refused(explained)
 }
 
 /// The two readings are held to one verdict by a test. Should they differ all the same, then the record goes to
@@ -159,47 +287,25 @@ fn judge_null(record: &RawRecord<'_>, config: &Config) -> Result<Contribution, R
 
 /// Judges a batch element by element. It is rejected with the stage and code of its first bad element, and lists
 /// the violations of all.
-fn judge_batch<'a>(text: &'a str, at: Option<Instant>, config: &Config) -> Judged<'a> {
-    let frame = wire::read(text, Plain::<publisher_customers::BatchWire<'a>>::default());
-    let texts = match frame {
-        Ok(frame) => frame.customers.0,
-        Err(_) => {
-            if wire::check(text).is_err() {
-                return Rejection::new(Code::InvalidJson).into();
-            }
-            let schema = schema::of_batch_frame();
-            return explained_or_refused(schema.map(|schema| schema.explain(text, ""))).into();
-        }
+fn judge_batch<'a>(form: Form<'a>, at: Option<Instant>, config: &Config) -> Judged<'a> {
+    let all = match form.elements() {
+        Ok(all) => all,
+        Err(rejection) => return rejection.into(),
     };
-    // the frame passes over the elements without reading them in full
-    let read = |text: &&'a str| {
-        wire::read(
-            text,
-            Plain::<publisher_customers::CustomerWire<'a>>::default(),
-        )
-    };
-    // boxed, for a bad one may be two bytes long, and there may be a million of them
-    let wires: Vec<_> = texts
-        .iter()
-        .map(|text| read(text).ok().map(Box::new))
-        .collect();
-    if wires.iter().any(Option::is_none) && wire::check(text).is_err() {
-        return Rejection::new(Code::InvalidJson).into();
-    }
-    let repeated = repeated_customers(&wires);
+    let repeated = repeated_customers(&all);
 
     let mut elements = Vec::new();
     let mut first: Option<Rejection> = None;
     let mut violations = Vec::new();
     let mut warnings = Vec::new();
-    for (index, (wire, text)) in wires.into_iter().zip(texts).enumerate() {
+    for (index, Element { wire, alone }) in all.into_iter().enumerate() {
         let pointer = format!("/customers/{index}");
         let rejection = match wire {
             // its code is not the first, and none of its violations would be listed
             None if first.is_some() && is_beyond(&violations, &pointer) => continue,
             None => {
                 let schema = schema::of_batch_element();
-                explained_or_refused(schema.map(|schema| schema.explain(text, &pointer)))
+                explained_or_refused(schema.map(|schema| schema.explain(&alone.json(), &pointer)))
             }
             Some(wire) => {
                 let rules = &config.validation.rules;
@@ -214,7 +320,10 @@ fn judge_batch<'a>(text: &'a str, at: Option<Instant>, config: &Config) -> Judge
                 warnings.extend(findings.warnings);
                 match findings.code {
                     None => {
-                        elements.push(BatchElement { text, contribution });
+                        elements.push(BatchElement {
+                            contribution,
+                            alone,
+                        });
                         continue;
                     }
                     Some(code) => Rejection::with_violations(code, findings.violations),
@@ -261,11 +370,11 @@ fn empty_without_timestamp() -> Rejection {
 }
 
 /// The places of the customers that stood in the batch before.
-fn repeated_customers(wires: &[Option<Box<publisher_customers::CustomerWire<'_>>>]) -> Vec<usize> {
-    let ids: Vec<(usize, &str)> = wires
+fn repeated_customers(all: &[Element<'_>]) -> Vec<usize> {
+    let ids: Vec<(usize, &str)> = all
         .iter()
         .enumerate()
-        .filter_map(|(index, wire)| Some((index, &*wire.as_ref()?.source_customer_id.0)))
+        .filter_map(|(index, one)| Some((index, &*one.wire.as_ref()?.source_customer_id.0)))
         .collect();
     judge::repeated(ids.iter().map(|(_, id)| *id))
         .into_iter()

@@ -1,6 +1,7 @@
 //! The partitions that a worker owns, and how far each is on its way to being consumed.
 //!
-//! A place (a partition of an input or of the forwarded topic) goes `Unknown → Asked → Held → Consuming`. A state
+//! A place (a partition of an input or of the forwarded topic) goes `Unknown → Asked → Held → Consuming`, and from
+//! there to `Waiting` and back to `Held` while the writer schema of its next record is asked for. A state
 //! partition, which comes with its partition of the forwarded topic, goes `Unknown → Asked → Restoring → Ready`.
 //! A place is consumed once its state partition is ready; whatever makes a position or a state doubtful takes it
 //! back to `Unknown`, where it starts over from what Kafka has committed.
@@ -21,6 +22,10 @@ pub enum Consumption {
         position: i64,
     },
     Consuming {
+        position: i64,
+    },
+    /// The next record can't be read before the schema registry has answered; none is taken meanwhile.
+    Waiting {
         position: i64,
     },
 }
@@ -65,7 +70,9 @@ impl Assignment {
     /// The next record to take of a place that is known.
     pub fn position(&self, place: Place) -> Option<i64> {
         match self.places.get(&place)? {
-            Consumption::Held { position } | Consumption::Consuming { position } => Some(*position),
+            Consumption::Held { position }
+            | Consumption::Consuming { position }
+            | Consumption::Waiting { position } => Some(*position),
             Consumption::Unknown | Consumption::Asked => None,
         }
     }
@@ -77,6 +84,22 @@ impl Assignment {
         }
         for state in self.states.values_mut() {
             state.loading = Loading::Unknown;
+        }
+    }
+
+    /// Places whose next record waits for its writer schema.
+    pub fn waiting(&self) -> usize {
+        let all = self.places.values();
+        all.filter(|consumption| matches!(consumption, Consumption::Waiting { .. }))
+            .count()
+    }
+
+    /// Has the places that wait for a writer schema try again.
+    pub fn wait_no_longer(&mut self) {
+        for consumption in self.places.values_mut() {
+            if let Consumption::Waiting { position } = *consumption {
+                *consumption = Consumption::Held { position };
+            }
         }
     }
 

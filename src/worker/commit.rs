@@ -9,8 +9,10 @@ use super::batch::{Batch, Ledger};
 use super::fatal::Fatal;
 use super::outbox::{Outbox, Outgoing, Output};
 use super::{Action, Place, Worker};
+use crate::avro;
 use crate::customer::snapshot;
 use crate::partition;
+use crate::source::framing;
 
 /// An offset to commit, with its metadata.
 pub type Offset = (Place, i64, String);
@@ -73,7 +75,7 @@ impl Worker {
         let settings = &self.settings;
         let mut written = Written::default();
         let mut ends: BTreeMap<i32, i64> = BTreeMap::new();
-        let mut buffer = Vec::new();
+        let (mut buffer, mut encoded) = (Vec::new(), Vec::new());
         for (index, touched) in batch.customers.iter().enumerate() {
             if !touched.changed {
                 continue;
@@ -82,12 +84,26 @@ impl Worker {
             buffer.clear();
             let customer = touched.held.customer();
             let shown = snapshot::write(customer, &touched.id, &settings.view, &mut buffer);
+            let snapshot = match settings.snapshot_schema {
+                Some(schema) if shown => {
+                    encoded.clear();
+                    encoded.extend_from_slice(&framing::frame(schema));
+                    if let Err(error) = avro::snapshot::encode(&buffer, &mut encoded) {
+                        self.stop(Fatal::Service(format!(
+                            "broken invariant: a snapshot can't be written as Avro: {error}. Please report this"
+                        )));
+                        return None;
+                    }
+                    &encoded
+                }
+                _ => &buffer,
+            };
             // a null even where none was published before: after a rebuild an old snapshot may be there
             let to = partition::of_key(touched.id.as_bytes(), settings.snapshot_partitions);
             out.produce(Outgoing {
                 output: Output::Snapshot { partition: to },
                 key,
-                value: shown.then_some(&buffer[..]),
+                value: shown.then_some(&snapshot[..]),
                 headers: &[],
             });
             if shown {

@@ -27,6 +27,7 @@ use crate::config::{Config, OnLostOffset};
 use crate::customer::bounded::Limits;
 use crate::customer::snapshot::View;
 use crate::record::Source;
+use crate::source::framing::Schemas;
 use crate::store::memory::MemoryStore;
 use assignment::{Assignment, Consumption, Loading, StatePartition};
 use batch::Batch;
@@ -50,7 +51,6 @@ pub struct Topic {
 }
 
 /// What does not change while a worker runs.
-#[derive(Debug)]
 pub struct Settings {
     pub config: Config,
     /// The inputs, then the forwarded topic.
@@ -64,8 +64,21 @@ pub struct Settings {
     pub letterhead: Letterhead,
     pub limits: Limits,
     pub view: View,
+    /// The plans of Avro's writer schemas.
+    pub schemas: Arc<dyn Schemas>,
+    /// The schema id of snapshots in Avro; none: they are JSON.
+    pub snapshot_schema: Option<u32>,
     /// How long a restore may stand still.
     pub restore_patience: Duration,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("topics", &self.topics)
+            .field("partitions", &self.partitions)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Settings {
@@ -559,14 +572,15 @@ impl Worker {
                 remaining.len() + 1
             ));
         }
-        let waiting = self
-            .assignment
-            .places
-            .values()
-            .filter(|consumption| !matches!(consumption, Consumption::Consuming { .. }))
-            .count();
-        if waiting > 0 {
-            return Some(format!("{waiting} partitions are not consumed yet"));
+        let mut idle = 0;
+        for consumption in self.assignment.places.values() {
+            match consumption {
+                Consumption::Consuming { .. } | Consumption::Waiting { .. } => {}
+                _ => idle += 1,
+            }
+        }
+        if idle > 0 {
+            return Some(format!("{idle} partitions are not consumed yet"));
         }
         self.is_retrying()
             .then(|| "a service is away; retrying".to_owned())
@@ -583,6 +597,16 @@ impl Worker {
                 } => Some((partition, (target - position).max(0))),
                 _ => None,
             })
+    }
+
+    /// Partitions whose next record waits for its writer schema.
+    pub fn waiting_for_schemas(&self) -> usize {
+        self.assignment.waiting()
+    }
+
+    /// The schema registry has answered something: who waits for a schema looks again.
+    pub fn schemas_arrived(&mut self) {
+        self.assignment.wait_no_longer();
     }
 
     /// Whether something keeps this worker from its records: it backs off after a failure.

@@ -7,10 +7,14 @@
 //!         └─ of a partition here ──── joined into its customer, in the open batch
 //! ```
 
+use std::sync::Arc;
+
+use crate::config::Format;
 use crate::customer::bounded::{Bounded, StateTooLarge};
 use crate::customer::contribution::Contribution;
 use crate::partition;
 use crate::record::{Code, Outcome, RawRecord, Rejection, Violation};
+use crate::source::framing::{GUID_HEADER, Opened};
 use crate::source::{self, BatchElement, Judged, Verdict};
 
 use super::assignment::Consumption;
@@ -19,7 +23,7 @@ use super::dead_letter::record_bytes;
 use super::fatal::Fatal;
 use super::origin::{Header, Origin};
 use super::outbox::{Outbox, Outgoing, Output};
-use super::{Place, Worker};
+use super::{Action, Place, Settings, Worker};
 
 /// A record as it was consumed. The headers are asked for only where they are needed.
 pub trait Delivered {
@@ -37,23 +41,115 @@ struct Context<'a> {
     label: Label,
     origin: Origin,
     forwarded_to: Option<i32>,
+    /// What stands before the value's body.
+    frame: &'a [u8],
     value: Option<&'a [u8]>,
     headers: Vec<Header<'a>>,
+}
+
+/// A record with the source that it comes from.
+struct Arrived<'a, D> {
+    delivered: &'a D,
+    label: Label,
+    raw: RawRecord<'a>,
+    /// The origin of a forwarded record. An input's record needs it only on the way out.
+    origin: Option<Origin>,
+}
+
+impl<'a, D: Delivered> Arrived<'a, D> {
+    /// None: a record of the forwarded topic that keyfold has not forwarded.
+    fn new(delivered: &'a D, settings: &Settings) -> Option<Arrived<'a, D>> {
+        let place = delivered.place();
+        let input = settings
+            .topics
+            .get(place.topic)
+            .and_then(|topic| topic.source);
+        let (label, source, timestamp, origin) = match input {
+            Some(source) => (Label::Source(source), source, delivered.timestamp(), None),
+            None => {
+                let origin = Origin::unwrap_from(&delivered.headers())?;
+                let source = origin.source;
+                (Label::Forwarded, source, origin.timestamp, Some(origin))
+            }
+        };
+        let raw = RawRecord {
+            source,
+            timestamp,
+            key: delivered.key(),
+            value: delivered.value(),
+        };
+        Some(Arrived {
+            delivered,
+            label,
+            raw,
+            origin,
+        })
+    }
+
+    /// The value out of its frame; none while its writer schema is not known.
+    fn open(&self, settings: &Settings) -> Option<Opened<'a>> {
+        let guid = || {
+            let headers = self.delivered.headers();
+            let found = headers.iter().rev().find(|(name, _)| *name == GUID_HEADER);
+            found.and_then(|(_, value)| *value)
+        };
+        let config = &settings.config;
+        let format = config
+            .sources
+            .get(self.raw.source)
+            .map_or(Format::Json, |source| source.format);
+        let most = config.validation.max_record_bytes;
+        Opened::open(&self.raw, guid, format, most, &*settings.schemas)
+    }
+
+    fn context(self, opened: &Opened<'_>, settings: &Settings) -> Context<'a> {
+        let place = self.delivered.place();
+        let value = self.raw.value;
+        let body = match opened {
+            Opened::Avro(_, body) => body.len(),
+            _ => value.map_or(0, <[u8]>::len),
+        };
+        let frame = value.and_then(|value| value.get(..value.len().saturating_sub(body)));
+        Context {
+            label: self.label,
+            forwarded_to: self.origin.is_some().then_some(place.partition),
+            origin: self.origin.unwrap_or_else(|| Origin {
+                source: self.raw.source,
+                topic: settings.topic_name(place).to_owned(),
+                partition: place.partition,
+                offset: self.delivered.offset(),
+                timestamp: self.raw.timestamp,
+                key: self.raw.key.map(<[u8]>::to_vec),
+            }),
+            frame: frame.unwrap_or_default(),
+            value,
+            headers: self.delivered.headers(),
+        }
+    }
 }
 
 impl Worker {
     /// Takes a record. It is passed over where its place is not consumed: then it comes again, or to its owner.
     pub fn record(&mut self, record: &impl Delivered, out: &mut impl Outbox) {
         let (place, offset) = (record.place(), record.offset());
-        let Some(Consumption::Consuming { position }) = self.assignment.places.get_mut(&place)
-        else {
+        let Some(Consumption::Consuming { position }) = self.assignment.places.get(&place) else {
             return;
         };
-        if offset < *position || self.fatal.is_some() {
+        let began_at = *position;
+        if offset < began_at || self.fatal.is_some() {
             return;
         }
-        let began_at = *position;
-        *position = offset + 1;
+        let settings = Arc::clone(&self.settings);
+        let Some(arrived) = Arrived::new(record, &settings) else {
+            return self.stop(self.foreign(place, offset));
+        };
+        let Some(opened) = arrived.open(&settings) else {
+            return self.wait_for_schema(place, offset);
+        };
+        let consumption = Consumption::Consuming {
+            position: offset + 1,
+        };
+        self.assignment.places.insert(place, consumption);
 
         let batch = self.batch.get_or_insert_with(|| {
             out.begin();
@@ -64,13 +160,13 @@ impl Worker {
         batch.bytes += record.value().map_or(0, <[u8]>::len);
         batch.ledger.timestamps.extend(record.timestamp());
 
-        match self.follow(record, out) {
+        match self.follow(arrived, &opened, &settings, out) {
             Ok((label, outcome)) => {
                 if let Some(batch) = &mut self.batch {
                     batch.ledger.count(label, outcome);
                 }
                 if self.breaker.count(outcome == Outcome::Rejected) {
-                    let processing = &self.settings.config.processing;
+                    let processing = &settings.config.processing;
                     self.stop(Fatal::BreakerOpen {
                         percent: (processing.max_reject_share * 100.0) as u32,
                         window: processing.reject_window,
@@ -81,45 +177,25 @@ impl Worker {
         }
     }
 
-    fn follow(
+    /// A schema that is not known says nothing of the record: it stays unread, and so does what comes behind it.
+    fn wait_for_schema(&mut self, place: Place, position: i64) {
+        let waiting = Consumption::Waiting { position };
+        self.assignment.places.insert(place, waiting);
+        self.urgent.push(Action::Pause(vec![place]));
+    }
+
+    fn follow<D: Delivered>(
         &mut self,
-        record: &impl Delivered,
+        arrived: Arrived<'_, D>,
+        opened: &Opened<'_>,
+        settings: &Settings,
         out: &mut impl Outbox,
     ) -> Result<(Label, Outcome), Fatal> {
-        let settings = self.settings.clone();
-        let place = record.place();
-        let source = settings
-            .topics
-            .get(place.topic)
-            .and_then(|topic| topic.source);
-        // an input's record needs its origin and headers only on the way out
-        let (label, source, key, timestamp, origin) = match source {
-            Some(source) => {
-                let (key, timestamp) = (record.key(), record.timestamp());
-                (Label::Source(source), source, key, timestamp, None)
-            }
-            None => {
-                let origin = Origin::unwrap_from(&record.headers())
-                    .ok_or_else(|| self.foreign(place, record.offset()))?;
-                let timestamp = origin.timestamp;
-                (
-                    Label::Forwarded,
-                    origin.source,
-                    record.key(),
-                    timestamp,
-                    Some(origin),
-                )
-            }
-        };
-        let raw = RawRecord {
-            source,
-            timestamp,
-            key,
-            value: record.value(),
-        };
-        let Judged { verdict, warnings } = source::judge(&raw, &settings.config);
+        let (label, raw) = (arrived.label, arrived.raw);
+        let (place, offset) = (arrived.delivered.place(), arrived.delivered.offset());
+        let Judged { verdict, warnings } = source::judge_opened(&raw, opened, &settings.config);
         if label != Label::Forwarded {
-            self.count_warnings(&warnings, source);
+            self.count_warnings(&warnings, raw.source);
         }
         if let Verdict::Valid(contribution) = verdict {
             let home = partition::of_key(contribution.customer.as_bytes(), settings.partitions);
@@ -127,23 +203,22 @@ impl Worker {
                 return match self.join(home, contribution, label)? {
                     Ok(outcome) => Ok((label, outcome)),
                     Err(StateTooLarge) => {
-                        let context = context(record, label, origin, source, &settings);
+                        let context = arrived.context(opened, settings);
                         self.reject(&context, &Rejection::state_too_large(), out)
                     }
                 };
             }
-            let context = context(record, label, origin, source, &settings);
-            let value = record.value();
-            return self.forward(home, &contribution.customer, value, &context, out);
+            let context = arrived.context(opened, settings);
+            return self.forward(home, &contribution.customer, raw.value, &context, out);
         }
-        let context = context(record, label, origin, source, &settings);
+        let context = arrived.context(opened, settings);
         match verdict {
             Verdict::Rejected(rejection) => self.reject(&context, &rejection, out),
             Verdict::Batch {
                 elements,
                 rejection,
             } => self.split(elements, rejection, &context, out),
-            Verdict::Valid(_) => Err(self.foreign(place, record.offset())),
+            Verdict::Valid(_) => Err(self.foreign(place, offset)),
         }
     }
 
@@ -173,8 +248,8 @@ impl Worker {
         for element in elements {
             let customer = &element.contribution.customer;
             let home = partition::of_key(customer.as_bytes(), self.settings.partitions);
-            let alone = format!("{{\"customers\":[{}]}}", element.text);
-            self.forward(home, customer, Some(alone.as_bytes()), context, out)?;
+            let alone = [context.frame, &element.alone()].concat();
+            self.forward(home, customer, Some(&alone), context, out)?;
         }
         match rejection {
             Some(rejection) => self.reject(context, &rejection, out),
@@ -321,29 +396,5 @@ impl Worker {
             partition: place.partition,
             offset,
         }
-    }
-}
-
-fn context<'a>(
-    record: &'a impl Delivered,
-    label: Label,
-    origin: Option<Origin>,
-    source: crate::record::Source,
-    settings: &super::Settings,
-) -> Context<'a> {
-    let place = record.place();
-    Context {
-        label,
-        forwarded_to: origin.is_some().then_some(place.partition),
-        origin: origin.unwrap_or_else(|| Origin {
-            source,
-            topic: settings.topic_name(place).to_owned(),
-            partition: place.partition,
-            offset: record.offset(),
-            timestamp: record.timestamp(),
-            key: record.key().map(<[u8]>::to_vec),
-        }),
-        value: record.value(),
-        headers: record.headers(),
     }
 }

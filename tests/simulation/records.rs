@@ -1,6 +1,7 @@
 //! Records of a small universe: few customers, many ties, some keyed wrongly, some to be rejected.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyfold::config::{Config, SourceConfig};
@@ -8,6 +9,7 @@ use keyfold::customer::bounded::Limits;
 use keyfold::customer::snapshot::View;
 use keyfold::partition;
 use keyfold::record::Source;
+use keyfold::source::framing::NoSchemas;
 use keyfold::worker::dead_letter::Letterhead;
 use keyfold::worker::{Place, Settings, Topic};
 
@@ -63,6 +65,8 @@ pub fn settings(partitions: i32, snapshot_partitions: i32, batch: usize) -> Sett
         },
         limits: Limits::of(&config),
         view: View::of(&config),
+        schemas: Arc::new(NoSchemas),
+        snapshot_schema: None,
         restore_patience: Duration::from_secs(60),
         config,
     }

@@ -55,6 +55,42 @@ fn unknown_variables_name_the_nearest_one() {
             "KEYFOLD__KAFKA_BOOTSTRAP_SERVERS",
             "KEYFOLD__KAFKA__BOOTSTRAP_SERVERS",
         ),
+        (
+            "KEYFOLD__KAFK__BOOTSTRAP_SERVERS",
+            "KEYFOLD__KAFKA__BOOTSTRAP_SERVERS",
+        ),
+        (
+            "KEYFOLD__SOURCES__CONSOLE_CUSTOMER__TOPICS",
+            "KEYFOLD__SOURCES__CONSOLE_CUSTOMERS__TOPICS",
+        ),
+        (
+            "KEYFOLD__SOURCE__LOYALTY_ACTIONS__FORMAT",
+            "KEYFOLD__SOURCES__LOYALTY_ACTIONS__FORMAT",
+        ),
+        (
+            "KEYFOLD__VALIDATION__RULE__BLANK_ID",
+            "KEYFOLD__VALIDATION__RULES__BLANK_ID",
+        ),
+        (
+            "KEYFOLD__DEAD_LETTER__TOPIC",
+            "KEYFOLD__DEAD_LETTERS__TOPIC",
+        ),
+        ("KEYFOLD__LOGS__FORMAT", "KEYFOLD__LOG__FORMAT"),
+        ("KEYFOLD__REGISTRY__PASWORD", "KEYFOLD__REGISTRY__PASSWORD"),
+        ("KEYFOLD__REGISTRI__TOKEN", "KEYFOLD__REGISTRY__TOKEN"),
+        ("KEYFOLD__REGISTRY__URLS", "KEYFOLD__REGISTRY__URL"),
+        (
+            "KEYFOLD__KAFK__PROPERTIES__SASL_PASSWORD",
+            "KEYFOLD__KAFKA__PROPERTIES__SASL_PASSWORD",
+        ),
+        (
+            "KEYFOLD__KAFKA__PROPERTY__SECURITY_PROTOCOL",
+            "KEYFOLD__KAFKA__PROPERTIES__SECURITY_PROTOCOL",
+        ),
+        (
+            "KEYFOLD__KAFKA_PROPERTIES__LINGER_MS",
+            "KEYFOLD__KAFKA__PROPERTIES__LINGER_MS",
+        ),
     ] {
         assert_eq!(
             env_error(unknown, "x"),
@@ -111,14 +147,14 @@ fn wrong_values_name_the_key_the_place_and_what_is_expected() {
              or \"reject\", found \"drop\"",
         ),
         (
-            "[sources.loyalty-actions]\nformat = 'avro'",
-            "`sources.loyalty-actions.format` in keyfold.toml: \"avro\" is not supported by this \
-             version; expected \"json\"",
+            "[sources.loyalty-actions]\nformat = 'protobuf'",
+            "`sources.loyalty-actions.format` in keyfold.toml: expected \"json\", \"avro\" or \
+             \"json-registry\", found \"protobuf\"",
         ),
         (
             "[snapshot]\nformat = 'json-registry'",
-            "`snapshot.format` in keyfold.toml: \"json-registry\" is not supported by this \
-             version; expected \"json\"",
+            "`snapshot.format` in keyfold.toml: expected \"json\" or \"avro\", found \
+             \"json-registry\"",
         ),
         (
             "[state]\nstore = 'disk'",

@@ -1,6 +1,7 @@
 //! The layers, the reference file, and what is printed.
 
 mod errors;
+mod registry;
 
 use std::path::Path;
 
@@ -183,7 +184,11 @@ fn what_is_printed_loads_again() {
     let config = from_toml(
         "application_id = 'a'\ninstance_id = 'i-1'\n\
          [kafka.properties]\nssl.ca.pem = \"line 1\\nline \\\"2\\\" '''\\n\\u0007\"\nclient.id = ''\n\
-         [sources.loyalty-customers]\ntopics = ['a', 'b']\ntombstone = 'retract'\n\
+         [sources.loyalty-customers]\ntopics = ['a', 'b']\nformat = 'avro'\ntombstone = 'retract'\n\
+         [sources.loyalty-actions]\nformat = 'json-registry'\n\
+         [snapshot]\nformat = 'avro'\nsubject_strategy = 'record_name'\nauto_register = false\n\
+         [registry]\nurl = 'https://a/x, http://b:1/'\nusername = 'ada'\nca_location = '/ca.pem'\n\
+         timeout = '100ms'\nunknown_ids_for = '1m 1s'\n\
          [validation]\nmax_future_skew = '1h 30m 5ms'\n[validation.rules]\ncountry_code = 'off'\n\
          blank_id = 'reject'\n[processing]\nmax_reject_share = 1\n[state]\ndirectory = 'C:\\x'\n\
          [topics]\npartitions = 3\nreplication_factor = 2\n[http]\ncustomers = 'on'",

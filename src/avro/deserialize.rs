@@ -1,0 +1,317 @@
+//! Reading a value by its plan, as serde asks for it: the types that are read from JSON are read from here as
+//! they are, with nothing in between.
+
+use serde::de::value::BorrowedStrDeserializer;
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::forward_to_deserialize_any;
+
+use super::Error;
+use super::input::{Blocks, Head, Input};
+use super::plan::{Node, NodeId, Plan, Skip, SkipId, Step};
+use super::text::{write_date, write_timestamp};
+
+/// Reads the whole of `bytes` as one value.
+pub fn read<'de, T: Deserialize<'de>>(plan: &Plan, bytes: &'de [u8]) -> Result<T, Error> {
+    let mut decoder = Decoder::new(plan, bytes);
+    let value = decoder.value(plan.root, std::marker::PhantomData)?;
+    decoder.input.end()?;
+    Ok(value)
+}
+
+/// Types that are passed over may nest this deep.
+const MAX_SKIP_DEPTH: usize = 128;
+/// A value may hold so many list items that take no bytes.
+const MAX_EMPTY_ITEMS: usize = 65_536;
+
+pub(super) struct Decoder<'p, 'de> {
+    plan: &'p Plan,
+    pub(super) input: Input<'de>,
+    /// Holds the text of a logical type for as long as it is looked at.
+    scratch: Vec<u8>,
+    /// As many more list items may take no bytes.
+    empty_items: usize,
+}
+
+impl<'p, 'de> Decoder<'p, 'de> {
+    pub(super) fn new(plan: &'p Plan, bytes: &'de [u8]) -> Decoder<'p, 'de> {
+        Decoder {
+            plan,
+            input: Input::new(bytes),
+            scratch: Vec::new(),
+            empty_items: MAX_EMPTY_ITEMS,
+        }
+    }
+
+    /// Reads the value that comes next.
+    pub(super) fn value<S: DeserializeSeed<'de>>(
+        &mut self,
+        node: NodeId,
+        seed: S,
+    ) -> Result<S::Value, Error> {
+        let node = self.plan.node(node);
+        seed.deserialize(Next {
+            decoder: self,
+            node,
+        })
+    }
+
+    /// Reads which branch of a union comes; any other node is its own.
+    #[inline]
+    pub(super) fn branch(&mut self, id: NodeId) -> Result<&'p Node, Error> {
+        match self.plan.node(id) {
+            Node::Union(branches) => {
+                let at = self.input.choose(branches)?;
+                Ok(self.plan.node(branches[at]))
+            }
+            node => Ok(node),
+        }
+    }
+
+    /// Counts an item that was read since `start` if it took no bytes: a few bytes may say that there are many.
+    pub(super) fn count_empty(&mut self, start: usize) -> Result<(), Error> {
+        if self.input.left() == start {
+            self.empty_items = self.empty_items.checked_sub(1).ok_or(Error::Malformed)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn skip(&mut self, id: SkipId, depth: usize) -> Result<(), Error> {
+        if depth >= MAX_SKIP_DEPTH {
+            return Err(Error::Malformed);
+        }
+        match self.plan.skip(id) {
+            Skip::Number => self.input.long().map(drop),
+            Skip::Bytes => self.input.bytes().map(drop),
+            Skip::Fixed(size) => self.input.take(*size).map(drop),
+            Skip::Record(fields) => fields
+                .iter()
+                .try_for_each(|field| self.skip(*field, depth + 1)),
+            Skip::Array(item) => self.skip_blocks(*item, false, depth + 1),
+            Skip::Map(value) => self.skip_blocks(*value, true, depth + 1),
+            Skip::Union(branches) => {
+                let at = self.input.choose(branches)?;
+                self.skip(branches[at], depth + 1)
+            }
+            Skip::Pending => Err(Error::Malformed),
+        }
+    }
+
+    fn skip_blocks(&mut self, item: SkipId, keys: bool, depth: usize) -> Result<(), Error> {
+        while let Some(Head { items, bytes }) = Head::read(&mut self.input)? {
+            if let Some(bytes) = bytes {
+                self.input.take(bytes)?;
+                continue;
+            }
+            if !keys && *self.plan.skip(item) == Skip::Fixed(0) {
+                continue;
+            }
+            // each takes a byte at least, or fails, so the bytes that are left bound this
+            for _ in 0..items {
+                if keys {
+                    self.input.bytes()?;
+                }
+                self.skip(item, depth)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The value that comes next.
+struct Next<'d, 'p, 'de> {
+    decoder: &'d mut Decoder<'p, 'de>,
+    node: &'p Node,
+}
+
+impl<'p, 'de> Next<'_, 'p, 'de> {
+    fn number<V: Visitor<'de>>(number: i64, visitor: V) -> Result<V::Value, Error> {
+        match u64::try_from(number) {
+            Ok(number) => visitor.visit_u64(number),
+            Err(_) => visitor.visit_i64(number),
+        }
+    }
+
+    fn text<V: Visitor<'de>>(
+        &mut self,
+        visitor: V,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<V::Value, Error> {
+        let scratch = &mut self.decoder.scratch;
+        scratch.clear();
+        write(scratch);
+        visitor.visit_str(std::str::from_utf8(scratch).map_err(|_| Error::Malformed)?)
+    }
+}
+
+impl<'de> Deserializer<'de> for Next<'_, '_, 'de> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
+        let input = &mut self.decoder.input;
+        match self.node {
+            Node::Null => visitor.visit_unit(),
+            Node::Boolean => visitor.visit_bool(input.boolean()?),
+            Node::Int => Self::number(i64::from(input.int()?), visitor),
+            Node::Long => Self::number(input.long()?, visitor),
+            Node::Float => visitor.visit_f64(input.float()?),
+            Node::Double => visitor.visit_f64(input.double()?),
+            Node::Text => visitor.visit_borrowed_str(input.text()?),
+            Node::Enum(symbols) => {
+                let at = input.choose(symbols)?;
+                visitor.visit_str(&symbols[at])
+            }
+            Node::Timestamp(unit) => {
+                let count = input.long()?;
+                self.text(visitor, |out| write_timestamp(out, *unit, count))
+            }
+            Node::Date => {
+                let day = input.int()?;
+                self.text(visitor, |out| write_date(out, day))
+            }
+            Node::Record(steps) => visitor.visit_map(Fields {
+                decoder: self.decoder,
+                steps: steps.iter(),
+                value: &Node::Mismatch,
+            }),
+            Node::List(item) => visitor.visit_seq(Items {
+                decoder: self.decoder,
+                item: *item,
+                blocks: Blocks::default(),
+            }),
+            Node::JsonMap(value) => visitor.visit_map(Members {
+                decoder: self.decoder,
+                value: *value,
+                blocks: Blocks::default(),
+                text: "",
+            }),
+            Node::Union(branches) => {
+                let at = input.choose(branches)?;
+                let node = self.decoder.plan.node(branches[at]);
+                // branches are no unions themselves
+                Next { node, ..self }.deserialize_any(visitor)
+            }
+            Node::Mismatch => Err(Error::Malformed),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let node = match self.node {
+            Node::Union(branches) => {
+                let at = self.decoder.input.choose(branches)?;
+                self.decoder.plan.node(branches[at])
+            }
+            node => node,
+        };
+        match node {
+            Node::Null => visitor.visit_none(),
+            node => visitor.visit_some(Next { node, ..self }),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+/// A record's fields, without those that are null.
+struct Fields<'d, 'p, 'de> {
+    decoder: &'d mut Decoder<'p, 'de>,
+    steps: std::slice::Iter<'p, Step>,
+    value: &'p Node,
+}
+
+impl<'de> MapAccess<'de> for Fields<'_, '_, 'de> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Error> {
+        for step in self.steps.by_ref() {
+            match step {
+                Step::Skip(skip) => self.decoder.skip(*skip, 0)?,
+                Step::Read { name, node } => match self.decoder.branch(*node)? {
+                    Node::Null => {}
+                    node => {
+                        self.value = node;
+                        let name = BorrowedStrDeserializer::new(name);
+                        return seed.deserialize(name).map(Some);
+                    }
+                },
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        seed.deserialize(Next {
+            decoder: self.decoder,
+            node: self.value,
+        })
+    }
+}
+
+struct Items<'d, 'p, 'de> {
+    decoder: &'d mut Decoder<'p, 'de>,
+    item: NodeId,
+    blocks: Blocks,
+}
+
+impl<'de> SeqAccess<'de> for Items<'_, '_, 'de> {
+    type Error = Error;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Error> {
+        if !self.blocks.advance(&mut self.decoder.input)? {
+            return Ok(None);
+        }
+        let start = self.decoder.input.left();
+        let item = self.decoder.value(self.item, seed)?;
+        self.decoder.count_empty(start)?;
+        Ok(Some(item))
+    }
+}
+
+/// The entries of a map from names to JSON texts, without those that are null.
+struct Members<'d, 'p, 'de> {
+    decoder: &'d mut Decoder<'p, 'de>,
+    value: NodeId,
+    blocks: Blocks,
+    text: &'de str,
+}
+
+impl<'de> MapAccess<'de> for Members<'_, '_, 'de> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Error> {
+        while self.blocks.advance(&mut self.decoder.input)? {
+            let name = self.decoder.input.text()?;
+            match self.decoder.branch(self.value)? {
+                Node::Null => {}
+                Node::Text => {
+                    self.text = self.decoder.input.text()?;
+                    return seed
+                        .deserialize(BorrowedStrDeserializer::new(name))
+                        .map(Some);
+                }
+                _ => return Err(Error::Malformed),
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        let mut json = serde_json::Deserializer::from_str(self.text);
+        // the seeds of this crate keep to the limit themselves
+        json.disable_recursion_limit();
+        let value = seed.deserialize(&mut json).map_err(|_| Error::Malformed)?;
+        json.end().map_err(|_| Error::Malformed)?;
+        Ok(value)
+    }
+}

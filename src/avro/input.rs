@@ -1,0 +1,224 @@
+//! The bytes of a value and Avro's encodings of single data. No length is trusted before it is held against the
+//! bytes that are left.
+
+use super::Error;
+
+/// What is left of a value.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'de> {
+    bytes: &'de [u8],
+}
+
+impl<'de> Input<'de> {
+    pub fn new(bytes: &'de [u8]) -> Input<'de> {
+        Input { bytes }
+    }
+
+    pub fn left(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// What was read since `start`, an earlier state of the same input.
+    pub fn since(&self, start: Input<'de>) -> &'de [u8] {
+        let length = start.left().saturating_sub(self.left());
+        start.bytes.get(..length).unwrap_or(&[])
+    }
+
+    pub fn end(&self) -> Result<(), Error> {
+        if self.bytes.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Malformed)
+        }
+    }
+
+    pub fn take(&mut self, length: usize) -> Result<&'de [u8], Error> {
+        let (taken, rest) = self
+            .bytes
+            .split_at_checked(length)
+            .ok_or(Error::Malformed)?;
+        self.bytes = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+        let (taken, rest) = self.bytes.split_first_chunk().ok_or(Error::Malformed)?;
+        self.bytes = rest;
+        Ok(*taken)
+    }
+
+    /// A number in the variable-length zig-zag encoding.
+    #[inline]
+    pub fn long(&mut self) -> Result<i64, Error> {
+        let (&first, rest) = self.bytes.split_first().ok_or(Error::Malformed)?;
+        if first < 0x80 {
+            self.bytes = rest;
+            return Ok(unzigzag(u64::from(first)));
+        }
+        self.long_of_many()
+    }
+
+    fn long_of_many(&mut self) -> Result<i64, Error> {
+        let mut number = 0;
+        for (at, &byte) in self.bytes.iter().enumerate().take(10) {
+            // the tenth byte holds the last of 64 bits
+            if at == 9 && byte > 1 {
+                return Err(Error::Malformed);
+            }
+            number |= u64::from(byte & 0x7f) << (7 * at);
+            if byte < 0x80 {
+                self.take(at + 1)?;
+                return Ok(unzigzag(number));
+            }
+        }
+        Err(Error::Malformed)
+    }
+
+    pub fn int(&mut self) -> Result<i32, Error> {
+        i32::try_from(self.long()?).map_err(|_| Error::Malformed)
+    }
+
+    pub fn boolean(&mut self) -> Result<bool, Error> {
+        match self.array::<1>()? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            _ => Err(Error::Malformed),
+        }
+    }
+
+    pub fn float(&mut self) -> Result<f64, Error> {
+        finite(f64::from(f32::from_le_bytes(self.array()?)))
+    }
+
+    pub fn double(&mut self) -> Result<f64, Error> {
+        finite(f64::from_le_bytes(self.array()?))
+    }
+
+    /// Bytes behind their length.
+    #[inline]
+    pub fn bytes(&mut self) -> Result<&'de [u8], Error> {
+        let length = usize::try_from(self.long()?).map_err(|_| Error::Malformed)?;
+        self.take(length)
+    }
+
+    #[inline]
+    pub fn text(&mut self) -> Result<&'de str, Error> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| Error::Malformed)
+    }
+
+    /// The place of a union's branch or of an enumeration's symbol.
+    #[inline]
+    pub fn choose<T>(&mut self, of: &'_ [T]) -> Result<usize, Error> {
+        usize::try_from(self.long()?)
+            .ok()
+            .filter(|at| *at < of.len())
+            .ok_or(Error::Malformed)
+    }
+}
+
+fn unzigzag(number: u64) -> i64 {
+    (number >> 1) as i64 ^ -((number & 1) as i64)
+}
+
+/// JSON has no other numbers.
+fn finite(number: f64) -> Result<f64, Error> {
+    if number.is_finite() {
+        Ok(number)
+    } else {
+        Err(Error::Malformed)
+    }
+}
+
+/// The blocks that the items of an array or a map come in.
+#[derive(Debug, Default)]
+pub struct Blocks {
+    /// Items that are left in this block.
+    left: u64,
+    done: bool,
+}
+
+/// The head of a block.
+pub struct Head {
+    pub items: u64,
+    /// The block's size in bytes, where it is given.
+    pub bytes: Option<usize>,
+}
+
+impl Head {
+    /// None at the end of the blocks.
+    pub fn read(input: &mut Input<'_>) -> Result<Option<Head>, Error> {
+        let items = input.long()?;
+        let bytes = if items < 0 {
+            let bytes = usize::try_from(input.long()?).map_err(|_| Error::Malformed)?;
+            if bytes > input.left() {
+                return Err(Error::Malformed);
+            }
+            Some(bytes)
+        } else {
+            None
+        };
+        let items = items.unsigned_abs();
+        Ok((items > 0).then_some(Head { items, bytes }))
+    }
+}
+
+impl Blocks {
+    /// Whether another item comes.
+    pub fn advance(&mut self, input: &mut Input<'_>) -> Result<bool, Error> {
+        if self.left == 0 && !self.done {
+            match Head::read(input)? {
+                Some(head) => self.left = head.items,
+                None => self.done = true,
+            }
+        }
+        if self.done {
+            return Ok(false);
+        }
+        self.left -= 1;
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_up_to_their_width() {
+        let long = |bytes: &[u8]| {
+            let mut input = Input::new(bytes);
+            input.long().and_then(|long| input.end().map(|()| long))
+        };
+        assert_eq!(long(&[0]), Ok(0));
+        assert_eq!(long(&[1]), Ok(-1));
+        assert_eq!(long(&[0x80, 0x01]), Ok(64));
+        let mut widest = [0xff; 10];
+        widest[9] = 1;
+        assert_eq!(long(&widest), Ok(i64::MIN));
+        widest[0] = 0xfe;
+        assert_eq!(long(&widest), Ok(i64::MAX));
+        widest[9] = 2;
+        assert_eq!(long(&widest), Err(Error::Malformed));
+        assert_eq!(long(&[0x80; 11]), Err(Error::Malformed));
+        assert_eq!(long(&[0x80]), Err(Error::Malformed));
+        assert_eq!(long(&[]), Err(Error::Malformed));
+        // 2^31, which is no int
+        let mut input = Input::new(&[0x80, 0x80, 0x80, 0x80, 0x10]);
+        assert_eq!(input.int(), Err(Error::Malformed));
+    }
+
+    #[test]
+    fn a_negative_count_gives_the_size_of_its_block() {
+        // three items in two bytes, then the end
+        let mut input = Input::new(&[5, 4, 7, 7, 0]);
+        let head = Head::read(&mut input).unwrap().unwrap();
+        assert_eq!((head.items, head.bytes), (3, Some(2)));
+        // a size beyond the end, a negative one, and the count that has no opposite
+        assert!(Head::read(&mut Input::new(&[5, 4, 7])).is_err());
+        assert!(Head::read(&mut Input::new(&[5, 1, 7])).is_err());
+        let mut least = [0xff; 11];
+        (least[9], least[10]) = (1, 0);
+        let head = Head::read(&mut Input::new(&least)).unwrap().unwrap();
+        assert_eq!(head.items, 1 << 63);
+    }
+}

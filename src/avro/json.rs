@@ -1,0 +1,127 @@
+//! A value as the JSON text that says the same.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::Error;
+use super::deserialize::Decoder;
+use super::plan::Plan;
+use crate::source::json::write_string;
+use crate::source::wire::{MAX_DEPTH, Text};
+
+/// The JSON text of the value that `bytes` hold, with the fields that the reader schema knows; those that are null
+/// are left out. An error is always [`Error::Malformed`].
+pub fn to_json(plan: &Plan, bytes: &[u8]) -> Result<String, Error> {
+    let mut decoder = Decoder::new(plan, bytes);
+    let mut out = Vec::with_capacity(bytes.len() * 2);
+    let seed = Transcode {
+        out: &mut out,
+        depth: 0,
+    };
+    decoder
+        .value(plan.root, seed)
+        .map_err(|_| Error::Malformed)?;
+    decoder.input.end()?;
+    String::from_utf8(out).map_err(|_| Error::Malformed)
+}
+
+/// Appends any value as compact JSON. `depth` counts the objects and arrays around it.
+pub(super) struct Transcode<'o> {
+    pub out: &'o mut Vec<u8>,
+    pub depth: usize,
+}
+
+impl Transcode<'_> {
+    fn written<N: serde::Serialize, E: serde::de::Error>(self, number: N) -> Result<(), E> {
+        serde_json::to_writer(self.out, &number).map_err(E::custom)
+    }
+
+    /// What the objects and arrays inside are written by.
+    fn deeper<E: serde::de::Error>(&self) -> Result<usize, E> {
+        if self.depth >= MAX_DEPTH {
+            return Err(E::custom("nested too deep"));
+        }
+        Ok(self.depth + 1)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Transcode<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
+        value.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Transcode<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
+        self.out.extend_from_slice(b"null");
+        Ok(())
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, truth: bool) -> Result<(), E> {
+        self.out
+            .extend_from_slice(if truth { b"true" } else { b"false" });
+        Ok(())
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<(), E> {
+        self.written(number)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<(), E> {
+        self.written(number)
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<(), E> {
+        self.written(number)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        write_string(self.out, text);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let depth = self.deeper()?;
+        let out = self.out;
+        out.push(b'[');
+        let start = out.len();
+        loop {
+            let comma = out.len();
+            if comma > start {
+                out.push(b',');
+            }
+            if items.next_element_seed(Transcode { out, depth })?.is_none() {
+                out.truncate(comma);
+                break;
+            }
+        }
+        out.push(b']');
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        let depth = self.deeper()?;
+        let out = self.out;
+        out.push(b'{');
+        let start = out.len();
+        while let Some(name) = fields.next_key::<Text<'de>>()? {
+            if out.len() > start {
+                out.push(b',');
+            }
+            write_string(out, &name);
+            out.push(b':');
+            fields.next_value_seed(Transcode { out, depth })?;
+        }
+        out.push(b'}');
+        Ok(())
+    }
+}

@@ -1,0 +1,53 @@
+//! Avro in and out, without its transport: what a value's bytes say, once its writer schema is known.
+//!
+//! A writer schema is compiled once into a [`Plan`], resolved against the reader schema of its source
+//! (`schemas/<source>.avsc`). Reading a value then follows the plan and looks nothing up: [`read`] gives the same
+//! types that are read from JSON, by the same rules, so a customer given in either form ends in the same state.
+//! What the rules refuse is explained by the JSON Schema, on the text that [`to_json`] makes of the value.
+//! [`snapshot`] writes the published snapshot by `schemas/customer-snapshot.avsc`.
+//!
+//! Resolution is Avro's: fields by name or by alias of the reader, left-out fields that have a default, unknown
+//! fields skipped, numbers widened, strings and bytes for each other, unions branch by branch. It is wider in what
+//! JSON has no types for:
+//!
+//! - A null means that a field is absent, also where the reader schema has no null: the rules then say whether the
+//!   field is required. In a list a null stays one.
+//! - An enumeration is read as the text of its symbol.
+//! - Timestamps of any precision, local ones too, and dates are read as the text that JSON would hold. A long
+//!   without a logical type names no unit: it stays a number, which the rules refuse.
+//! - Where a field's name is not found, an alias that the *writer* gives its field counts as its name: so a
+//!   renamed field that keeps its old name as an alias is still found.
+//! - The names of records don't matter.
+
+pub mod batch;
+mod deserialize;
+mod input;
+mod json;
+mod plan;
+mod reader;
+pub mod snapshot;
+#[cfg(test)]
+mod tests;
+mod text;
+mod writer;
+
+pub use deserialize::read;
+pub use json::to_json;
+pub use plan::{Plan, PlanError};
+
+/// Why a value was not read. Never quotes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The bytes are no value of their writer schema, or not one that the reader schema resolves.
+    #[error("the bytes can't be decoded by their schema")]
+    Malformed,
+    /// The bytes are sound, but the type that was read refuses the value.
+    #[error("the value is not what its type asks for")]
+    Refused,
+}
+
+impl serde::de::Error for Error {
+    fn custom<T: std::fmt::Display>(_: T) -> Error {
+        Error::Refused
+    }
+}

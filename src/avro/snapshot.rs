@@ -1,0 +1,260 @@
+//! The published snapshot as Avro, by `schemas/customer-snapshot.avsc`.
+//!
+//! It is made of the snapshot's JSON text, whose fields come in the order of the schema's: so the same state gives
+//! the same bytes here too. Arrays and maps are one block each, maps in the order of the text, which is sorted.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::LazyLock;
+
+use apache_avro::Schema;
+use apache_avro::schema::Name;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::PlanError;
+use super::text::day_of;
+use super::writer::Writer;
+use crate::source::wire::Text;
+use crate::time::Instant;
+
+/// The text of the schema, as it is registered.
+pub const SCHEMA: &str = include_str!("../../schemas/customer-snapshot.avsc");
+
+/// The full name of the schema's record.
+pub const NAME: &str = "keyfold.snapshot.CustomerSnapshot";
+
+static TYPE: LazyLock<Result<Type, PlanError>> = LazyLock::new(|| {
+    let schema = Writer::parse(SCHEMA, &[])?;
+    Type::of(schema.root(), &schema.names())
+});
+
+/// Why a snapshot was not encoded. Does not happen to a snapshot of this build, which a test says.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    #[error("the snapshot's Avro schema: {0}")]
+    Schema(#[from] PlanError),
+    #[error("the snapshot does not follow its Avro schema")]
+    Snapshot,
+}
+
+/// Appends the Avro form of a snapshot, without a frame. `json` is the snapshot's text; after an error nothing has
+/// been appended.
+pub fn encode(json: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let of = TYPE.as_ref().map_err(Clone::clone)?;
+    let start = out.len();
+    let mut json = serde_json::Deserializer::from_slice(json);
+    let written = Encode { of, out }.deserialize(&mut json);
+    written.and_then(|()| json.end()).map_err(|_| {
+        out.truncate(start);
+        EncodeError::Snapshot
+    })
+}
+
+/// A type of the schema.
+#[derive(Debug)]
+enum Type {
+    Text,
+    Int,
+    Boolean,
+    Timestamp,
+    Date,
+    /// The JSON text of a value of any type.
+    Json,
+    Array(Box<Type>),
+    Map(Box<Type>),
+    Record(Vec<Field>),
+}
+
+#[derive(Debug)]
+struct Field {
+    name: String,
+    /// A union of null and the type, in this order.
+    optional: bool,
+    of: Type,
+}
+
+impl Type {
+    fn of(schema: &Schema, names: &HashMap<Name, &Schema>) -> Result<Type, PlanError> {
+        let unexpected = || PlanError::new("it has an unexpected type");
+        match schema {
+            Schema::String => Ok(Type::Text),
+            Schema::Int | Schema::Long => Ok(Type::Int),
+            Schema::Boolean => Ok(Type::Boolean),
+            Schema::TimestampMicros => Ok(Type::Timestamp),
+            Schema::Date => Ok(Type::Date),
+            Schema::Array(array) => Ok(Type::Array(Box::new(Type::of(&array.items, names)?))),
+            // the one map of texts is that of the attributes
+            Schema::Map(map) if *map.types == Schema::String => Ok(Type::Map(Box::new(Type::Json))),
+            Schema::Map(map) => Ok(Type::Map(Box::new(Type::of(&map.types, names)?))),
+            Schema::Ref { name } => Type::of(names.get(name).ok_or_else(unexpected)?, names),
+            Schema::Record(record) => {
+                let fields = record.fields.iter().map(|field| {
+                    let (optional, schema) = match &field.schema {
+                        Schema::Union(union) => match union.variants() {
+                            [Schema::Null, schema] => (true, schema),
+                            _ => return Err(unexpected()),
+                        },
+                        schema => (false, schema),
+                    };
+                    Ok(Field {
+                        name: field.name.clone(),
+                        optional,
+                        of: Type::of(schema, names)?,
+                    })
+                });
+                Ok(Type::Record(fields.collect::<Result<_, PlanError>>()?))
+            }
+            _ => Err(unexpected()),
+        }
+    }
+}
+
+pub(super) fn write_long(out: &mut Vec<u8>, number: i64) {
+    let mut left = ((number << 1) ^ (number >> 63)) as u64;
+    while left >= 0x80 {
+        out.push(left as u8 | 0x80);
+        left >>= 7;
+    }
+    out.push(left as u8);
+}
+
+fn write_text(out: &mut Vec<u8>, text: &str) {
+    write_long(out, text.len() as i64);
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// Ends an array or a map that began at `start` and holds so many items: one block, its count before it.
+fn close_blocks(out: &mut Vec<u8>, start: usize, items: i64) {
+    if items > 0 {
+        let mut count = Vec::with_capacity(10);
+        write_long(&mut count, items);
+        out.splice(start..start, count);
+    }
+    out.push(0);
+}
+
+/// Appends the Avro form of the JSON value that comes next.
+struct Encode<'t, 'o> {
+    of: &'t Type,
+    out: &'o mut Vec<u8>,
+}
+
+impl<'de> DeserializeSeed<'de> for Encode<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        if matches!(self.of, Type::Json) {
+            let text: &'de RawValue = serde::Deserialize::deserialize(json)?;
+            write_text(self.out, text.get());
+            return Ok(());
+        }
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Encode<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("what the schema says")
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, truth: bool) -> Result<(), E> {
+        match self.of {
+            Type::Boolean => self.out.push(u8::from(truth)),
+            _ => return Err(E::custom("no boolean")),
+        }
+        Ok(())
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<(), E> {
+        match (self.of, i64::try_from(number)) {
+            (Type::Int, Ok(number)) => write_long(self.out, number),
+            _ => return Err(E::custom("no number in range")),
+        }
+        Ok(())
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        match self.of {
+            Type::Text => write_text(self.out, text),
+            Type::Timestamp => {
+                let at = Instant::parse(text).ok_or_else(|| E::custom("no timestamp"))?;
+                write_long(self.out, at.micros());
+            }
+            Type::Date => {
+                let day = day_of(text).ok_or_else(|| E::custom("no date"))?;
+                write_long(self.out, i64::from(day));
+            }
+            _ => return Err(E::custom("no text")),
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut json: A) -> Result<(), A::Error> {
+        let Type::Array(of) = self.of else {
+            return Err(A::Error::custom("no array"));
+        };
+        let start = self.out.len();
+        let out = self.out;
+        let mut items = 0;
+        while json.next_element_seed(Encode { of, out })?.is_some() {
+            items += 1;
+        }
+        close_blocks(out, start, items);
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut json: A) -> Result<(), A::Error> {
+        let out = self.out;
+        match self.of {
+            Type::Map(of) => {
+                let start = out.len();
+                let mut items = 0;
+                while let Some(name) = json.next_key::<Text<'de>>()? {
+                    write_text(out, &name);
+                    json.next_value_seed(Encode { of, out })?;
+                    items += 1;
+                }
+                close_blocks(out, start, items);
+                Ok(())
+            }
+            Type::Record(fields) => {
+                let mut fields = fields.iter();
+                while let Some(name) = json.next_key::<Text<'de>>()? {
+                    let field = absent_until::<A::Error>(&mut fields, Some(&name), out)?;
+                    if let Some(Field { optional, of, .. }) = field {
+                        if *optional {
+                            write_long(out, 1);
+                        }
+                        json.next_value_seed(Encode { of, out })?;
+                    }
+                }
+                absent_until::<A::Error>(&mut fields, None, out).map(drop)
+            }
+            _ => Err(A::Error::custom("no object")),
+        }
+    }
+}
+
+/// Writes nulls for the fields that are left out before the one of that name, or to the end.
+fn absent_until<'t, E: serde::de::Error>(
+    fields: &mut std::slice::Iter<'t, Field>,
+    name: Option<&str>,
+    out: &mut Vec<u8>,
+) -> Result<Option<&'t Field>, E> {
+    for field in fields.by_ref() {
+        if name == Some(&field.name) {
+            return Ok(Some(field));
+        }
+        if !field.optional {
+            return Err(E::custom("a field is missing"));
+        }
+        write_long(out, 0);
+    }
+    match name {
+        None => Ok(None),
+        Some(_) => Err(E::custom("a field is unknown or out of order")),
+    }
+}

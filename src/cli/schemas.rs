@@ -1,0 +1,182 @@
+//! The writer schemas of Avro for commands that work on files: from a folder, or from the registry, one at a time.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::exit::Failure;
+use super::lines::Line;
+use crate::avro::Plan;
+use crate::config::{Config, Format};
+use crate::record::{RawRecord, Source};
+use crate::registry::Registry;
+use crate::source::framing::{GUID_HEADER, Known, Opened, SchemaId, Schemas};
+
+/// Where the writer schemas of Avro values are found.
+#[derive(Debug, clap::Args)]
+pub struct SchemaArgs {
+    /// The schema registry to ask, in the place of the configuration's; it may hold credentials, for those of the
+    /// configuration are sent to the configuration's URLs only
+    #[arg(long, value_name = "URL")]
+    registry: Option<String>,
+    /// Take writer schemas from this folder instead: <schema id>.avsc, or <GUID>.avsc
+    #[arg(long, value_name = "DIR", conflicts_with = "registry")]
+    schemas: Option<PathBuf>,
+}
+
+enum Origin {
+    Folder(PathBuf),
+    Registry(Registry),
+    /// No source is Avro.
+    Nowhere,
+}
+
+/// Writer schemas, each asked for once.
+pub struct Lookup {
+    origin: Origin,
+    known: Mutex<HashMap<(Source, SchemaId), Known>>,
+    failure: Mutex<Option<Failure>>,
+}
+
+impl SchemaArgs {
+    pub fn lookup(&self, config: &Config) -> Result<Lookup, Failure> {
+        let mut registry = config.registry.clone();
+        if let Some(url) = &self.registry {
+            let url = url.trim_end_matches('/').to_owned();
+            if !registry.urls.contains(&url) {
+                // what the configuration trusts with them is another
+                registry.username.clear();
+                registry.password.clear();
+                registry.token.clear();
+            }
+            registry.urls = vec![url];
+        }
+        let is_avro = |format: Format| format == Format::Avro;
+        let needed = config
+            .sources
+            .iter()
+            .any(|(_, source)| is_avro(source.format));
+        let origin = match &self.schemas {
+            Some(folder) => Origin::Folder(folder.clone()),
+            None if needed => Origin::Registry(
+                Registry::new(&registry).map_err(|error| Failure::Usage(error.to_string()))?,
+            ),
+            None => Origin::Nowhere,
+        };
+        Ok(Lookup {
+            origin,
+            known: Mutex::default(),
+            failure: Mutex::default(),
+        })
+    }
+}
+
+impl Lookup {
+    /// Takes the value of a line's record out of its frame.
+    pub fn open<'a>(
+        &self,
+        line: &'a Line,
+        record: &RawRecord<'a>,
+        config: &Config,
+    ) -> Result<Opened<'a>, Failure> {
+        let format = config
+            .sources
+            .get(record.source)
+            .map_or(Format::Json, |source| source.format);
+        let most = config.validation.max_record_bytes;
+        let guid = || line.header(GUID_HEADER);
+        Opened::open(record, guid, format, most, self).ok_or_else(|| {
+            let failure = self
+                .failure
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            failure.unwrap_or_else(|| Failure::Service("a schema is not known".to_owned()))
+        })
+    }
+
+    fn find(&self, source: Source, id: SchemaId) -> Result<Known, Failure> {
+        let (schema, references) = match &self.origin {
+            Origin::Nowhere => return Ok(Known::Missing),
+            Origin::Folder(folder) => {
+                let file = folder.join(format!("{}.avsc", file_name(id)));
+                let text = std::fs::read_to_string(&file).map_err(|error| {
+                    Failure::Usage(format!("can't read {}: {error}", file.display()))
+                })?;
+                (text, Vec::new())
+            }
+            Origin::Registry(registry) => match registry.schema(id) {
+                Ok(Some(fetched)) => match fetched.unusable {
+                    None => (fetched.schema, fetched.references),
+                    Some(reason) => {
+                        unusable(source, id, &reason);
+                        return Ok(Known::Unusable);
+                    }
+                },
+                Ok(None) => return Ok(Known::Missing),
+                Err(unavailable) => return Err(Failure::Service(unavailable.to_string())),
+            },
+        };
+        let references: Vec<&str> = references.iter().map(String::as_str).collect();
+        Ok(match Plan::compile(source, &schema, &references) {
+            Ok(plan) => Known::Plan(Arc::new(plan)),
+            Err(error) => {
+                unusable(source, id, &error.to_string());
+                Known::Unusable
+            }
+        })
+    }
+}
+
+impl Schemas for Lookup {
+    fn known(&self, source: Source, id: SchemaId) -> Option<Known> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(&(source, id)) {
+            return Some(known.clone());
+        }
+        match self.find(source, id) {
+            Ok(found) => {
+                known.insert((source, id), found.clone());
+                Some(found)
+            }
+            Err(failure) => {
+                *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+                None
+            }
+        }
+    }
+}
+
+fn unusable(source: Source, id: SchemaId, reason: &str) {
+    tracing::warn!(%source, schema = file_name(id), reason, "no value of this schema can be read for this source");
+}
+
+/// The id as files are named, and as people write GUIDs.
+fn file_name(id: SchemaId) -> String {
+    match id {
+        SchemaId::Number(number) => number.to_string(),
+        SchemaId::Guid(guid) => {
+            let hex: String = guid.iter().map(|byte| format!("{byte:02x}")).collect();
+            [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)]
+                .iter()
+                .filter_map(|&(from, to)| hex.get(from..to))
+                .collect::<Vec<_>>()
+                .join("-")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_as_people_write_them() {
+        assert_eq!(file_name(SchemaId::Number(17)), "17");
+        let guid = std::array::from_fn(|at| at as u8);
+        assert_eq!(
+            file_name(SchemaId::Guid(guid)),
+            "00010203-0405-0607-0809-0a0b0c0d0e0f"
+        );
+    }
+}

@@ -1,0 +1,369 @@
+//! What is known of each schema id, and the thread that asks the registry.
+//!
+//! A plan is compiled once for a source and an id, and kept for ever: a registry never gives an id to another
+//! schema. That the registry lacks an id is believed for `registry.unknown_ids_for`, then it is asked again. It is
+//! asked a second time, a moment later, before it is believed at all, unless unknown ids come in numbers: schemas
+//! are registered moments before their first record.
+//!
+//! Bounds: 10,000 answers are kept, each for one source and one id, and 1,000 ids wait at a time. Beyond the first,
+//! ids that the registry lacks give way before plans do.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::client::hyphenated;
+use super::queue::{Next, Pace, Queue};
+use super::{Fetched, Registry, Requests, one_line};
+use crate::avro::Plan;
+use crate::config;
+use crate::record::Source;
+use crate::source::framing::{Known, SchemaId, Schemas};
+
+/// The most answers that are kept.
+const MAX_KNOWN: usize = 10_000;
+/// How much of what is wrong with a schema goes into the log, in characters.
+const MAX_LOGGED: usize = 300;
+
+/// The cache, and the thread that asks in its background. The thread ends after the cache is dropped, at the
+/// latest when the request that is under way has an answer or none.
+pub struct CachedSchemas {
+    shared: Arc<Shared>,
+    asking: JoinHandle<()>,
+}
+
+struct Shared {
+    registry: Registry,
+    unknown_ids_for: Duration,
+    known: RwLock<Answers>,
+    work: Mutex<Work>,
+    wake: Condvar,
+    answers: AtomicU64,
+}
+
+type Answers = HashMap<(Source, SchemaId), Entry, ahash::RandomState>;
+
+struct Entry {
+    known: Known,
+    /// Believed until then; none: for ever.
+    until: Option<Instant>,
+}
+
+impl Entry {
+    fn is_stale(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+}
+
+struct Work {
+    queue: Queue,
+    /// When an id was last found to be unknown.
+    unknown: Option<Instant>,
+    stopping: bool,
+}
+
+impl CachedSchemas {
+    /// Starts the thread. It asks for nothing before the first id is wanted.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(
+        registry: Registry,
+        config: &config::Registry,
+    ) -> std::io::Result<Arc<CachedSchemas>> {
+        CachedSchemas::start_at(registry, config.unknown_ids_for, Pace::DEFAULT)
+    }
+
+    pub(super) fn start_at(
+        registry: Registry,
+        unknown_ids_for: Duration,
+        pace: Pace,
+    ) -> std::io::Result<Arc<CachedSchemas>> {
+        let shared = Arc::new(Shared {
+            registry,
+            unknown_ids_for,
+            known: RwLock::default(),
+            work: Mutex::new(Work {
+                queue: Queue::new(pace),
+                unknown: None,
+                stopping: false,
+            }),
+            wake: Condvar::new(),
+            answers: AtomicU64::new(0),
+        });
+        let asks = Arc::clone(&shared);
+        let asking = std::thread::Builder::new()
+            .name("schema registry".to_owned())
+            .spawn(move || asks.run())?;
+        Ok(Arc::new(CachedSchemas { shared, asking }))
+    }
+
+    /// Why answers are missing at present, for `/readyz` and the log: the registry is away. None where nothing is
+    /// waited for, or only for a first answer.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        if self.asking.is_finished() {
+            return Some("the thread that asks it has ended: restart keyfold".to_owned());
+        }
+        self.shared.work().queue.trouble().map(str::to_owned)
+    }
+
+    /// Grows whenever it is worth asking again for what was not known.
+    #[must_use]
+    pub fn answers(&self) -> u64 {
+        self.shared.answers.load(Ordering::Acquire)
+    }
+
+    /// The requests since the start, those of the registry's clones too.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        self.shared.registry.requests()
+    }
+}
+
+impl Schemas for CachedSchemas {
+    fn known(&self, source: Source, id: SchemaId) -> Option<Known> {
+        let found = self.shared.known_now(source, id);
+        found.or_else(|| self.shared.want(source, id))
+    }
+}
+
+impl Drop for CachedSchemas {
+    fn drop(&mut self) {
+        self.shared.work().stopping = true;
+        self.shared.wake.notify_all();
+    }
+}
+
+impl Shared {
+    fn known_now(&self, source: Source, id: SchemaId) -> Option<Known> {
+        let known = self.known();
+        let entry = known.get(&(source, id))?;
+        (!entry.is_stale()).then(|| entry.known.clone())
+    }
+
+    fn want(&self, source: Source, id: SchemaId) -> Option<Known> {
+        let mut work = self.work();
+        // The answer may have come in between; it is noted while the work is locked.
+        let found = self.known_now(source, id);
+        if found.is_none() && work.queue.want(source, id, Instant::now()) {
+            self.wake.notify_all();
+        }
+        found
+    }
+
+    /// The thread.
+    fn run(&self) {
+        while let Some((id, sources)) = self.next() {
+            match self.registry.schema(id) {
+                Ok(Some(fetched)) => self.found(id, &sources, &fetched),
+                Ok(None) => self.unknown(id, &sources),
+                Err(unavailable) => {
+                    let reason = unavailable.to_string();
+                    let mut work = self.work();
+                    if work.queue.failed(id, reason.clone(), Instant::now()) {
+                        drop(work);
+                        tracing::warn!(reason, "the schema registry is away; keyfold tries again");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for the next id to ask for. None: the cache is gone.
+    fn next(&self) -> Option<(SchemaId, Vec<Source>)> {
+        let mut work = self.work();
+        loop {
+            if work.stopping {
+                return None;
+            }
+            let now = Instant::now();
+            if work.queue.let_go(now) {
+                self.answers.fetch_add(1, Ordering::Release);
+            }
+            work = match work.queue.next(now) {
+                Next::Ask(id, sources) => return Some((id, sources)),
+                Next::Wait(None) => self.wake.wait(work).unwrap_or_else(PoisonError::into_inner),
+                Next::Wait(Some(wait)) => {
+                    self.wake
+                        .wait_timeout(work, wait)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
+            };
+        }
+    }
+
+    fn found(&self, id: SchemaId, sources: &[Source], fetched: &Fetched) {
+        let references: Vec<&str> = fetched.references.iter().map(String::as_str).collect();
+        let plan_for = |source: Source| {
+            let plan = match &fetched.unusable {
+                Some(reason) => Err(reason.clone()),
+                None => Plan::compile(source, &fetched.schema, &references)
+                    .map_err(|error| error.to_string()),
+            };
+            match plan {
+                Ok(plan) => Known::Plan(Arc::new(plan)),
+                Err(error) => {
+                    let error = one_line(&error, MAX_LOGGED);
+                    tracing::warn!(
+                        source = source.name(),
+                        schema = %Shown(id),
+                        error,
+                        "no value of this schema can be read for this source"
+                    );
+                    Known::Unusable
+                }
+            }
+        };
+        let found = sources.iter().map(|&source| (source, plan_for(source)));
+        let found: Vec<(Source, Known)> = found.collect();
+        self.settle(self.work(), id, found, None);
+    }
+
+    fn unknown(&self, id: SchemaId, sources: &[Source]) {
+        let now = Instant::now();
+        let mut work = self.work();
+        // Before it is doubted: the first answer makes all that wait due at once.
+        self.is_back(work.queue.answered(now));
+        let is_known = sources
+            .iter()
+            .any(|&source| self.known().contains_key(&(source, id)));
+        let in_numbers = work
+            .unknown
+            .is_some_and(|last| now.saturating_duration_since(last) < self.unknown_ids_for);
+        if !is_known && !in_numbers && work.queue.doubts(id, now) {
+            return;
+        }
+        work.unknown = Some(now);
+        tracing::debug!(schema = %Shown(id), "the schema registry does not know this schema");
+        let until = now + self.unknown_ids_for;
+        let found = sources.iter().map(|&source| (source, Known::Missing));
+        self.settle(work, id, found.collect(), Some(until));
+    }
+
+    /// Notes what is known of an id now.
+    fn settle(
+        &self,
+        mut work: MutexGuard<'_, Work>,
+        id: SchemaId,
+        found: Vec<(Source, Known)>,
+        until: Option<Instant>,
+    ) {
+        let sources: Vec<Source> = found.iter().map(|(source, _)| *source).collect();
+        let mut answers = self.known_mut();
+        for (source, known) in found {
+            make_room(&mut answers, MAX_KNOWN);
+            answers.insert((source, id), Entry { known, until });
+        }
+        drop(answers);
+        work.queue.settled(id, &sources);
+        let is_back = work.queue.answered(Instant::now());
+        drop(work);
+        self.is_back(is_back);
+        self.answers.fetch_add(1, Ordering::Release);
+    }
+
+    fn is_back(&self, is_back: bool) {
+        if is_back {
+            tracing::info!("the schema registry answers again");
+        }
+    }
+
+    fn known(&self) -> RwLockReadGuard<'_, Answers> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known_mut(&self) -> RwLockWriteGuard<'_, Answers> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes room for one answer: what is no longer believed goes first, then what is no plan, then any.
+fn make_room(answers: &mut Answers, most: usize) {
+    if answers.len() < most {
+        return;
+    }
+    answers.retain(|_, entry| !entry.is_stale());
+    if answers.len() < most {
+        return;
+    }
+    let is_plan = |entry: &Entry| matches!(entry.known, Known::Plan(_));
+    let least = answers.iter().min_by_key(|(_, entry)| is_plan(entry));
+    if let Some(key) = least.map(|(key, _)| *key) {
+        answers.remove(&key);
+    }
+}
+
+/// A schema id for the log.
+struct Shown(SchemaId);
+
+impl std::fmt::Display for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            SchemaId::Number(number) => write!(f, "id {number}"),
+            SchemaId::Guid(bytes) => write!(f, "GUID {}", hyphenated(bytes)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::tests::server::{Server, page};
+    use crate::registry::tests::{eventually, registry};
+
+    #[test]
+    fn the_thread_ends_with_the_cache() {
+        let server = Server::start(|_, _| page(503));
+        let config = config::Registry::default();
+        let cache = CachedSchemas::start(registry(&server), &config).unwrap();
+        let shared = Arc::downgrade(&cache.shared);
+        let id = SchemaId::Number(7);
+        assert!(cache.known(Source::LoyaltyCustomers, id).is_none());
+        eventually("it fails", || cache.trouble().is_some());
+        drop(cache);
+        eventually("the thread has ended", || shared.strong_count() == 0);
+    }
+
+    #[test]
+    fn what_is_stale_gives_way_first_and_plans_last() {
+        let source = Source::LoyaltyCustomers;
+        let mut answers = Answers::default();
+        let mut note = |number, known, until| {
+            let key = (source, SchemaId::Number(number));
+            answers.insert(key, Entry { known, until });
+        };
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/schemas/loyalty-customers.avsc"
+        );
+        let schema = std::fs::read_to_string(path).unwrap();
+        let plan = Arc::new(Plan::compile(source, &schema, &[]).unwrap());
+        let later = Instant::now() + Duration::from_secs(3_600);
+        note(1, Known::Plan(Arc::clone(&plan)), None);
+        note(2, Known::Missing, Some(later));
+        note(3, Known::Missing, Some(Instant::now()));
+        note(4, Known::Plan(plan), None);
+        let mut left = Vec::new();
+        for most in [5, 4, 3, 2] {
+            make_room(&mut answers, most);
+            let mut numbers: Vec<_> = answers.keys().map(|(_, id)| *id).collect();
+            numbers.sort();
+            left.push(numbers);
+        }
+        let [one, two, three, four] = [1, 2, 3, 4].map(SchemaId::Number);
+        assert_eq!(left[0], [one, two, three, four]);
+        assert_eq!(left[1], [one, two, four]);
+        assert_eq!(left[2], [one, four]);
+        assert_eq!(left[3].len(), 1);
+    }
+}

@@ -1,0 +1,321 @@
+//! The client of the registry: schemas by id, with those that they refer to.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+use super::endpoint::{Credentials, Endpoint};
+use super::http::{Answer, Fault, Http, Requests};
+use super::{Unavailable, roots};
+use crate::config;
+use crate::source::framing::SchemaId;
+
+/// The most schemas that one schema may refer to, directly or through others.
+const MAX_REFERENCES: usize = 200;
+/// How deep the references may go.
+const MAX_DEPTH: usize = 20;
+/// The most bytes of one schema with all that it refers to.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// What is encoded in a path: all but the characters that RFC 3986 calls unreserved.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Why there can be no client: the configuration is wrong. No text quotes a URL, a password or a token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RegistryError {
+    #[error("registry.url is empty")]
+    NoUrl,
+    /// Counted from 1.
+    #[error("registry.url: the URL no. {number} {what}")]
+    Url { number: usize, what: &'static str },
+    #[error("registry.token holds characters that can't be sent in a header")]
+    Token,
+    #[error("registry.ca_location: can't use {}: {error}", path.display())]
+    Authorities { path: PathBuf, error: String },
+    #[error(
+        "registry.url is an https URL, but this system has no certificate authorities: install the package ca-certificates, or set registry.ca_location"
+    )]
+    NoAuthorities,
+}
+
+/// A schema, as the registry keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    pub schema: String,
+    /// The texts of the schemas that it refers to, directly and through others. Each comes after those that it
+    /// refers to itself.
+    pub references: Vec<String>,
+    /// Why no value of it can be read, where that is known already: it is not Avro, or refers to too many others.
+    pub unusable: Option<String>,
+}
+
+/// The client. It blocks: each call may take the time-out of one request, for each URL and each schema that is
+/// referred to. Clones share the connections and the counters.
+#[derive(Clone)]
+pub struct Registry(Arc<Inner>);
+
+struct Inner {
+    endpoints: Vec<Endpoint>,
+    /// The endpoint that answered last is asked first.
+    last: AtomicUsize,
+    http: Http,
+}
+
+impl Registry {
+    /// Reads the certificate authorities, and does no other I/O.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration.
+    pub fn new(config: &config::Registry) -> Result<Registry, RegistryError> {
+        let credentials = if !config.token.is_empty() {
+            Credentials::Bearer(&config.token)
+        } else if !config.username.is_empty() || !config.password.is_empty() {
+            Credentials::Basic {
+                username: &config.username,
+                password: &config.password,
+            }
+        } else {
+            Credentials::None
+        };
+        let endpoints = config
+            .urls
+            .iter()
+            .zip(1..)
+            .map(|(url, number)| Endpoint::new(url, number, &credentials))
+            .collect::<Result<Vec<_>, _>>()?;
+        if endpoints.is_empty() {
+            return Err(RegistryError::NoUrl);
+        }
+        let trusted = if endpoints.iter().any(Endpoint::is_https) {
+            Some(roots::trusted(&config.ca_location)?)
+        } else {
+            None
+        };
+        Ok(Registry(Arc::new(Inner {
+            endpoints,
+            last: AtomicUsize::new(0),
+            http: Http::new(config.timeout, trusted),
+        })))
+    }
+
+    /// Asks for a schema once, at one URL after the other. None: the registry says that there is no such schema, at
+    /// every URL that answers.
+    ///
+    /// # Errors
+    /// No URL answers. Nothing is known of the schema then.
+    pub fn schema(&self, id: SchemaId) -> Result<Option<Fetched>, Unavailable> {
+        // The frame's four bytes are a signed number to the registry, and its ids are positive. Asked for a larger
+        // one it would not answer as for an id that it lacks.
+        if matches!(id, SchemaId::Number(number) if i32::try_from(number).is_err()) {
+            return Ok(None);
+        }
+        let path = path_of(id);
+        let asked = match id {
+            SchemaId::Number(_) => path.clone(),
+            SchemaId::Guid(_) => format!("{path}, as registries can be since Confluent Platform 8"),
+        };
+        // A node that lags behind does not know a schema yet that another one does.
+        self.in_turn(&asked, Option::is_some, |endpoint| {
+            match self.0.http.ask(endpoint, &path, None)? {
+                Answer::Found(stored) => self.with_references(endpoint, stored).map(Some),
+                Answer::NotFound => Ok(None),
+                Answer::Declined(words) => Err(declined(endpoint, &words)),
+            }
+        })
+    }
+
+    /// The requests since the start, those of all clones.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        self.0.http.requests()
+    }
+
+    /// Asks the endpoints in turn until an answer settles the question, beginning with the one that answered last.
+    /// Where none does, the first answer counts. `asked` says for what.
+    pub(super) fn in_turn<T>(
+        &self,
+        asked: &str,
+        settles: impl Fn(&T) -> bool,
+        ask: impl Fn(&Endpoint) -> Result<T, Fault>,
+    ) -> Result<T, Unavailable> {
+        let Inner {
+            endpoints, last, ..
+        } = &*self.0;
+        let first = last.load(Ordering::Relaxed);
+        let mut unsettled = None;
+        let mut faults = Vec::new();
+        for turn in 0..endpoints.len() {
+            let index = (first + turn) % endpoints.len();
+            let Some(endpoint) = endpoints.get(index) else {
+                continue;
+            };
+            match ask(endpoint) {
+                Ok(answer) if settles(&answer) => {
+                    last.store(index, Ordering::Relaxed);
+                    return Ok(answer);
+                }
+                Ok(answer) if unsettled.is_none() => {
+                    last.store(index, Ordering::Relaxed);
+                    unsettled = Some(answer);
+                }
+                Ok(_) => {}
+                Err(Fault(reason)) => faults.push(reason),
+            }
+        }
+        unsettled
+            .ok_or_else(|| Unavailable::new(&format!("{} (asked for {asked})", faults.join("; "))))
+    }
+
+    /// One request to an endpoint.
+    pub(super) fn http(&self) -> &Http {
+        &self.0.http
+    }
+
+    /// Fetches what a schema refers to.
+    fn with_references(&self, endpoint: &Endpoint, stored: Stored) -> Result<Fetched, Fault> {
+        let mut gathered = Gathered {
+            bytes: stored.schema.len(),
+            ..Gathered::default()
+        };
+        let kind = stored.kind.as_deref().unwrap_or("AVRO");
+        if kind == "AVRO" {
+            self.gather(
+                endpoint,
+                &stored.references.unwrap_or_default(),
+                1,
+                &mut gathered,
+            )?;
+        } else {
+            // The registry's word; it knows three of them.
+            gathered.unusable = Some(format!("it is {}, not Avro", super::one_line(kind, 20)));
+        }
+        Ok(Fetched {
+            schema: stored.schema,
+            references: gathered.texts,
+            unusable: gathered.unusable,
+        })
+    }
+
+    /// Depth first, so that a schema's own references come before it.
+    fn gather(
+        &self,
+        endpoint: &Endpoint,
+        references: &[Reference],
+        depth: usize,
+        gathered: &mut Gathered,
+    ) -> Result<(), Fault> {
+        for reference in references {
+            if gathered.unusable.is_some() {
+                return Ok(());
+            }
+            let Reference { subject, version } = reference;
+            if !gathered.seen.insert((subject.clone(), *version)) {
+                continue;
+            }
+            if depth > MAX_DEPTH || gathered.seen.len() > MAX_REFERENCES {
+                gathered.unusable = Some(format!(
+                    "it refers to more than {MAX_REFERENCES} schemas, or deeper than {MAX_DEPTH}"
+                ));
+                return Ok(());
+            }
+            // A version that was deleted since still belongs to the schema.
+            let path = format!(
+                "/subjects/{}/versions/{version}?deleted=true",
+                encoded(subject)
+            );
+            let stored: Stored = match self.0.http.ask(endpoint, &path, None)? {
+                Answer::Found(stored) => stored,
+                Answer::NotFound => {
+                    return Err(Fault(format!(
+                        "{endpoint} has the schema, but not the version {version} of the subject {subject:?} that it refers to"
+                    )));
+                }
+                Answer::Declined(words) => return Err(declined(endpoint, &words)),
+            };
+            let Stored {
+                schema, references, ..
+            } = stored;
+            gathered.bytes += schema.len();
+            if gathered.bytes > MAX_BYTES {
+                gathered.unusable = Some(format!(
+                    "it has more than {} MiB with all that it refers to",
+                    MAX_BYTES / (1024 * 1024)
+                ));
+                return Ok(());
+            }
+            self.gather(
+                endpoint,
+                &references.unwrap_or_default(),
+                depth + 1,
+                gathered,
+            )?;
+            gathered.texts.push(schema);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Registry").field(&self.0.endpoints).finish()
+    }
+}
+
+/// A schema in the registry's words; what else they hold is passed over.
+#[derive(Deserialize)]
+struct Stored {
+    schema: String,
+    /// Left out where it is AVRO.
+    #[serde(rename = "schemaType")]
+    kind: Option<String>,
+    references: Option<Vec<Reference>>,
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    subject: String,
+    version: i64,
+}
+
+#[derive(Default)]
+struct Gathered {
+    seen: HashSet<(String, i64)>,
+    texts: Vec<String>,
+    bytes: usize,
+    unusable: Option<String>,
+}
+
+fn declined(endpoint: &Endpoint, words: &str) -> Fault {
+    Fault(format!("{endpoint} declines: {words}"))
+}
+
+fn path_of(id: SchemaId) -> String {
+    match id {
+        SchemaId::Number(number) => format!("/schemas/ids/{number}"),
+        SchemaId::Guid(bytes) => format!("/schemas/guids/{}", hyphenated(bytes)),
+    }
+}
+
+/// A GUID as RFC 9562 writes it.
+pub(super) fn hyphenated(bytes: [u8; 16]) -> String {
+    let digits = format!("{:032x}", u128::from_be_bytes(bytes));
+    let (a, rest) = digits.split_at(8);
+    let (b, rest) = rest.split_at(4);
+    let (c, rest) = rest.split_at(4);
+    let (d, e) = rest.split_at(4);
+    format!("{a}-{b}-{c}-{d}-{e}")
+}
+
+/// A text as one segment of a path.
+pub(super) fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}

@@ -1,0 +1,262 @@
+//! One request, and the judgement of its answer.
+
+use std::io::ErrorKind;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use ureq::Agent;
+use ureq::http::{Response, StatusCode};
+use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+
+use super::endpoint::Endpoint;
+use super::one_line;
+
+/// The largest answer that is read, in bytes. Registries take schemas of up to 1 MiB.
+const MAX_ANSWER: u64 = 4 * 1024 * 1024;
+/// How much of the registry's own words is quoted, in characters.
+const MAX_MESSAGE: usize = 300;
+/// What the registries of all makers answer with.
+const ACCEPT: &str = "application/vnd.schemaregistry.v1+json, application/json";
+const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
+
+/// How many requests there were since the start, by their result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Requests {
+    /// Answered.
+    pub ok: u64,
+    /// The registry says that there is no such schema, subject or version.
+    pub not_found: u64,
+    /// Not answered, or declined.
+    pub failed: u64,
+}
+
+/// What the registry says to a request.
+#[derive(Debug)]
+pub(super) enum Answer<T> {
+    Found(T),
+    /// There is no such thing, in the registry's own words.
+    NotFound,
+    /// It does not do what it is asked to, and says why.
+    Declined(String),
+}
+
+/// Why one URL gave no answer; it begins with the URL.
+#[derive(Debug)]
+pub(super) struct Fault(pub String);
+
+/// Makes requests, and counts them.
+pub(super) struct Http {
+    agent: Agent,
+    timeout: Duration,
+    ok: AtomicU64,
+    not_found: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// An answer before it is judged.
+struct Reply {
+    status: StatusCode,
+    is_page: bool,
+    body: Vec<u8>,
+}
+
+impl Http {
+    /// `timeout` is that of one request, from looking up the host's name to the end of the answer. `roots` is what
+    /// `https` trusts. Proxies are those of the environment: `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
+    pub fn new(timeout: Duration, roots: Option<RootCerts>) -> Http {
+        // Without a URL of https, a proxy's may still be one.
+        let roots = roots.unwrap_or(RootCerts::PlatformVerifier);
+        // OpenSSL is in the program already, for Kafka, so that both trust the same.
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::NativeTls)
+            .root_certs(roots);
+        let config = Agent::config_builder()
+            .tls_config(tls.build())
+            .timeout_global(Some(timeout))
+            .http_status_as_error(false)
+            // A registry does not send elsewhere; a proxy that wants a log-in does.
+            .max_redirects(0)
+            .user_agent(concat!("keyfold/", env!("CARGO_PKG_VERSION")))
+            .accept(ACCEPT);
+        Http {
+            agent: Agent::new_with_config(config.build()),
+            timeout,
+            ok: AtomicU64::new(0),
+            not_found: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        }
+    }
+
+    /// `GET`, or `POST` with a body. `path` begins with a slash and is percent-encoded.
+    pub fn ask<T: DeserializeOwned>(
+        &self,
+        endpoint: &Endpoint,
+        path: &str,
+        body: Option<&str>,
+    ) -> Result<Answer<T>, Fault> {
+        let answer = self
+            .exchange(endpoint, path, body)
+            .map_err(|error| self.in_words(&error))
+            .and_then(|reply| judge(&reply, endpoint))
+            .map_err(|reason| Fault(format!("{endpoint} {reason}")));
+        let count = match answer {
+            Ok(Answer::Found(_)) => &self.ok,
+            Ok(Answer::NotFound) => &self.not_found,
+            Ok(Answer::Declined(_)) | Err(_) => &self.failed,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        answer
+    }
+
+    pub fn requests(&self) -> Requests {
+        Requests {
+            ok: self.ok.load(Ordering::Relaxed),
+            not_found: self.not_found.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+        }
+    }
+
+    fn exchange(
+        &self,
+        endpoint: &Endpoint,
+        path: &str,
+        body: Option<&str>,
+    ) -> Result<Reply, ureq::Error> {
+        let url = endpoint.url(path);
+        let mut response = match body {
+            None => {
+                let mut request = self.agent.get(url);
+                if let Some(value) = endpoint.authorization() {
+                    request = request.header("authorization", value);
+                }
+                request.call()?
+            }
+            Some(body) => {
+                let mut request = self.agent.post(url).content_type(CONTENT_TYPE);
+                if let Some(value) = endpoint.authorization() {
+                    request = request.header("authorization", value);
+                }
+                request.send(body)?
+            }
+        };
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(MAX_ANSWER)
+            .read_to_vec()?;
+        Ok(Reply {
+            status: response.status(),
+            is_page: is_page(&response, &body),
+            body,
+        })
+    }
+
+    /// Why there was no answer at all.
+    fn in_words(&self, error: &ureq::Error) -> String {
+        match error {
+            ureq::Error::Timeout(_) => {
+                let timeout = humantime::format_duration(self.timeout);
+                format!("did not answer within {timeout} (registry.timeout)")
+            }
+            ureq::Error::HostNotFound => "can't be reached: its host has no address".to_owned(),
+            ureq::Error::Io(error) => match error.kind() {
+                ErrorKind::ConnectionRefused => "can't be reached: connection refused".to_owned(),
+                ErrorKind::UnexpectedEof
+                | ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe => "cut the connection".to_owned(),
+                _ => format!("can't be reached: {error}"),
+            },
+            ureq::Error::NativeTls(error) => format!(
+                "can't be trusted, or speaks no TLS: {error} (registry.ca_location names a file of further certificate authorities)"
+            ),
+            ureq::Error::Protocol(_) => "answered with what is not HTTP".to_owned(),
+            ureq::Error::BodyExceedsLimit(_) => {
+                format!("answered with more than {} MiB", MAX_ANSWER / (1024 * 1024))
+            }
+            error => format!("can't be asked: {error}"),
+        }
+    }
+}
+
+/// Whether the answer is a web page.
+fn is_page<B>(response: &Response<B>, body: &[u8]) -> bool {
+    let content_type = response.headers().get("content-type");
+    let says_so = content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
+    says_so || body.trim_ascii_start().first() == Some(&b'<')
+}
+
+/// The registry's own words for what it does not do.
+#[derive(Deserialize)]
+struct Refusal {
+    error_code: i64,
+    #[serde(default)]
+    message: serde_json::Value,
+}
+
+impl Refusal {
+    /// Its code and message, without credentials that it may quote.
+    fn text(&self, endpoint: &Endpoint) -> String {
+        let code = self.error_code;
+        match self.message.as_str() {
+            Some(message) if !message.is_empty() && !endpoint.is_quoted_in(message) => {
+                format!("{} (error code {code})", one_line(message, MAX_MESSAGE))
+            }
+            _ => format!("error code {code}"),
+        }
+    }
+}
+
+/// What an answer says, or why it is none.
+fn judge<T: DeserializeOwned>(reply: &Reply, endpoint: &Endpoint) -> Result<Answer<T>, String> {
+    let status = reply.status;
+    if status.is_success() {
+        return match serde_json::from_slice(&reply.body) {
+            Ok(found) => Ok(Answer::Found(found)),
+            Err(_) => Err(format!("answered {}", misfit(reply))),
+        };
+    }
+    // Only whole answers of this form are the registry's own; a page of a proxy is not.
+    let refusal = serde_json::from_slice::<Refusal>(&reply.body).ok();
+    let words = refusal.as_ref().map(|refusal| refusal.text(endpoint));
+    match (status, refusal) {
+        (StatusCode::NOT_FOUND, Some(refusal))
+            if (40_400..=40_499).contains(&refusal.error_code) =>
+        {
+            Ok(Answer::NotFound)
+        }
+        (StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY, Some(refusal)) => {
+            Ok(Answer::Declined(refusal.text(endpoint)))
+        }
+        (StatusCode::NOT_FOUND, _) => Err(format!(
+            "answered {status}, but not as a registry that lacks what it is asked for: the path of registry.url may be wrong, or a proxy answers in the registry's place"
+        )),
+        (StatusCode::UNAUTHORIZED, _) => Err(format!(
+            "answered {status}: registry.username and registry.password, or registry.token, are missing or wrong"
+        )),
+        (StatusCode::FORBIDDEN, _) => Err(format!(
+            "answered {status}: the user or token is not allowed to ask for this"
+        )),
+        (status, _) if status.is_redirection() => Err(format!(
+            "answered {status}: registry.url must name the registry itself"
+        )),
+        (status, _) => Err(match words {
+            Some(words) => format!("answered {status}: {words}"),
+            None if reply.is_page => format!("answered {status} with a web page"),
+            None => format!("answered {status}"),
+        }),
+    }
+}
+
+/// What stands in the place of an answer.
+fn misfit(reply: &Reply) -> &'static str {
+    if reply.is_page {
+        "with a web page: a proxy answers in the registry's place, or registry.url is not that of a registry"
+    } else if serde_json::from_slice::<IgnoredAny>(&reply.body).is_ok() {
+        "with JSON that is not what it was asked for: registry.url may not be that of a registry"
+    } else {
+        "with what is not JSON: registry.url may not be that of a registry"
+    }
+}

@@ -1,0 +1,59 @@
+//! The schema registry: Confluent's REST API, as the registries of Confluent, Karapace, Redpanda and Apicurio speak
+//! it.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `endpoint` | one URL of the registry, with its credentials |
+//! | `roots` | the certificate authorities that `https` trusts |
+//! | `http` | one request, and the judgement of its answer |
+//! | `client` | [`Registry`]: schemas by id, with those that they refer to |
+//! | `subjects` | the schema that is written: looked up, checked, registered |
+//! | `cache` | [`CachedSchemas`]: what is known of each id, and the thread that asks |
+//! | `queue` | the ids that are waited for, and when each is asked for next |
+//!
+//! **The judgement.** A registry that is away never makes a dead letter (the contract, section 2), so that "there
+//! is no such schema" is believed only where the registry says it in its own words: status 404, and a JSON object
+//! whose `error_code` is 404 and two more digits. All else that is no answer, such as a page of a proxy, a refused
+//! password, a cut connection or an error of the server, is [`Unavailable`]: the record waits.
+//!
+//! No text made here holds a password or a token.
+
+mod cache;
+mod client;
+mod endpoint;
+mod http;
+mod queue;
+mod roots;
+mod subjects;
+
+#[cfg(test)]
+mod tests;
+
+pub use cache::CachedSchemas;
+pub use client::{Fetched, Registry, RegistryError};
+pub use http::Requests;
+pub use subjects::EnsureError;
+
+/// Why the registry gave no answer, in words for a person: what was asked, and for each URL what happened. At most
+/// 1,000 characters on one line, without credentials.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unavailable(String);
+
+impl Unavailable {
+    const MAX_CHARS: usize = 1_000;
+
+    fn new(reason: &str) -> Unavailable {
+        Unavailable(one_line(reason, Unavailable::MAX_CHARS))
+    }
+}
+
+/// A text on one line, cut at a number of characters.
+fn one_line(text: &str, max_chars: usize) -> String {
+    let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut line: String = chars.by_ref().take(max_chars).collect();
+    if chars.next().is_some() {
+        line.push('…');
+    }
+    line
+}

@@ -1,0 +1,124 @@
+//! The schema that snapshots are written by: looked up under its subject, checked, registered.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::client::{Registry, encoded};
+use super::http::Answer;
+use super::{Unavailable, one_line};
+
+/// How many of the registry's messages are quoted, and how much of each, in characters.
+const MAX_MESSAGES: usize = 5;
+const MAX_MESSAGE: usize = 300;
+
+/// Why there is no id to write under.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EnsureError {
+    /// The registry is away; asking again later may help.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// Asking again does not help. Says what does.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl Registry {
+    /// The id of a schema under its subject. Where it is not registered there, it is checked against the latest
+    /// version and registered, as long as `auto_register` allows that. The schema is Avro and refers to no other.
+    ///
+    /// # Errors
+    /// No URL answers, or the registry does not take the schema.
+    pub fn ensure(
+        &self,
+        subject: &str,
+        schema: &str,
+        auto_register: bool,
+    ) -> Result<u32, EnsureError> {
+        // `schemaType` is left out: its default is AVRO, and the oldest registries do not know the field.
+        let body = serde_json::json!({ "schema": schema }).to_string();
+        let encoded = encoded(subject);
+        let path = format!("/subjects/{encoded}");
+        match self.post::<Numbered>(&path, &body)? {
+            Answer::Found(Numbered { id }) => return Ok(id),
+            Answer::NotFound => {}
+            Answer::Declined(words) => return Err(declined(subject, &words)),
+        }
+        if !auto_register {
+            return Err(EnsureError::Refused(format!(
+                "the schema of the snapshots is not registered under the subject {subject:?}, and snapshot.auto_register is false: register schemas/customer-snapshot.avsc of this version there, or set snapshot.auto_register = true"
+            )));
+        }
+        let path = format!("/compatibility/subjects/{encoded}/versions/latest?verbose=true");
+        match self.post::<Verdict>(&path, &body)? {
+            Answer::Found(verdict) if !verdict.is_compatible => {
+                return Err(incompatible(subject, &verdict.reasons()));
+            }
+            // Without a version there is nothing that it could break.
+            Answer::Found(_) | Answer::NotFound => {}
+            Answer::Declined(words) => return Err(declined(subject, &words)),
+        }
+        let path = format!("/subjects/{encoded}/versions");
+        match self.post::<Numbered>(&path, &body)? {
+            Answer::Found(Numbered { id }) => Ok(id),
+            Answer::NotFound => Err(declined(subject, "it says that there is no such subject")),
+            Answer::Declined(words) => Err(declined(subject, &words)),
+        }
+    }
+
+    fn post<T: DeserializeOwned>(&self, path: &str, body: &str) -> Result<Answer<T>, Unavailable> {
+        self.in_turn(
+            path,
+            |_| true,
+            |endpoint| self.http().ask(endpoint, path, Some(body)),
+        )
+    }
+}
+
+#[derive(Deserialize)]
+struct Numbered {
+    id: u32,
+}
+
+#[derive(Deserialize)]
+struct Verdict {
+    is_compatible: bool,
+    /// Why not. Apicurio gives one text of the name `reason` in their place.
+    messages: Option<Vec<serde_json::Value>>,
+    reason: Option<serde_json::Value>,
+}
+
+impl Verdict {
+    fn reasons(self) -> Vec<serde_json::Value> {
+        let mut reasons = self.messages.unwrap_or_default();
+        reasons.extend(self.reason);
+        reasons
+    }
+}
+
+fn declined(subject: &str, words: &str) -> EnsureError {
+    EnsureError::Refused(format!(
+        "the schema registry does not take the schema of the snapshots under the subject {subject:?}: {words}"
+    ))
+}
+
+fn incompatible(subject: &str, messages: &[serde_json::Value]) -> EnsureError {
+    let mut reasons: Vec<String> = messages
+        .iter()
+        .take(MAX_MESSAGES)
+        .map(|message| match message.as_str() {
+            Some(text) => one_line(text, MAX_MESSAGE),
+            None => one_line(&message.to_string(), MAX_MESSAGE),
+        })
+        .collect();
+    match messages.len().saturating_sub(MAX_MESSAGES) {
+        0 => {}
+        more => reasons.push(format!("and {more} more")),
+    }
+    if reasons.is_empty() {
+        reasons.push("it gives no reason".to_owned());
+    }
+    EnsureError::Refused(format!(
+        "the schema of the snapshots is not compatible with the latest version under the subject {subject:?}: {}. Change the subject's compatibility level, or set snapshot.topic or snapshot.subject_strategy so that another subject is used",
+        reasons.join("; ")
+    ))
+}

@@ -1,0 +1,232 @@
+//! The cache against a registry that is there, that is away, and that comes back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::server::{Reply, Seen, Server, json, page, schema, unknown_id};
+use super::{eventually, registry};
+use crate::record::Source;
+use crate::registry::CachedSchemas;
+use crate::registry::queue::Pace;
+use crate::source::framing::{Known, SchemaId, Schemas};
+
+const SOURCE: Source = Source::LoyaltyCustomers;
+const LONG: Duration = Duration::from_secs(3_600);
+const QUICK: Pace = Pace {
+    first: Duration::from_millis(1),
+    longest: Duration::from_millis(4),
+    doubt: Duration::from_millis(1),
+    interest: LONG,
+};
+
+fn id(number: u32) -> SchemaId {
+    SchemaId::Number(number)
+}
+
+/// Our own reader schema, which is a writer schema too.
+fn sound() -> Reply {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/schemas/loyalty-customers.avsc"
+    );
+    schema(&std::fs::read_to_string(path).unwrap())
+}
+
+fn cache(server: &Server, unknown_ids_for: Duration) -> Arc<CachedSchemas> {
+    CachedSchemas::start_at(registry(server), unknown_ids_for, QUICK).unwrap()
+}
+
+/// Waits for an answer as a worker does.
+fn answer(cache: &CachedSchemas, source: Source, id: SchemaId) -> Known {
+    let mut found = None;
+    eventually("an answer", || {
+        found = cache.known(source, id);
+        found.is_some()
+    });
+    found.unwrap()
+}
+
+fn is_plan(known: &Known) -> bool {
+    matches!(known, Known::Plan(_))
+}
+
+/// A registry that is away until it is told otherwise.
+fn switched(
+    fault: fn() -> Reply,
+    answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+) -> (Server, Arc<AtomicBool>) {
+    let is_here = Arc::new(AtomicBool::new(false));
+    let switch = Arc::clone(&is_here);
+    let server = Server::start(move |seen, _| {
+        if switch.load(Ordering::SeqCst) {
+            answer(seen)
+        } else {
+            fault()
+        }
+    });
+    (server, is_here)
+}
+
+#[test]
+fn a_schema_is_fetched_once() {
+    let server = Server::start(|_, _| sound());
+    let cache = cache(&server, LONG);
+    assert_eq!(cache.answers(), 0);
+    let Known::Plan(plan) = answer(&cache, SOURCE, id(7)) else {
+        panic!("no plan");
+    };
+    for _ in 0..1000 {
+        match cache.known(SOURCE, id(7)) {
+            Some(Known::Plan(again)) => assert!(Arc::ptr_eq(&plan, &again)),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(cache.answers(), 1);
+    assert_eq!(cache.requests().ok, 1);
+    assert_eq!(cache.trouble(), None);
+}
+
+#[test]
+fn each_source_has_a_plan_of_its_own() {
+    let server = Server::start(|_, _| sound());
+    let cache = cache(&server, LONG);
+    assert!(is_plan(&answer(&cache, SOURCE, id(7))));
+    let other = Source::PublisherCustomers;
+    answer(&cache, other, id(7));
+    assert!(is_plan(&answer(&cache, SOURCE, id(7))));
+    assert_eq!(cache.requests().ok, 2);
+}
+
+#[test]
+fn a_schema_that_does_not_fit_is_unusable_for_ever() {
+    for body in [
+        r#"{"schema":"\"int\""}"#,
+        r#"{"schema":"no schema at all"}"#,
+        r#"{"schema":"{}","schemaType":"PROTOBUF"}"#,
+    ] {
+        let server = Server::start(move |_, _| json(200, body));
+        let cache = cache(&server, Duration::ZERO);
+        assert!(matches!(answer(&cache, SOURCE, id(7)), Known::Unusable));
+        assert!(matches!(cache.known(SOURCE, id(7)), Some(Known::Unusable)));
+        assert_eq!(cache.requests().ok, 1);
+    }
+}
+
+#[test]
+fn an_unknown_id_is_asked_for_twice_and_then_believed() {
+    let server = Server::start(|_, _| unknown_id());
+    let cache = cache(&server, LONG);
+    for _ in 0..1000 {
+        assert!(matches!(answer(&cache, SOURCE, id(7)), Known::Missing));
+    }
+    assert_eq!(cache.requests().not_found, 2);
+    // Where unknown ids come in numbers, once is enough.
+    for number in 8..18 {
+        assert!(matches!(answer(&cache, SOURCE, id(number)), Known::Missing));
+    }
+    assert_eq!(cache.requests().not_found, 12);
+    assert_eq!(cache.trouble(), None);
+}
+
+#[test]
+fn an_unknown_id_is_asked_for_again_after_its_time() {
+    let server = Server::start(|_, before| match before {
+        0..10 => unknown_id(),
+        _ => sound(),
+    });
+    let cache = cache(&server, Duration::from_millis(1));
+    assert!(matches!(answer(&cache, SOURCE, id(7)), Known::Missing));
+    eventually("the schema was registered", || {
+        cache
+            .known(SOURCE, id(7))
+            .is_some_and(|known| is_plan(&known))
+    });
+    // Twice at first, then once each time.
+    assert_eq!(cache.requests().not_found, 10);
+    assert_eq!(cache.requests().ok, 1);
+}
+
+#[test]
+fn a_schema_that_was_registered_a_moment_ago_is_not_unknown() {
+    let server = Server::start(|_, before| match before {
+        0 => unknown_id(),
+        _ => sound(),
+    });
+    let cache = cache(&server, LONG);
+    assert!(is_plan(&answer(&cache, SOURCE, id(7))));
+}
+
+#[test]
+fn while_the_registry_is_away_it_is_tried_again() {
+    let faults: [fn() -> Reply; 4] = [
+        || page(503),
+        || page(404),
+        || Reply::Closed,
+        || json(200, "{}"),
+    ];
+    for fault in faults {
+        let (server, is_here) = switched(fault, |_| sound());
+        let cache = cache(&server, LONG);
+        assert_eq!(cache.trouble(), None);
+        eventually("several attempts", || {
+            assert!(cache.known(SOURCE, id(7)).is_none());
+            cache.requests().failed > 3
+        });
+        let trouble = cache.trouble().unwrap();
+        assert!(trouble.starts_with(&server.url()), "{trouble}");
+        assert!(trouble.contains("/schemas/ids/7"), "{trouble}");
+        is_here.store(true, Ordering::SeqCst);
+        assert!(is_plan(&answer(&cache, SOURCE, id(7))));
+        assert_eq!(cache.trouble(), None);
+    }
+}
+
+#[test]
+fn one_broken_schema_does_not_hold_up_the_others() {
+    let server = Server::start(|seen, _| match seen.line.as_str() {
+        "GET /schemas/ids/7" => page(500),
+        _ => sound(),
+    });
+    let cache = cache(&server, LONG);
+    assert!(cache.known(SOURCE, id(7)).is_none());
+    eventually("the first fails", || cache.trouble().is_some());
+    for number in 8..20 {
+        assert!(is_plan(&answer(&cache, SOURCE, id(number))));
+    }
+    assert!(cache.trouble().unwrap().contains("/schemas/ids/7"));
+}
+
+#[test]
+fn what_nobody_asks_for_any_more_is_let_go() {
+    let server = Server::start(|_, _| page(503));
+    let pace = Pace {
+        interest: Duration::ZERO,
+        ..QUICK
+    };
+    let cache = CachedSchemas::start_at(registry(&server), LONG, pace).unwrap();
+    assert!(cache.known(SOURCE, id(7)).is_none());
+    // Who waits for it all the same is told to ask again.
+    eventually("it is let go", || cache.answers() > 0);
+    assert_eq!(cache.trouble(), None);
+    let failed = cache.requests().failed;
+    assert!(cache.known(SOURCE, id(7)).is_none());
+    eventually("it is asked for again", || cache.requests().failed > failed);
+}
+
+#[test]
+fn workers_may_ask_at_once() {
+    let server = Server::start(|_, _| sound());
+    let cache = cache(&server, LONG);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for number in 0..20 {
+                    assert!(is_plan(&answer(&cache, SOURCE, id(number))));
+                }
+            });
+        }
+    });
+    assert_eq!(cache.requests().ok, 20);
+    assert_eq!(cache.answers(), 20);
+}

@@ -1,0 +1,111 @@
+//! The schema registry's part in a run: plans of writer schemas, and the schema that snapshots are written by.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::signals::Stop;
+use crate::avro;
+use crate::cli::exit::Failure;
+use crate::config::{Config, SnapshotFormat};
+use crate::registry::{CachedSchemas, EnsureError, Registry};
+use crate::serve::{Health, Readiness};
+use crate::source::framing::{NoSchemas, Schemas};
+
+/// The waits between two attempts to reach the registry at the start.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// What workers need of the registry.
+#[derive(Clone)]
+pub struct Schemata {
+    /// None: no source is Avro.
+    pub cached: Option<Arc<CachedSchemas>>,
+    /// The id of the snapshots' schema; none: they are JSON.
+    pub snapshot: Option<u32>,
+}
+
+impl Schemata {
+    /// Waits for as long as the registry is away, and says so in `health`. None: it was told to stop meanwhile.
+    ///
+    /// # Errors
+    /// The configuration is wrong, or the registry does not take the snapshots' schema.
+    pub fn prepare(
+        config: &Config,
+        workers: usize,
+        health: &Health,
+        stop: &Stop,
+    ) -> Result<Option<Schemata>, Failure> {
+        if !config.needs_registry() {
+            return Ok(Some(Schemata {
+                cached: None,
+                snapshot: None,
+            }));
+        }
+        let registry =
+            Registry::new(&config.registry).map_err(|error| Failure::Usage(error.to_string()))?;
+        let snapshot = match config.snapshot.format {
+            SnapshotFormat::Json => None,
+            SnapshotFormat::Avro => match ensure(&registry, config, workers, health, stop)? {
+                Some(id) => Some(id),
+                None => return Ok(None),
+            },
+        };
+        let cached = CachedSchemas::start(registry, &config.registry)
+            .map_err(|error| Failure::Service(format!("can't start a thread: {error}")))?;
+        Ok(Some(Schemata {
+            cached: Some(cached),
+            snapshot,
+        }))
+    }
+
+    pub fn plans(&self) -> Arc<dyn Schemas> {
+        match &self.cached {
+            Some(cached) => Arc::clone(cached) as Arc<dyn Schemas>,
+            None => Arc::new(NoSchemas),
+        }
+    }
+}
+
+/// The id of the snapshots' schema.
+fn ensure(
+    registry: &Registry,
+    config: &Config,
+    workers: usize,
+    health: &Health,
+    stop: &Stop,
+) -> Result<Option<u32>, Failure> {
+    let snapshot = &config.snapshot;
+    let subject = snapshot.subject(avro::snapshot::NAME);
+    let mut wait = FIRST_WAIT;
+    let mut said = false;
+    while !stop.is_set() {
+        let ensured = registry.ensure(&subject, avro::snapshot::SCHEMA, snapshot.auto_register);
+        let reason = match ensured {
+            Ok(id) => {
+                tracing::info!(subject, id, "the schema of the snapshots is registered");
+                return Ok(Some(id));
+            }
+            Err(EnsureError::Refused(reason)) => return Err(Failure::Service(reason)),
+            Err(EnsureError::Unavailable(unavailable)) => away(&unavailable.to_string()),
+        };
+        if !said {
+            tracing::warn!("{reason}; keyfold tries again");
+            said = true;
+        }
+        let until = Instant::now() + wait;
+        while Instant::now() < until && !stop.is_set() {
+            for worker in 0..workers {
+                health.heartbeat(worker, Instant::now());
+                health.readiness(worker, Readiness::NotReady(reason.clone()));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+    Ok(None)
+}
+
+/// What is said where the registry is away.
+pub fn away(reason: &str) -> String {
+    format!("the schema registry is away: {reason}")
+}
