@@ -80,6 +80,8 @@ pub fn reader(config: &Config) -> ClientConfig {
     leave_out.extend([
         "session.timeout.ms",
         "heartbeat.interval.ms",
+        // it must not be below a session's time-out, whose default is longer than some set this
+        "max.poll.interval.ms",
         "group.protocol",
     ]);
     let mut client = base(config, &leave_out);

@@ -112,7 +112,8 @@ impl CachedSchemas {
         self.shared.work().queue.trouble().map(str::to_owned)
     }
 
-    /// Grows whenever it is worth asking again for what was not known.
+    /// Grows whenever it is worth asking again for what was not known. Take it before asking: what is answered in
+    /// between is noticed then.
     #[must_use]
     pub fn answers(&self) -> u64 {
         self.shared.answers.load(Ordering::Acquire)
@@ -260,12 +261,13 @@ impl Shared {
             make_room(&mut answers, MAX_KNOWN);
             answers.insert((source, id), Entry { known, until });
         }
+        // Who sees the answer sees the count too.
+        self.answers.fetch_add(1, Ordering::Release);
         drop(answers);
         work.queue.settled(id, &sources);
         let is_back = work.queue.answered(Instant::now());
         drop(work);
         self.is_back(is_back);
-        self.answers.fetch_add(1, Ordering::Release);
     }
 
     fn is_back(&self, is_back: bool) {

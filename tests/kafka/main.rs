@@ -4,6 +4,8 @@
 //! it. Every wait is for a condition, with a deadline.
 
 mod app;
+mod avro_lines;
+mod avro_records;
 mod broker;
 mod cache;
 mod client;
@@ -12,8 +14,14 @@ mod fold;
 mod guard;
 mod outside;
 mod process;
+mod registry;
+mod registry_proxy;
 mod slots;
 
+mod avro;
+mod avro_evolution;
+mod avro_faults;
+mod avro_rejections;
 mod crashes;
 mod dead_letters;
 mod examples;

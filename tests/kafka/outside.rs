@@ -8,7 +8,11 @@ use std::process::{Command, Output};
 use crate::cache;
 use crate::process::finish;
 
-const PACKAGES: &[&str] = &["confluent-kafka==2.16.1"];
+/// With its own serializers of Avro and JSON, and its client of the schema registry.
+const PACKAGES: &[&str] = &["confluent-kafka[avro,json]==2.15.1"];
+
+/// A script that encodes, produces and reads what the registry has schemas of.
+pub const AVRO_CLIENT: &str = include_str!("avro_client.py");
 
 /// Runs a Python script (its text) with these arguments to its end.
 #[track_caller]

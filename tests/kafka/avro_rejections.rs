@@ -1,0 +1,193 @@
+//! Bad Avro: each value gets a dead letter with its code and its bytes.
+
+use serde_json::{Value, json};
+
+use crate::app::{App, LIMIT, text_of};
+use crate::avro::assert_counted;
+use crate::avro_faults::{LOYALTY, event, events, is_published, record};
+use crate::avro_lines::{Payload, line};
+use crate::avro_records::id_of;
+use crate::client::Consumed;
+use crate::fold::error_header;
+use crate::process::sum;
+use crate::registry;
+use crate::registry_proxy::RegistryProxy;
+
+/// No registry of the tests ever gets so far.
+const UNKNOWN_ID: u32 = 2_000_000_007;
+const GUID: &str = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
+const UNKNOWN_GUID: &str = "ffffffff-4b5a-6978-8796-a5b4c3d2e1f0";
+
+/// Every kind of bad value, and every kind of good one beside them. The commands without Kafka say the same.
+#[test]
+fn bad_avro_gets_a_dead_letter_with_its_bytes() {
+    let proxy = RegistryProxy::start();
+    let mut app = App::in_avro(&proxy);
+    app.set(&["registry", "unknown_ids_for"], "30m");
+    app.create();
+    let good = events(&app, &[("framed", "one"), ("by-guid", "one")]);
+    let id = id_of(&good[0]).expect("an id");
+    let found = json!({"schema": registry::schema(id), "schemaType": "AVRO"});
+    proxy.answer(&format!("/schemas/guids/{GUID}"), 200, &found);
+    let missing = json!({"error_code": 40403, "message": "Schema not found"});
+    proxy.answer(&format!("/schemas/guids/{UNKNOWN_GUID}"), 404, &missing);
+
+    let subject = |kind: &str| format!("{}.{kind}", app.id);
+    let other = registry::register(&subject("other"), "AVRO", "\"string\"");
+    let schema = r#"{"$schema":"http://json-schema.org/draft-07/schema#","type":"object"}"#;
+    let json_schema = registry::register(&subject("json"), "JSON", schema);
+    let framed = |id: u32, body: &[u8]| [&[0][..], &id.to_be_bytes(), body].concat();
+    let body = &good[0][5..];
+    let mut magic = good[0].clone();
+    magic[0] = 2;
+    let unknown = framed(UNKNOWN_ID, body);
+    let cases: Vec<(&str, &str, Vec<u8>)> = vec![
+        ("unknown id", "unknown_schema_id", unknown.clone()),
+        (
+            "cut off",
+            "invalid_avro",
+            framed(id, &body[..body.len() / 2]),
+        ),
+        (
+            "one byte more",
+            "invalid_avro",
+            framed(id, &[body, b"\0"].concat()),
+        ),
+        ("no body", "invalid_avro", framed(id, b"")),
+        (
+            "a string's schema",
+            "invalid_avro",
+            framed(other, b"\x06abc"),
+        ),
+        ("JSON Schema", "invalid_avro", framed(json_schema, b"{}")),
+        ("half a frame", "invalid_avro", b"\0\0\0".to_vec()),
+        ("empty", "invalid_avro", Vec::new()),
+        ("magic byte", "invalid_avro", magic),
+        ("JSON", "invalid_avro", event("json").into_bytes()),
+    ];
+    let mut records = vec![
+        record(&app, good[0].clone()),
+        record(&app, &good[1][5..]).header("__value_schema_id", guid_header(GUID)),
+    ];
+    for (name, _, value) in &cases {
+        let bad = record(&app, value.clone()).key(*name);
+        records.push(bad.header("case", *name).header("trace", b"\xff".to_vec()));
+    }
+    let by_guid = record(&app, &good[1][5..]).key("unknown guid");
+    let by_guid = by_guid.header("case", "unknown guid");
+    records.push(by_guid.header("__value_schema_id", guid_header(UNKNOWN_GUID)));
+    let many = 200;
+    for _ in 0..many {
+        records.push(record(&app, unknown.clone()).header("case", "unknown id"));
+    }
+    app.client.produce(&records);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+
+    for customer in ["framed", "by-guid"] {
+        assert!(is_published(&keyfold, customer), "{customer}");
+    }
+    let letters = app.read_dead_letters();
+    assert_eq!(letters.len(), cases.len() + 1 + many);
+    let of = |case: &str| -> Vec<&Consumed> {
+        let own = letters
+            .iter()
+            .filter(|letter| letter.header("case") == Some(case));
+        own.collect()
+    };
+    for (name, code, value) in &cases {
+        for letter in of(name) {
+            assert_eq!(error_header(letter, "code"), *code, "{name}");
+            assert_eq!(error_header(letter, "stage"), "decode", "{name}");
+            assert_eq!(error_header(letter, "violations"), "[]", "{name}");
+            assert_eq!(letter.value.as_ref(), Some(value), "{name}");
+        }
+        let with_key = of(name).into_iter().find(|letter| letter.key.is_some());
+        let letter = with_key.unwrap_or_else(|| panic!("no letter of {name}"));
+        assert_eq!(letter.key_text(), *name);
+        let trace = ("trace".to_owned(), Some(b"\xff".to_vec()));
+        assert!(letter.headers.contains(&trace), "{name}");
+    }
+    let [by_guid] = of("unknown guid")[..] else {
+        panic!("one letter of the unknown GUID");
+    };
+    assert_eq!(error_header(by_guid, "code"), "unknown_schema_id");
+    assert_eq!(by_guid.value.as_deref(), Some(&good[1][5..]));
+    let header = (
+        "__value_schema_id".to_owned(),
+        Some(guid_header(UNKNOWN_GUID)),
+    );
+    assert!(by_guid.headers.contains(&header));
+    // the first id that is not there is asked for a second time before that is believed
+    for unknown in [
+        format!("/schemas/ids/{UNKNOWN_ID}"),
+        format!("/schemas/guids/{UNKNOWN_GUID}"),
+    ] {
+        assert!((1..=2).contains(&proxy.requests(&unknown)), "{unknown}");
+    }
+    let metrics = keyfold.metrics();
+    assert_counted(&app, &metrics);
+    let asked = |result| {
+        let labels = [("result", result)];
+        sum(&metrics, "keyfold_registry_requests_total", &labels)
+    };
+    assert!(
+        asked("ok") >= 4.0 && asked("not_found") >= 2.0,
+        "{metrics:?}"
+    );
+    assert_eq!(asked("failed"), 0.0);
+    assert_eq!(keyfold.terminate(), 0);
+
+    // an operator looks into the dead letters
+    let looked_into = |letter: &&Consumed| letter.header("case") != Some("unknown guid");
+    let letters: Vec<&Consumed> = letters.iter().filter(looked_into).collect();
+    let topic = app.input(LOYALTY);
+    let lines = letters.iter().flat_map(|letter| {
+        let payload = Payload::Base64(letter.value.clone());
+        line(LOYALTY, &topic, letter, payload)
+    });
+    let lines: Vec<u8> = lines.collect();
+    let output = app.command(&["validate", "--registry", registry::url()], &lines);
+    assert_eq!(output.status.code(), Some(1), "{}", text_of(&output));
+    let verdicts = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(verdicts.lines().count(), letters.len());
+    for (verdict, letter) in verdicts.lines().zip(letters) {
+        let verdict: Value = serde_json::from_str(verdict).expect("a verdict");
+        assert_eq!(verdict["code"], error_header(letter, "code"), "{verdict}");
+    }
+}
+
+/// "There is no such schema" is believed for a time only.
+#[test]
+fn a_schema_that_comes_late_is_found() {
+    let proxy = RegistryProxy::start();
+    let mut app = App::in_avro(&proxy);
+    app.set(&["registry", "unknown_ids_for"], "1s");
+    app.create();
+    let path = format!("/schemas/ids/{UNKNOWN_ID}");
+    let missing = json!({"error_code": 40403, "message": "Schema not found"});
+    proxy.answer(&path, 404, &missing);
+    let mut value = events(&app, &[("late", "one")]).remove(0);
+    let found = json!({"schema": registry::schema(id_of(&value).expect("an id"))});
+    value[1..5].copy_from_slice(&UNKNOWN_ID.to_be_bytes());
+    let mut keyfold = app.run_ready();
+    app.client.produce(&[record(&app, value.clone())]);
+    app.wait_drained(&mut keyfold);
+    assert!(!app.read_dead_letters().is_empty());
+    proxy.answer(&path, 200, &found);
+    keyfold.wait_for(LIMIT, "to ask again", |keyfold| {
+        app.client.produce(&[record(&app, value.clone())]);
+        is_published(keyfold, "late").then_some(())
+    });
+    assert_eq!(keyfold.terminate(), 0);
+}
+
+/// The header of a schema's GUID.
+fn guid_header(guid: &str) -> Vec<u8> {
+    let digits: Vec<u8> = guid.bytes().filter(|byte| *byte != b'-').collect();
+    let bytes = digits.chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair).expect("digits");
+        u8::from_str_radix(pair, 16).expect("digits")
+    });
+    [1].into_iter().chain(bytes).collect()
+}
