@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ptr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::bindings as rd;
@@ -185,6 +185,19 @@ impl GroupConsumer {
             consumer,
             told: Vec::new(),
         })
+    }
+
+    /// Leaves the group, or waits until `patience` ends. To be called before another member is made that has the
+    /// same instance id.
+    pub fn leave(&self, patience: Duration) {
+        let until = Instant::now() + patience;
+        if let Err(error) = self.consumer.close_queue() {
+            tracing::debug!(%error, "leaving the group");
+            return;
+        }
+        while !self.consumer.closed() && Instant::now() < until {
+            self.consumer.poll(Duration::from_millis(50));
+        }
     }
 
     /// Serves the group; what it told. Records never come this way.

@@ -6,6 +6,7 @@ use std::ptr::{self, NonNull};
 use std::time::Duration;
 
 use rdkafka::bindings as rd;
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
 /// A queue that partitions' records are forwarded to. It must be dropped before its client.
@@ -211,6 +212,57 @@ impl Drop for Message {
 unsafe fn bytes<'a>(start: *mut c_void, length: usize) -> Option<&'a [u8]> {
     // SAFETY: as the caller promises.
     (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start.cast(), length) })
+}
+
+/// A producer's topic, found once and not by its name for each record. It must be dropped before its client.
+pub struct TopicHandle(NonNull<rd::rd_kafka_topic_t>);
+
+impl TopicHandle {
+    /// # Safety
+    /// `client` must be alive for as long as the handle.
+    pub unsafe fn new(client: *mut rd::rd_kafka_t, name: &str) -> Option<TopicHandle> {
+        let name = CString::new(name).ok()?;
+        // SAFETY: the client is alive, the name is a C string; no configuration means the client's own.
+        let topic = unsafe { rd::rd_kafka_topic_new(client, name.as_ptr(), ptr::null_mut()) };
+        NonNull::new(topic).map(TopicHandle)
+    }
+
+    /// Hands over a record without headers, which is copied.
+    pub fn produce(
+        &self,
+        partition: i32,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<(), RDKafkaErrorCode> {
+        let parts = |bytes: Option<&[u8]>| {
+            bytes.map_or((ptr::null(), 0), |bytes| (bytes.as_ptr(), bytes.len()))
+        };
+        let ((key, key_length), (value, length)) = (parts(key), parts(value));
+        // SAFETY: the topic is alive; key and value are copied before this returns.
+        unsafe {
+            let result = rd::rd_kafka_produce(
+                self.0.as_ptr(),
+                partition,
+                rd::RD_KAFKA_MSG_F_COPY as i32,
+                value.cast_mut().cast(),
+                length,
+                key.cast(),
+                key_length,
+                ptr::null_mut(),
+            );
+            match result {
+                0 => Ok(()),
+                _ => Err(rd::rd_kafka_last_error().into()),
+            }
+        }
+    }
+}
+
+impl Drop for TopicHandle {
+    fn drop(&mut self) {
+        // SAFETY: this is the only owner, and the client is alive.
+        unsafe { rd::rd_kafka_topic_destroy(self.0.as_ptr()) }
+    }
 }
 
 /// What went wrong in a call of a transaction, and what the client says can be done.

@@ -1,6 +1,7 @@
 //! The producer of a worker: one transaction a batch under exactly-once, a flush under at-least-once.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use rdkafka::types::RDKafkaRespErr;
 
 use super::client;
 use super::consumer::Membership;
-use super::native::{TransactionError, taken};
+use super::native::{TopicHandle, TransactionError, taken};
 use crate::worker::commit::CommitResult;
 
 /// A step of a commit is waited for in slices, so that the worker shows that it is alive.
@@ -100,6 +101,8 @@ impl Ended {
 }
 
 pub struct BatchProducer {
+    // dropped before the producer
+    topics: RefCell<Vec<(String, Rc<TopicHandle>)>>,
     producer: ThreadedProducer<Context>,
     deliveries: Arc<Deliveries>,
     transactional: bool,
@@ -133,6 +136,7 @@ impl BatchProducer {
             }
         }
         Ok(BatchProducer {
+            topics: RefCell::default(),
             producer,
             deliveries,
             transactional,
@@ -167,26 +171,55 @@ impl BatchProducer {
     pub fn send(&self, record: &Record<'_>) {
         let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
         self.handed_over.set(self.handed_over.get() + bytes);
-        let deadline = Instant::now() + self.patience;
+        let mut deadline = None;
         loop {
-            let mut message: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(record.topic);
-            message.key = record.key;
-            message.payload = record.value;
-            message.partition = record.partition;
-            if !record.headers.is_empty() {
-                message.headers = Some(headers(record.headers));
-            }
-            match self.producer.send(message) {
+            let code = match self.hand_over(record) {
                 Ok(()) => return,
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _))
-                    if Instant::now() < deadline =>
-                {
-                    // the queue is bounded; what is in it is on its way
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-                Err((error, _)) => return self.fail(&error),
+                Err(code) => code,
+            };
+            let deadline = *deadline.get_or_insert_with(|| Instant::now() + self.patience);
+            if code != RDKafkaErrorCode::QueueFull || Instant::now() >= deadline {
+                return self
+                    .deliveries
+                    .note(code, format!("{}: {code}", record.topic));
             }
+            // the queue is bounded; what is in it is on its way
+            std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    fn hand_over(&self, record: &Record<'_>) -> Result<(), RDKafkaErrorCode> {
+        if record.headers.is_empty()
+            && let Some(partition) = record.partition
+            && let Some(topic) = self.topic(record.topic)
+        {
+            return topic.produce(partition, record.key, record.value);
+        }
+        let mut message: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(record.topic);
+        message.key = record.key;
+        message.payload = record.value;
+        message.partition = record.partition;
+        if !record.headers.is_empty() {
+            message.headers = Some(headers(record.headers));
+        }
+        self.producer.send(message).map_err(|(error, _)| {
+            error
+                .rdkafka_error_code()
+                .unwrap_or(RDKafkaErrorCode::Unknown)
+        })
+    }
+
+    /// The client's handle of a topic, which is looked up once.
+    fn topic(&self, name: &str) -> Option<Rc<TopicHandle>> {
+        let mut topics = self.topics.borrow_mut();
+        if let Some((_, topic)) = topics.iter().find(|(known, _)| known == name) {
+            return Some(Rc::clone(topic));
+        }
+        // SAFETY: the topics are dropped before the producer.
+        let topic = unsafe { TopicHandle::new(self.producer.client().native_ptr(), name) }?;
+        let topic = Rc::new(topic);
+        topics.push((name.to_owned(), Rc::clone(&topic)));
+        Some(topic)
     }
 
     /// Commits the transaction with the offsets of what was read, under the membership of its beginning.

@@ -34,6 +34,8 @@ const MAX_WAIT: Duration = Duration::from_millis(50);
 const ASK: Duration = Duration::from_secs(2);
 /// The longest wait for a step of a commit: longer than a transaction may live.
 const COMMIT: Duration = TRANSACTION_TIMEOUT.saturating_add(Duration::from_secs(5));
+/// The longest wait for a client to leave the group that is replaced.
+const LEAVE: Duration = Duration::from_secs(5);
 /// How often the housekeeper is told what is done with.
 const PUBLISH: Duration = Duration::from_secs(1);
 
@@ -241,6 +243,7 @@ impl Driver {
                 });
             }
         }
+        self.consumer.leave(LEAVE);
         std::thread::sleep(Duration::from_millis(500));
         self.handles.clear();
         self.consumer = join(&self.parts)?;

@@ -67,7 +67,34 @@ pub struct Batch {
     pub bytes: usize,
 }
 
+/// The memory of a batch that is through, for the next one: it would grow it anew, and have it cleared by the
+/// system page by page.
+#[derive(Debug, Default)]
+pub struct Spare {
+    customers: Vec<Touched>,
+    index: HashMap<Box<str>, usize, ahash::RandomState>,
+}
+
 impl Batch {
+    pub fn begin(spare: Spare) -> Batch {
+        Batch {
+            customers: spare.customers,
+            index: spare.index,
+            ..Batch::default()
+        }
+    }
+
+    /// What is counted, and the memory for the next batch.
+    pub fn end(mut self) -> (Ledger, Spare) {
+        self.customers.clear();
+        self.index.clear();
+        let spare = Spare {
+            customers: self.customers,
+            index: self.index,
+        };
+        (self.ledger, spare)
+    }
+
     pub fn find(&mut self, id: &str) -> Option<&mut Touched> {
         let at = *self.index.get(id)?;
         self.customers.get_mut(at)

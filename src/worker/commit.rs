@@ -198,7 +198,9 @@ impl Worker {
         for (place, position, _) in written.offsets {
             self.committed.insert(place, position);
         }
-        batch.ledger
+        let (ledger, spare) = batch.end();
+        self.spare = spare;
+        ledger
     }
 
     /// Everything that is owned is learnt anew from what Kafka has committed: positions from the group, states

@@ -30,7 +30,7 @@ use crate::record::Source;
 use crate::source::framing::Schemas;
 use crate::store::memory::MemoryStore;
 use assignment::{Assignment, Consumption, Loading, StatePartition};
-use batch::Batch;
+use batch::{Batch, Spare};
 use breaker::Breaker;
 use dead_letter::Letterhead;
 use fatal::Fatal;
@@ -139,6 +139,7 @@ pub struct Worker {
     /// By state partition. A store outlives a rebalance, for its partition may come back.
     stores: BTreeMap<i32, MemoryStore>,
     batch: Option<Batch>,
+    spare: Spare,
     breaker: Breaker,
     fatal: Option<Fatal>,
     /// What [`Worker::actions`] has to tell first.
@@ -166,6 +167,7 @@ impl Worker {
             assignment: Assignment::default(),
             stores: BTreeMap::new(),
             batch: None,
+            spare: Spare::default(),
             breaker: Breaker::new(processing.reject_window, processing.max_reject_share),
             fatal: None,
             urgent: Vec::new(),
@@ -518,21 +520,6 @@ impl Worker {
             }
         }
         self.asked(taken_up, now);
-    }
-
-    /// The next record of a place is gone from its log; where it stands is asked again, and judged.
-    pub fn lost_position(&mut self, place: Place) {
-        self.drop_batch();
-        if let Some(consumption) = self.assignment.places.get_mut(&place) {
-            *consumption = Consumption::Unknown;
-        }
-        // without its forwarded partition's position nothing may be joined into a state: it would have no fence
-        if self.settings.is_forwarded(place)
-            && let Some(state) = self.assignment.states.get_mut(&place.partition)
-        {
-            state.loading = Loading::Unknown;
-            self.restore_changed = true;
-        }
     }
 
     fn look_for_stalled_restore(&mut self, now: Duration) {

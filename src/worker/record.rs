@@ -151,9 +151,10 @@ impl Worker {
         };
         self.assignment.places.insert(place, consumption);
 
+        let spare = &mut self.spare;
         let batch = self.batch.get_or_insert_with(|| {
             out.begin();
-            Batch::default()
+            Batch::begin(std::mem::take(spare))
         });
         batch.began_at.entry(place).or_insert(began_at);
         batch.records += 1;

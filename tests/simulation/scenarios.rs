@@ -306,25 +306,3 @@ fn a_lost_state_topic_is_noticed() {
         "{fatal:?}"
     );
 }
-
-/// The position of a forwarded partition is lost for a while: what is joined into its state meanwhile would not be
-/// fenced, so nothing is.
-#[test]
-fn nothing_is_joined_while_the_position_that_fences_it_is_unknown() {
-    let scenario = || {
-        let mut world = alone(Plan::quiet(Protocol::Classic))?;
-        let id = customer_of(&world.settings, 1);
-        // the next questions are not answered
-        world.plan.faults.no_answer = 10_000;
-        let lost = world.settings.forwarded(1);
-        if let Some(driver) = &mut world.processes[0].driver {
-            driver.worker.lost_position(lost);
-        }
-        world.append(place(CONSOLE, 0), console(&id, 1, 0));
-        world.run_until("it is committed", 5000, |world| world.audit.commits == 1)?;
-        world.plan.faults = Faults::none();
-        world.settle()
-    };
-    let settled: Result<(), Broken> = scenario();
-    assert!(settled.is_ok(), "{settled:?}");
-}

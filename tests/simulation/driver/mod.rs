@@ -133,7 +133,8 @@ pub struct Driver {
     intent: Intent,
     /// What the group told, and the worker is not told yet.
     told: Vec<Told>,
-    lost: Option<Place>,
+    /// The client has lost a position, and can't fetch there any more.
+    lost: bool,
     /// The ends as they were before the committed offsets were asked for, for one of the sabotages.
     early_ends: BTreeMap<i32, (i64, i64)>,
 }
@@ -156,7 +157,7 @@ impl Driver {
             taken: Vec::new(),
             intent: Intent::default(),
             told: Vec::new(),
-            lost: None,
+            lost: false,
             early_ends: BTreeMap::new(),
         }
     }
@@ -400,7 +401,7 @@ impl Driver {
         self.drained = self.messages.is_empty();
         if let Some(place) = lost {
             consuming.remove(&place);
-            self.lost = Some(place);
+            self.lost = true;
         }
         self.step = Step::Take;
         self.within_poll = true;
@@ -410,11 +411,21 @@ impl Driver {
         Stepped::On
     }
 
+    /// Leaves the group, and joins as another member.
+    fn rejoin(&mut self, around: &mut Surroundings<'_>) {
+        self.worker.lost();
+        if let Some(id) = self.member.id() {
+            around.cluster.group.leave(id, around.now);
+        }
+        self.member = Member::new(around.sabotage.hasty_client);
+        self.told.clear();
+    }
+
     fn take(&mut self, around: &mut Surroundings<'_>) {
         let Some(message) = self.messages.pop_front() else {
             self.within_poll = false;
-            if let Some(place) = self.lost.take() {
-                self.worker.lost_position(place);
+            if std::mem::take(&mut self.lost) {
+                self.rejoin(around);
             }
             self.step = Step::Act(Then::CommitIfDue {
                 drained: self.drained,
