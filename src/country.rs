@@ -3,6 +3,16 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+/// Names that are not in the list: what ISO called a country until it changed the name, and what lists that go by
+/// ISO 3166 call it all the same.
+const OTHER_NAMES: [(&str, &str); 5] = [
+    ("Holy See (Vatican City State)", "VA"),
+    ("Netherlands", "NL"),
+    ("Turkey", "TR"),
+    ("United Kingdom", "GB"),
+    ("United States", "US"),
+];
+
 /// Every spelling of a country that the console and the publisher may use, [folded].
 static SPELLINGS: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
     let mut spellings = HashMap::new();
@@ -10,6 +20,9 @@ static SPELLINGS: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
         for spelling in [country.alpha2, country.alpha3, country.name] {
             spellings.insert(folded(spelling), country.alpha2);
         }
+    }
+    for (name, alpha2) in OTHER_NAMES {
+        spellings.insert(folded(name), alpha2);
     }
     spellings
 });
@@ -62,13 +75,17 @@ mod tests {
         assert_eq!(from_any("Korea (the Republic of)"), Some("KR"));
         assert_eq!(from_any("Palestine, State of"), Some("PS"));
         assert_eq!(from_any("Côte d\u{2019}Ivoire"), Some("CI"));
+        assert_eq!(from_any("the Netherlands"), Some("NL"));
+        assert_eq!(from_any("UNITED KINGDOM"), Some("GB"));
+        assert_eq!(from_any("United States"), Some("US"));
         assert_eq!(from_any("Atlantis"), None);
         assert_eq!(from_any(""), None);
     }
 
     #[test]
     fn no_two_countries_share_a_spelling() {
-        assert_eq!(SPELLINGS.len(), 3 * rust_iso3166::ALL.len());
+        let all = 3 * rust_iso3166::ALL.len() + OTHER_NAMES.len();
+        assert_eq!(SPELLINGS.len(), all);
     }
 
     #[test]

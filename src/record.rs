@@ -287,6 +287,22 @@ impl Rejection {
     }
 }
 
+/// Brings warnings into the order of violations, and keeps as many; of the others the first of each code, so that
+/// every code is counted.
+pub fn sort_and_cut_warnings(warnings: &mut Vec<Violation>) {
+    warnings.sort();
+    let mut seen = Vec::new();
+    let mut before = 0;
+    warnings.retain(|warning| {
+        before += 1;
+        let is_new = !seen.contains(&warning.keyword);
+        if is_new {
+            seen.push(warning.keyword);
+        }
+        is_new || before <= MAX_VIOLATIONS
+    });
+}
+
 /// Brings violations into the order of the contract, and keeps the first [`MAX_VIOLATIONS`].
 pub fn sort_and_cut(violations: &mut Vec<Violation>) {
     violations.sort();

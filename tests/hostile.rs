@@ -346,3 +346,31 @@ fn an_id_that_fits_into_no_topic() {
     }
     assert_eq!(fold.snapshots().count(), 0);
 }
+
+/// A code is counted however many other warnings there are.
+#[test]
+fn warnings_of_every_code() {
+    let addresses: Vec<String> = (0..40)
+        .map(|n| format!(r#"{{"key":"a{n}","country":"zz"}}"#))
+        .collect();
+    let phones = r#"{"key":"p"},{"key":"p"}"#;
+    let value = console(&format!(
+        r#""addresses":[{}],"phones":[{phones}]"#,
+        addresses.join(",")
+    ));
+    let record = RawRecord {
+        source: Source::ConsoleCustomers,
+        timestamp: Some(1_800_000_000_000),
+        key: None,
+        value: Some(&value),
+    };
+    let judged = source::judge(&record, &Config::default());
+    assert!(matches!(judged.verdict, Verdict::Valid(_)));
+    assert_eq!(judged.warnings.len(), MAX_VIOLATIONS + 1);
+    let codes = |code: Code| {
+        let named = |warning: &&keyfold::record::Violation| warning.keyword == code.name();
+        judged.warnings.iter().filter(named).count()
+    };
+    assert_eq!(codes(Code::CountryCode), MAX_VIOLATIONS);
+    assert_eq!(codes(Code::DuplicateElement), 1);
+}

@@ -127,9 +127,9 @@ fn closest(unknown: &str, known: impl Iterator<Item = &'static str>) -> &'static
         .unwrap_or_default()
 }
 
-/// How far a known key is from an unknown one. A right name in the wrong table is near too; of
-/// several tables with that name, the one whose own name is nearest.
-fn distance(unknown: &str, known: &str) -> (usize, bool, usize) {
+/// How far a known key is from an unknown one. A right name in the wrong table is near too; of several tables with
+/// that name, the one whose own name is nearest. Where nothing is near, the keys of the same table come first.
+fn distance(unknown: &str, known: &str) -> (bool, bool, usize, bool, usize) {
     let split = |path: &str| {
         path.rsplit_once('.')
             .map_or((String::new(), path.to_owned()), |(table, name)| {
@@ -137,10 +137,25 @@ fn distance(unknown: &str, known: &str) -> (usize, bool, usize) {
             })
     };
     let ((unknown_table, unknown_name), (known_table, known_name)) = (split(unknown), split(known));
-    let moved = unknown_table != known_table;
+    let moved = unknown_table != known_table && unknown != known_table;
+    // the table that holds it is known already
+    let is_its_table = unknown_table == known;
     let whole = strsim::damerau_levenshtein(unknown, known);
-    let name = strsim::damerau_levenshtein(&unknown_name, &known_name) + usize::from(moved);
-    (whole.min(name), moved, whole)
+    let name = strsim::damerau_levenshtein(&unknown_name, &known_name);
+    let is_name_near = name <= unknown_name.chars().count() / 3;
+    let is_far = is_its_table || (whole > 3 && !is_name_near);
+    let distance = if is_name_near {
+        whole.min(name + usize::from(moved))
+    } else {
+        whole
+    };
+    (
+        is_far,
+        is_far && (moved || is_its_table),
+        distance,
+        moved,
+        whole,
+    )
 }
 
 /// The environment variable of a key or of a property.

@@ -243,7 +243,7 @@ impl TopicHandle {
             let result = rd::rd_kafka_produce(
                 self.0.as_ptr(),
                 partition,
-                rd::RD_KAFKA_MSG_F_COPY as i32,
+                rd::RD_KAFKA_MSG_F_COPY,
                 value.cast_mut().cast(),
                 length,
                 key.cast(),

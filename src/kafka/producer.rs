@@ -345,6 +345,22 @@ impl BatchProducer {
         }
     }
 
+    pub fn is_transactional(&self) -> bool {
+        self.transactional
+    }
+
+    /// Waits until what was handed over is delivered. False: it was not, and the end of the batch fails with the
+    /// reason.
+    pub fn deliver(&self) -> bool {
+        match self.flush(&mut || {}) {
+            Ok(()) => true,
+            Err((code, text)) => {
+                self.deliveries.note(code, text);
+                false
+            }
+        }
+    }
+
     /// Waits until everything is delivered, without a transaction.
     pub fn flush(&self, waiting: &mut dyn FnMut()) -> Result<(), (RDKafkaErrorCode, String)> {
         self.let_requests_go(waiting);

@@ -42,4 +42,8 @@ impl Outbox for KafkaOutbox<'_> {
             headers: outgoing.headers,
         });
     }
+
+    fn snapshots_are_out(&mut self) -> bool {
+        self.producer.is_transactional() || self.producer.deliver()
+    }
 }

@@ -25,7 +25,8 @@ use crate::avro::{self, Plan};
 use crate::config::{Config, Tombstone};
 use crate::customer::contribution::{Contribution, Data, Erasure};
 use crate::record::{
-    Code, MAX_VIOLATIONS, RawRecord, Rejection, Source, Violation, sort_and_cut, usable_timestamp,
+    Code, MAX_VIOLATIONS, RawRecord, Rejection, Source, Violation, sort_and_cut_warnings,
+    usable_timestamp,
 };
 use crate::time::Instant;
 
@@ -224,7 +225,7 @@ struct Element<'a> {
 /// The end of the semantic stage for a record of one customer.
 fn settle<'a>(contribution: Contribution, findings: Findings) -> Judged<'a> {
     let mut warnings = findings.warnings;
-    sort_and_cut(&mut warnings);
+    sort_and_cut_warnings(&mut warnings);
     let verdict = match findings.code {
         None => Verdict::Valid(contribution),
         Some(code) => Verdict::Rejected(Rejection::with_violations(code, findings.violations)),
@@ -336,7 +337,7 @@ fn judge_batch<'a>(form: Form<'a>, at: Option<Instant>, config: &Config) -> Judg
         violations.truncate(MAX_VIOLATIONS);
         first.get_or_insert(rejection);
     }
-    sort_and_cut(&mut warnings);
+    sort_and_cut_warnings(&mut warnings);
     let rejection = match first {
         None if at.is_none() => Some(empty_without_timestamp()),
         None => None,

@@ -95,6 +95,12 @@ impl Batch {
         (self.ledger, spare)
     }
 
+    /// The customers that its records changed, with their places among all that it touched.
+    pub fn changed(&self) -> impl Iterator<Item = (usize, &Touched)> {
+        let all = self.customers.iter().enumerate();
+        all.filter(|(_, touched)| touched.changed)
+    }
+
     pub fn find(&mut self, id: &str) -> Option<&mut Touched> {
         let at = *self.index.get(id)?;
         self.customers.get_mut(at)

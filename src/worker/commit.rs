@@ -9,7 +9,7 @@ use super::batch::{Batch, Ledger};
 use super::fatal::Fatal;
 use super::outbox::{Outbox, Outgoing, Output};
 use super::{Action, Place, Worker};
-use crate::avro;
+use crate::avro::snapshot::{EncodeError, encode};
 use crate::customer::snapshot;
 use crate::partition;
 use crate::source::framing;
@@ -71,58 +71,32 @@ impl Worker {
 
     /// Writes snapshot and state of each customer that the batch changed, once; what is to be committed.
     pub fn finish(&mut self, out: &mut impl Outbox) -> Option<Written> {
-        let batch = self.batch.as_mut()?;
+        if let Err(error) = self.write_snapshots(out) {
+            self.stop(Fatal::Service(format!(
+                "broken invariant: a snapshot can't be written as Avro: {error}. Please report this"
+            )));
+            return None;
+        }
+        let batch = self.batch.as_ref()?;
         let settings = &self.settings;
         let mut written = Written::default();
         let mut ends: BTreeMap<i32, i64> = BTreeMap::new();
-        let (mut buffer, mut encoded) = (Vec::new(), Vec::new());
-        for (index, touched) in batch.customers.iter().enumerate() {
-            if !touched.changed {
-                continue;
+        if out.snapshots_are_out() {
+            let mut buffer = Vec::new();
+            for (index, touched) in batch.changed() {
+                buffer.clear();
+                touched.held.customer().encode(&mut buffer);
+                let partition = touched.partition;
+                out.produce(Outgoing {
+                    output: Output::State { partition },
+                    key: Some(touched.id.as_bytes()),
+                    value: Some(&buffer),
+                    headers: &[],
+                });
+                *ends.entry(partition).or_default() += 1;
+                let state = Bytes::copy_from_slice(&buffer);
+                written.states.push((partition, index, state));
             }
-            let key = Some(touched.id.as_bytes());
-            buffer.clear();
-            let customer = touched.held.customer();
-            let shown = snapshot::write(customer, &touched.id, &settings.view, &mut buffer);
-            let snapshot = match settings.snapshot_schema {
-                Some(schema) if shown => {
-                    encoded.clear();
-                    encoded.extend_from_slice(&framing::frame(schema));
-                    if let Err(error) = avro::snapshot::encode(&buffer, &mut encoded) {
-                        self.stop(Fatal::Service(format!(
-                            "broken invariant: a snapshot can't be written as Avro: {error}. Please report this"
-                        )));
-                        return None;
-                    }
-                    &encoded
-                }
-                _ => &buffer,
-            };
-            // a null even where none was published before: after a rebuild an old snapshot may be there
-            let to = partition::of_key(touched.id.as_bytes(), settings.snapshot_partitions);
-            out.produce(Outgoing {
-                output: Output::Snapshot { partition: to },
-                key,
-                value: shown.then_some(&snapshot[..]),
-                headers: &[],
-            });
-            if shown {
-                batch.ledger.snapshots += 1;
-            } else {
-                batch.ledger.tombstones += 1;
-            }
-            buffer.clear();
-            customer.encode(&mut buffer);
-            let partition = touched.partition;
-            out.produce(Outgoing {
-                output: Output::State { partition },
-                key,
-                value: Some(&buffer),
-                headers: &[],
-            });
-            *ends.entry(partition).or_default() += 1;
-            let state = Bytes::copy_from_slice(&buffer);
-            written.states.push((partition, index, state));
         }
         let mut places: Vec<Place> = batch.began_at.keys().copied().collect();
         for &partition in &batch.joined {
@@ -150,6 +124,45 @@ impl Worker {
             written.offsets.push((place, position, metadata));
         }
         Some(written)
+    }
+
+    fn write_snapshots(&mut self, out: &mut impl Outbox) -> Result<(), EncodeError> {
+        let Some(batch) = &mut self.batch else {
+            return Ok(());
+        };
+        let settings = &self.settings;
+        let (mut snapshots, mut tombstones) = (0, 0);
+        let (mut json, mut avro) = (Vec::new(), Vec::new());
+        for (_, touched) in batch.changed() {
+            json.clear();
+            let customer = touched.held.customer();
+            let shown = snapshot::write(customer, &touched.id, &settings.view, &mut json);
+            let value = match settings.snapshot_schema {
+                Some(schema) if shown => {
+                    avro.clear();
+                    avro.extend_from_slice(&framing::frame(schema));
+                    encode(&json, &mut avro)?;
+                    &avro
+                }
+                _ => &json,
+            };
+            // a null even where none was published before: after a rebuild an old snapshot may be there
+            let to = partition::of_key(touched.id.as_bytes(), settings.snapshot_partitions);
+            out.produce(Outgoing {
+                output: Output::Snapshot { partition: to },
+                key: Some(touched.id.as_bytes()),
+                value: shown.then_some(&value[..]),
+                headers: &[],
+            });
+            if shown {
+                snapshots += 1;
+            } else {
+                tombstones += 1;
+            }
+        }
+        batch.ledger.snapshots += snapshots;
+        batch.ledger.tombstones += tombstones;
+        Ok(())
     }
 
     /// Takes in how the commit ended; what the batch adds to the metrics if it was committed.

@@ -321,4 +321,8 @@ impl Outbox for SimulatedOutbox<'_> {
             self.producer.buffer.push_back((log, Rc::new(record)));
         }
     }
+
+    fn snapshots_are_out(&mut self) -> bool {
+        true
+    }
 }

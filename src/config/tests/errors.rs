@@ -340,3 +340,20 @@ fn no_error_quotes_a_registrys_credentials() {
     assert!(message.contains("`registry.url`"), "{message}");
     assert!(!message.contains("hunter2"), "{message}");
 }
+
+/// However far an unknown key is from all known ones, those of its own table are nearer than others.
+#[test]
+fn a_key_that_is_near_to_none_is_told_one_of_its_table() {
+    for (text, expected) in [
+        ("[snapshot]\nx = 1\n", "snapshot."),
+        ("[http]\nfoo = 1\n", "http."),
+        ("[validation.rules]\nfoo = \"warn\"\n", "validation.rules."),
+        ("[sources.console]\n", "sources."),
+        // the right name in the wrong table
+        ("[merge]\nrecent_actions = 1\n", "snapshot.recent_actions"),
+    ] {
+        let said = error(text);
+        let told = said.split("did you mean").nth(1).unwrap_or_default();
+        assert!(told.contains(expected), "{said}");
+    }
+}
