@@ -129,7 +129,8 @@ tests! {
 }
 
 /// Writes what the corpus holds of the examples: each in Avro, with a writer schema, as a state, in a frame and with
-/// an envelope. What fuzzing found and what is hostile stands beside it in files of other names.
+/// an envelope. What fuzzing found and what is hostile stands beside it in files of other names. The members of a map
+/// come in any order, so that files with more than one may differ from run to run.
 #[test]
 #[ignore = "writes the corpus"]
 fn writes_the_corpus_of_the_examples() {
