@@ -1,0 +1,51 @@
+//! The codec of states, as the state topic and the stores hold them.
+
+use bytes::Bytes;
+use keyfold::config::Config;
+use keyfold::customer::Customer;
+use keyfold::customer::codec::{CodecError, LAYOUT};
+use keyfold::customer::contribution::{Data, Erasure};
+use keyfold::customer::snapshot::{self, View};
+use keyfold::time::Instant;
+
+/// Any bytes are a state or refused. A state is the same when it is written and read again, and everything that is
+/// done with one can be done with it.
+pub fn decode(bytes: &[u8]) {
+    let state = Bytes::copy_from_slice(bytes);
+    let customer = match Customer::decode(&state) {
+        Ok(customer) => customer,
+        Err(CodecError::Layout(layout)) => {
+            assert!(layout != LAYOUT && bytes.first() == Some(&layout));
+            return;
+        }
+        Err(CodecError::Damaged) => return,
+    };
+    let written = encode(&customer);
+    assert_eq!(Customer::decode(&written), Ok(customer.clone()));
+    assert!(written.len() <= bytes.len());
+
+    for (union, deleted_is_null) in [(false, false), (true, true)] {
+        let view = View {
+            union,
+            deleted_is_null,
+            ..View::of(&Config::default())
+        };
+        snapshot::write(&customer, "c", &view, &mut Vec::new());
+    }
+    let mut erased = customer;
+    erased.join(
+        Data::Erasure(Erasure {
+            only: None,
+            at: Instant::from_millis(1_800_000_000_000),
+        }),
+        100,
+    );
+    let written = encode(&erased);
+    assert_eq!(Customer::decode(&written), Ok(erased));
+}
+
+fn encode(customer: &Customer) -> Bytes {
+    let mut bytes = Vec::new();
+    customer.encode(&mut bytes);
+    bytes.into()
+}

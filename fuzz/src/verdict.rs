@@ -1,0 +1,135 @@
+//! What holds of every verdict, whatever it was made of.
+
+use bytes::Bytes;
+use keyfold::avro::{Plan, snapshot as avro_snapshot};
+use keyfold::config::Config;
+use keyfold::customer::Customer;
+use keyfold::customer::contribution::Contribution;
+use keyfold::customer::snapshot::{self, View};
+use keyfold::record::{Code, MAX_VIOLATIONS, RawRecord, Rejection, Source, Stage};
+use keyfold::source::wire::{self, Plain};
+use keyfold::source::{self, BatchElement, Judged, Value, Verdict};
+
+/// The timestamp of all records here, in milliseconds.
+const TIMESTAMP: i64 = 1_800_000_000_000;
+
+pub fn record(source: Source, value: &[u8]) -> RawRecord<'_> {
+    RawRecord {
+        source,
+        timestamp: Some(TIMESTAMP),
+        key: None,
+        value: Some(value),
+    }
+}
+
+/// What a verdict comes to, in a form that can be compared.
+#[derive(Debug)]
+pub struct Checked {
+    pub contributions: Vec<Contribution>,
+    pub rejection: Option<Rejection>,
+    pub warnings: String,
+}
+
+/// Checks a verdict on a value of the source; `plan` is that of an Avro value.
+pub fn checked(judged: Judged<'_>, source: Source, plan: Option<&Plan>) -> Checked {
+    assert!(judged.warnings.len() <= MAX_VIOLATIONS && judged.warnings.is_sorted());
+    let warnings = format!("{:?}", judged.warnings);
+    let (contributions, rejection) = match judged.verdict {
+        Verdict::Valid(contribution) => (vec![contribution], None),
+        Verdict::Rejected(rejection) => (Vec::new(), Some(rejection)),
+        Verdict::Batch {
+            elements,
+            rejection,
+        } => {
+            elements.iter().for_each(|one| alone(one, source, plan));
+            let contributions = elements.into_iter().map(|one| one.contribution);
+            (contributions.collect(), rejection)
+        }
+    };
+    if let Some(rejection) = &rejection {
+        reason(rejection, source);
+    }
+    contributions.iter().for_each(fold);
+    Checked {
+        contributions,
+        rejection,
+        warnings,
+    }
+}
+
+/// Both readings of one value came to the same.
+pub fn same(one: &Checked, other: &Checked) {
+    assert_eq!(one.rejection, other.rejection);
+    assert_eq!(one.warnings, other.warnings);
+    // contributions have no equality; all that they hold is in their debug form
+    assert_eq!(
+        format!("{:?}", one.contributions),
+        format!("{:?}", other.contributions)
+    );
+}
+
+/// What a rejection lists (the contract, section 2). A batch has the code of its first bad element, and lists the
+/// violations of all: so it may list some where its code is one of decoding.
+fn reason(rejection: &Rejection, source: Source) {
+    let Rejection {
+        code,
+        message,
+        violations,
+    } = rejection;
+    let decoding = code.stage() == Stage::Decode;
+    assert!(
+        violations.is_empty() == decoding || (decoding && source == Source::PublisherCustomers)
+    );
+    assert!(violations.len() <= MAX_VIOLATIONS && violations.is_sorted());
+    assert!(
+        !message.contains("please report"),
+        "the typed reading and the schema differ"
+    );
+    // the two rules that depend on more than the value
+    assert!(!matches!(code, Code::StateTooLarge | Code::NoTimestamp));
+}
+
+/// A good element of a batch says the same as a batch of its own.
+fn alone(element: &BatchElement<'_>, source: Source, plan: Option<&Plan>) {
+    let value = element.alone();
+    let form = match plan {
+        Some(plan) => Value::Avro(plan, &value),
+        None => Value::Json(&value),
+    };
+    let judged = source::judge_value(&record(source, &value), form, &Config::default());
+    let Verdict::Batch {
+        elements,
+        rejection: None,
+    } = judged.verdict
+    else {
+        panic!("an element alone is no good batch");
+    };
+    let again: Vec<_> = elements.iter().map(|one| &one.contribution).collect();
+    assert_eq!(
+        format!("{again:?}"),
+        format!("{:?}", [&element.contribution])
+    );
+}
+
+/// A valid record can be folded, twice is like once, and the state and its snapshot can be written.
+fn fold(contribution: &Contribution) {
+    let config = Config::default();
+    let id = &contribution.customer;
+    assert!(!id.trim().is_empty());
+    let mut customer = Customer::default();
+    customer.join(contribution.data.clone(), config.merge.max_actions);
+    let once = customer.clone();
+    assert!(!customer.join(contribution.data.clone(), config.merge.max_actions));
+    assert_eq!(customer, once);
+    let mut state = Vec::new();
+    customer.encode(&mut state);
+    assert_eq!(Customer::decode(&Bytes::from(state)), Ok(customer.clone()));
+    let mut text = Vec::new();
+    if snapshot::write(&customer, id, &View::of(&config), &mut text) {
+        let text = std::str::from_utf8(&text).expect("a snapshot is UTF-8");
+        let read = wire::read(text, Plain::<serde_json::Value>::default());
+        assert_eq!(read.expect("a snapshot is JSON")["customerId"], id.as_str());
+        let encoded = avro_snapshot::encode(text.as_bytes(), &mut Vec::new());
+        assert!(encoded.is_ok(), "a snapshot follows its Avro schema");
+    }
+}
