@@ -13,6 +13,7 @@ use crate::avro::snapshot::{EncodeError, encode};
 use crate::customer::snapshot;
 use crate::partition;
 use crate::source::framing;
+use crate::store::Change;
 
 /// An offset to commit, with its metadata.
 pub type Offset = (Place, i64, String);
@@ -200,12 +201,26 @@ impl Worker {
         let most = self.settings.config.processing.max_batch_records;
         // after a time-out the batches grow again, slowly
         self.batch_limit = (self.batch_limit + self.batch_limit / 16 + 1).min(most);
+        let mut changes: BTreeMap<i32, Vec<Change<'_>>> = BTreeMap::new();
         for (partition, index, state) in written.states {
-            let store = self.stores.entry(partition).or_default();
-            store.put(batch.customers[index].id.as_bytes(), state);
-            if let Some(held) = self.assignment.states.get_mut(&partition) {
-                held.known_end += 1;
-                store.set_checkpoint(held.known_end);
+            let customer = &batch.customers[index];
+            changes.entry(partition).or_default().push(Change {
+                id: customer.id.as_bytes(),
+                state,
+                before: customer.stored,
+            });
+        }
+        for (partition, changes) in changes {
+            // what is committed is in Kafka; a store that is not here any more catches it up
+            let (Some(held), Some(store)) = (
+                self.assignment.states.get_mut(&partition),
+                self.stores.get_mut(&partition),
+            ) else {
+                continue;
+            };
+            held.known_end += changes.len() as i64;
+            if let Err(error) = store.commit(&changes, held.known_end) {
+                self.stop(error.into());
             }
         }
         for (place, position, _) in written.offsets {

@@ -158,8 +158,8 @@ fn wrong_values_name_the_key_the_place_and_what_is_expected() {
         ),
         (
             "[state]\nstore = 'disk'",
-            "`state.store` in keyfold.toml: \"disk\" is not supported by this version; expected \
-             \"memory\"",
+            "`state.directory`: is missing, but `state.store` in keyfold.toml is \"disk\", which \
+             needs a folder",
         ),
         (
             "[validation.rules]\nblank_id = 'warn'",
