@@ -172,10 +172,9 @@ pub(super) fn topics(reader: &mut Reader, config: &Config) {
 pub(super) fn state(reader: &mut Reader, config: &Config) {
     // A wrong path is not in `config`, but is a problem already; one is enough.
     if config.state.store == Store::Disk && !reader.is_set("state.directory") {
-        let other = reader.place("state.store");
         reader.problem(
-            "state.directory",
-            format!("is missing, but {other} is \"disk\", which needs a folder"),
+            "state.store",
+            "\"disk\" needs a folder: set `state.directory`",
         );
     }
 }
