@@ -10,6 +10,7 @@ use super::fatal::Fatal;
 use super::outbox::{Outbox, Outgoing, Output};
 use super::{Action, Place, Worker};
 use crate::avro::snapshot::{EncodeError, encode};
+use crate::config::Guarantee;
 use crate::customer::snapshot;
 use crate::partition;
 use crate::source::framing;
@@ -198,6 +199,7 @@ impl Worker {
 
     fn take_over(&mut self, batch: Batch, written: Written) -> Ledger {
         (self.failed_commits, self.failed_asks) = (0, 0);
+        let guarantee = self.settings.config.processing.guarantee;
         let most = self.settings.config.processing.max_batch_records;
         // after a time-out the batches grow again, slowly
         self.batch_limit = (self.batch_limit + self.batch_limit / 16 + 1).min(most);
@@ -218,7 +220,9 @@ impl Worker {
             ) else {
                 continue;
             };
-            held.known_end += changes.len() as i64;
+            // without the markers a checkpoint would fall behind by one a transaction
+            held.known_end += changes.len() as i64 + i64::from(held.marker);
+            held.marker = guarantee == Guarantee::ExactlyOnce;
             if let Err(error) = store.commit(&changes, held.known_end) {
                 self.stop(error.into());
             }

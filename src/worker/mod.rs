@@ -200,6 +200,7 @@ impl Worker {
                 let state = StatePartition {
                     loading: Loading::Unknown,
                     known_end: 0,
+                    marker: false,
                 };
                 self.assignment.states.insert(place.partition, state);
             }

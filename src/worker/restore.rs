@@ -48,7 +48,7 @@ impl Worker {
                 Ok(position) => position,
                 Err(error) => return self.stop(error.into()),
             };
-            state.known_end = high;
+            (state.known_end, state.marker) = (high, false);
             if position >= high {
                 state.loading = Loading::Ready;
             } else {
