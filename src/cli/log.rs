@@ -15,8 +15,10 @@ pub fn start(log: &Log, quiet: bool) -> Result<(), Failure> {
     } else {
         &log.level
     };
-    let filter =
-        EnvFilter::try_new(level).map_err(|error| Failure::Usage(format!("log.level: {error}")))?;
+    // the engine of the store on disk is talkative; a level of its own can still be set for it
+    let level = format!("fjall=warn,lsm_tree=warn,{level}");
+    let filter = EnvFilter::try_new(&level)
+        .map_err(|error| Failure::Usage(format!("log.level: {error}")))?;
     let terminal = std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

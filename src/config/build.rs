@@ -51,6 +51,9 @@ pub(super) fn config(reader: &mut Reader) -> Config {
         state: State {
             store: reader.word("state.store").unwrap_or(default.state.store),
             directory: reader.text("state.directory", &check::DIRECTORY),
+            memory_bytes: reader
+                .whole("state.memory_bytes", 16 * MIB..=1024 * 1024 * MIB)
+                .unwrap_or(default.state.memory_bytes),
         },
         registry: registry(reader, default.registry),
         http: Http {
@@ -75,6 +78,7 @@ pub(super) fn config(reader: &mut Reader) -> Config {
     };
     check::topics(reader, &config);
     check::registry(reader, &config);
+    check::state(reader, &config);
     config
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::read::Reader;
 use super::registry::{has_credentials, is_url};
-use super::{Config, Format, SnapshotFormat};
+use super::{Config, Format, SnapshotFormat, Store};
 
 /// What a text must be.
 pub(super) struct Check {
@@ -165,6 +165,17 @@ pub(super) fn topics(reader: &mut Reader, config: &Config) {
             };
             reader.problem(path, format!("topic {topic:?} is also {other}; {rule}"));
         }
+    }
+}
+
+/// A store on disk has a folder.
+pub(super) fn state(reader: &mut Reader, config: &Config) {
+    // A wrong path is not in `config`, but is a problem already; one is enough.
+    if config.state.store == Store::Disk && !reader.is_set("state.directory") {
+        reader.problem(
+            "state.store",
+            "\"disk\" needs a folder: set `state.directory`",
+        );
     }
 }
 

@@ -57,6 +57,7 @@ const KEYS: &[&str] = &[
     "processing.reject_window",
     "state.store",
     "state.directory",
+    "state.memory_bytes",
     "registry.url",
     "registry.username",
     "registry.password",

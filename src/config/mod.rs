@@ -288,8 +288,10 @@ impl Default for Processing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     pub store: Store,
-    /// The folder of a store on disk. The store in memory does not use it.
+    /// The folder of a store on disk; always given there. The store in memory does not use it.
     pub directory: Option<String>,
+    /// Memory for all stores on disk of this instance, in bytes; half for what is read, half for what is written.
+    pub memory_bytes: usize,
 }
 
 impl Default for State {
@@ -297,6 +299,7 @@ impl Default for State {
         State {
             store: Store::Memory,
             directory: None,
+            memory_bytes: 256 * 1024 * 1024,
         }
     }
 }

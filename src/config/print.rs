@@ -55,6 +55,7 @@ impl Config {
         if let Some(directory) = &self.state.directory {
             out.text("directory", directory);
         }
+        out.line("memory_bytes", self.state.memory_bytes);
 
         self.print_registry(&mut out);
 

@@ -168,14 +168,7 @@ impl Reader {
         if let Some((_, known)) = T::WORDS.iter().find(|(word, _)| *word == text) {
             return Some(*known);
         }
-        if T::UNSUPPORTED.contains(&text) {
-            self.problem(
-                path,
-                format!("{text:?} is not supported by this version; expected {expected}"),
-            );
-        } else {
-            self.problem(path, format!("expected {expected}, found {text:?}"));
-        }
+        self.problem(path, format!("expected {expected}, found {text:?}"));
         None
     }
 

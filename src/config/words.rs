@@ -5,9 +5,6 @@ pub(super) trait Word: Copy + PartialEq + 'static {
     /// Each word with what it means.
     const WORDS: &'static [(&'static str, Self)];
 
-    /// Words of the contract that this version does not support. They get an error of their own.
-    const UNSUPPORTED: &'static [&'static str] = &[];
-
     /// The word for this value.
     fn word(self) -> &'static str {
         Self::WORDS
@@ -18,8 +15,7 @@ pub(super) trait Word: Copy + PartialEq + 'static {
 }
 
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }
-     $(unsupported: [$($unsupported:literal),+])?) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum $name {
@@ -28,7 +24,6 @@ macro_rules! words {
 
         impl Word for $name {
             const WORDS: &'static [(&'static str, Self)] = &[$(($word, $name::$variant)),+];
-            $(const UNSUPPORTED: &'static [&'static str] = &[$($unsupported),+];)?
         }
     };
 }
@@ -138,8 +133,9 @@ words! {
     Store {
         /// In memory, caught up from the state topic at each start.
         Memory = "memory",
+        /// In a folder, from which it is taken up again after a stop or a crash.
+        Disk = "disk",
     }
-    unsupported: ["disk"]
 }
 
 words! {

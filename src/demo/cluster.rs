@@ -4,7 +4,7 @@ use rdkafka::error::KafkaResult;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 
-use crate::config::{Config, Guarantee};
+use crate::config::{Config, Guarantee, Store};
 use crate::kafka::topics::Found;
 
 /// Partitions of every topic.
@@ -38,10 +38,11 @@ impl DemoCluster {
         })
     }
 
-    /// The configuration, for this cluster. It has no real transactions.
+    /// The configuration, for this cluster. It has no real transactions, and ends with the process.
     pub fn configure(&self, config: &mut Config) {
         config.kafka.bootstrap_servers.clone_from(&self.bootstrap);
         config.processing.guarantee = Guarantee::AtLeastOnce;
+        config.state.store = Store::Memory;
     }
 
     /// The topics as `keyfold topics` would find them.

@@ -7,4 +7,5 @@ pub mod feed;
 pub mod native;
 pub mod producer;
 pub mod restorer;
+mod topic_id;
 pub mod topics;

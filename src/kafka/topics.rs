@@ -9,6 +9,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::client::{self, Quiet};
 use super::ends::Ends;
+use super::topic_id;
 use crate::config::Config;
 use crate::customer::bounded::Limits;
 
@@ -312,6 +313,15 @@ impl<'c> Cluster<'c> {
             std::thread::sleep(Duration::from_millis(50));
         }
         Ok(())
+    }
+
+    /// What the cluster calls the state topic: another one after it was deleted and created anew. None where the
+    /// brokers are too old to tell.
+    pub fn state_topic_id(&self) -> Result<Option<String>, TopicsError> {
+        let topic = self.config.state_topic();
+        topic_id::of(&self.admin, &topic, PATIENCE).map_err(|reason| {
+            TopicsError(format!("can't read the id of the topic {topic}: {reason}"))
+        })
     }
 
     /// Reads the topics as they are, and tells what is not as it should be. Fails where one is missing.

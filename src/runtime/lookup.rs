@@ -78,11 +78,15 @@ fn reply(id: &str, worker: &Worker, partitions: i32, view: &View) -> LookupReply
     let Some(state) = worker.state_of(id) else {
         return LookupReply::Unavailable("the customer's partition is being restored".to_owned());
     };
-    let Some(state) = state else {
-        return LookupReply::NotFound;
+    let state = match state {
+        Ok(Some(state)) => state,
+        Ok(None) => return LookupReply::NotFound,
+        Err(_) => {
+            return LookupReply::Unavailable("the customer's state can't be read".to_owned());
+        }
     };
     let mut text = Vec::new();
-    match Customer::decode(state) {
+    match Customer::decode(&state) {
         Ok(customer) if snapshot::write(&customer, id, view, &mut text) => {
             LookupReply::Snapshot(Bytes::from(text))
         }

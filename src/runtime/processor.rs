@@ -14,12 +14,15 @@ use super::registry::Schemata;
 use super::report::Reporter;
 use super::signals::Stop;
 use crate::cli::exit::Failure;
-use crate::config::{Config, Guarantee};
+use crate::config::{Config, Guarantee, Store};
 use crate::customer::bounded::Limits;
 use crate::customer::snapshot::View;
 use crate::kafka::client::{Identity, TRANSACTION_TIMEOUT};
 use crate::kafka::topics::{Cluster, Found, TopicsError};
 use crate::serve::{Health, Metrics, PageInfo, Server};
+use crate::store::Stores;
+use crate::store::disk::{self, DiskStores};
+use crate::store::memory::MemoryStores;
 use crate::worker::dead_letter::Letterhead;
 use crate::worker::fatal::Fatal;
 use crate::worker::{Settings, Topic};
@@ -123,7 +126,8 @@ impl Processor {
                 health,
             });
         };
-        let settings = Arc::new(settings(config, &found, &schemata));
+        let stores = stores(&config, &found, stop)?;
+        let settings = Arc::new(settings(config, &found, &schemata, stores));
         let config = &settings.config;
 
         let positions: ForwardedPositions = Arc::default();
@@ -248,7 +252,33 @@ fn largest_record(found: &Found) -> usize {
     found.limits.iter().copied().max().unwrap_or(1_000_000)
 }
 
-fn settings(config: Config, found: &Found, schemata: &Schemata) -> Settings {
+/// Where the customers' states are kept. The directory of stores on disk is this process's from here on.
+fn stores(config: &Config, found: &Found, stop: &Stop) -> Result<Arc<dyn Stores>, Failure> {
+    let (Store::Disk, Some(directory)) = (config.state.store, &config.state.directory) else {
+        return Ok(Arc::new(MemoryStores));
+    };
+    let topic_id = Cluster::connect(config)
+        .and_then(|cluster| cluster.state_topic_id())
+        .map_err(|error| Failure::Service(error.to_string()))?;
+    let place = disk::Place {
+        directory: directory.into(),
+        application_id: config.application_id.clone(),
+        state_topic: config.state_topic(),
+        topic_id,
+        partitions: found.partitions,
+        memory: config.state.memory_bytes as u64,
+    };
+    let stores = DiskStores::take(place, || stop.is_set());
+    let stores = stores.map_err(|error| Failure::Service(error.to_string()))?;
+    Ok(Arc::new(stores))
+}
+
+fn settings(
+    config: Config,
+    found: &Found,
+    schemata: &Schemata,
+    stores: Arc<dyn Stores>,
+) -> Settings {
     let mut topics: Vec<Topic> = config
         .sources
         .iter()
@@ -282,6 +312,7 @@ fn settings(config: Config, found: &Found, schemata: &Schemata) -> Settings {
             Guarantee::ExactlyOnce => TRANSACTION_TIMEOUT + Duration::from_secs(75),
             Guarantee::AtLeastOnce => Duration::from_secs(90),
         },
+        stores,
         config,
     }
 }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
+use super::{Change, Store, StoreError, Stores};
+
 /// The customers of one state partition.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
@@ -14,11 +16,7 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    pub fn get(&self, id: &[u8]) -> Option<&Bytes> {
-        self.customers.get(id)
-    }
-
-    pub fn put(&mut self, id: &[u8], state: Bytes) {
+    fn put(&mut self, id: &[u8], state: Bytes) {
         self.bytes += state.len();
         match self.customers.get_mut(id) {
             Some(held) => {
@@ -32,29 +30,69 @@ impl MemoryStore {
         }
     }
 
-    pub fn remove(&mut self, id: &[u8]) {
+    fn remove(&mut self, id: &[u8]) {
         if let Some(held) = self.customers.remove(id) {
             self.bytes -= held.len() + id.len();
         }
     }
+}
 
-    /// The offset in the state topic up to which (exclusive) every record is in the store. It may lag: records
-    /// behind it may be in the store as well.
-    pub fn checkpoint(&self) -> Option<i64> {
+impl Store for MemoryStore {
+    fn get(&self, id: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.customers.get(id).cloned())
+    }
+
+    fn checkpoint(&self) -> Option<i64> {
         self.checkpoint
     }
 
-    pub fn set_checkpoint(&mut self, offset: i64) {
-        self.checkpoint = Some(offset);
+    fn commit(&mut self, changes: &[Change<'_>], checkpoint: i64) -> Result<(), StoreError> {
+        for change in changes {
+            self.put(change.id, change.state.clone());
+        }
+        self.checkpoint = Some(checkpoint);
+        Ok(())
     }
 
-    /// How many customers the store holds.
-    pub fn customers(&self) -> usize {
+    fn load(&mut self, id: &[u8], state: Option<&[u8]>, _next: i64) -> Result<(), StoreError> {
+        match state {
+            Some(state) => self.put(id, Bytes::copy_from_slice(state)),
+            None => self.remove(id),
+        }
+        Ok(())
+    }
+
+    fn loaded(&mut self, checkpoint: i64) -> Result<(), StoreError> {
+        self.checkpoint = Some(checkpoint);
+        Ok(())
+    }
+
+    fn load_again(&mut self) {}
+
+    fn discard(&mut self, _low: i64, _high: i64) -> Result<(), StoreError> {
+        *self = MemoryStore::default();
+        Ok(())
+    }
+
+    fn customers(&self) -> usize {
         self.customers.len()
     }
 
-    /// The bytes of ids and encoded states.
-    pub fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    fn is_durable(&self) -> bool {
+        false
+    }
+}
+
+/// Stores in memory: every one begins empty.
+#[derive(Debug, Clone, Copy)]
+pub struct MemoryStores;
+
+impl Stores for MemoryStores {
+    fn open(&self, _partition: i32) -> Result<Box<dyn Store>, StoreError> {
+        Ok(Box::new(MemoryStore::default()))
     }
 }

@@ -1,3 +1,88 @@
 //! What a worker knows of the customers of one state partition: what is committed in Kafka, and nothing else.
+//!
+//! Kafka's state topic is the truth. A [`Store`] is a copy of one partition of it, with the offset up to which the
+//! copy goes; it is written only after a commit is confirmed, or with records that were read back from the topic.
+//! So a store that is lost, damaged or doubtful costs time, and never data.
 
+pub mod disk;
 pub mod memory;
+
+use std::fmt::Debug;
+
+use bytes::Bytes;
+
+/// A customer's new state, whose commit is confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change<'a> {
+    pub id: &'a [u8],
+    /// The encoded state.
+    pub state: Bytes,
+    /// How many bytes the store gave for this customer when the batch asked; none: it did not know the customer.
+    pub before: Option<usize>,
+}
+
+/// The customers of one state partition.
+pub trait Store: Debug + Send {
+    /// A customer's encoded state. Not to be asked while records are loaded.
+    fn get(&self, id: &[u8]) -> Result<Option<Bytes>, StoreError>;
+
+    /// The offset in the state topic up to which (exclusive) every record is in the store. It may lag: records
+    /// behind it may be in the store as well. None: nothing was ever loaded to the end.
+    fn checkpoint(&self) -> Option<i64>;
+
+    /// Takes over what a batch has committed, no customer twice. It holds all of it and the checkpoint, or nothing.
+    fn commit(&mut self, changes: &[Change<'_>], checkpoint: i64) -> Result<(), StoreError>;
+
+    /// Takes over a record of the state topic, null values as well; `next` is the offset behind it. Records come
+    /// in the order of their offsets, and may be gathered.
+    fn load(&mut self, id: &[u8], state: Option<&[u8]>, next: i64) -> Result<(), StoreError>;
+
+    /// Every record before the checkpoint was loaded.
+    fn loaded(&mut self, checkpoint: i64) -> Result<(), StoreError>;
+
+    /// Loading starts again from [`Store::checkpoint`].
+    fn load_again(&mut self);
+
+    /// Forgets everything: the checkpoint does not lie in the log, which holds these offsets.
+    fn discard(&mut self, low: i64, high: i64) -> Result<(), StoreError>;
+
+    /// How many customers the store holds.
+    fn customers(&self) -> usize;
+
+    /// The bytes of ids and encoded states.
+    fn bytes(&self) -> usize;
+
+    /// Whether the store can be closed and opened again, and must be closed for another owner.
+    fn is_durable(&self) -> bool;
+}
+
+/// Opens stores.
+pub trait Stores: Debug + Send + Sync {
+    /// Opens the store of a state partition, as it was left or empty.
+    fn open(&self, partition: i32) -> Result<Box<dyn Store>, StoreError>;
+}
+
+/// Why a store can't go on. Nothing is lost: Kafka has it all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    #[error(
+        "the state directory {directory} is in use by another process: give each instance a `state.directory` of its own, and wait for the end of a process that is stopping"
+    )]
+    InUse { directory: String },
+    #[error(
+        "no permission for the state directory {directory} ({reason}): let keyfold's user read and write it, or set `state.directory`"
+    )]
+    Permission { directory: String, reason: String },
+    #[error(
+        "no room for the state in {directory} ({reason}): make room, or set `state.directory` to a larger disk, and start again. Nothing is lost: what the store lacks is in Kafka"
+    )]
+    Full { directory: String, reason: String },
+    #[error(
+        "the state store in {directory} is damaged ({reason}): start again; it is then set aside and rebuilt from Kafka. If it happens again, look at the disk"
+    )]
+    Damaged { directory: String, reason: String },
+    #[error(
+        "the state store in {directory} has failed ({reason}): look at the disk, and start again. Nothing is lost: what the store lacks is in Kafka"
+    )]
+    Failed { directory: String, reason: String },
+}

@@ -52,6 +52,9 @@ pub struct StatePartition {
     pub loading: Loading,
     /// A lower bound of the end of its log: what was read, and what was committed since.
     pub known_end: i64,
+    /// Whether the last transaction's marker comes on top of that; it is in the log at the latest when the next
+    /// transaction writes there.
+    pub marker: bool,
 }
 
 #[derive(Debug, Default)]

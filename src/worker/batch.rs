@@ -49,6 +49,8 @@ pub struct Touched {
     /// The state partition.
     pub partition: i32,
     pub held: Bounded,
+    /// The bytes of the state that the store had.
+    pub stored: Option<usize>,
     pub changed: bool,
 }
 

@@ -10,9 +10,11 @@ use super::fatal::Fatal;
 use super::outbox::{Outbox, Outgoing, Output};
 use super::{Action, Place, Worker};
 use crate::avro::snapshot::{EncodeError, encode};
+use crate::config::Guarantee;
 use crate::customer::snapshot;
 use crate::partition;
 use crate::source::framing;
+use crate::store::Change;
 
 /// An offset to commit, with its metadata.
 pub type Offset = (Place, i64, String);
@@ -197,15 +199,32 @@ impl Worker {
 
     fn take_over(&mut self, batch: Batch, written: Written) -> Ledger {
         (self.failed_commits, self.failed_asks) = (0, 0);
+        let guarantee = self.settings.config.processing.guarantee;
         let most = self.settings.config.processing.max_batch_records;
         // after a time-out the batches grow again, slowly
         self.batch_limit = (self.batch_limit + self.batch_limit / 16 + 1).min(most);
+        let mut changes: BTreeMap<i32, Vec<Change<'_>>> = BTreeMap::new();
         for (partition, index, state) in written.states {
-            let store = self.stores.entry(partition).or_default();
-            store.put(batch.customers[index].id.as_bytes(), state);
-            if let Some(held) = self.assignment.states.get_mut(&partition) {
-                held.known_end += 1;
-                store.set_checkpoint(held.known_end);
+            let customer = &batch.customers[index];
+            changes.entry(partition).or_default().push(Change {
+                id: customer.id.as_bytes(),
+                state,
+                before: customer.stored,
+            });
+        }
+        for (partition, changes) in changes {
+            // what is committed is in Kafka; a store that is not here any more catches it up
+            let (Some(held), Some(store)) = (
+                self.assignment.states.get_mut(&partition),
+                self.stores.get_mut(&partition),
+            ) else {
+                continue;
+            };
+            // without the markers a checkpoint would fall behind by one a transaction
+            held.known_end += changes.len() as i64 + i64::from(held.marker);
+            held.marker = guarantee == Guarantee::ExactlyOnce;
+            if let Err(error) = store.commit(&changes, held.known_end) {
+                self.stop(error.into());
             }
         }
         for (place, position, _) in written.offsets {

@@ -1,6 +1,7 @@
 //! Why a worker can't go on. Nothing of the open batch is committed.
 
 use crate::customer::codec::CodecError;
+use crate::store::StoreError;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fatal {
@@ -63,6 +64,8 @@ pub enum Fatal {
         "this instance was fenced twice within a minute: two processes use the instance_id {instance:?}. Give each its own"
     )]
     FencedTwice { instance: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error("{0}")]
     Service(String),
 }

@@ -2,7 +2,7 @@
 //!
 //! There is no I/O and no clock here (`now` is the time since the worker started), so that every interleaving of
 //! records, rebalances and failures can be replayed. [`record`] holds the path of a record, [`commit`] what
-//! follows from the end of a batch; this file holds ownership and restore.
+//! follows from the end of a batch, [`restore`] the way of a state to the end of its log; this file holds ownership.
 //!
 //! A worker joins records into a state partition only while it owns the partition of the forwarded topic with
 //! the same number, and has restored the state to the end of its log.
@@ -16,6 +16,7 @@ pub mod fatal;
 pub mod origin;
 pub mod outbox;
 pub mod record;
+pub mod restore;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use crate::customer::bounded::Limits;
 use crate::customer::snapshot::View;
 use crate::record::Source;
 use crate::source::framing::Schemas;
-use crate::store::memory::MemoryStore;
+use crate::store::{Store, StoreError, Stores};
 use assignment::{Assignment, Consumption, Loading, StatePartition};
 use batch::{Batch, Spare};
 use breaker::Breaker;
@@ -70,6 +71,7 @@ pub struct Settings {
     pub snapshot_schema: Option<u32>,
     /// How long a restore may stand still.
     pub restore_patience: Duration,
+    pub stores: Arc<dyn Stores>,
 }
 
 impl std::fmt::Debug for Settings {
@@ -136,8 +138,11 @@ pub enum Action {
 pub struct Worker {
     settings: Arc<Settings>,
     assignment: Assignment,
-    /// By state partition. A store outlives a rebalance, for its partition may come back.
-    stores: BTreeMap<i32, MemoryStore>,
+    /// By state partition. A store in memory outlives a rebalance, for its partition may come back; one on disk is
+    /// closed, for its next owner may be in this process.
+    stores: BTreeMap<i32, Box<dyn Store>>,
+    /// Since when stores can't be opened, because somebody else has not let go of them.
+    held_up: Option<Duration>,
     batch: Option<Batch>,
     spare: Spare,
     breaker: Breaker,
@@ -166,6 +171,7 @@ impl Worker {
         Worker {
             assignment: Assignment::default(),
             stores: BTreeMap::new(),
+            held_up: None,
             batch: None,
             spare: Spare::default(),
             breaker: Breaker::new(processing.reject_window, processing.max_reject_share),
@@ -194,6 +200,7 @@ impl Worker {
                 let state = StatePartition {
                     loading: Loading::Unknown,
                     known_end: 0,
+                    marker: false,
                 };
                 self.assignment.states.insert(place.partition, state);
             }
@@ -213,6 +220,10 @@ impl Worker {
             if self.settings.is_forwarded(*place) {
                 self.assignment.states.remove(&place.partition);
                 self.restore_changed = true;
+                let store = self.stores.get(&place.partition);
+                if store.is_some_and(|store| store.is_durable()) {
+                    self.stores.remove(&place.partition);
+                }
             }
         }
     }
@@ -308,109 +319,6 @@ impl Worker {
                 low: standing.low,
                 high: standing.high,
             }),
-        }
-    }
-
-    /// The first offset and the end of the logs of state partitions, as far as that could be learnt.
-    pub fn ends(&mut self, answers: Vec<(i32, Option<(i64, i64)>)>, now: Duration) {
-        self.asked(answers.iter().all(|(_, ends)| ends.is_some()), now);
-        for (partition, answer) in answers {
-            let Some(state) = self.assignment.states.get_mut(&partition) else {
-                continue;
-            };
-            if state.loading != Loading::Asked {
-                continue;
-            }
-            let Some((low, high)) = answer else {
-                state.loading = Loading::Unknown;
-                continue;
-            };
-            if high < state.known_end {
-                let known = state.known_end;
-                return self.stop(Fatal::LostState {
-                    topic: self.settings.state_topic.clone(),
-                    partition,
-                    end: high,
-                    known,
-                });
-            }
-            state.known_end = high;
-            let store = self.stores.entry(partition).or_default();
-            let position = match store.checkpoint() {
-                Some(checkpoint) if (low..=high).contains(&checkpoint) => checkpoint,
-                _ => {
-                    *store = MemoryStore::default();
-                    low
-                }
-            };
-            if position >= high {
-                store.set_checkpoint(high);
-                state.loading = Loading::Ready;
-            } else {
-                state.loading = Loading::Restoring {
-                    position,
-                    target: high,
-                    moved: now,
-                };
-                self.restore_changed = true;
-            }
-        }
-    }
-
-    /// A record of the state topic. Null values belong to keys that may be forgotten for good.
-    pub fn restored(
-        &mut self,
-        partition: i32,
-        offset: i64,
-        key: &[u8],
-        value: Option<&[u8]>,
-        now: Duration,
-    ) -> bool {
-        let Some(StatePartition {
-            loading: Loading::Restoring {
-                position, moved, ..
-            },
-            ..
-        }) = self.assignment.states.get_mut(&partition)
-        else {
-            return false;
-        };
-        if offset < *position {
-            return false;
-        }
-        (*position, *moved) = (offset + 1, now);
-        let store = self.stores.entry(partition).or_default();
-        match value {
-            Some(state) => store.put(key, Bytes::copy_from_slice(state)),
-            None => store.remove(key),
-        }
-        true
-    }
-
-    /// The reader of the state topic stands at the end of what it may read.
-    pub fn restored_to(&mut self, partition: i32, offset: i64, now: Duration) {
-        let Some(state) = self.assignment.states.get_mut(&partition) else {
-            return;
-        };
-        let Loading::Restoring {
-            position,
-            target,
-            moved,
-        } = &mut state.loading
-        else {
-            return;
-        };
-        if offset > *position {
-            (*position, *moved) = (offset, now);
-        }
-        if offset >= *target {
-            state.loading = Loading::Ready;
-            state.known_end = state.known_end.max(offset);
-            self.stores
-                .entry(partition)
-                .or_default()
-                .set_checkpoint(offset);
-            self.restore_changed = true;
         }
     }
 
@@ -629,16 +537,13 @@ impl Worker {
 
     /// The committed state of a customer: none where the customer's partition is not this worker's, or not
     /// restored; else the encoded state, if there is one.
-    pub fn state_of(&self, id: &str) -> Option<Option<&Bytes>> {
+    pub fn state_of(&self, id: &str) -> Option<Result<Option<Bytes>, StoreError>> {
         let partition = crate::partition::of_key(id.as_bytes(), self.settings.partitions);
         if !self.assignment.is_ready(partition) {
             return None;
         }
-        Some(
-            self.stores
-                .get(&partition)
-                .and_then(|store| store.get(id.as_bytes())),
-        )
+        let store = self.stores.get(&partition)?;
+        Some(store.get(id.as_bytes()))
     }
 
     pub fn owns_state(&self, partition: i32) -> bool {

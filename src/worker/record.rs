@@ -273,11 +273,11 @@ impl Worker {
         let touched = match batch.find(&customer) {
             Some(_) => batch.find(&customer),
             None => {
-                let stored = self
-                    .stores
-                    .get(&home)
-                    .and_then(|store| store.get(customer.as_bytes()));
-                let held = match stored {
+                let stored = match self.stores.get(&home) {
+                    Some(store) => store.get(customer.as_bytes())?,
+                    None => None,
+                };
+                let held = match &stored {
                     None => Ok(Bounded::default()),
                     Some(state) => Bounded::decode(state),
                 };
@@ -290,6 +290,7 @@ impl Worker {
                     id: customer.into_boxed_str(),
                     partition: home,
                     held,
+                    stored: stored.map(|state| state.len()),
                     changed: false,
                 }))
             }

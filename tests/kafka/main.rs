@@ -24,6 +24,7 @@ mod avro_faults;
 mod avro_rejections;
 mod crashes;
 mod dead_letters;
+mod disk;
 mod examples;
 mod forwarding;
 mod instances;

@@ -30,11 +30,21 @@ impl Keyfold {
     /// Starts `keyfold run` with this configuration (TOML) and these environment variables. Its
     /// HTTP address is a free one, whatever the configuration says.
     pub fn start(config: &str, env: &[(&str, &str)]) -> Keyfold {
+        Keyfold::start_by(command(), config, env)
+    }
+
+    /// Like [`Keyfold::start`], by bash, after these commands of it: `ulimit` and the like.
+    pub fn start_limited(config: &str, limits: &str) -> Keyfold {
+        let mut bash = clean(Command::new("bash"));
+        bash.args(["-c", &format!("{limits}; exec \"$0\" \"$@\""), PROGRAM]);
+        Keyfold::start_by(bash, config, &[])
+    }
+
+    fn start_by(mut command: Command, config: &str, env: &[(&str, &str)]) -> Keyfold {
         let home = home();
         let file = home.path().join("keyfold.toml");
         fs::write(&file, config).expect("a configuration file");
         let listen = format!("127.0.0.1:{}", free_port());
-        let mut command = command();
         command.arg("run").arg("--config").arg(&file);
         command.current_dir(home.path());
         command.env("KEYFOLD__HTTP__LISTEN", &listen);
@@ -208,7 +218,10 @@ fn home() -> TempDir {
 
 /// The program, with nothing set by the environment the tests run in.
 fn command() -> Command {
-    let mut command = Command::new(PROGRAM);
+    clean(Command::new(PROGRAM))
+}
+
+fn clean(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("KEYFOLD_") {
             command.env_remove(name);

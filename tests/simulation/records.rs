@@ -10,6 +10,7 @@ use keyfold::customer::snapshot::View;
 use keyfold::partition;
 use keyfold::record::Source;
 use keyfold::source::framing::NoSchemas;
+use keyfold::store::memory::MemoryStores;
 use keyfold::worker::dead_letter::Letterhead;
 use keyfold::worker::{Place, Settings, Topic};
 
@@ -68,6 +69,7 @@ pub fn settings(partitions: i32, snapshot_partitions: i32, batch: usize) -> Sett
         schemas: Arc::new(NoSchemas),
         snapshot_schema: None,
         restore_patience: Duration::from_secs(60),
+        stores: Arc::new(MemoryStores),
         config,
     }
 }

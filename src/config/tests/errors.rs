@@ -158,8 +158,7 @@ fn wrong_values_name_the_key_the_place_and_what_is_expected() {
         ),
         (
             "[state]\nstore = 'disk'",
-            "`state.store` in keyfold.toml: \"disk\" is not supported by this version; expected \
-             \"memory\"",
+            "`state.store` in keyfold.toml: \"disk\" needs a folder: set `state.directory`",
         ),
         (
             "[validation.rules]\nblank_id = 'warn'",

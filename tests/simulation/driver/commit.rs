@@ -98,7 +98,8 @@ impl Driver {
             let key = record.key.clone().unwrap_or_default();
             let id = String::from_utf8_lossy(&key).into_owned();
             let base = self.worker.state_of(&id);
-            let base = base.unwrap_or_default().map(|state| state.to_vec());
+            let base = base.and_then(|state| state.expect("a store in memory"));
+            let base = base.map(|state| state.to_vec());
             intent.bases.insert(key, base);
         }
         self.intent = intent;

@@ -1,0 +1,106 @@
+//! The id of a topic, which the Rust binding does not ask for.
+
+use std::ffi::{CStr, CString};
+use std::ptr::NonNull;
+use std::time::Duration;
+
+use rdkafka::admin::AdminClient;
+use rdkafka::bindings as rd;
+use rdkafka::client::ClientContext;
+
+/// A pointer of librdkafka, and what destroys it.
+struct Owned<T>(NonNull<T>, unsafe extern "C" fn(*mut T));
+
+impl<T> Owned<T> {
+    fn new(pointer: *mut T, destroy: unsafe extern "C" fn(*mut T)) -> Result<Owned<T>, String> {
+        let pointer = NonNull::new(pointer).ok_or("the client is out of memory")?;
+        Ok(Owned(pointer, destroy))
+    }
+
+    fn get(&self) -> *mut T {
+        self.0.as_ptr()
+    }
+}
+
+impl<T> Drop for Owned<T> {
+    fn drop(&mut self) {
+        // SAFETY: this is the only owner, and the function is the one for this type.
+        unsafe { (self.1)(self.0.as_ptr()) }
+    }
+}
+
+/// The id of a topic in base64. None where the brokers are too old to have topic ids (before Kafka 3.1).
+pub fn of<C: ClientContext>(
+    admin: &AdminClient<C>,
+    topic: &str,
+    patience: Duration,
+) -> Result<Option<String>, String> {
+    let name = CString::new(topic).map_err(|_| "its name holds a null character")?;
+    let millis = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
+    let client = admin.inner().native_ptr();
+    // SAFETY: the client outlives all that is made of it here; what is made is destroyed by its owner, the answer's
+    // parts with the answer, and strings are copied before that.
+    unsafe {
+        let queue = Owned::new(rd::rd_kafka_queue_new(client), rd::rd_kafka_queue_destroy)?;
+        let options = Owned::new(
+            rd::rd_kafka_AdminOptions_new(
+                client,
+                rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
+            ),
+            rd::rd_kafka_AdminOptions_destroy,
+        )?;
+        let mut said = [0; 512];
+        rd::rd_kafka_AdminOptions_set_request_timeout(
+            options.get(),
+            millis,
+            said.as_mut_ptr(),
+            said.len(),
+        );
+        let mut names = [name.as_ptr()];
+        let topics = Owned::new(
+            rd::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len()),
+            rd::rd_kafka_TopicCollection_destroy,
+        )?;
+        rd::rd_kafka_DescribeTopics(client, topics.get(), options.get(), queue.get());
+        let event = rd::rd_kafka_queue_poll(queue.get(), millis.saturating_add(1000));
+        let event = NonNull::new(event).ok_or("no answer in time")?;
+        let event = Owned(event, rd::rd_kafka_event_destroy);
+        if rd::rd_kafka_event_error(event.get())
+            != rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
+        {
+            return Err(text(rd::rd_kafka_event_error_string(event.get())));
+        }
+        let result = rd::rd_kafka_event_DescribeTopics_result(event.get());
+        if result.is_null() {
+            return Err("the answer is to another question".to_owned());
+        }
+        let mut count = 0;
+        let described = rd::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
+        if described.is_null() || count != 1 {
+            return Err("the answer names no topic".to_owned());
+        }
+        let described = *described;
+        let error = rd::rd_kafka_TopicDescription_error(described);
+        if rd::rd_kafka_error_code(error) != rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Err(text(rd::rd_kafka_error_string(error)));
+        }
+        let id = rd::rd_kafka_TopicDescription_topic_id(described);
+        let parts = [
+            rd::rd_kafka_Uuid_most_significant_bits(id),
+            rd::rd_kafka_Uuid_least_significant_bits(id),
+        ];
+        Ok((parts != [0, 0]).then(|| text(rd::rd_kafka_Uuid_base64str(id))))
+    }
+}
+
+/// # Safety
+/// The text must be null or a C string.
+unsafe fn text(text: *const std::ffi::c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: it is a C string.
+    unsafe { CStr::from_ptr(text) }
+        .to_string_lossy()
+        .into_owned()
+}

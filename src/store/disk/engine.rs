@@ -1,0 +1,196 @@
+//! The embedded engine, a log-structured merge tree with a journal: opening, atomic batches, and what its errors
+//! mean.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use fjall::{Database, Error, Keyspace, KeyspaceCreateOptions, LsmError, PersistMode};
+
+use super::layout::REMEMBERED;
+use crate::store::StoreError;
+
+/// How much memory one store may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// For blocks that were read, in bytes.
+    pub cache: u64,
+    /// For what is not in a table yet, in bytes; up to three times as much while tables are written.
+    pub buffer: u64,
+}
+
+/// Threads of a store: one writes tables while the other merges them.
+const THREADS: usize = 2;
+/// Files that a store keeps open.
+const OPEN_FILES: usize = 40;
+/// The least that the engine takes.
+const JOURNALS: u64 = 64 * 1024 * 1024;
+/// Tables that are not merged yet. The engine itself halts its callers later than this.
+const UNMERGED: usize = 18;
+
+/// Keys with a value, or none to remove them.
+pub type Batch = Vec<(Vec<u8>, Option<Bytes>)>;
+
+pub struct Engine {
+    path: PathBuf,
+    // before the database, which ends its threads
+    tree: Keyspace,
+    database: Database,
+    /// Batches since the engine was last told to write a table.
+    batches: u64,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("path", &self.path).finish()
+    }
+}
+
+impl Engine {
+    /// Opens what is there, or creates it. What was written before a crash is there up to some batch, as a rule the
+    /// last one: the journal is given to the operating system with each batch, and not waited for.
+    pub fn open(path: &Path, memory: Memory) -> Result<Engine, StoreError> {
+        let exists = path.exists();
+        // the engine asserts some of what it expects in its files
+        let opened = catch_unwind(AssertUnwindSafe(|| {
+            let database = Database::builder(path)
+                .worker_threads(THREADS)
+                .cache_size(memory.cache)
+                .max_cached_files(Some(OPEN_FILES))
+                .max_journaling_size(JOURNALS)
+                .open()?;
+            let options = KeyspaceCreateOptions::default;
+            let tree = database.keyspace("state", || options().max_memtable_size(memory.buffer))?;
+            Ok((database, tree))
+        }));
+        let opened = opened.unwrap_or(Err(Error::Unrecoverable));
+        let (database, tree) = opened.map_err(|error| match error {
+            // a file of a store that exists is gone, or one was left by a crash before all were there
+            Error::Io(error) | Error::Storage(LsmError::Io(error))
+                if exists
+                    && matches!(
+                        error.kind(),
+                        io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists
+                    ) =>
+            {
+                damaged(path, &error.to_string())
+            }
+            error => judge(path, &error),
+        })?;
+        Ok(Engine {
+            path: path.to_owned(),
+            tree,
+            database,
+            batches: 0,
+        })
+    }
+
+    pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        let found = self.tree.get(key).map_err(|error| self.judge(&error))?;
+        Ok(found.map(Bytes::from))
+    }
+
+    /// The bytes of a value.
+    pub fn size_of(&self, key: &[u8]) -> Result<Option<usize>, StoreError> {
+        let found = self.tree.size_of(key).map_err(|error| self.judge(&error))?;
+        Ok(found.map(|size| size as usize))
+    }
+
+    /// Writes all of a batch or nothing.
+    pub fn write(&mut self, batch: Batch) -> Result<(), StoreError> {
+        self.keep_pace()?;
+        let mut writes = self.database.batch().durability(Some(PersistMode::Buffer));
+        for (key, value) in batch {
+            match value {
+                Some(value) => writes.insert(&self.tree, key, value),
+                None => writes.remove(&self.tree, key),
+            }
+        }
+        writes.commit().map_err(|error| self.judge(&error))?;
+        self.batches += 1;
+        // what may have to be replayed must stay within what the slots remember
+        if self.batches >= REMEMBERED / 4 {
+            self.batches = 0;
+            self.tree
+                .rotate_memtable()
+                .map_err(|error| self.judge(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Waits while tables are written more slowly than batches come. The engine would wait by itself, but for ever
+    /// where its threads have ended.
+    fn keep_pace(&self) -> Result<(), StoreError> {
+        while self.tree.sealed_memtable_count() > 1 || self.tree.l0_table_count() > UNMERGED {
+            let alive = self.database.persist(PersistMode::Buffer);
+            alive.map_err(|error| self.judge(&error))?;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    /// Every key with its value from this key on, in order.
+    pub fn scan(&self, from: &[u8], mut each: impl FnMut(&[u8], &[u8])) -> Result<(), StoreError> {
+        for guard in self.tree.range(from.to_vec()..) {
+            let (key, value) = guard.into_inner().map_err(|error| self.judge(&error))?;
+            each(&key, &value);
+        }
+        Ok(())
+    }
+
+    fn judge(&self, error: &Error) -> StoreError {
+        judge(&self.path, error)
+    }
+}
+
+/// What the engine's error means.
+fn judge(path: &Path, error: &Error) -> StoreError {
+    match error {
+        Error::Io(error) | Error::Storage(LsmError::Io(error)) => of_io(path, error),
+        Error::Locked => StoreError::InUse {
+            directory: path.display().to_string(),
+        },
+        Error::Poisoned => match probe(path) {
+            Err(error) => of_io(path, &error),
+            Ok(()) => StoreError::Failed {
+                directory: path.display().to_string(),
+                reason: "writing or merging its tables failed before".to_owned(),
+            },
+        },
+        other => damaged(path, &other.to_string()),
+    }
+}
+
+/// Whether the disk takes anything.
+fn probe(path: &Path) -> io::Result<()> {
+    let file = path.with_extension("probe");
+    let written = std::fs::write(&file, vec![1_u8; 1024 * 1024]);
+    let removed = std::fs::remove_file(&file);
+    written.and(removed)
+}
+
+pub fn damaged(path: &Path, reason: &str) -> StoreError {
+    StoreError::Damaged {
+        directory: path.display().to_string(),
+        reason: reason.to_owned(),
+    }
+}
+
+/// What the operating system's error means.
+pub fn of_io(path: &Path, error: &io::Error) -> StoreError {
+    let (directory, reason) = (path.display().to_string(), error.to_string());
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            StoreError::Full { directory, reason }
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            StoreError::Permission { directory, reason }
+        }
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => {
+            StoreError::Damaged { directory, reason }
+        }
+        _ => StoreError::Failed { directory, reason },
+    }
+}

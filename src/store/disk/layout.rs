@@ -1,0 +1,113 @@
+//! How a store lies in its tree of sorted keys.
+//!
+//! | key | value |
+//! |---|---|
+//! | `00 h` | the [`Header`]: what the store is a copy of |
+//! | `00 k` | the [`Checkpoint`], written with every batch |
+//! | `00 r` and a slot of two bytes | the number of the last batch in that slot, see [`slot`] |
+//! | `01` and a customer id | the encoded state |
+//! | `02` and the SHA-256 of an id above [`LONGEST`] bytes | the encoded state |
+//!
+//! Numbers are big-endian.
+
+use sha2::{Digest, Sha256};
+
+use crate::customer::codec;
+
+/// The layout that this version writes. A store of another one is thrown away and rebuilt.
+pub const LAYOUT: u8 = 1;
+/// The longest customer id that is a key as it is, in bytes; the engine takes keys of up to 65,535.
+const LONGEST: usize = 32_768;
+
+pub const HEADER: &[u8] = &[0, b'h'];
+pub const CHECKPOINT: &[u8] = &[0, b'k'];
+pub const SLOTS: &[u8] = &[0, b'r'];
+/// Where the customers begin.
+pub const CUSTOMERS: u8 = 1;
+
+/// The batches that a store remembers, to notice a hole in what the engine recovers.
+pub const REMEMBERED: u64 = 8192;
+
+/// The key of a customer.
+pub fn key(id: &[u8]) -> Vec<u8> {
+    if id.len() <= LONGEST {
+        let mut key = Vec::with_capacity(id.len() + 1);
+        key.push(CUSTOMERS);
+        key.extend_from_slice(id);
+        return key;
+    }
+    let mut key = vec![CUSTOMERS + 1];
+    key.extend_from_slice(&Sha256::digest(id));
+    key
+}
+
+/// The key of the slot of a batch. The engine replays what it had not yet written into its tables from its
+/// journals, each up to its last whole batch: if an older journal ended early, later batches would stand behind a
+/// hole. The newest [`REMEMBERED`] batches must therefore be there without one.
+pub fn slot(batch: u64) -> [u8; 4] {
+    let [high, low] = ((batch % REMEMBERED) as u16).to_be_bytes();
+    [SLOTS[0], SLOTS[1], high, low]
+}
+
+/// What a store is a copy of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    pub application_id: String,
+    pub state_topic: String,
+    /// What the cluster calls the topic: another one after it was deleted and created anew. Empty where the
+    /// cluster does not tell.
+    pub topic_id: String,
+    /// Partitions of the state topic.
+    pub partitions: i32,
+    pub partition: i32,
+}
+
+impl Header {
+    /// The layouts of the store and of the states in it come first, so that a version that writes others can tell.
+    pub fn encode(&self) -> Vec<u8> {
+        let text = format!(
+            "application_id={}\nstate_topic={}\ntopic_id={}\npartitions={}\npartition={}\n",
+            self.application_id, self.state_topic, self.topic_id, self.partitions, self.partition
+        );
+        let mut bytes = vec![LAYOUT, codec::LAYOUT];
+        bytes.extend_from_slice(text.as_bytes());
+        bytes
+    }
+}
+
+/// How far a store goes, and what it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Checkpoint {
+    /// Every record of the state topic before this offset is in the store.
+    pub offset: i64,
+    pub customers: u64,
+    /// The bytes of ids and encoded states.
+    pub bytes: u64,
+    /// The batches written so far.
+    pub batch: u64,
+}
+
+impl Checkpoint {
+    pub fn encode(&self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        let numbers = [self.offset as u64, self.customers, self.bytes, self.batch];
+        for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
+            place.copy_from_slice(&number.to_be_bytes());
+        }
+        bytes
+    }
+
+    pub fn decode(bytes: &[u8]) -> Option<Checkpoint> {
+        let number = |at: usize| {
+            let bytes = bytes.get(at * 8..at * 8 + 8)?;
+            Some(u64::from_be_bytes(bytes.try_into().ok()?))
+        };
+        (bytes.len() == 32).then_some(())?;
+        Some(Checkpoint {
+            offset: number(0)? as i64,
+            customers: number(1)?,
+            bytes: number(2)?,
+            batch: number(3)?,
+        })
+    }
+}

@@ -1,0 +1,197 @@
+//! The store on disk: what it keeps, what it throws away, and how it fails.
+
+mod faults;
+mod laws;
+
+use std::fs;
+use std::path::Path;
+
+use bytes::Bytes;
+use tempfile::TempDir;
+
+use super::{DiskStores, Place};
+use crate::store::{Change, Store, StoreError, Stores};
+
+fn place(directory: &Path) -> Place {
+    Place {
+        directory: directory.to_owned(),
+        application_id: "application".to_owned(),
+        state_topic: "application.state".to_owned(),
+        topic_id: Some("one".to_owned()),
+        partitions: 4,
+        memory: 1,
+    }
+}
+
+fn stores(directory: &Path) -> DiskStores {
+    DiskStores::take(place(directory), || true).expect("the directory")
+}
+
+fn open(directory: &Path) -> Box<dyn Store> {
+    stores(directory).open(0).expect("a store")
+}
+
+fn home() -> TempDir {
+    tempfile::tempdir().expect("a directory")
+}
+
+fn id(number: u64) -> Vec<u8> {
+    format!("customer-{number}").into_bytes()
+}
+
+/// A state that tells of which batch it is; too varied to be stored in less.
+fn state(number: u64, batch: u64) -> Bytes {
+    let mut text = format!("{batch} {number}").into_bytes();
+    let mut random = number * 31 + batch + 1;
+    while text.len() < 300 {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        text.extend_from_slice(&random.to_le_bytes());
+    }
+    text.into()
+}
+
+/// Batches of this many customers; batch b writes those with b, b + 1, …
+const CUSTOMERS: u64 = 50;
+
+fn write_batch(store: &mut dyn Store, batch: u64) -> Result<(), StoreError> {
+    let ids: Vec<_> = (batch..batch + CUSTOMERS).map(id).collect();
+    let mut changes = Vec::new();
+    for (id, number) in ids.iter().zip(batch..) {
+        changes.push(Change {
+            id,
+            state: state(number, batch),
+            before: store.get(id)?.map(|state| state.len()),
+        });
+    }
+    store.commit(&changes, batch as i64 + 1)
+}
+
+/// What batch `newest` and those before it have left must be there, and nothing else.
+fn assert_holds(store: &dyn Store, newest: u64) {
+    for number in 0..newest + CUSTOMERS {
+        let found = store.get(&id(number)).expect("an answer");
+        let written = number.min(newest);
+        assert_eq!(found, Some(state(number, written)), "customer {number}");
+    }
+    assert_eq!(store.get(&id(newest + CUSTOMERS)), Ok(None));
+    assert_eq!(store.customers() as u64, newest + CUSTOMERS);
+}
+
+#[test]
+fn what_is_written_is_there_again() {
+    let home = home();
+    let mut store = open(home.path());
+    assert_eq!(store.checkpoint(), None);
+    for batch in 0..20 {
+        write_batch(store.as_mut(), batch).expect("a batch");
+    }
+    let bytes = store.bytes();
+    drop(store);
+    let store = open(home.path());
+    assert_eq!(store.checkpoint(), Some(20));
+    assert_eq!(store.bytes(), bytes);
+    assert_holds(store.as_ref(), 19);
+}
+
+#[test]
+fn what_was_gathered_and_not_written_is_loaded_again() {
+    let home = home();
+    let mut store = open(home.path());
+    store.load(b"a", Some(b"1"), 1).expect("room");
+    store.loaded(1).expect("a batch");
+    store.load(b"b", Some(b"2"), 2).expect("room");
+    drop(store);
+    let mut store = open(home.path());
+    assert_eq!(store.checkpoint(), Some(1));
+    assert_eq!(store.get(b"b"), Ok(None));
+    store.load(b"b", Some(b"2"), 2).expect("room");
+    store.load_again();
+    store.loaded(1).expect("nothing to do");
+    assert_eq!((store.get(b"b"), store.customers()), (Ok(None), 1));
+}
+
+#[test]
+fn a_store_of_another_topic_is_thrown_away() {
+    let home = home();
+    write_batch(open(home.path()).as_mut(), 0).expect("a batch");
+    let changes: [fn(&mut Place); 3] = [
+        |place| place.topic_id = Some("two".to_owned()),
+        |place| place.state_topic = "another".to_owned(),
+        |place| place.partitions = 5,
+    ];
+    for change in changes {
+        let mut place = place(home.path());
+        change(&mut place);
+        let stores = DiskStores::take(place, || true).expect("the directory");
+        let mut store = stores.open(0).expect("a store");
+        assert_eq!((store.checkpoint(), store.customers()), (None, 0));
+        assert_eq!(store.get(&id(0)), Ok(None));
+        write_batch(store.as_mut(), 0).expect("a batch");
+    }
+}
+
+#[test]
+fn a_checkpoint_outside_the_log_discards_the_store() {
+    let home = home();
+    let mut store = open(home.path());
+    write_batch(store.as_mut(), 0).expect("a batch");
+    store.discard(10, 20).expect("an empty store");
+    assert_eq!((store.checkpoint(), store.customers()), (None, 0));
+    assert_eq!(store.get(&id(0)), Ok(None));
+    write_batch(store.as_mut(), 11).expect("a batch");
+    drop(store);
+    assert_eq!(open(home.path()).checkpoint(), Some(12));
+}
+
+#[test]
+fn nobody_shares_a_directory() {
+    let home = home();
+    let first = stores(home.path());
+    let second = DiskStores::take(place(home.path()), || true);
+    assert!(
+        matches!(second, Err(StoreError::InUse { .. })),
+        "{second:?}"
+    );
+    let store = first.open(0).expect("a store");
+    let again = first.open(0);
+    assert!(matches!(again, Err(StoreError::InUse { .. })), "{again:?}");
+    drop((store, again));
+    first.open(0).expect("a store that was let go");
+    drop(first);
+    stores(home.path());
+}
+
+/// A customer's id may be as long as a record.
+#[test]
+fn the_longest_ids_are_kept() {
+    let home = home();
+    let mut store = open(home.path());
+    let ids = [vec![b'x'; 32_768], vec![b'x'; 32_769], vec![b'x'; 900_000]];
+    for (id, next) in ids.iter().zip(1..) {
+        store.load(id, Some(&[next as u8]), next).expect("room");
+    }
+    store.loaded(3).expect("a batch");
+    drop(store);
+    let store = open(home.path());
+    for (id, next) in ids.iter().zip(1..) {
+        assert_eq!(store.get(id), Ok(Some(Bytes::from(vec![next]))));
+    }
+    let bytes: usize = ids.iter().map(|id| id.len() + 1).sum();
+    assert_eq!((store.customers(), store.bytes()), (3, bytes));
+}
+
+fn files_below(directory: &Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}

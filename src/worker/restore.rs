@@ -1,0 +1,157 @@
+//! Restore: the store of a state partition is opened, and follows the state topic to the end of its log.
+
+use std::collections::btree_map::Entry;
+use std::time::Duration;
+
+use super::Worker;
+use super::assignment::{Loading, StatePartition};
+use super::fatal::Fatal;
+use crate::store::{Store, StoreError};
+
+impl Worker {
+    /// The first offset and the end of the logs of state partitions, as far as that could be learnt.
+    pub fn ends(&mut self, answers: Vec<(i32, Option<(i64, i64)>)>, now: Duration) {
+        self.asked(answers.iter().all(|(_, ends)| ends.is_some()), now);
+        let mut refused = None;
+        for (partition, answer) in answers {
+            let Some(state) = self.assignment.states.get_mut(&partition) else {
+                continue;
+            };
+            if state.loading != Loading::Asked {
+                continue;
+            }
+            let Some((low, high)) = answer else {
+                state.loading = Loading::Unknown;
+                continue;
+            };
+            if high < state.known_end {
+                let known = state.known_end;
+                return self.stop(Fatal::LostState {
+                    topic: self.settings.state_topic.clone(),
+                    partition,
+                    end: high,
+                    known,
+                });
+            }
+            let store = match self.stores.entry(partition) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => match self.settings.stores.open(partition) {
+                    Ok(store) => entry.insert(store),
+                    Err(error) => {
+                        state.loading = Loading::Unknown;
+                        refused = Some(error);
+                        continue;
+                    }
+                },
+            };
+            let position = match start_of(store.as_mut(), low, high) {
+                Ok(position) => position,
+                Err(error) => return self.stop(error.into()),
+            };
+            (state.known_end, state.marker) = (high, false);
+            if position >= high {
+                state.loading = Loading::Ready;
+            } else {
+                state.loading = Loading::Restoring {
+                    position,
+                    target: high,
+                    moved: now,
+                };
+                self.restore_changed = true;
+            }
+        }
+        match refused {
+            None => self.held_up = None,
+            Some(error) => self.store_refused(error, now),
+        }
+    }
+
+    /// A store that somebody else still holds is tried again: its owner before may be a worker that has not heard
+    /// yet of the rebalance.
+    fn store_refused(&mut self, error: StoreError, now: Duration) {
+        let since = *self.held_up.get_or_insert(now);
+        let patient = now.saturating_sub(since) <= self.settings.restore_patience;
+        if patient && matches!(error, StoreError::InUse { .. }) {
+            self.asked(false, now);
+        } else {
+            self.stop(error.into());
+        }
+    }
+
+    /// A record of the state topic. Null values belong to keys that may be forgotten for good.
+    pub fn restored(
+        &mut self,
+        partition: i32,
+        offset: i64,
+        key: &[u8],
+        value: Option<&[u8]>,
+        now: Duration,
+    ) -> bool {
+        let Some(StatePartition {
+            loading: Loading::Restoring {
+                position, moved, ..
+            },
+            ..
+        }) = self.assignment.states.get_mut(&partition)
+        else {
+            return false;
+        };
+        let Some(store) = self.stores.get_mut(&partition) else {
+            return false;
+        };
+        if offset < *position || self.fatal.is_some() {
+            return false;
+        }
+        (*position, *moved) = (offset + 1, now);
+        if let Err(error) = store.load(key, value, offset + 1) {
+            self.stop(error.into());
+        }
+        true
+    }
+
+    /// The reader of the state topic stands at the end of what it may read.
+    pub fn restored_to(&mut self, partition: i32, offset: i64, now: Duration) {
+        let Some(state) = self.assignment.states.get_mut(&partition) else {
+            return;
+        };
+        let Loading::Restoring {
+            position,
+            target,
+            moved,
+        } = &mut state.loading
+        else {
+            return;
+        };
+        if offset > *position {
+            (*position, *moved) = (offset, now);
+        }
+        if offset < *target || self.fatal.is_some() {
+            return;
+        }
+        let Some(store) = self.stores.get_mut(&partition) else {
+            return;
+        };
+        if let Err(error) = store.loaded(offset) {
+            return self.stop(error.into());
+        }
+        state.loading = Loading::Ready;
+        state.known_end = state.known_end.max(offset);
+        self.restore_changed = true;
+    }
+}
+
+/// Where a store goes on from, in a log that holds these offsets. One that knows of nothing in it begins anew.
+fn start_of(store: &mut dyn Store, low: i64, high: i64) -> Result<i64, StoreError> {
+    store.load_again();
+    let position = match store.checkpoint() {
+        Some(checkpoint) if (low..=high).contains(&checkpoint) => checkpoint,
+        _ => {
+            store.discard(low, high)?;
+            low
+        }
+    };
+    if position >= high {
+        store.loaded(high)?;
+    }
+    Ok(position)
+}
