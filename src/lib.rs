@@ -43,6 +43,7 @@ pub mod config;
 pub mod country;
 pub mod customer;
 pub mod demo;
+pub mod failpoint;
 pub mod generate;
 pub mod kafka;
 pub mod offline;

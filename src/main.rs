@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use keyfold::cli::{self, exit::Failure};
 use keyfold::config::Config;
+use keyfold::failpoint;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -31,6 +32,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    failpoint::set_up();
     let arguments = Arguments::parse();
     let config = match Config::load(arguments.config.as_deref()) {
         Ok(config) => config,

@@ -17,6 +17,7 @@ use rdkafka::types::RDKafkaRespErr;
 use super::client;
 use super::consumer::Membership;
 use super::native::{TopicHandle, TransactionError, taken};
+use crate::failpoint;
 use crate::worker::commit::CommitResult;
 
 /// A step of a commit is waited for in slices, so that the worker shows that it is alive.
@@ -257,6 +258,7 @@ impl BatchProducer {
                 }
             }
         }
+        failpoint::reached("offsets-sent");
         loop {
             // SAFETY: the client is alive; the error is taken over at once.
             let committed = unsafe {

@@ -13,6 +13,7 @@ use super::outputs::{KafkaOutbox, OutputTopics};
 use super::report::Reporter;
 use super::signals::Stop;
 use crate::config::{Config, Guarantee};
+use crate::failpoint;
 use crate::kafka::client::{self, Identity, TRANSACTION_TIMEOUT};
 use crate::kafka::consumer::{GroupConsumer, Membership, Rebalance, Told};
 use crate::kafka::ends::Ends;
@@ -423,6 +424,7 @@ impl Driver {
                         let value = message.payload();
                         let taken = self.worker.restored(partition, offset, key, value, now);
                         restored += u64::from(taken);
+                        failpoint::reached("restoring");
                     }
                     Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF) => {
                         self.worker.restored_to(partition, offset, now);
@@ -548,7 +550,11 @@ impl Driver {
             return Ok(());
         };
         self.parts.reporter.calls();
+        failpoint::reached("batch-written");
         let ended = self.end_batch(&written);
+        if ended.result == CommitResult::Committed {
+            failpoint::reached("committed");
+        }
         self.membership = None;
         self.committed_at = Instant::now();
         if let Some((code, reason)) = &ended.reason {
