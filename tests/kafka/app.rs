@@ -217,18 +217,23 @@ impl App {
 
     /// A generated record for its source's topic; the key says for which partition.
     pub fn generated(&self, record: GeneratedRecord) -> Record {
-        let mut to = self.record(record.source).at(record.timestamp);
-        to.key = record.key;
-        to.value = record.value;
-        let headers = record.headers.into_iter();
-        to.headers = headers.map(|(name, value)| (name, Some(value))).collect();
-        to
+        generated_for(&self.input(record.source), record)
     }
 
     /// The records of a generator, without end.
     pub fn stream(&self, options: Options) -> impl Iterator<Item = Record> {
         Generator::new(options).map(|record| self.generated(record))
     }
+}
+
+/// A generated record for a topic.
+pub fn generated_for(topic: &str, record: GeneratedRecord) -> Record {
+    let mut to = Record::to(topic).at(record.timestamp);
+    to.key = record.key;
+    to.value = record.value;
+    let headers = record.headers.into_iter();
+    to.headers = headers.map(|(name, value)| (name, Some(value))).collect();
+    to
 }
 
 /// What a command wrote, for a failure's message.

@@ -70,7 +70,7 @@ pub fn bootstrap() -> &'static str {
 
 enum Shared {
     Outside(String),
-    Own(Broker),
+    Own(Box<Broker>),
 }
 
 impl Shared {
@@ -82,7 +82,8 @@ impl Shared {
                 up.map(|()| Shared::Outside(servers))
                     .ok_or_else(|| "KEYFOLD_TEST_BOOTSTRAP names none that answers".to_owned())
             }
-            _ => Broker::try_start(BrokerOptions::default(), "shared").map(Shared::Own),
+            _ => Broker::try_start(BrokerOptions::default(), "shared")
+                .map(|broker| Shared::Own(Box::new(broker))),
         }
     }
 }
@@ -95,6 +96,8 @@ pub struct BrokerOptions {
     pub users: Vec<(String, String)>,
     /// Further broker settings, which win over the usual ones.
     pub settings: Vec<(String, String)>,
+    /// The ports of the clients' and of the controllers' listener; none: free ones.
+    pub ports: Option<(u16, u16)>,
 }
 
 /// A broker that keeps its port and its data over restarts. Dropping it removes both.
@@ -123,7 +126,8 @@ impl Broker {
             .prefix("keyfold-kafka-")
             .tempdir()
             .map_err(|e| format!("a directory for the broker's data: {e}"))?;
-        let (client, controller) = (free_port(), free_port());
+        let ports = options.ports;
+        let (client, controller) = ports.unwrap_or_else(|| (free_port(), free_port()));
         let settings = home.path().join("server.properties");
         fs::write(
             &settings,
@@ -158,6 +162,21 @@ impl Broker {
         } else {
             client.with(&sasl_properties(SUPER_USER.0, SUPER_USER.1))
         }
+    }
+
+    /// Where its logs are.
+    #[allow(dead_code)] // for tests/faults
+    pub fn data(&self) -> PathBuf {
+        self.home.path().join("data")
+    }
+
+    /// Runs one of Kafka's command-line tools to its end.
+    #[allow(dead_code)] // for tests/faults
+    #[track_caller]
+    pub fn tool(&self, class: &str, args: &[&str]) {
+        let output = self.java(class).args(args).output().expect("java");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{class} {args:?}: {text}");
     }
 
     /// Stops the broker in good order.

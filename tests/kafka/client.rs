@@ -169,10 +169,10 @@ impl Client {
         config
     }
 
-    /// Creates a topic with one replica and waits until every partition has a leader.
+    /// Creates a topic with the broker's default number of replicas and waits until every partition has a leader.
     #[track_caller]
     pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
-        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
         for (key, value) in settings {
             topic = topic.set(key, value);
         }
@@ -230,12 +230,8 @@ impl Client {
     /// Produces the records in their order and waits until all are acknowledged.
     #[track_caller]
     pub fn produce(&self, records: &[Record]) {
-        let mut config = self.config();
-        config.set("partitioner", "murmur2_random");
-        config.set("enable.idempotence", "true");
-        config.set("message.max.bytes", "16777216");
-        config.set("linger.ms", "5");
-        let producer: BaseProducer<Deliveries> = config
+        let producer: BaseProducer<Deliveries> = self
+            .producer_config()
             .create_with_context(Deliveries::default())
             .expect("a producer");
         for record in records {
@@ -251,6 +247,16 @@ impl Client {
         producer.flush(2 * REQUEST_LIMIT).expect("all is delivered");
         let failures = producer.context().failures.lock().expect("no panic before");
         assert!(failures.is_empty(), "not delivered: {failures:?}");
+    }
+
+    /// The configuration of a producer like that of Java's client.
+    pub fn producer_config(&self) -> ClientConfig {
+        let mut config = self.config();
+        config.set("partitioner", "murmur2_random");
+        config.set("enable.idempotence", "true");
+        config.set("message.max.bytes", "16777216");
+        config.set("linger.ms", "5");
+        config
     }
 
     /// Reads a topic from its beginning to its end, sorted by partition and offset. The end of a
@@ -348,7 +354,7 @@ impl Client {
             .expect("a client")
     }
 
-    fn admin(&self) -> AdminClient<DefaultClientContext> {
+    pub fn admin(&self) -> AdminClient<DefaultClientContext> {
         self.config().create().expect("an admin client")
     }
 }
@@ -372,7 +378,8 @@ impl ProducerContext for Deliveries {
     }
 }
 
-fn base_record(record: &Record) -> BaseRecord<'_, [u8], [u8]> {
+/// A record as the client library takes it.
+pub fn base_record(record: &Record) -> BaseRecord<'_, [u8], [u8]> {
     let mut base = BaseRecord::to(&record.topic);
     base.partition = record.partition;
     base.key = record.key.as_deref();
@@ -421,7 +428,7 @@ fn passes(error: &KafkaError) -> bool {
     )
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime")

@@ -69,9 +69,13 @@ impl Keyfold {
 
     /// GET on its HTTP server: the status and the body, or `None` if nobody answers.
     pub fn http_get(&self, path: &str) -> Option<(u16, String)> {
+        self.http_get_within(path, Duration::from_secs(10))
+    }
+
+    fn http_get_within(&self, path: &str, limit: Duration) -> Option<(u16, String)> {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(10)))
+            .timeout_global(Some(limit))
             .proxy(None)
             .build()
             .new_agent();
@@ -127,6 +131,19 @@ impl Keyfold {
         let (status, text) = self.http_get("/metrics").expect("an answer");
         assert_eq!(status, 200, "/metrics");
         parse_metrics(&text)
+    }
+
+    /// The samples of `/metrics`, if it answers within `limit`.
+    #[allow(dead_code)] // for tests/faults
+    pub fn metrics_soon(&self, limit: Duration) -> Option<Metrics> {
+        let (_, text) = self.http_get_within("/metrics", limit)?;
+        Some(parse_metrics(&text))
+    }
+
+    /// How it ended, or none while it runs.
+    #[allow(dead_code)] // for tests/faults
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.ended()
     }
 
     /// Asks it to stop with SIGTERM and gives its exit code.

@@ -83,6 +83,7 @@ fn authentication_and_permissions() {
             "super.users".to_owned(),
             "User:admin;User:ANONYMOUS;User:keyfold".to_owned(),
         )],
+        ..BrokerOptions::default()
     });
     let mut app = App::on(broker.bootstrap(), broker.client(), slot);
     let log_in = |app: &mut App, user: &str, password: &str| {
