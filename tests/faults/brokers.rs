@@ -1,0 +1,79 @@
+//! Brokers that go away and come back, in good order and by a crash.
+
+use crate::app::{App, LIMIT};
+use crate::broker::{Broker, BrokerOptions};
+use crate::cluster::Cluster;
+use crate::dice::{Dice, pass};
+use crate::fleet;
+use crate::load::{Load, settle};
+use crate::process::{Keyfold, sum};
+use crate::slots::Slot;
+use crate::tally::{TALLY, count};
+
+fn committed(keyfold: &Keyfold) -> Option<f64> {
+    let (status, _) = keyfold.http_get("/metrics")?;
+    let labels = [("result", "committed")];
+    (status == 200).then(|| sum(&keyfold.metrics(), "keyfold_transactions_total", &labels))
+}
+
+/// Waits for some commits.
+#[track_caller]
+fn works(keyfold: &mut Keyfold, what: &str) {
+    let mut had = None;
+    keyfold.wait_for(LIMIT, what, |keyfold| {
+        let now = committed(keyfold)?;
+        (now >= *had.get_or_insert(now) + 3.0).then_some(())
+    });
+}
+
+fn take_away(broker: &mut Broker, crash: bool) {
+    if crash {
+        count(&TALLY.broker_kills);
+        broker.kill();
+    } else {
+        count(&TALLY.broker_stops);
+        broker.stop();
+    }
+}
+
+#[test]
+fn the_only_broker_goes_away_under_load_and_comes_back() {
+    let slot = Slot::take();
+    let mut broker = Broker::start(BrokerOptions::default());
+    let mut app = App::on(broker.bootstrap(), broker.client(), slot);
+    app.set(&["processing", "max_batch_records"], 50);
+    app.create();
+    let mut dice = Dice::new(331);
+    let load = Load::start(&app, 331, 400);
+    let mut keyfold = fleet::start(&app);
+    for crash in [true, false] {
+        works(&mut keyfold, "to commit");
+        take_away(&mut broker, crash);
+        pass(dice.millis(0, 3_000));
+        broker.restart();
+    }
+    works(&mut keyfold, "to commit again");
+    settle(&app, load, &mut keyfold);
+    fleet::stop(&mut keyfold);
+}
+
+/// One of three is down at any time, and leaders move to and fro: nobody needs to notice.
+#[test]
+fn one_broker_of_three_is_down_and_leaders_move() {
+    let slot = Slot::take();
+    let mut cluster = Cluster::start();
+    let mut app = App::on(cluster.bootstrap(), cluster.client(), slot);
+    app.set(&["processing", "max_batch_records"], 50);
+    app.create();
+    let load = Load::start(&app, 332, 300);
+    let mut keyfold = fleet::start(&app);
+    works(&mut keyfold, "to commit");
+    for (broker, crash) in cluster.brokers.iter_mut().zip([true, false, true]) {
+        take_away(broker, crash);
+        works(&mut keyfold, "to commit with one broker down");
+        broker.restart();
+        works(&mut keyfold, "to commit with all brokers");
+    }
+    settle(&app, load, &mut keyfold);
+    fleet::stop(&mut keyfold);
+}

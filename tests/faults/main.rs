@@ -1,0 +1,62 @@
+//! keyfold under faults, on real brokers, with load all the time.
+//!
+//! Each test does one kind of harm while a [`load`](load::Load) of all four sources runs: late, repeated, invalid
+//! and wrongly keyed records, and nulls. At its end the harm is healed, and what came out is judged: the published
+//! snapshots are the offline fold's, byte for byte, each rejection is a dead letter exactly once, and nothing is
+//! unread behind the committed offsets.
+//!
+//! - `cargo test --release --test faults` is the short form: each fault by itself, and a minute of all together.
+//! - `cargo test --release --test faults -- --ignored --nocapture long` is the long form: all together for an hour,
+//!   and what takes minutes. `KEYFOLD_FAULTS_SECONDS` and `KEYFOLD_FAULTS_SEED` change the hour and the seed; it
+//!   prints what was done, and the seed of each round. `KEYFOLD_FAULTS_STORE=disk` does it with the disk store.
+//! - `cargo test --release --features failpoints --test faults points` dies at places inside the program that no
+//!   message to the broker marks.
+//!
+//! A seed decides what is done and when; what the processes make of it at that time, the machine decides too.
+
+// the harness of the tests on a real Kafka
+#[path = "../kafka/app.rs"]
+#[allow(dead_code)]
+mod app;
+#[path = "../kafka/broker.rs"]
+#[allow(dead_code)]
+mod broker;
+#[path = "../kafka/cache.rs"]
+mod cache;
+#[path = "../kafka/client.rs"]
+#[allow(dead_code)]
+mod client;
+#[path = "../kafka/drained.rs"]
+#[allow(dead_code)]
+mod drained;
+#[path = "../kafka/fold.rs"]
+#[allow(dead_code)]
+mod fold;
+#[path = "../kafka/guard.rs"]
+mod guard;
+#[path = "../kafka/process.rs"]
+#[allow(dead_code)]
+mod process;
+#[path = "../kafka/slots.rs"]
+mod slots;
+
+mod cluster;
+mod dice;
+mod fleet;
+mod load;
+mod proxy;
+mod tally;
+
+mod brokers;
+mod chaos;
+mod environment;
+mod identity;
+mod kills;
+mod lost_state;
+mod network;
+mod open_transaction;
+mod overload;
+#[cfg(feature = "failpoints")]
+mod points;
+mod storms;
+mod zombies;

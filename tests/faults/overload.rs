@@ -1,0 +1,57 @@
+//! More than keyfold can take at once: a backlog, and memory that stays bounded.
+
+use std::time::Duration;
+
+use crate::app::{App, LIMIT, faulty};
+use crate::client::Record;
+use crate::fleet;
+use crate::fold::Repeats;
+use crate::load::judge;
+use crate::process::sum;
+
+const CHUNK: usize = 20_000;
+/// What an instance of one worker may take, with a state of some megabytes: fetched records, the producer's queue
+/// and a batch are bounded, each by itself.
+const MEMORY: u64 = 256 << 20;
+
+/// The most memory that a process ever had, in bytes.
+fn peak_memory(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
+    let kilobytes: u64 = peak.expect("VmHWM").parse().expect("a number");
+    kilobytes << 10
+}
+
+fn work_off(backlog: usize, limit: Duration) {
+    let app = App::new();
+    app.create();
+    let mut stream = app.stream(faulty(391, 2_000));
+    for _ in 0..backlog / CHUNK {
+        let chunk: Vec<Record> = stream.by_ref().take(CHUNK).collect();
+        app.client.produce(&chunk);
+    }
+    let mut keyfold = fleet::start(&app);
+    let wanted = backlog as f64;
+    keyfold.wait_for(limit, "to work the backlog off", |keyfold| {
+        let metrics = keyfold.metrics_soon(LIMIT)?;
+        let read = sum(&metrics, "keyfold_records_total", &[]);
+        (read >= wanted).then_some(())
+    });
+    let peak = peak_memory(keyfold.pid());
+    println!("{backlog} records: {} MiB at the most", peak >> 20);
+    assert!(peak < MEMORY, "{} MiB at the most", peak >> 20);
+    judge(&app, &mut keyfold, Repeats::Forbidden);
+    fleet::stop(&mut keyfold);
+}
+
+#[test]
+fn a_backlog_is_worked_off_in_bounded_memory() {
+    work_off(120_000, LIMIT);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn long_a_backlog_of_a_million_records_is_worked_off_in_bounded_memory() {
+    work_off(1_000_000, 5 * LIMIT);
+}
