@@ -1,5 +1,7 @@
 //! The records that come in while harm is done.
 
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -12,7 +14,7 @@ use rdkafka::producer::{BaseProducer, Producer};
 
 use crate::app::{App, faulty, generated_for};
 use crate::client::base_record;
-use crate::fold::Repeats;
+use crate::fold::{Repeats, error_header};
 use crate::process::Keyfold;
 use crate::tally::{TALLY, add, count};
 
@@ -106,7 +108,11 @@ pub fn settle_with(app: &App, load: Load, keyfold: &mut Keyfold, repeats: Repeat
 #[track_caller]
 pub fn judge(app: &App, keyfold: &mut Keyfold, repeats: Repeats) {
     app.wait_drained(keyfold);
-    app.assert_folded(repeats);
+    let judged = catch_unwind(AssertUnwindSafe(|| app.assert_folded(repeats)));
+    if let Err(difference) = judged {
+        tell(app, keyfold);
+        resume_unwind(difference);
+    }
     count(&TALLY.comparisons);
     for topic in app.inputs() {
         let watermarks = app.client.watermarks(&topic).into_iter();
@@ -115,4 +121,21 @@ pub fn judge(app: &App, keyfold: &mut Keyfold, repeats: Repeats) {
     }
     add(&TALLY.snapshots, app.newest_snapshots().len() as u64);
     add(&TALLY.dead_letters, app.read_dead_letters().len() as u64);
+}
+
+/// Tells what it takes to find the reason of a difference: which dead letters came when, and what the last instance
+/// said.
+fn tell(app: &App, keyfold: &Keyfold) {
+    let mut seen: BTreeMap<[String; 3], Vec<String>> = BTreeMap::new();
+    for letter in app.read_dead_letters() {
+        let place = ["topic", "partition", "offset"];
+        let place = place.map(|name| error_header(&letter, name).to_owned());
+        let (partition, offset, at) = (letter.partition, letter.offset, letter.timestamp);
+        let written = format!("[{partition}]@{offset} at {at:?}");
+        seen.entry(place).or_default().push(written);
+    }
+    for (place, written) in seen.iter().filter(|(_, written)| written.len() > 1) {
+        eprintln!("more than one dead letter for {place:?}: {written:?}");
+    }
+    eprintln!("{}", keyfold.log());
 }

@@ -106,7 +106,8 @@ fn an_answer_to_end_txn_is_lost_now_and_then() {
     assert_eq!(
         transactions(&keyfold, "unknown"),
         0.0,
-        "the client was told at last"
+        "the client was told at last: {}",
+        keyfold.log()
     );
     fleet::stop(&mut keyfold);
 }

@@ -341,8 +341,12 @@ impl Client {
         let consumer = self.consumer();
         let partitions = 0..self.partitions(topic).unwrap_or(0);
         let watermarks = partitions.map(|partition| {
-            let both = consumer.fetch_watermarks(topic, partition, REQUEST_LIMIT);
-            both.unwrap_or_else(|e| panic!("watermarks of {topic} {partition}: {e}"))
+            // a broker that has just come back may not lead yet
+            wait_until(REQUEST_LIMIT, "a partition's watermarks", || {
+                consumer
+                    .fetch_watermarks(topic, partition, REQUEST_LIMIT)
+                    .ok()
+            })
         });
         watermarks.collect()
     }
