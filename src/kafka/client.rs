@@ -57,6 +57,9 @@ fn base(config: &Config, leave_out: &[&str]) -> ClientConfig {
         .set("bootstrap.servers", &config.kafka.bootstrap_servers)
         .set("client.id", &config.application_id)
         .set("topic.metadata.refresh.interval.ms", "30000")
+        // by default, one whose connections were cut a few times in a row waits for 10 s before it connects again,
+        // and a transaction does not live much longer
+        .set("reconnect.backoff.max.ms", "1000")
         .set_log_level(RDKafkaLogLevel::Info);
     for (name, value) in &config.kafka.properties {
         if !leave_out.iter().any(|prefix| name.starts_with(prefix)) {
