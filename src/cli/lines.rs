@@ -124,7 +124,7 @@ fn read_one(
             continue;
         }
         let wrong = |what: String| Failure::Usage(format!("{name}, line {number}: {what}"));
-        let line: Line = serde_json::from_slice(&text).map_err(|error| {
+        let line: Line = serde_json::from_slice(text.trim_ascii_end()).map_err(|error| {
             // the error's own text could quote the line
             wrong(format!(
                 "not a record as `kcat -C -J` prints them (column {})",

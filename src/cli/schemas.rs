@@ -99,7 +99,7 @@ impl Lookup {
         let (schema, references) = match &self.origin {
             Origin::Nowhere => return Ok(Known::Missing),
             Origin::Folder(folder) => {
-                let file = folder.join(format!("{}.avsc", file_name(id)));
+                let file = folder.join(format!("{id}.avsc"));
                 let text = std::fs::read_to_string(&file).map_err(|error| {
                     Failure::Usage(format!("can't read {}: {error}", file.display()))
                 })?;
@@ -148,35 +148,5 @@ impl Schemas for Lookup {
 }
 
 fn unusable(source: Source, id: SchemaId, reason: &str) {
-    tracing::warn!(%source, schema = file_name(id), reason, "no value of this schema can be read for this source");
-}
-
-/// The id as files are named, and as people write GUIDs.
-fn file_name(id: SchemaId) -> String {
-    match id {
-        SchemaId::Number(number) => number.to_string(),
-        SchemaId::Guid(guid) => {
-            let hex: String = guid.iter().map(|byte| format!("{byte:02x}")).collect();
-            [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)]
-                .iter()
-                .filter_map(|&(from, to)| hex.get(from..to))
-                .collect::<Vec<_>>()
-                .join("-")
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_as_people_write_them() {
-        assert_eq!(file_name(SchemaId::Number(17)), "17");
-        let guid = std::array::from_fn(|at| at as u8);
-        assert_eq!(
-            file_name(SchemaId::Guid(guid)),
-            "00010203-0405-0607-0809-0a0b0c0d0e0f"
-        );
-    }
+    tracing::warn!(%source, schema = %id, reason, "no value of this schema can be read for this source");
 }

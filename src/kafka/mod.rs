@@ -9,3 +9,4 @@ pub mod producer;
 pub mod restorer;
 mod topic_id;
 pub mod topics;
+mod wanted;

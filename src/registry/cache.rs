@@ -16,7 +16,6 @@ use std::sync::{
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::client::hyphenated;
 use super::queue::{Next, Pace, Queue};
 use super::{Fetched, Registry, Requests, one_line};
 use crate::avro::Plan;
@@ -213,7 +212,7 @@ impl Shared {
                     let error = one_line(&error, MAX_LOGGED);
                     tracing::warn!(
                         source = source.name(),
-                        schema = %Shown(id),
+                        schema = %id,
                         error,
                         "no value of this schema can be read for this source"
                     );
@@ -241,7 +240,7 @@ impl Shared {
             return;
         }
         work.unknown = Some(now);
-        tracing::debug!(schema = %Shown(id), "the schema registry does not know this schema");
+        tracing::debug!(schema = %id, "the schema registry does not know this schema");
         let until = now + self.unknown_ids_for;
         let found = sources.iter().map(|&source| (source, Known::Missing));
         self.settle(work, id, found.collect(), Some(until));
@@ -302,18 +301,6 @@ fn make_room(answers: &mut Answers, most: usize) {
     let least = answers.iter().min_by_key(|(_, entry)| is_plan(entry));
     if let Some(key) = least.map(|(key, _)| *key) {
         answers.remove(&key);
-    }
-}
-
-/// A schema id for the log.
-struct Shown(SchemaId);
-
-impl std::fmt::Display for Shown {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            SchemaId::Number(number) => write!(f, "id {number}"),
-            SchemaId::Guid(bytes) => write!(f, "GUID {}", hyphenated(bytes)),
-        }
     }
 }
 

@@ -300,19 +300,9 @@ fn declined(endpoint: &Endpoint, words: &str) -> Fault {
 
 fn path_of(id: SchemaId) -> String {
     match id {
-        SchemaId::Number(number) => format!("/schemas/ids/{number}"),
-        SchemaId::Guid(bytes) => format!("/schemas/guids/{}", hyphenated(bytes)),
+        SchemaId::Number(_) => format!("/schemas/ids/{id}"),
+        SchemaId::Guid(_) => format!("/schemas/guids/{id}"),
     }
-}
-
-/// A GUID as RFC 9562 writes it.
-pub(super) fn hyphenated(bytes: [u8; 16]) -> String {
-    let digits = format!("{:032x}", u128::from_be_bytes(bytes));
-    let (a, rest) = digits.split_at(8);
-    let (b, rest) = rest.split_at(4);
-    let (c, rest) = rest.split_at(4);
-    let (d, e) = rest.split_at(4);
-    format!("{a}-{b}-{c}-{d}-{e}")
 }
 
 /// A text as one segment of a path.

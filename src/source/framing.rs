@@ -1,5 +1,6 @@
 //! The frames of the schema registry's clients: how a value names its writer schema (the Confluent wire format).
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::avro::Plan;
@@ -21,6 +22,23 @@ const GUID: u8 = 1;
 pub enum SchemaId {
     Number(u32),
     Guid([u8; 16]),
+}
+
+/// The number, or the GUID as RFC 9562 writes it.
+impl fmt::Display for SchemaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SchemaId::Number(number) => write!(f, "{number}"),
+            SchemaId::Guid(bytes) => {
+                let digits = format!("{:032x}", u128::from_be_bytes(*bytes));
+                let (a, rest) = digits.split_at(8);
+                let (b, rest) = rest.split_at(4);
+                let (c, rest) = rest.split_at(4);
+                let (d, e) = rest.split_at(4);
+                write!(f, "{a}-{b}-{c}-{d}-{e}")
+            }
+        }
+    }
 }
 
 /// What is known of a writer schema for a source.
@@ -137,6 +155,13 @@ mod tests {
         };
         let opened = Opened::open(&record, || header, format, 30, &NoSchemas);
         format!("{:?}", opened.unwrap())
+    }
+
+    #[test]
+    fn ids_as_people_write_them() {
+        assert_eq!(SchemaId::Number(17).to_string(), "17");
+        let guid = SchemaId::Guid(std::array::from_fn(|at| at as u8));
+        assert_eq!(guid.to_string(), "00010203-0405-0607-0809-0a0b0c0d0e0f");
     }
 
     #[test]

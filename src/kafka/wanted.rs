@@ -1,0 +1,104 @@
+//! The topics that keyfold writes to as they must be.
+
+use crate::config::Config;
+use crate::customer::bounded::Limits;
+
+/// Room beside the largest record for headers and the batch around it.
+const HEADROOM: usize = Limits::HEADROOM;
+
+/// What a topic is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    State,
+    Forwarded,
+    Snapshots,
+    DeadLetters,
+}
+
+/// What keyfold expects of a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    pub name: &'static str,
+    pub value: String,
+    /// At least this number, and not just this value.
+    pub at_least: bool,
+    /// Without it data would be lost: `run` refuses to start.
+    pub vital: bool,
+}
+
+/// A topic that keyfold writes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    pub role: Role,
+    pub name: String,
+    pub settings: Vec<Expected>,
+}
+
+/// The topics of a configuration, in the order of [`super::topics::Found::limits`].
+pub fn wanted(config: &Config) -> [Wanted; 4] {
+    let record = config.validation.max_record_bytes;
+    let largest = record.max(config.validation.max_state_bytes);
+    let size = |bytes: usize, vital: bool| Expected {
+        name: "max.message.bytes",
+        value: (bytes + HEADROOM).to_string(),
+        at_least: true,
+        vital,
+    };
+    let exactly = |name, value: &str, vital| Expected {
+        name,
+        value: value.to_owned(),
+        at_least: false,
+        vital,
+    };
+    let day = "86400000";
+    let hours = "14400000";
+    let week = "604800000";
+    [
+        Wanted {
+            role: Role::State,
+            name: config.state_topic(),
+            settings: vec![
+                exactly("cleanup.policy", "compact", true),
+                // erased data would stay readable in the segment that is written to
+                exactly("max.compaction.lag.ms", day, false),
+                exactly("segment.ms", hours, false),
+                size(largest, false),
+                size(config.validation.max_state_bytes, true),
+            ],
+        },
+        Wanted {
+            role: Role::Forwarded,
+            name: config.forwarded_topic(),
+            settings: vec![
+                exactly("cleanup.policy", "delete", true),
+                exactly("retention.ms", "-1", true),
+                exactly("retention.bytes", "-1", true),
+                size(largest, false),
+            ],
+        },
+        Wanted {
+            role: Role::Snapshots,
+            name: config.snapshot.topic.clone(),
+            settings: vec![
+                exactly("cleanup.policy", "compact", false),
+                exactly("max.compaction.lag.ms", day, false),
+                exactly("segment.ms", hours, false),
+                // readers that were away must still see the null of an erased customer
+                Expected {
+                    at_least: true,
+                    ..exactly("delete.retention.ms", week, false)
+                },
+                size(largest, false),
+                size(config.validation.max_state_bytes, true),
+            ],
+        },
+        Wanted {
+            role: Role::DeadLetters,
+            name: config.dead_letters.topic.clone(),
+            settings: vec![
+                exactly("cleanup.policy", "delete", false),
+                size(largest, false),
+            ],
+        },
+    ]
+}
