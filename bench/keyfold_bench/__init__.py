@@ -1,0 +1,1 @@
+"""The comparison of keyfold with Kafka Streams. Each part is a module: throughput, restore, latency, growth, soak."""

@@ -1,0 +1,31 @@
+"""Builds both sides, and fetches what the broker needs."""
+import shutil
+
+from .paths import BROKER_POM, OUT, PEER, PEER_JAR, ROOT
+from .processes import run
+
+
+def keyfold():
+    run(["cargo", "build", "--release", "--locked"], cwd=ROOT)
+
+
+def peer():
+    """The peer's own tests run with it. A jar that is newer than all its sources is taken as it is."""
+    sources = [PEER / "pom.xml", *(path for path in (PEER / "src").rglob("*") if path.is_file())]
+    if PEER_JAR.exists() and PEER_JAR.stat().st_mtime > max(path.stat().st_mtime for path in sources):
+        return
+    run(["mvn", "-q", "-B", "package"], cwd=PEER)
+
+
+def broker_libs():
+    """The jars of the broker that the tests use too, from Maven Central."""
+    libs, note = OUT / "kafka", OUT / "kafka.pom"
+    recipe = BROKER_POM.read_text()
+    if note.exists() and note.read_text() == recipe:
+        return libs
+    shutil.rmtree(libs, ignore_errors=True)
+    libs.mkdir(parents=True)
+    shutil.copy(BROKER_POM, libs / "pom.xml")
+    run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-f", libs / "pom.xml", f"-DoutputDirectory={libs}"])
+    note.write_text(recipe)
+    return libs

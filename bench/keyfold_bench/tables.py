@@ -1,0 +1,61 @@
+"""A section of latest.md for each part."""
+from .text import fraction, number, percent, spread, table, times
+
+
+def throughput(found):
+    rows = []
+    for row in found["rows"]:
+        for name, figures in row["figures"].items():
+            rows.append([row["title"], name, spread(figures["events_per_second"]), spread(figures["cpu_per_million"], 1),
+                         spread(figures["peak_rss_mib"]), spread(figures["snapshots_per_event"], 2),
+                         spread(figures["seconds_from_start"], 1)])
+    ratios = []
+    for row in found["rows"]:
+        for name, pair in row["ratios"].items():
+            close = "at least once" in name
+            ratios.append([row["title"], name,
+                           percent(pair["events_per_second"]) if close else times(pair["events_per_second"]),
+                           percent(pair["cpu_per_million"]) if close else fraction(pair["cpu_per_million"]),
+                           percent(pair["peak_rss_mib"]) if close else fraction(pair["peak_rss_mib"])])
+    return (f"## Throughput\n\n{found['events']:,} events of {found['customers']:,} customers, {found['partitions']} partitions a "
+            f"topic, {found['runs']} runs in turns. keyfold's snapshots equal the offline fold after every run.\n\n"
+            + table(["", "", "events/s", "CPU-s per million", "peak RSS, MiB", "snapshots an event", "start to end, s"], rows)
+            + "\n" + table(["ratio", "", "events/s", "CPU", "peak RSS"], ratios))
+
+
+def restore(found):
+    head = ["", "records", "records/s", "MB/s", "start to ready, s"]
+    rows = [[name, spread(figures["records"]), spread(figures["records_per_second"]), spread(figures["mb_per_second"], 1),
+             spread(figures["seconds_to_ready"], 2)] for name, figures in found["restarts"].items()]
+    back = [[name, spread(seconds, 2)] for name, seconds in found["back_at_work"].items()]
+    return (f"## Restore\n\nAfter `kill -9`, started again under the same name, with the state of {found['events']:,} events.\n\n"
+            + table(head, rows) + "\nKilled in the midst of a backlog, and started again at once:\n\n"
+            + table(["", "start to the first new commit, s"], back))
+
+
+def latency(found):
+    rows = [[name, *(spread(figures[part], 1) for part in ("p50", "p99", "max")), spread(figures["snapshots"]),
+             spread(figures["cpu_seconds"], 1), spread(figures["acknowledged_p99_ms"], 1)] for name, figures in found["figures"].items()]
+    return (f"## Latency\n\n{found['rate']:,} events/s for {found['seconds']} s, 100 ms between commits at the most: from a "
+            "record's timestamp to a read_committed reader, in ms.\n\n"
+            + table(["", "p50", "p99", "max", "snapshots", "CPU-s", "input acknowledged, p99"], rows))
+
+
+def growth(found):
+    rows = [[row["store"], f"{row['customers']:,}", spread(row["cpu_per_million"], 1), spread(row["events_per_second"]),
+             spread(row["peak_rss_mib"]), spread(row["snapshots_per_event"], 2),
+             spread(row["state_mb"])] for row in found["rows"]]
+    return (f"## As state grows\n\n{found['events']:,} events, evenly over all customers, 1 worker, 100 ms.\n\n"
+            + table(["store", "customers", "CPU-s per million", "events/s", "peak RSS, MiB", "snapshots an event", "states, MB"], rows))
+
+
+def soak(found):
+    rows = [[name, number(part["first_quarter"], part["digits"]), number(part["last_quarter"], part["digits"]),
+             f"{part['slope_per_hour']:+,.{part['digits']}f}", "yes" if part["flat"] else "**no**"]
+            for name, part in found["figures"].items()]
+    return (f"## Soak\n\n{found['minutes']:g} minutes at {found['rate']:,} events/s, {found['customers']:,} customers, a sample every "
+            f"{found['every']} s (`{found['csv']}`). Medians of the first and of the last quarter.\n\n"
+            + table(["", "first quarter", "last quarter", "slope an hour", "flat"], rows))
+
+
+SECTIONS = {"throughput": throughput, "restore": restore, "latency": latency, "growth": growth, "soak": soak}
