@@ -59,6 +59,7 @@ fn links_lead_to_files() {
         "README.md",
         "CONTRIBUTING.md",
         "docs/delivery.md",
+        "docs/performance.md",
         "schemas/README.md",
     ] {
         let text = read(document);

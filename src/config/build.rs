@@ -222,6 +222,12 @@ fn processing(reader: &mut Reader, default: &Processing) -> Processing {
                 Duration::from_millis(1)..=Duration::from_secs(60),
             )
             .unwrap_or(default.commit_interval),
+        backlog_commit_interval: reader
+            .duration(
+                "processing.backlog_commit_interval",
+                Duration::from_millis(1)..=Duration::from_secs(60),
+            )
+            .unwrap_or(default.backlog_commit_interval),
         workers: reader
             .whole("processing.workers", 0..=1024)
             .unwrap_or(default.workers),

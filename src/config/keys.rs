@@ -50,6 +50,7 @@ const KEYS: &[&str] = &[
     "validation.rules.state_too_large",
     "processing.guarantee",
     "processing.commit_interval",
+    "processing.backlog_commit_interval",
     "processing.workers",
     "processing.max_batch_records",
     "processing.max_batch_bytes",

@@ -257,6 +257,8 @@ pub struct Processing {
     pub guarantee: Guarantee,
     /// The longest time between two commits while records come, 1 ms to 60 s.
     pub commit_interval: Duration,
+    /// The same while the inputs have a backlog, 1 ms to 60 s. What is shorter than the commit interval counts as long.
+    pub backlog_commit_interval: Duration,
     /// Worker threads, 0 to 1,024; 0 is one a core.
     pub workers: usize,
     /// The most records in one batch, 1 to 1,000,000.
@@ -275,6 +277,7 @@ impl Default for Processing {
         Processing {
             guarantee: Guarantee::ExactlyOnce,
             commit_interval: Duration::from_millis(100),
+            backlog_commit_interval: Duration::from_secs(1),
             workers: 0,
             max_batch_records: 20_000,
             max_batch_bytes: 16 * 1024 * 1024,

@@ -41,6 +41,10 @@ impl Config {
         out.table("processing");
         out.word("guarantee", self.processing.guarantee);
         out.duration("commit_interval", self.processing.commit_interval);
+        out.duration(
+            "backlog_commit_interval",
+            self.processing.backlog_commit_interval,
+        );
         out.line("workers", self.processing.workers);
         out.line("max_batch_records", self.processing.max_batch_records);
         out.line("max_batch_bytes", self.processing.max_batch_bytes);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::Customer;
 use super::contribution::{Action, ActionKind, Status};
 use crate::record::Source;
-use crate::source::json::{write_instant, write_name, write_string};
+use crate::source::json::{write_instant, write_name, write_string, write_utf8};
 use crate::time::Instant;
 
 /// How the state is looked at. These settings change snapshots, not the state.
@@ -111,7 +111,7 @@ fn write_addresses(customer: &Customer, view: &View, out: &mut Vec<u8>) {
     for (id, content) in customer.addresses.shown(view.union) {
         separate(out, start);
         out.extend_from_slice(b"{\"source\":\"loyalty\",\"addressId\":");
-        write_id(out, id);
+        write_utf8(out, id);
         out.extend_from_slice(&content.tail);
     }
     out.push(b']');
@@ -124,15 +124,10 @@ fn write_dependents(customer: &Customer, view: &View, out: &mut Vec<u8>) {
     for (id, content) in customer.dependents.shown(view.union) {
         separate(out, start);
         out.extend_from_slice(b"{\"dependentId\":");
-        write_id(out, id);
+        write_utf8(out, id);
         out.extend_from_slice(&content.tail);
     }
     out.push(b']');
-}
-
-/// An id of the state; it came from a text, so nothing is lost here.
-fn write_id(out: &mut Vec<u8>, id: &[u8]) {
-    write_string(out, &String::from_utf8_lossy(id));
 }
 
 fn write_actions(customer: &Customer, view: &View, out: &mut Vec<u8>) {
@@ -143,7 +138,7 @@ fn write_actions(customer: &Customer, view: &View, out: &mut Vec<u8>) {
     for action in kept.iter().take(view.recent_actions) {
         separate(out, start);
         out.extend_from_slice(b"{\"interactionId\":");
-        write_id(out, &action.id);
+        write_utf8(out, &action.id);
         out.extend_from_slice(&action.tail);
     }
     out.push(b']');
@@ -163,26 +158,32 @@ fn write_actions(customer: &Customer, view: &View, out: &mut Vec<u8>) {
     }
     write_subscriptions(kept, out);
     let touches = || kept.iter().filter(|action| touch(action).is_some());
-    let order = |action: &&Action| (action.created_at, action.id.clone());
-    write_touch(out, "firstTouch", touches().min_by_key(order));
-    write_touch(out, "lastTouch", touches().max_by_key(order));
+    let order = |one: &&Action, other: &&Action| {
+        (one.created_at, &one.id).cmp(&(other.created_at, &other.id))
+    };
+    write_touch(out, "firstTouch", touches().min_by(order));
+    write_touch(out, "lastTouch", touches().max_by(order));
     out.push(b'}');
 }
 
 fn write_counts(kept: &[Action], out: &mut Vec<u8>) {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut counts = [0_usize; ActionKind::ALL.len()];
     for action in kept {
-        *counts.entry(action.kind.text()).or_default() += 1;
+        counts[action.kind as usize] += 1;
     }
+    let mut kinds = [0; ActionKind::ALL.len()];
+    for (at, kind) in kinds.iter_mut().enumerate() {
+        *kind = at;
+    }
+    kinds.sort_unstable_by_key(|kind| ActionKind::ALL[*kind].text());
     write_name(out, "byType");
     out.push(b'{');
-    for (at, (kind, count)) in counts.into_iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        write_plain(out, kind);
+    let start = out.len();
+    for kind in kinds.into_iter().filter(|kind| counts[*kind] > 0) {
+        separate(out, start);
+        write_plain(out, ActionKind::ALL[kind].text());
         out.push(b':');
-        out.extend_from_slice(count.to_string().as_bytes());
+        out.extend_from_slice(counts[kind].to_string().as_bytes());
     }
     out.push(b'}');
 }
@@ -247,7 +248,7 @@ fn write_touch(out: &mut Vec<u8>, name: &str, action: Option<&Action>) {
     };
     write_name(out, name);
     out.extend_from_slice(b"{\"interactionId\":");
-    write_id(out, &action.id);
+    write_utf8(out, &action.id);
     write_instant(out, "at", action.created_at);
     write_name(out, "utmParameters");
     out.extend_from_slice(utm);

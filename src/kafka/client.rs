@@ -14,6 +14,13 @@ use crate::config::{Config, Guarantee};
 /// for such): below the session time-out, so that the next owner seldom waits.
 pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How long the broker lets a transaction live, as `kafka.properties` may say.
+pub fn transaction_timeout(config: &Config) -> Duration {
+    let set = config.kafka.properties.get("transaction.timeout.ms");
+    set.and_then(|set| set.parse().ok())
+        .map_or(TRANSACTION_TIMEOUT, Duration::from_millis)
+}
+
 /// How a worker is known to Kafka.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -89,6 +96,10 @@ pub fn reader(config: &Config) -> ClientConfig {
     ]);
     let mut client = base(config, &leave_out);
     fetching(&mut client);
+    if client.get("fetch.wait.max.ms").is_none() {
+        // that a log has ended is told by an answer with nothing in it
+        client.set("fetch.wait.max.ms", "10");
+    }
     client
         .set("group.id", &config.application_id)
         .set("allow.auto.create.topics", "false")
@@ -153,6 +164,8 @@ pub fn producer(
 ) -> ClientConfig {
     let mut client = base(config, &CONSUMER_ONLY);
     let batch = max_batch_bytes.min(1_000_000).to_string();
+    // what waits to be sent is memory, and more of it makes nothing faster
+    let queue = (max_bytes / 1024 * 2).max(32_768).to_string();
     let defaults = [
         ("compression.codec", "lz4"),
         // a batch's end is a flush; a record that has lingered while another request of its partition is under
@@ -160,7 +173,7 @@ pub fn producer(
         ("linger.ms", "1000"),
         ("batch.size", batch.as_str()),
         ("queue.buffering.max.messages", "500000"),
-        ("queue.buffering.max.kbytes", "131072"),
+        ("queue.buffering.max.kbytes", queue.as_str()),
         // a transaction that begins right after another is refused for a moment; waiting 100 ms shows
         ("retry.backoff.ms", "2"),
         ("retry.backoff.max.ms", "1000"),

@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 use std::ptr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
@@ -145,7 +145,7 @@ fn names(partitions: &TopicPartitionList) -> Partitions {
 
 /// Who this member is to the group. Offsets sent under one that is no longer in force are refused.
 pub struct Membership {
-    pub metadata: ConsumerGroupMetadata,
+    pub metadata: Arc<ConsumerGroupMetadata>,
     /// The generation or epoch, and the member id.
     pub standing: (i32, String),
 }
@@ -234,7 +234,7 @@ impl GroupConsumer {
     pub fn membership(&self) -> Option<Membership> {
         // the standing first: should the metadata be newer, then the comparison at the commit tells
         let standing = self.standing()?;
-        let metadata = self.consumer.group_metadata()?;
+        let metadata = Arc::new(self.consumer.group_metadata()?);
         Some(Membership { metadata, standing })
     }
 

@@ -5,6 +5,7 @@ pub mod consumer;
 pub mod ends;
 pub mod feed;
 pub mod native;
+mod offset_sender;
 pub mod producer;
 pub mod restorer;
 mod topic_id;

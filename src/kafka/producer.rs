@@ -17,6 +17,7 @@ use rdkafka::types::RDKafkaRespErr;
 use super::client;
 use super::consumer::Membership;
 use super::native::{TopicHandle, TransactionError, taken};
+use super::offset_sender::OffsetSender;
 use crate::failpoint;
 use crate::worker::commit::CommitResult;
 
@@ -102,8 +103,9 @@ impl Ended {
 }
 
 pub struct BatchProducer {
-    // dropped before the producer
+    // both dropped before the producer
     topics: RefCell<Vec<(String, Rc<TopicHandle>)>>,
+    offsets: Option<OffsetSender>,
     producer: ThreadedProducer<Context>,
     deliveries: Arc<Deliveries>,
     transactional: bool,
@@ -136,8 +138,12 @@ impl BatchProducer {
                 }
             }
         }
+        let offsets = transactional
+            .then(|| OffsetSender::start(producer.clone(), SLICE))
+            .transpose()?;
         Ok(BatchProducer {
             topics: RefCell::default(),
+            offsets,
             producer,
             deliveries,
             transactional,
@@ -238,9 +244,14 @@ impl BatchProducer {
         }
         let deadline = Instant::now() + self.patience;
         loop {
-            let sent =
-                self.producer
-                    .send_offsets_to_transaction(offsets, &membership.metadata, SLICE);
+            let metadata = &membership.metadata;
+            let sender = self.offsets.as_ref();
+            let sent = sender.and_then(|to| to.send(offsets, metadata, deadline, waiting));
+            let Some(sent) = sent else {
+                let code = RDKafkaErrorCode::OperationTimedOut;
+                let text = "sending offsets: the client does not come back";
+                return Ended::because(CommitResult::Unknown, code, text);
+            };
             match sent {
                 Ok(()) => break,
                 Err(KafkaError::Transaction(error))

@@ -7,12 +7,29 @@ use std::time::Duration;
 use rdkafka::admin::AdminClient;
 use rdkafka::bindings as rd;
 use rdkafka::client::ClientContext;
+use rdkafka::error::RDKafkaErrorCode;
+
+/// Why there is no answer.
+pub struct Unanswered {
+    /// None where no broker was asked.
+    pub code: Option<RDKafkaErrorCode>,
+    pub reason: String,
+}
+
+impl From<&str> for Unanswered {
+    fn from(reason: &str) -> Unanswered {
+        Unanswered {
+            code: None,
+            reason: reason.to_owned(),
+        }
+    }
+}
 
 /// A pointer of librdkafka, and what destroys it.
 struct Owned<T>(NonNull<T>, unsafe extern "C" fn(*mut T));
 
 impl<T> Owned<T> {
-    fn new(pointer: *mut T, destroy: unsafe extern "C" fn(*mut T)) -> Result<Owned<T>, String> {
+    fn new(pointer: *mut T, destroy: unsafe extern "C" fn(*mut T)) -> Result<Owned<T>, Unanswered> {
         let pointer = NonNull::new(pointer).ok_or("the client is out of memory")?;
         Ok(Owned(pointer, destroy))
     }
@@ -34,7 +51,7 @@ pub fn of<C: ClientContext>(
     admin: &AdminClient<C>,
     topic: &str,
     patience: Duration,
-) -> Result<Option<String>, String> {
+) -> Result<Option<String>, Unanswered> {
     let name = CString::new(topic).map_err(|_| "its name holds a null character")?;
     let millis = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
     let client = admin.inner().native_ptr();
@@ -65,24 +82,30 @@ pub fn of<C: ClientContext>(
         let event = rd::rd_kafka_queue_poll(queue.get(), millis.saturating_add(1000));
         let event = NonNull::new(event).ok_or("no answer in time")?;
         let event = Owned(event, rd::rd_kafka_event_destroy);
-        if rd::rd_kafka_event_error(event.get())
-            != rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
-        {
-            return Err(text(rd::rd_kafka_event_error_string(event.get())));
+        let code = rd::rd_kafka_event_error(event.get());
+        if code != rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Err(Unanswered {
+                code: Some(code.into()),
+                reason: text(rd::rd_kafka_event_error_string(event.get())),
+            });
         }
         let result = rd::rd_kafka_event_DescribeTopics_result(event.get());
         if result.is_null() {
-            return Err("the answer is to another question".to_owned());
+            return Err("the answer is to another question".into());
         }
         let mut count = 0;
         let described = rd::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
         if described.is_null() || count != 1 {
-            return Err("the answer names no topic".to_owned());
+            return Err("the answer names no topic".into());
         }
         let described = *described;
         let error = rd::rd_kafka_TopicDescription_error(described);
-        if rd::rd_kafka_error_code(error) != rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(text(rd::rd_kafka_error_string(error)));
+        let code = rd::rd_kafka_error_code(error);
+        if code != rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Err(Unanswered {
+                code: Some(code.into()),
+                reason: text(rd::rd_kafka_error_string(error)),
+            });
         }
         let id = rd::rd_kafka_TopicDescription_topic_id(described);
         let parts = [

@@ -15,6 +15,10 @@ use crate::config::Config;
 
 /// How long a request to the cluster may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long one question is waited for that can be asked again: on a connection that is only half open there is no
+/// answer, and the next one goes over another.
+const ATTEMPT: Duration = Duration::from_secs(10);
+
 /// A setting that is not as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
@@ -120,12 +124,21 @@ impl<'c> Cluster<'c> {
         )
     }
 
+    /// The same, asked again where the way to the brokers broke.
+    fn partitions_at_last(&self, topic: &str) -> Result<Option<i32>, TopicsError> {
+        let ask = || self.ends.partitions(topic, ATTEMPT);
+        self.asked(
+            &format!("can't describe the topic {topic}"),
+            patiently(ask, KafkaError::rdkafka_error_code),
+        )
+    }
+
     /// The largest number of partitions of the inputs, all of which must be there.
     fn largest_input(&self) -> Result<i32, TopicsError> {
         let mut largest = 1;
         for (source, settings) in self.config.sources.iter() {
             for topic in &settings.topics {
-                let partitions = self.partitions(topic)?.ok_or_else(|| {
+                let partitions = self.partitions_at_last(topic)?.ok_or_else(|| {
                     TopicsError(format!(
                         "the input topic {topic} of the source {source} does not exist: create it, or take it out of [sources.{source}] in the configuration"
                     ))
@@ -219,7 +232,9 @@ impl<'c> Cluster<'c> {
     /// brokers are too old to tell.
     pub fn state_topic_id(&self) -> Result<Option<String>, TopicsError> {
         let topic = self.config.state_topic();
-        topic_id::of(&self.admin, &topic, PATIENCE).map_err(|reason| {
+        let ask = || topic_id::of(&self.admin, &topic, ATTEMPT);
+        patiently(ask, |unanswered| unanswered.code).map_err(|unanswered| {
+            let reason = unanswered.reason;
             TopicsError(format!("can't read the id of the topic {topic}: {reason}"))
         })
     }
@@ -230,7 +245,7 @@ impl<'c> Cluster<'c> {
         let all = wanted(self.config);
         let mut partitions = [0; 4];
         for (at, wanted) in all.iter().enumerate() {
-            partitions[at] = self.partitions(&wanted.name)?.ok_or_else(|| {
+            partitions[at] = self.partitions_at_last(&wanted.name)?.ok_or_else(|| {
                 TopicsError(format!(
                     "the topic {} does not exist: create it with `keyfold topics`",
                     wanted.name
@@ -285,11 +300,14 @@ impl<'c> Cluster<'c> {
             .iter()
             .map(|topic| ResourceSpecifier::Topic(&topic.name))
             .collect();
-        let options = options();
-        let described = self.admin.describe_configs(&resources, &options);
+        let options = AdminOptions::new().request_timeout(Some(ATTEMPT));
+        let ask = || {
+            let described = self.admin.describe_configs(&resources, &options);
+            self.runtime.block_on(described)
+        };
         let what =
             "can't read the settings of the topics (it takes the permission DescribeConfigs)";
-        let answers = self.asked(what, self.runtime.block_on(described))?;
+        let answers = self.asked(what, patiently(ask, KafkaError::rdkafka_error_code))?;
         let mut settings = HashMap::new();
         for (topic, answer) in topics.iter().zip(answers) {
             let found = answer.map_err(|code| {
@@ -356,6 +374,33 @@ impl<'c> Cluster<'c> {
             .iter()
             .any(|element| element.error().is_err());
         Ok(!refused)
+    }
+}
+
+/// Asks again where the way to the brokers broke, or a broker did not answer.
+fn patiently<T, E>(
+    ask: impl Fn() -> Result<T, E>,
+    code: impl Fn(&E) -> Option<RDKafkaErrorCode>,
+) -> Result<T, E> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let broke = |error: &E| {
+            matches!(
+                code(error),
+                Some(
+                    RDKafkaErrorCode::BrokerTransportFailure
+                        | RDKafkaErrorCode::AllBrokersDown
+                        | RDKafkaErrorCode::OperationTimedOut
+                        | RDKafkaErrorCode::RequestTimedOut
+                )
+            )
+        };
+        match ask() {
+            Err(error) if broke(&error) && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            answer => return answer,
+        }
     }
 }
 

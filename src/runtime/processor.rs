@@ -37,8 +37,13 @@ const SILENCE: Duration = Duration::from_secs(90);
 
 /// Runs until it is told to stop, or can't go on.
 pub fn run(config: Config, stop: &Stop) -> Result<(), Failure> {
-    let found = check_topics(&config)?;
-    Processor::start(config, found, true, stop)?.wait(stop)
+    let started =
+        check_topics(&config).and_then(|found| Processor::start(config, found, true, stop));
+    match started {
+        // it could not reach the cluster, and nobody wants it to any more
+        Err(_) if stop.is_set() => Ok(()),
+        started => started?.wait(stop),
+    }
 }
 
 /// Reads the topics as they are; refuses those that would lose data.

@@ -25,6 +25,10 @@ pub struct Reporter {
     /// State partitions whose restore is shown.
     restores: BTreeSet<i32>,
     said: Option<Instant>,
+    /// Whether the worker was not ready then.
+    unready: bool,
+    /// State partitions that it owned when it was last looked at.
+    owned: usize,
     progress: Option<(Instant, i64)>,
 }
 
@@ -52,6 +56,8 @@ impl Reporter {
             lags: BTreeSet::new(),
             restores: BTreeSet::new(),
             said: None,
+            unready: true,
+            owned: 0,
             progress: None,
         }
     }
@@ -89,16 +95,20 @@ impl Reporter {
         self.histograms.flush();
     }
 
-    /// Says how the worker is; renews the slower figures now and then.
-    pub fn tick(&mut self, worker: &Worker, consumer: Option<&GroupConsumer>) {
+    /// Says how the worker is; renews the slower figures now and then. `away`: no broker can be reached.
+    pub fn tick(&mut self, worker: &Worker, consumer: Option<&GroupConsumer>, away: bool) {
         let now = Instant::now();
         self.health.heartbeat(self.worker, now);
-        if self.said.is_some_and(|said| now - said < PERIOD) {
+        // that it has become ready is said at once, and so is what it owns, which another worker may count too
+        let ready_now = self.unready && !away && worker.unready().is_none();
+        let owned = std::mem::replace(&mut self.owned, worker.owned_states());
+        let changed = ready_now || owned != self.owned;
+        if !changed && self.said.is_some_and(|said| now - said < PERIOD) {
             return;
         }
         self.said = Some(now);
         let registry = self.registry_trouble(worker);
-        let state = if worker.is_retrying() || registry.is_some() {
+        let state = if away || worker.is_retrying() || registry.is_some() {
             WorkerState::Retrying
         } else if worker.is_restoring() {
             WorkerState::Restoring
@@ -108,7 +118,10 @@ impl Reporter {
             WorkerState::Running
         };
         self.metrics.worker_state(self.worker, state);
-        let unready = worker.unready().or(registry);
+        let away = away.then(|| "no broker can be reached".to_owned());
+        let unready = away.or_else(|| worker.unready());
+        self.unready = unready.is_some();
+        let unready = unready.or(registry);
         self.health.readiness(
             self.worker,
             unready.map_or(Readiness::Ready, Readiness::NotReady),

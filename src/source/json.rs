@@ -9,10 +9,31 @@ use crate::time::Instant;
 
 /// Appends a text as a JSON string.
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
+    write_utf8(out, text.as_bytes());
+}
+
+/// Appends a text that is known to be UTF-8 as a JSON string.
+pub fn write_utf8(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
-    let bytes = text.as_bytes();
+    // hardly any text needs escapes; without an early end this is done many bytes at a time
+    let escapes = text
+        .iter()
+        .fold(false, |found, &byte| found | must_be_escaped(byte));
+    if escapes {
+        write_escaped(out, text);
+    } else {
+        out.extend_from_slice(text);
+    }
+    out.push(b'"');
+}
+
+fn must_be_escaped(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+}
+
+fn write_escaped(out: &mut Vec<u8>, text: &[u8]) {
     let mut written = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
+    for (at, &byte) in text.iter().enumerate() {
         let escape: &[u8] = match byte {
             b'"' => b"\\\"",
             b'\\' => b"\\\\",
@@ -24,7 +45,7 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
             0x00..=0x1f => b"\\u00",
             _ => continue,
         };
-        out.extend_from_slice(&bytes[written..at]);
+        out.extend_from_slice(&text[written..at]);
         out.extend_from_slice(escape);
         if escape.len() == 4 {
             const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -33,8 +54,7 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
         }
         written = at + 1;
     }
-    out.extend_from_slice(&bytes[written..]);
-    out.push(b'"');
+    out.extend_from_slice(&text[written..]);
 }
 
 /// Appends `,"name":"text"`.

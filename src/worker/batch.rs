@@ -103,15 +103,16 @@ impl Batch {
         all.filter(|(_, touched)| touched.changed)
     }
 
-    pub fn find(&mut self, id: &str) -> Option<&mut Touched> {
-        let at = *self.index.get(id)?;
-        self.customers.get_mut(at)
+    /// The place of a customer among those that were touched.
+    pub fn find(&self, id: &str) -> Option<usize> {
+        self.index.get(id).copied()
     }
 
-    pub fn touch(&mut self, touched: Touched) -> &mut Touched {
+    /// Adds a customer; its place.
+    pub fn touch(&mut self, touched: Touched) -> usize {
         let at = self.customers.len();
         self.index.insert(touched.id.clone(), at);
         self.customers.push(touched);
-        &mut self.customers[at]
+        at
     }
 }

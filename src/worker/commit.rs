@@ -44,6 +44,17 @@ pub enum CommitResult {
     Fenced,
 }
 
+impl CommitResult {
+    /// What the result says of a transaction of this age. The broker aborts one that outlives `time_out`, and tells
+    /// its producer what it tells one that was fenced: of a second process that says nothing.
+    pub fn at_age(self, age: Duration, time_out: Duration) -> CommitResult {
+        match self {
+            CommitResult::Fenced if age >= time_out => CommitResult::Unknown,
+            result => result,
+        }
+    }
+}
+
 /// The metadata of a committed offset of the forwarded topic: the highest known end of the state partition.
 fn end_metadata(end: i64) -> String {
     format!("state-end={end}")
@@ -246,8 +257,8 @@ impl Worker {
         self.commit_failed(now);
     }
 
-    /// This worker's producer was fenced. Once, that may be by an old self, or by the broker, for a transaction
-    /// that took too long. A random transactional id can be fenced by nobody else.
+    /// This worker's producer was fenced. Once, that may be by an old self. A random transactional id can be fenced
+    /// by nobody else.
     pub fn fenced(&mut self, now: Duration) {
         self.batch = None;
         let instance = &self.settings.config.instance_id;
@@ -260,5 +271,20 @@ impl Worker {
         }
         self.last_fenced = Some(now);
         self.start_over(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_young_transaction_tells_of_a_second_process() {
+        let time_out = Duration::from_secs(15);
+        let at = |age| CommitResult::Fenced.at_age(Duration::from_secs(age), time_out);
+        assert_eq!(at(1), CommitResult::Fenced);
+        assert_eq!(at(15), CommitResult::Unknown);
+        let committed = CommitResult::Committed.at_age(time_out, time_out);
+        assert_eq!(committed, CommitResult::Committed);
     }
 }

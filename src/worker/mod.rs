@@ -2,7 +2,8 @@
 //!
 //! There is no I/O and no clock here (`now` is the time since the worker started), so that every interleaving of
 //! records, rebalances and failures can be replayed. [`record`] holds the path of a record, [`commit`] what
-//! follows from the end of a batch, [`restore`] the way of a state to the end of its log; this file holds ownership.
+//! follows from the end of a batch, [`restore`] the way of a state to the end of its log, [`status`] what is
+//! shown of a worker; this file holds ownership.
 //!
 //! A worker joins records into a state partition only while it owns the partition of the forwarded topic with
 //! the same number, and has restored the state to the end of its log.
@@ -17,19 +18,18 @@ pub mod origin;
 pub mod outbox;
 pub mod record;
 pub mod restore;
+pub mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-
-use bytes::Bytes;
 
 use crate::config::{Config, OnLostOffset};
 use crate::customer::bounded::Limits;
 use crate::customer::snapshot::View;
 use crate::record::Source;
 use crate::source::framing::Schemas;
-use crate::store::{Store, StoreError, Stores};
+use crate::store::{Store, Stores};
 use assignment::{Assignment, Consumption, Loading, StatePartition};
 use batch::{Batch, Spare};
 use breaker::Breaker;
@@ -430,123 +430,8 @@ impl Worker {
         self.asked(taken_up, now);
     }
 
-    fn look_for_stalled_restore(&mut self, now: Duration) {
-        let patience = self.settings.restore_patience;
-        let stalled = self
-            .assignment
-            .states
-            .iter()
-            .find_map(|(&partition, state)| match state.loading {
-                Loading::Restoring {
-                    position,
-                    target,
-                    moved,
-                } if now.saturating_sub(moved) > patience => Some((partition, position, target)),
-                _ => None,
-            });
-        if let Some((partition, position, target)) = stalled {
-            self.stop(Fatal::RestoreStalled {
-                topic: self.settings.state_topic.clone(),
-                partition,
-                position,
-                target,
-                seconds: patience.as_secs(),
-            });
-        }
-    }
-
-    /// Why this worker is not ready; none when all that it owns is restored and consumed.
-    pub fn unready(&self) -> Option<String> {
-        if !self.joined_group {
-            return Some("joining the consumer group".to_owned());
-        }
-        let mut remaining: Vec<(i32, i64)> = self.restore_remaining().collect();
-        if let Some((partition, records)) = remaining.pop() {
-            return Some(format!(
-                "restoring {} state partitions; partition {partition} has {records} records left",
-                remaining.len() + 1
-            ));
-        }
-        let mut idle = 0;
-        for consumption in self.assignment.places.values() {
-            match consumption {
-                Consumption::Consuming { .. } | Consumption::Waiting { .. } => {}
-                _ => idle += 1,
-            }
-        }
-        if idle > 0 {
-            return Some(format!("{idle} partitions are not consumed yet"));
-        }
-        self.is_retrying()
-            .then(|| "a service is away; retrying".to_owned())
-    }
-
-    /// How many records each state partition that is restored has left, at the most.
-    pub fn restore_remaining(&self) -> impl Iterator<Item = (i32, i64)> {
-        self.assignment
-            .states
-            .iter()
-            .filter_map(|(&partition, state)| match state.loading {
-                Loading::Restoring {
-                    position, target, ..
-                } => Some((partition, (target - position).max(0))),
-                _ => None,
-            })
-    }
-
-    /// Partitions whose next record waits for its writer schema.
-    pub fn waiting_for_schemas(&self) -> usize {
-        self.assignment.waiting()
-    }
-
     /// The schema registry has answered something: who waits for a schema looks again.
     pub fn schemas_arrived(&mut self) {
         self.assignment.wait_no_longer();
-    }
-
-    /// Whether something keeps this worker from its records: it backs off after a failure.
-    pub fn is_retrying(&self) -> bool {
-        self.failed_commits + self.failed_asks > 0
-    }
-
-    pub fn is_restoring(&self) -> bool {
-        self.restore_remaining().next().is_some()
-    }
-
-    /// The places that are owned, with the next record to take where that is known.
-    pub fn positions(&self) -> impl Iterator<Item = (Place, Option<i64>)> {
-        self.assignment
-            .places
-            .keys()
-            .map(|&place| (place, self.assignment.position(place)))
-    }
-
-    /// The committed position of a place, if this worker committed one.
-    pub fn committed_position(&self, place: Place) -> Option<i64> {
-        self.committed.get(&place).copied()
-    }
-
-    /// Customers and bytes in the stores.
-    pub fn state_size(&self) -> (usize, usize) {
-        self.stores
-            .values()
-            .fold((0, 0), |(customers, bytes), store| {
-                (customers + store.customers(), bytes + store.bytes())
-            })
-    }
-
-    /// The committed state of a customer: none where the customer's partition is not this worker's, or not
-    /// restored; else the encoded state, if there is one.
-    pub fn state_of(&self, id: &str) -> Option<Result<Option<Bytes>, StoreError>> {
-        let partition = crate::partition::of_key(id.as_bytes(), self.settings.partitions);
-        if !self.assignment.is_ready(partition) {
-            return None;
-        }
-        let store = self.stores.get(&partition)?;
-        Some(store.get(id.as_bytes()))
-    }
-
-    pub fn owns_state(&self, partition: i32) -> bool {
-        self.assignment.states.contains_key(&partition)
     }
 }

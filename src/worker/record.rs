@@ -270,8 +270,8 @@ impl Worker {
             return Ok(Ok(Outcome::Unchanged));
         };
         batch.joined.insert(home);
-        let touched = match batch.find(&customer) {
-            Some(_) => batch.find(&customer),
+        let at = match batch.find(&customer) {
+            Some(at) => at,
             None => {
                 let stored = match self.stores.get(&home) {
                     Some(store) => store.get(customer.as_bytes())?,
@@ -286,18 +286,16 @@ impl Worker {
                     partition: home,
                     error,
                 })?;
-                Some(batch.touch(Touched {
+                batch.touch(Touched {
                     id: customer.into_boxed_str(),
                     partition: home,
                     held,
                     stored: stored.map(|state| state.len()),
                     changed: false,
-                }))
+                })
             }
         };
-        let Some(touched) = touched else {
-            return Ok(Ok(Outcome::Unchanged));
-        };
+        let touched = &mut batch.customers[at];
         let lateness = data.at().map(|at| {
             let newest = touched.held.customer().newest().unwrap_or(at);
             newest.micros().saturating_sub(at.micros()).max(0) as f64 / 1e6

@@ -78,6 +78,32 @@ impl Worker {
         }
     }
 
+    /// A restore that stands still for too long ends the worker.
+    pub(super) fn look_for_stalled_restore(&mut self, now: Duration) {
+        let patience = self.settings.restore_patience;
+        let stalled = self
+            .assignment
+            .states
+            .iter()
+            .find_map(|(&partition, state)| match state.loading {
+                Loading::Restoring {
+                    position,
+                    target,
+                    moved,
+                } if now.saturating_sub(moved) > patience => Some((partition, position, target)),
+                _ => None,
+            });
+        if let Some((partition, position, target)) = stalled {
+            self.stop(Fatal::RestoreStalled {
+                topic: self.settings.state_topic.clone(),
+                partition,
+                position,
+                target,
+                seconds: patience.as_secs(),
+            });
+        }
+    }
+
     /// A record of the state topic. Null values belong to keys that may be forgotten for good.
     pub fn restored(
         &mut self,

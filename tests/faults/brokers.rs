@@ -5,6 +5,7 @@ use crate::broker::{Broker, BrokerOptions};
 use crate::cluster::Cluster;
 use crate::dice::{Dice, pass};
 use crate::fleet;
+use crate::forgotten::judged_unless_the_broker_forgot;
 use crate::load::{Load, settle};
 use crate::process::{Keyfold, sum};
 use crate::slots::Slot;
@@ -37,9 +38,17 @@ fn take_away(broker: &mut Broker, crash: bool) {
 }
 
 #[test]
+#[ignore = "of the long form"]
 fn the_only_broker_goes_away_under_load_and_comes_back() {
     let slot = Slot::take();
     let mut broker = Broker::start(BrokerOptions::default());
+    let test = |broker: &mut Broker| go_away_and_come_back(broker, slot);
+    if !judged_unless_the_broker_forgot(&mut broker, test) {
+        count(&TALLY.forgotten);
+    }
+}
+
+fn go_away_and_come_back(broker: &mut Broker, slot: Slot) {
     let mut app = App::on(broker.bootstrap(), broker.client(), slot);
     app.set(&["processing", "max_batch_records"], 50);
     app.create();
@@ -48,7 +57,7 @@ fn the_only_broker_goes_away_under_load_and_comes_back() {
     let mut keyfold = fleet::start(&app);
     for crash in [true, false] {
         works(&mut keyfold, "to commit");
-        take_away(&mut broker, crash);
+        take_away(broker, crash);
         pass(dice.millis(0, 3_000));
         broker.restart();
     }

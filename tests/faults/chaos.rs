@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use crate::app::App;
 use crate::broker::{Broker, BrokerOptions};
 use crate::dice::{Dice, pass};
-use crate::fleet::{self, Fleet, Naming};
+use crate::fleet::{self, Fleet, Naming, Store};
 use crate::fold::Repeats;
+use crate::forgotten::judged_unless_the_broker_forgot;
 use crate::load::{Load, settle_with};
 use crate::proxy::{
     ADD_OFFSETS_TO_TXN, END_TXN, FETCH, Fate, PRODUCE, Proxy, TXN_OFFSET_COMMIT, Way,
@@ -21,6 +22,7 @@ struct Plan {
     protocol: &'static str,
     naming: Naming,
     exactly_once: bool,
+    store: Store,
     time: Duration,
     rate: usize,
 }
@@ -35,6 +37,7 @@ impl Plan {
             exactly_once: !dice.one_in(5),
             time,
             rate: 200 + dice.below(300),
+            store: [Store::Memory, Store::Disk][dice.below(2)],
         }
     }
 }
@@ -44,6 +47,14 @@ fn round(plan: &Plan) {
     println!("{plan:?}");
     let slot = Slot::take();
     let (mut broker, proxy) = Proxy::before_a_broker(BrokerOptions::default());
+    let test = |broker: &mut Broker| harm(plan, broker, &proxy, slot);
+    if !judged_unless_the_broker_forgot(&mut broker, test) {
+        count(&TALLY.forgotten);
+    }
+    println!("{TALLY}\n");
+}
+
+fn harm(plan: &Plan, broker: &mut Broker, proxy: &Proxy, slot: Slot) {
     let mut app = App::on(&proxy.bootstrap(), broker.client(), slot);
     app.set_protocol(plan.protocol);
     app.set(&["kafka", "properties", "socket.timeout.ms"], 6_000);
@@ -54,14 +65,14 @@ fn round(plan: &Plan) {
     }
     app.create();
     let load = Load::start(&app, plan.seed, plan.rate);
-    let mut fleet = Fleet::new(&app, plan.naming, 3);
+    let mut fleet = Fleet::new(&app, plan.naming, plan.store, 3);
     fleet.start();
     let mut dice = Dice::new(plan.seed + 1);
     let began = Instant::now();
     while began.elapsed() < plan.time {
         // without transactions nothing fences an instance that stalls, or that the network cuts off
         if plan.exactly_once && dice.one_in(2) {
-            disturb(&mut dice, &proxy, &mut broker, &mut fleet);
+            disturb(&mut dice, proxy, broker, &mut fleet);
         } else {
             come_and_go(&mut dice, &mut fleet);
         }
@@ -76,7 +87,6 @@ fn round(plan: &Plan) {
     };
     settle_with(&app, load, &mut keyfold, repeats);
     fleet::stop(&mut keyfold);
-    println!("{TALLY}\n");
 }
 
 fn come_and_go(dice: &mut Dice, fleet: &mut Fleet<'_>) {
@@ -164,7 +174,8 @@ fn a_minute_of_everything() {
     });
 }
 
-/// Rounds of two minutes, each with topics and a plan of its own, until the time is over.
+/// Rounds of two minutes, each with topics and a plan of its own, until the time is over. One that fails is told,
+/// and the others go on.
 #[test]
 #[ignore = "takes an hour"]
 fn long_an_hour_of_everything() {
@@ -172,9 +183,13 @@ fn long_an_hour_of_everything() {
     let first = number("KEYFOLD_FAULTS_SEED").unwrap_or(1_000);
     let began = Instant::now();
     let mut seed = first;
+    let mut failed = Vec::new();
     while began.elapsed() < Duration::from_secs(seconds) {
         let left = Duration::from_secs(seconds).saturating_sub(began.elapsed());
-        round(&Plan::new(seed, left.min(Duration::from_secs(120))));
+        let plan = Plan::new(seed, left.min(Duration::from_secs(120)));
+        if std::panic::catch_unwind(|| round(&plan)).is_err() {
+            failed.push(seed);
+        }
         seed += 1;
     }
     println!(
@@ -184,4 +199,5 @@ fn long_an_hour_of_everything() {
         began.elapsed()
     );
     println!("{TALLY}");
+    assert!(failed.is_empty(), "rounds that failed: {failed:?}");
 }

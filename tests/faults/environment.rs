@@ -127,6 +127,7 @@ fn a_state_topic_that_grows_stops_keyfold() {
 }
 
 #[test]
+#[ignore = "of the long form"]
 fn a_snapshot_topic_that_grows_stops_keyfold() {
     a_topic_grows(App::snapshots, "restart all instances", 385);
 }

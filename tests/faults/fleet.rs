@@ -25,6 +25,23 @@ pub enum Naming {
     Random,
 }
 
+/// Where instances have their state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    Memory,
+    Disk,
+}
+
+impl Store {
+    /// What `KEYFOLD_FAULTS_STORE` says; without it, memory.
+    pub fn of_environment() -> Store {
+        match std::env::var("KEYFOLD_FAULTS_STORE").as_deref() {
+            Ok("disk") => Store::Disk,
+            _ => Store::Memory,
+        }
+    }
+}
+
 struct Instance {
     place: usize,
     keyfold: Keyfold,
@@ -34,16 +51,18 @@ struct Instance {
 pub struct Fleet<'a> {
     app: &'a App,
     naming: Naming,
+    store: Store,
     most: usize,
     running: Vec<Instance>,
 }
 
 impl<'a> Fleet<'a> {
     /// None runs yet; there will be at most so many.
-    pub fn new(app: &'a App, naming: Naming, most: usize) -> Fleet<'a> {
+    pub fn new(app: &'a App, naming: Naming, store: Store, most: usize) -> Fleet<'a> {
         Fleet {
             app,
             naming,
+            store,
             most,
             running: Vec::new(),
         }
@@ -62,7 +81,7 @@ impl<'a> Fleet<'a> {
         let taken = |place: usize| self.running.iter().any(|one| one.place == place);
         let place = (0..self.most).find(|place| !taken(*place));
         let place = place.expect("a free place");
-        let keyfold = start_in(self.app, place, self.naming, &[]);
+        let keyfold = start_in(self.app, place, self.naming, self.store, &[]);
         self.running.push(Instance {
             place,
             keyfold,
@@ -141,26 +160,31 @@ impl<'a> Fleet<'a> {
 
 /// Starts an instance with what the environment says of its store.
 pub fn start(app: &App) -> Keyfold {
-    start_in(app, 0, Naming::Random, &[])
+    start_in(app, 0, Naming::Random, Store::of_environment(), &[])
 }
 
 /// Starts an instance with these environment variables.
 #[cfg(feature = "failpoints")]
 pub fn start_with(app: &App, env: &[(&str, &str)]) -> Keyfold {
-    start_in(app, 0, Naming::Random, env)
+    start_in(app, 0, Naming::Random, Store::of_environment(), env)
 }
 
-fn start_in(app: &App, place: usize, naming: Naming, env: &[(&str, &str)]) -> Keyfold {
+fn start_in(
+    app: &App,
+    place: usize,
+    naming: Naming,
+    store: Store,
+    env: &[(&str, &str)],
+) -> Keyfold {
     count(&TALLY.starts);
     let mut env = env.to_vec();
     let name = format!("instance-{place}");
     if naming == Naming::Named {
         env.push(("KEYFOLD__INSTANCE_ID", name.as_str()));
     }
-    let store = std::env::var("KEYFOLD_FAULTS_STORE").unwrap_or_default();
     let directory = app.file(&format!("state-{place}"));
-    if !store.is_empty() {
-        env.push(("KEYFOLD__STATE__STORE", store.as_str()));
+    if store == Store::Disk {
+        env.push(("KEYFOLD__STATE__STORE", "disk"));
         let directory = directory.to_str().expect("a path of text");
         env.push(("KEYFOLD__STATE__DIRECTORY", directory));
     }

@@ -5,10 +5,13 @@
 //! snapshots are the offline fold's, byte for byte, each rejection is a dead letter exactly once, and nothing is
 //! unread behind the committed offsets.
 //!
-//! - `cargo test --release --test faults` is the short form: each fault by itself, and a minute of all together.
-//! - `cargo test --release --test faults -- --ignored --nocapture long` is the long form: all together for an hour,
-//!   and what takes minutes. `KEYFOLD_FAULTS_SECONDS` and `KEYFOLD_FAULTS_SEED` change the hour and the seed; it
-//!   prints what was done, and the seed of each round. `KEYFOLD_FAULTS_STORE=disk` does it with the disk store.
+//! - `cargo test --release --test faults` is the short form, which CI runs: each kind of fault, and a minute of all
+//!   together.
+//! - `cargo test --release --test faults -- --ignored --nocapture` is the long form: the other variants of each fault,
+//!   and an hour of all together, with the disk store in every other round. `KEYFOLD_FAULTS_SECONDS` and
+//!   `KEYFOLD_FAULTS_SEED` change the hour and its first seed; it prints what was done, and the plan of each round.
+//!   With `long` at its end, the command runs only what takes minutes.
+//! - `KEYFOLD_FAULTS_STORE=disk` has the others run with the disk store too.
 //! - `cargo test --release --features failpoints --test faults points` dies at places inside the program that no
 //!   message to the broker marks.
 //!
@@ -32,6 +35,8 @@ mod drained;
 #[path = "../kafka/fold.rs"]
 #[allow(dead_code)]
 mod fold;
+#[path = "../kafka/forgotten.rs"]
+mod forgotten;
 #[path = "../kafka/guard.rs"]
 mod guard;
 #[path = "../kafka/process.rs"]

@@ -14,15 +14,6 @@ const CHUNK: usize = 20_000;
 /// and a batch are bounded, each by itself.
 const MEMORY: u64 = 256 << 20;
 
-/// The most memory that a process ever had, in bytes.
-fn peak_memory(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
-    let kilobytes: u64 = peak.expect("VmHWM").parse().expect("a number");
-    kilobytes << 10
-}
-
 fn work_off(backlog: usize, limit: Duration) {
     let app = App::new();
     app.create();
@@ -38,7 +29,7 @@ fn work_off(backlog: usize, limit: Duration) {
         let read = sum(&metrics, "keyfold_records_total", &[]);
         (read >= wanted).then_some(())
     });
-    let peak = peak_memory(keyfold.pid());
+    let peak = keyfold.peak_memory();
     println!("{backlog} records: {} MiB at the most", peak >> 20);
     assert!(peak < MEMORY, "{} MiB at the most", peak >> 20);
     judge(&app, &mut keyfold, Repeats::Forbidden);

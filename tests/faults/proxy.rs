@@ -17,9 +17,12 @@ use crate::tally::{TALLY, add};
 /// Kinds of requests, by Kafka's numbers.
 pub const PRODUCE: i16 = 0;
 pub const FETCH: i16 = 1;
+pub const METADATA: i16 = 3;
+pub const INIT_PRODUCER_ID: i16 = 22;
 pub const ADD_OFFSETS_TO_TXN: i16 = 25;
 pub const END_TXN: i16 = 26;
 pub const TXN_OFFSET_COMMIT: i16 = 28;
+pub const DESCRIBE_CONFIGS: i16 = 32;
 
 const LONGEST: usize = 128 << 20;
 

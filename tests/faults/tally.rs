@@ -25,6 +25,8 @@ pub struct Tally {
     pub committed: AtomicU64,
     pub records: AtomicU64,
     pub comparisons: AtomicU64,
+    /// Tests and rounds that could not be judged, see [`crate::forgotten`].
+    pub forgotten: AtomicU64,
     pub snapshots: AtomicU64,
     pub dead_letters: AtomicU64,
 }
@@ -47,6 +49,7 @@ pub static TALLY: Tally = Tally {
     committed: AtomicU64::new(0),
     records: AtomicU64::new(0),
     comparisons: AtomicU64::new(0),
+    forgotten: AtomicU64::new(0),
     snapshots: AtomicU64::new(0),
     dead_letters: AtomicU64::new(0),
 };
@@ -96,11 +99,12 @@ impl fmt::Display for Tally {
         )?;
         write!(
             f,
-            "{} records; {} comparisons of {} snapshots and {} dead letters, 0 differences",
+            "{} records; {} comparisons of {} snapshots and {} dead letters, 0 differences; {} not judged",
             n(&self.records),
             n(&self.comparisons),
             n(&self.snapshots),
-            n(&self.dead_letters)
+            n(&self.dead_letters),
+            n(&self.forgotten)
         )
     }
 }

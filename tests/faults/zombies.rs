@@ -1,6 +1,8 @@
 //! A zombie: an instance that stalls beyond its session under load, and wakes when another has its partitions. It
 //! is fenced, writes nothing that readers see, drops its state and joins again.
 
+use std::time::Duration;
+
 use crate::app::{App, LIMIT};
 use crate::dice::{Dice, pass};
 use crate::fleet;
@@ -59,6 +61,40 @@ fn a_zombie_is_fenced_under_load_with_the_classic_protocol() {
 }
 
 #[test]
+#[ignore = "of the long form"]
 fn a_zombie_is_fenced_under_load_with_the_consumer_protocol() {
     stall_and_wake("consumer", 312);
+}
+
+/// The broker aborts a transaction that outlives its time-out, and its producer hears what one hears that a second
+/// process of its name has fenced.
+#[test]
+#[ignore = "of the long form"]
+fn a_named_instance_that_stalls_again_and_again_is_not_taken_for_two() {
+    let mut app = App::new();
+    app.set(&["instance_id"], "one");
+    app.set(&["kafka", "properties", "transaction.timeout.ms"], "2000");
+    app.set(&["kafka", "properties", "session.timeout.ms"], "30000");
+    app.create();
+    let load = Load::start(&app, 313, 1_000);
+    let mut keyfold = fleet::start(&app);
+    for _ in 0..3 {
+        keyfold.wait_ready(LIMIT);
+        let commits = committed(&keyfold);
+        keyfold.wait_for(LIMIT, "to commit", |keyfold| {
+            (committed(keyfold) > commits).then_some(())
+        });
+        count(&TALLY.stalls);
+        keyfold.signal("STOP");
+        // longer than the broker needs to notice
+        pass(Duration::from_secs(13));
+        keyfold.signal("CONT");
+    }
+    settle(&app, load, &mut keyfold);
+    fleet::stop(&mut keyfold);
+}
+
+fn committed(keyfold: &Keyfold) -> f64 {
+    let of = [("result", "committed")];
+    sum(&keyfold.metrics(), "keyfold_transactions_total", &of)
 }

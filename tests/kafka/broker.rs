@@ -164,6 +164,11 @@ impl Broker {
         }
     }
 
+    /// What it has said since it was made.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// Where its logs are.
     #[allow(dead_code)] // for tests/faults
     pub fn data(&self) -> PathBuf {

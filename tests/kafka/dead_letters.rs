@@ -41,15 +41,6 @@ fn letters(app: &App, keyfold: &mut Keyfold, count: usize) -> Vec<Consumed> {
     })
 }
 
-/// The most memory that a process ever had, in bytes.
-fn peak_memory(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
-    let kilobytes: u64 = peak.expect("VmHWM").parse().expect("a number");
-    kilobytes << 10
-}
-
 fn errors(letter: &Consumed) -> Vec<&str> {
     let names = letter.headers.iter().map(|(name, _)| name.as_str());
     names
@@ -273,7 +264,7 @@ fn hostile_input_gets_a_dead_letter_and_the_stream_goes_on() {
         "the good record behind them"
     );
     app.assert_ledger(&[&keyfold.metrics()]);
-    let peak = peak_memory(keyfold.pid());
+    let peak = keyfold.peak_memory();
     assert!(peak < 512 << 20, "{peak} bytes of memory");
     let log = keyfold.log();
     assert!(!log.contains("99999999"), "a payload in the log");

@@ -3,7 +3,7 @@
 use keyfold::partition;
 use keyfold::record::Source;
 
-use crate::app::App;
+use crate::app::{App, LIMIT};
 use crate::client::{Isolation, Record};
 use crate::fold::Repeats;
 use crate::process::sum;
@@ -61,4 +61,24 @@ fn wrong_and_missing_keys_reach_their_customer() {
         assert_eq!(record.partition, partition::of_key(key, 4));
     }
     assert_eq!(keyfold.terminate(), 0);
+}
+
+/// What keyfold has not forwarded itself says nothing that it could rely on.
+#[test]
+fn a_foreign_record_on_the_forwarded_topic_stops_keyfold() {
+    let app = App::new();
+    app.create();
+    let mut keyfold = app.run_ready();
+    let foreign = Record::to(&app.forwarded())
+        .partition(0)
+        .key("c")
+        .value("x");
+    app.client.produce(&[foreign]);
+    let code = keyfold.wait_exit(LIMIT);
+    let said = keyfold.log();
+    assert_eq!(code, 3, "{said}");
+    assert!(
+        said.contains(&app.forwarded()) && said.contains("[0]@0"),
+        "{said}"
+    );
 }

@@ -11,6 +11,7 @@ mod cache;
 mod client;
 mod drained;
 mod fold;
+mod forgotten;
 mod guard;
 mod outside;
 mod process;

@@ -6,12 +6,17 @@ use crate::app::{App, LIMIT, faulty};
 use crate::broker::{Broker, BrokerOptions};
 use crate::client::Record;
 use crate::fold::Repeats;
+use crate::forgotten::judged_unless_the_broker_forgot;
 use crate::slots::Slot;
 
 #[test]
 fn a_broker_that_goes_away_and_comes_back_costs_nothing_but_time() {
     let slot = Slot::take();
     let mut broker = Broker::start(BrokerOptions::default());
+    judged_unless_the_broker_forgot(&mut broker, |broker| go_away_and_come_back(broker, slot));
+}
+
+fn go_away_and_come_back(broker: &mut Broker, slot: Slot) {
     let mut app = App::on(broker.bootstrap(), broker.client(), slot);
     app.set(&["processing", "max_batch_records"], 100);
     app.create();
@@ -19,7 +24,8 @@ fn a_broker_that_goes_away_and_comes_back_costs_nothing_but_time() {
     let mut more = |count| -> Vec<Record> { stream.by_ref().take(count).collect() };
     let mut keyfold = app.run_ready();
     for crash in [false, true] {
-        app.client.produce(&more(6_000));
+        // so much that it is at it when the broker goes
+        app.client.produce(&more(25_000));
         keyfold.wait_for(LIMIT, "to commit", |keyfold| {
             let (_, metrics) = keyfold.http_get("/metrics")?;
             metrics.contains("outcome=\"merged\"").then_some(())

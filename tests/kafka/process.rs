@@ -62,6 +62,16 @@ impl Keyfold {
         self.process.pid()
     }
 
+    /// The most memory that it ever had, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.pid());
+        let status = fs::read_to_string(status).expect("a process");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
+        let kilobytes: u64 = peak.expect("VmHWM").parse().expect("a number");
+        kilobytes << 10
+    }
+
     /// Everything it has written to its standard output and error.
     pub fn log(&self) -> String {
         self.process.log()

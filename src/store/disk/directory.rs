@@ -2,7 +2,8 @@
 //! never share them.
 //!
 //! Beside the store of a partition may lie `<partition>.doubt`, a note that it has failed and must be looked at, and
-//! `<partition>.damaged-<seconds since 1970>`, the last one that was set aside.
+//! `<partition>.damaged-<seconds since 1970>`, the last one that was set aside, and, while it is loaded,
+//! `<partition>.loading`.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -20,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const BUFFER: (u64, u64) = (4 * 1024 * 1024, 32 * 1024 * 1024);
 /// The least that is cached of what is read, in bytes.
 const CACHE: u64 = 1024 * 1024;
+/// What is loaded between two checkpoints, in bytes.
+const LOAD: u64 = 2 * 1024 * 1024 * 1024;
 /// What a note says of a store that is known to be damaged.
 const DAMAGED: &[u8] = b"damaged";
 
@@ -76,6 +79,7 @@ impl DiskStores {
             cache: share.max(CACHE),
             // up to three of them while tables are written
             buffer: (share / 3).clamp(BUFFER.0, BUFFER.1),
+            load: LOAD,
         };
         Ok(DiskStores {
             place,
@@ -85,7 +89,7 @@ impl DiskStores {
         })
     }
 
-    fn header(&self, partition: i32) -> Header {
+    pub(super) fn header(&self, partition: i32) -> Header {
         Header {
             application_id: self.place.application_id.clone(),
             state_topic: self.place.state_topic.clone(),

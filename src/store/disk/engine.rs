@@ -19,6 +19,9 @@ pub struct Memory {
     pub cache: u64,
     /// For what is not in a table yet, in bytes; up to three times as much while tables are written.
     pub buffer: u64,
+    /// What is loaded, in files of its own, before the store takes it over with a checkpoint, in bytes: it bounds what
+    /// lies on disk twice, and what is loaded again after a crash.
+    pub load: u64,
 }
 
 /// Threads of a store: one writes tables while the other merges them.
@@ -118,6 +121,26 @@ impl Engine {
                 .map_err(|error| self.judge(&error))?;
         }
         Ok(())
+    }
+
+    /// Writes records in ascending order of their keys, each once, into tables of their own: past the journal and
+    /// without merging, and so many times faster than [`Engine::write`]. After a crash all are there or none.
+    pub fn ingest(
+        &self,
+        sorted: impl Iterator<Item = io::Result<(Vec<u8>, Option<Bytes>)>>,
+    ) -> Result<(), StoreError> {
+        self.keep_pace()?;
+        let ingested = || {
+            let mut tables = self.tree.start_ingestion()?;
+            for record in sorted {
+                match record? {
+                    (key, Some(value)) => tables.write(key, value)?,
+                    (key, None) => tables.write_tombstone(key)?,
+                }
+            }
+            tables.finish()
+        };
+        ingested().map_err(|error| self.judge(&error))
     }
 
     /// Waits while tables are written more slowly than batches come. The engine would wait by itself, but for ever

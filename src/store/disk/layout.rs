@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::customer::codec;
 
 /// The layout that this version writes. A store of another one is thrown away and rebuilt.
-pub const LAYOUT: u8 = 1;
+pub const LAYOUT: u8 = 2;
 /// The longest customer id that is a key as it is, in bytes; the engine takes keys of up to 65,535.
 const LONGEST: usize = 32_768;
 
@@ -76,21 +76,46 @@ impl Header {
 }
 
 /// How far a store goes, and what it holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Every record of the state topic before this offset is in the store.
     pub offset: i64,
+    /// None: it was being filled and is not counted yet.
+    pub held: Option<Held>,
+    /// The batches written so far.
+    pub batch: u64,
+}
+
+/// What a store holds. An id that is hashed counts by the length of its hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Held {
     pub customers: u64,
     /// The bytes of ids and encoded states.
     pub bytes: u64,
-    /// The batches written so far.
-    pub batch: u64,
+}
+
+/// In the place of a number that is not known.
+const UNKNOWN: u64 = u64::MAX;
+
+/// Of a store that holds nothing.
+impl Default for Checkpoint {
+    fn default() -> Checkpoint {
+        Checkpoint {
+            offset: 0,
+            held: Some(Held::default()),
+            batch: 0,
+        }
+    }
 }
 
 impl Checkpoint {
     pub fn encode(&self) -> [u8; 32] {
         let mut bytes = [0; 32];
-        let numbers = [self.offset as u64, self.customers, self.bytes, self.batch];
+        let [customers, held] = match self.held {
+            Some(held) => [held.customers, held.bytes],
+            None => [UNKNOWN; 2],
+        };
+        let numbers = [self.offset as u64, customers, held, self.batch];
         for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
             place.copy_from_slice(&number.to_be_bytes());
         }
@@ -103,10 +128,13 @@ impl Checkpoint {
             Some(u64::from_be_bytes(bytes.try_into().ok()?))
         };
         (bytes.len() == 32).then_some(())?;
-        Some(Checkpoint {
-            offset: number(0)? as i64,
+        let held = Held {
             customers: number(1)?,
             bytes: number(2)?,
+        };
+        Some(Checkpoint {
+            offset: number(0)? as i64,
+            held: (held.customers != UNKNOWN).then_some(held),
             batch: number(3)?,
         })
     }

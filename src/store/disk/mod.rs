@@ -6,6 +6,7 @@
 mod directory;
 mod engine;
 mod layout;
+mod runs;
 #[cfg(test)]
 mod tests;
 
@@ -15,14 +16,11 @@ use bytes::Bytes;
 
 pub use directory::{DiskStores, Place};
 use engine::{Batch, Engine, Memory, damaged};
-use layout::{CHECKPOINT, CUSTOMERS, Checkpoint, HEADER, Header, REMEMBERED, key, slot};
+use layout::{CHECKPOINT, CUSTOMERS, Checkpoint, HEADER, Header, Held, REMEMBERED, key, slot};
+
+use runs::Runs;
 
 use super::{Change, Store, StoreError};
-
-/// Records that are gathered for a batch while loading.
-const LOAD_RECORDS: usize = 10_000;
-/// Bytes that are gathered for a batch while loading.
-const LOAD_BYTES: usize = 4 * 1024 * 1024;
 
 /// The customers of one state partition.
 #[derive(Debug)]
@@ -34,8 +32,8 @@ pub struct DiskStore {
     engine: Option<Engine>,
     /// None: nothing was written yet.
     checkpoint: Option<Checkpoint>,
-    loading: Vec<(Box<[u8]>, Option<Bytes>)>,
-    loading_bytes: usize,
+    /// What is read from Kafka and not in the store yet.
+    loading: Runs,
 }
 
 /// What was found where a store is opened.
@@ -54,14 +52,14 @@ impl DiskStore {
         header: Header,
         doubtful: bool,
     ) -> Result<DiskStore, StoreError> {
+        let loading = Runs::beside(&path, memory.buffer)?;
         let mut store = DiskStore {
             engine: Some(Engine::open(&path, memory)?),
             path,
             memory,
             header,
             checkpoint: None,
-            loading: Vec::new(),
-            loading_bytes: 0,
+            loading,
         };
         match store.look(doubtful)? {
             Found::Usable(checkpoint) => store.checkpoint = checkpoint,
@@ -129,18 +127,20 @@ impl DiskStore {
 
     /// Reads every customer, and compares what is there with what should be.
     fn look_at_everything(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
-        let (mut customers, mut hashed) = (0_u64, false);
-        let mut bytes = 0_u64;
-        self.engine()?.scan(&[CUSTOMERS], |key, value| {
-            customers += 1;
-            bytes += (key.len() - 1 + value.len()) as u64;
-            hashed |= key.first() != Some(&CUSTOMERS);
-        })?;
-        // the length of an id that is hashed is not known
-        if customers != checkpoint.customers || (!hashed && bytes != checkpoint.bytes) {
+        let held = self.count()?;
+        if checkpoint.held.is_some_and(|should| should != held) {
             return Err(self.damaged("customers are missing"));
         }
         Ok(())
+    }
+
+    /// Reads every customer.
+    fn count(&self) -> Result<Held, StoreError> {
+        let mut held = Held::default();
+        self.engine()?.scan(&[CUSTOMERS], |key, value| {
+            held.replace(key.len() - 1, None, Some(value.len()));
+        })?;
+        Ok(held)
     }
 
     fn engine(&self) -> Result<&Engine, StoreError> {
@@ -188,36 +188,58 @@ impl DiskStore {
         Ok(())
     }
 
-    /// Writes what is gathered.
-    fn write_loaded(&mut self, offset: i64) -> Result<(), StoreError> {
-        self.loading_bytes = 0;
-        let mut records = std::mem::take(&mut self.loading);
-        // of several records of a customer the last is the newest; neighbours are read and written together
-        records.sort_by(|one, other| one.0.cmp(&other.0));
+    /// Takes over a few records, as one batch.
+    fn write_gathered(&mut self, offset: i64) -> Result<(), StoreError> {
         let mut next = self.checkpoint.unwrap_or_default();
-        let empty = next.customers == 0;
+        let held = next.held.get_or_insert_default();
+        let gathered = self.loading.take_gathered();
         let engine = self.engine()?;
-        let mut batch: Batch = Vec::with_capacity(records.len() + 2);
-        let mut rest = records.iter().peekable();
-        while let Some((id, state)) = rest.next() {
-            if rest.peek().is_some_and(|(following, _)| following == id) {
-                continue;
-            }
-            let key = key(id);
-            let before = if empty { None } else { engine.size_of(&key)? };
+        let mut batch: Batch = Vec::new();
+        for (key, state) in gathered {
+            let before = engine.size_of(&key)?;
             if state.is_none() && before.is_none() {
                 continue;
             }
-            next.replace(id.len(), before, state.as_ref().map(Bytes::len));
-            batch.push((key, state.clone()));
+            held.replace(key.len() - 1, before, state.as_ref().map(Bytes::len));
+            batch.push((key, state));
         }
         next.offset = offset;
         next.batch += 1;
         self.write(batch, next)
     }
+
+    /// Takes over many records, in tables of their own. From before until after it is not known what the store
+    /// holds, for after a crash the same records may come again.
+    fn ingest(&mut self, offset: i64) -> Result<(), StoreError> {
+        let mut next = self.checkpoint.unwrap_or_default();
+        let before = next.held.take();
+        next.batch += 1;
+        self.write(Vec::new(), next)?;
+        let mut ingested = Held::default();
+        let merged = self.loading.merge()?;
+        let counted = merged.inspect(|record| {
+            if let Ok((key, state)) = record {
+                ingested.replace(key.len() - 1, None, state.as_ref().map(Bytes::len));
+            }
+        });
+        self.engine()?.ingest(counted)?;
+        self.loading.clear();
+        next.held = (before == Some(Held::default())).then_some(ingested);
+        next.offset = offset;
+        next.batch += 1;
+        self.write(Vec::new(), next)
+    }
+
+    /// Counts what the store holds.
+    fn recount(&mut self) -> Result<(), StoreError> {
+        let mut next = self.checkpoint.unwrap_or_default();
+        next.held = Some(self.count()?);
+        next.batch += 1;
+        self.write(Vec::new(), next)
+    }
 }
 
-impl Checkpoint {
+impl Held {
     /// Counts a customer's new state, by the bytes of the id and of the states.
     fn replace(&mut self, id: usize, before: Option<usize>, after: Option<usize>) {
         if let Some(state) = before {
@@ -245,37 +267,41 @@ impl Store for DiskStore {
         let mut next = self.checkpoint.unwrap_or_default();
         next.offset = checkpoint;
         next.batch += 1;
+        let held = next.held.get_or_insert_default();
         let mut batch: Batch = Vec::with_capacity(changes.len() + 2);
         for change in changes {
-            next.replace(change.id.len(), change.before, Some(change.state.len()));
-            batch.push((key(change.id), Some(change.state.clone())));
+            let key = key(change.id);
+            held.replace(key.len() - 1, change.before, Some(change.state.len()));
+            batch.push((key, Some(change.state.clone())));
         }
         let written = self.write(batch, next);
         self.noted(written)
     }
 
     fn load(&mut self, id: &[u8], state: Option<&[u8]>, next: i64) -> Result<(), StoreError> {
-        self.loading_bytes += id.len() + state.map_or(0, <[u8]>::len);
-        self.loading
-            .push((id.into(), state.map(Bytes::copy_from_slice)));
-        if self.loading.len() < LOAD_RECORDS && self.loading_bytes < LOAD_BYTES {
-            return Ok(());
+        let mut loaded = self.loading.add(key(id), state.map(Bytes::copy_from_slice));
+        if loaded.is_ok() && self.loading.written() >= self.memory.load {
+            loaded = self.ingest(next);
         }
-        let written = self.write_loaded(next);
-        self.noted(written)
+        self.noted(loaded)
     }
 
     fn loaded(&mut self, checkpoint: i64) -> Result<(), StoreError> {
-        if self.loading.is_empty() && self.checkpoint() == Some(checkpoint) {
-            return Ok(());
+        let mut written = if self.loading.are_on_disk() {
+            self.ingest(checkpoint)
+        } else if self.loading.is_empty() && self.checkpoint() == Some(checkpoint) {
+            Ok(())
+        } else {
+            self.write_gathered(checkpoint)
+        };
+        if written.is_ok() && self.checkpoint.is_some_and(|held| held.held.is_none()) {
+            written = self.recount();
         }
-        let written = self.write_loaded(checkpoint);
         self.noted(written)
     }
 
     fn load_again(&mut self) {
         self.loading.clear();
-        self.loading_bytes = 0;
     }
 
     fn discard(&mut self, low: i64, high: i64) -> Result<(), StoreError> {
@@ -293,11 +319,11 @@ impl Store for DiskStore {
     }
 
     fn customers(&self) -> usize {
-        self.checkpoint.map_or(0, |held| held.customers as usize)
+        self.held().customers as usize
     }
 
     fn bytes(&self) -> usize {
-        self.checkpoint.map_or(0, |held| held.bytes as usize)
+        self.held().bytes as usize
     }
 
     fn is_durable(&self) -> bool {
@@ -306,6 +332,12 @@ impl Store for DiskStore {
 }
 
 impl DiskStore {
+    /// What the store holds, as far as that is known.
+    fn held(&self) -> Held {
+        let checkpoint = self.checkpoint.unwrap_or_default();
+        checkpoint.held.unwrap_or_default()
+    }
+
     /// Leaves a note for the next start where the store has failed.
     fn noted<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(error) = &result {

@@ -1,0 +1,143 @@
+//! The path of 20,000 records from the poll to the produce, for callgrind to count its instructions.
+//!
+//! `.ci/instructions.py` runs this and compares the count with `instructions.json`. An instruction count hardly
+//! varies from run to run or from machine to machine, so that it shows a regression that a timing there would not.
+//! Only what happens inside the functions whose names begin with `counted_` counts, and not what is `uncounted_`;
+//! the script knows these names, and that of `mark_states`.
+
+#[path = "support/path.rs"]
+mod path;
+
+use std::collections::VecDeque;
+
+use keyfold::generate::Options;
+use keyfold::record::Source;
+use keyfold::worker::Worker;
+use keyfold::worker::commit::Written;
+use path::{CountingOutbox, Message, Offsets};
+
+/// As in the program: its cost is part of the path's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const EVENTS: usize = 20_000;
+/// So many that a customer has about ten records.
+const CUSTOMERS: u32 = 2_000;
+const BATCH: usize = 5_000;
+
+/// One function a section: callgrind tells them apart by their names. The text keeps the compiler from making one
+/// function of those that are alike.
+macro_rules! sections {
+    ($($source:pat => $section:ident,)*) => {
+        $(
+            #[unsafe(no_mangle)]
+            #[inline(never)]
+            fn $section(worker: &mut Worker, message: &Message, out: &mut CountingOutbox) {
+                std::hint::black_box(stringify!($section));
+                worker.record(message, out);
+            }
+        )*
+
+        fn record(worker: &mut Worker, message: &Message, out: &mut CountingOutbox) {
+            match message.source() {
+                $($source => $section(worker, message, out),)*
+            }
+        }
+    };
+}
+
+sections! {
+    Some(Source::LoyaltyCustomers) => counted_loyalty_customers,
+    Some(Source::LoyaltyActions) => counted_loyalty_actions,
+    Some(Source::ConsoleCustomers) => counted_console_customers,
+    Some(Source::PublisherCustomers) => counted_publisher_customers,
+    None => counted_forwarded,
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+fn counted_finish(worker: &mut Worker, out: &mut CountingOutbox) -> Option<Written> {
+    worker.finish(out)
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+fn counted_committed(worker: &mut Worker, written: Written) {
+    path::committed(worker, written);
+}
+
+/// How a batch is carried out: counted, or not.
+struct Steps {
+    record: fn(&mut Worker, &Message, &mut CountingOutbox),
+    finish: fn(&mut Worker, &mut CountingOutbox) -> Option<Written>,
+    committed: fn(&mut Worker, Written),
+}
+
+/// Takes all records, in batches; how many were taken, by topic, and in how many batches.
+fn run(messages: Vec<Message>, steps: &Steps, out: &mut CountingOutbox) -> ([u64; 5], u64) {
+    let mut worker = path::worker(BATCH);
+    let (mut taken, mut batches) = ([0; 5], 0);
+    let mut inputs = VecDeque::from(messages);
+    let mut forwarded = VecDeque::new();
+    loop {
+        while let Some(message) = forwarded.pop_front().or_else(|| inputs.pop_front()) {
+            taken[message.place.topic] += 1;
+            (steps.record)(&mut worker, &message, out);
+            if worker.is_full() {
+                break;
+            }
+        }
+        if worker.open_records().is_none() {
+            return (taken, batches);
+        }
+        let written = (steps.finish)(&mut worker, out).expect("a batch that can be finished");
+        (steps.committed)(&mut worker, written);
+        assert_eq!(worker.actions(std::time::Duration::ZERO), []);
+        forwarded.extend(out.take_forwarded());
+        batches += 1;
+    }
+}
+
+fn main() {
+    // what is made once, such as the validators of the schemas, is not counted
+    let first = Options {
+        customers: 100,
+        invalid: 0.5,
+        ..Options::default()
+    };
+    let uncounted = Steps {
+        record: |worker, message, out| worker.record(message, out),
+        finish: |worker, out| worker.finish(out),
+        committed: path::committed,
+    };
+    let first = path::stream(first, 200, &mut Offsets::default());
+    run(first, &uncounted, &mut CountingOutbox::default());
+
+    let options = Options {
+        customers: CUSTOMERS,
+        ..Options::default()
+    };
+    let messages = path::stream(options, EVENTS, &mut Offsets::default());
+    let counted = Steps {
+        record,
+        finish: counted_finish,
+        committed: counted_committed,
+    };
+    let mut out = CountingOutbox::default();
+    let ([customers, actions, console, publisher, forwarded], batches) =
+        run(messages, &counted, &mut out);
+    assert_eq!(out.snapshots, out.states);
+    let counts = serde_json::json!({
+        "events": EVENTS,
+        "loyalty_customers": customers,
+        "loyalty_actions": actions,
+        "console_customers": console,
+        "publisher_customers": publisher,
+        "forwarded": forwarded,
+        "batches": batches,
+        "snapshots": out.snapshots,
+        "dead_letters": out.dead_letters,
+        "produced_bytes": out.bytes,
+    });
+    println!("{counts}");
+}

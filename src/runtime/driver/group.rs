@@ -1,0 +1,93 @@
+//! What the group tells a worker: what it owns, and when its client can't go on.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::error::RDKafkaErrorCode;
+
+use super::{Driver, Halt, join, refused};
+use crate::kafka::client;
+use crate::kafka::consumer::{Rebalance, Told};
+use crate::kafka::producer::is_fencing;
+use crate::worker::Place;
+use crate::worker::fatal::Fatal;
+
+/// The longest wait for a client to leave the group that is replaced.
+const LEAVE: Duration = Duration::from_secs(5);
+
+impl Driver {
+    /// Takes in what the group told.
+    pub(super) fn serve_group(&mut self) -> Result<(), Halt> {
+        for told in self.consumer.serve() {
+            match told {
+                Told::Rebalance(Rebalance::Assigned(partitions)) => {
+                    self.parts.reporter.metrics().rebalances();
+                    let places = self.places(&partitions);
+                    tracing::info!(partitions = places.len(), "assigned");
+                    self.worker.assigned(&places);
+                }
+                Told::Rebalance(Rebalance::Revoked(partitions)) => {
+                    self.parts.reporter.metrics().rebalances();
+                    let places = self.places(&partitions);
+                    tracing::info!(partitions = places.len(), "revoked");
+                    self.worker.revoked(&places);
+                }
+                Told::Trouble(code, reason) => self.trouble(code, &reason)?,
+                Told::Broken(code, reason) => self.rejoin(code, &reason)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn places(&self, partitions: &[(String, i32)]) -> Vec<Place> {
+        let topics = &self.parts.settings.topics;
+        partitions
+            .iter()
+            .filter_map(|(name, partition)| {
+                let topic = topics.iter().position(|topic| topic.name == *name)?;
+                Some(Place {
+                    topic,
+                    partition: *partition,
+                })
+            })
+            .collect()
+    }
+
+    /// The client gets over most trouble by itself; what it never will ends the worker.
+    pub(super) fn trouble(&mut self, code: RDKafkaErrorCode, reason: &str) -> Result<(), Halt> {
+        if client::is_refusal(code) {
+            return Err(refused(reason).into());
+        }
+        if code == RDKafkaErrorCode::UnknownTopicOrPartition {
+            let gone = format!(
+                "a topic is gone ({reason}): create it anew, or take it out of the configuration"
+            );
+            return Err(Fatal::Service(gone).into());
+        }
+        self.doubted |= code == RDKafkaErrorCode::AllBrokersDown;
+        self.explain("the cluster has trouble", code, reason);
+        Ok(())
+    }
+
+    /// Leaves the group with a client that can't go on, and joins with a new one.
+    pub(super) fn rejoin(&mut self, code: RDKafkaErrorCode, reason: &str) -> Result<(), Halt> {
+        self.explain("the group's client can't go on", code, reason);
+        self.worker.lost();
+        self.act()?;
+        let fenced = is_fencing(code) || code == RDKafkaErrorCode::FencedInstanceId;
+        let minute = Duration::from_secs(60);
+        let now = Instant::now();
+        if fenced {
+            self.consumer_failures.retain(|at| now - *at < minute);
+            self.consumer_failures.push(now);
+            if self.consumer_failures.len() > 1 {
+                let instance = self.config().instance_id.clone();
+                return Err(Fatal::FencedTwice { instance }.into());
+            }
+        }
+        self.consumer.leave(LEAVE);
+        std::thread::sleep(Duration::from_millis(500));
+        self.handles.clear();
+        self.consumer = join(&self.parts)?;
+        Ok(())
+    }
+}

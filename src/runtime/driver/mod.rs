@@ -1,0 +1,356 @@
+//! One worker thread: polls, gives the worker what happened, and carries out what it decides.
+//!
+//! The loop is here. [`group`] has what the group tells, [`places`] the way of partitions to being consumed,
+//! [`records`] what is consumed, [`commit`] the end of a batch.
+
+mod commit;
+mod group;
+mod places;
+mod records;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::lookup::{self, Question};
+use super::outputs::OutputTopics;
+use super::report::Reporter;
+use super::signals::Stop;
+use crate::config::Config;
+use crate::kafka::client::{self, Identity, TRANSACTION_TIMEOUT};
+use crate::kafka::consumer::{GroupConsumer, Membership};
+use crate::kafka::ends::Ends;
+use crate::kafka::native::Messages;
+use crate::kafka::producer::BatchProducer;
+use crate::kafka::restorer::Restorer;
+use crate::registry::CachedSchemas;
+use crate::worker::fatal::Fatal;
+use crate::worker::{Action, Settings, Worker};
+
+/// A drained input is committed at once, but no sooner after the commit before than this.
+const MIN_COMMIT_GAP: Duration = Duration::from_millis(5);
+/// The longest wait for records, so that questions and rebalances are served.
+const MAX_WAIT: Duration = Duration::from_millis(50);
+/// The longest wait for a step of a commit: longer than a transaction may live.
+const COMMIT: Duration = TRANSACTION_TIMEOUT.saturating_add(Duration::from_secs(5));
+/// How often brokers are looked for that are away.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often the housekeeper is told what is done with.
+const PUBLISH: Duration = Duration::from_secs(1);
+
+/// What keeps happening is said this seldom.
+const QUIET: Duration = Duration::from_secs(5);
+
+const ABORTING: &str = "an abort waits for the cluster";
+
+/// What a driver is made from.
+pub struct Parts {
+    pub settings: Arc<Settings>,
+    pub identity: Identity,
+    pub outputs: OutputTopics,
+    /// The largest record that a topic takes that is written to, in bytes.
+    pub max_bytes: usize,
+    /// What all of them take, which bounds the producer's batches.
+    pub max_batch_bytes: usize,
+    pub reporter: Reporter,
+    /// None: no source is Avro.
+    pub schemas: Option<Arc<CachedSchemas>>,
+    pub questions: Receiver<Question>,
+    pub forwarded_positions: ForwardedPositions,
+    pub stop: Stop,
+}
+
+/// The committed positions of forwarded partitions, from the workers to the housekeeper.
+pub type ForwardedPositions = Arc<Mutex<BTreeMap<i32, i64>>>;
+
+/// Why a worker goes no further.
+enum Halt {
+    /// It was told to stop while it waited for the cluster. Nothing is open that a stop would have to commit.
+    Stopped,
+    Fatal(Fatal),
+}
+
+impl From<Fatal> for Halt {
+    fn from(fatal: Fatal) -> Halt {
+        Halt::Fatal(fatal)
+    }
+}
+
+/// Runs a worker until it is told to stop, or can't go on.
+pub fn run(parts: Parts) -> Result<(), Fatal> {
+    let ended = Driver::start(parts).and_then(|mut driver| {
+        let ended = driver.run();
+        driver.parts.reporter.ended();
+        ended
+    });
+    match ended {
+        Ok(()) | Err(Halt::Stopped) => Ok(()),
+        Err(Halt::Fatal(fatal)) => Err(fatal),
+    }
+}
+
+struct Driver {
+    parts: Parts,
+    worker: Worker,
+    // the clients in the order in which they are dropped
+    restorer: Option<Restorer>,
+    consumer: GroupConsumer,
+    producer: BatchProducer,
+    ends: Ends,
+    membership: Option<Membership>,
+    started: Instant,
+    batch_began: Instant,
+    committed_at: Instant,
+    published_at: Instant,
+    /// Indexes of topics by the client's handle of them.
+    handles: HashMap<usize, usize>,
+    consumer_failures: Vec<Instant>,
+    explained: Option<Instant>,
+    /// Whether the group's client has said that no broker is there, and when that was last looked at.
+    doubted: bool,
+    looked: Option<Instant>,
+    /// No broker can be reached.
+    away: bool,
+    /// How much the schema registry had answered when it was last looked.
+    registry_answers: u64,
+}
+
+impl Driver {
+    fn start(mut parts: Parts) -> Result<Driver, Halt> {
+        let ends = Ends::connect(&parts.settings.config).map_err(service)?;
+        let producer = connect_producer(&mut parts)?;
+        let consumer = join(&parts)?;
+        let now = Instant::now();
+        Ok(Driver {
+            worker: Worker::new(Arc::clone(&parts.settings)),
+            restorer: None,
+            consumer,
+            producer,
+            ends,
+            membership: None,
+            started: now,
+            batch_began: now,
+            committed_at: now,
+            published_at: now,
+            handles: HashMap::new(),
+            consumer_failures: Vec::new(),
+            explained: None,
+            doubted: false,
+            looked: None,
+            away: false,
+            registry_answers: 0,
+            parts,
+        })
+    }
+
+    fn config(&self) -> &Config {
+        &self.parts.settings.config
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn run(&mut self) -> Result<(), Halt> {
+        let mut messages = Messages::default();
+        while !self.parts.stop.is_set() {
+            self.serve_group()?;
+            self.look_for_schemas();
+            self.look_for_brokers();
+            self.act()?;
+            self.restore(&mut messages)?;
+            self.take_records(&mut messages)?;
+            self.commit_if_due(messages.is_empty())?;
+            let consumer = Some(&self.consumer);
+            self.parts.reporter.tick(&self.worker, consumer, self.away);
+            let view = &self.parts.settings.view;
+            let partitions = self.parts.settings.partitions;
+            lookup::answer(&self.parts.questions, &self.worker, partitions, view);
+            self.publish_positions();
+        }
+        self.parts.reporter.stopping();
+        self.serve_group()?;
+        self.act()?;
+        if self.worker.open_records().is_some() {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    /// A worker without anything to do would not notice that the brokers are away, nor that they are back.
+    fn look_for_brokers(&mut self) {
+        let soon = self.looked.is_some_and(|at| at.elapsed() < LOOK);
+        if !self.doubted || soon {
+            return;
+        }
+        let topic = &self.parts.settings.state_topic;
+        self.away = self.ends.partitions(topic, LOOK / 2).is_err();
+        self.doubted = self.away;
+        self.looked = Some(Instant::now());
+    }
+
+    /// Whatever the schema registry has answered since, who waits looks again.
+    fn look_for_schemas(&mut self) {
+        let Some(schemas) = &self.parts.schemas else {
+            return;
+        };
+        let answers = schemas.answers();
+        if answers != self.registry_answers {
+            self.registry_answers = answers;
+            self.worker.schemas_arrived();
+        }
+    }
+
+    /// Says what keeps the worker, but not over and over.
+    fn explain(&mut self, what: &str, code: RDKafkaErrorCode, reason: &str) {
+        let now = Instant::now();
+        if self
+            .explained
+            .is_none_or(|explained| now - explained > QUIET)
+        {
+            tracing::warn!(?code, reason, "{what}; keyfold tries again");
+            self.explained = Some(now);
+        }
+    }
+
+    /// Carries out what the worker decides.
+    fn act(&mut self) -> Result<(), Halt> {
+        loop {
+            let actions = self.worker.actions(self.now());
+            if actions.is_empty() {
+                return Ok(());
+            }
+            for action in actions {
+                self.carry_out(action)?;
+            }
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) -> Result<(), Halt> {
+        match action {
+            Action::Abort => {
+                self.parts.reporter.metrics().transaction("aborted");
+                self.membership = None;
+                let reporter = &mut self.parts.reporter;
+                let aborted = self.producer.abort(&mut || reporter.waiting(ABORTING));
+                if let Err(error) = aborted {
+                    self.explain("aborting failed", error.code.into(), &error.text);
+                    self.renew_producer()?;
+                }
+            }
+            Action::RenewProducer => self.renew_producer()?,
+            Action::Pause(places) => {
+                let settings = Arc::clone(&self.parts.settings);
+                let owned: Vec<_> = places
+                    .iter()
+                    .map(|place| (settings.topic_name(*place), place.partition))
+                    .collect();
+                if let Err(error) = self.consumer.pause(&owned) {
+                    // what is not owned any more needs no pause
+                    tracing::debug!(%error, "pausing");
+                }
+            }
+            Action::FetchStandings(places) => self.fetch_standings(&places),
+            Action::FetchEnds(partitions) => self.fetch_ends(&partitions),
+            Action::Restore(from) => self.start_restore(&from)?,
+            Action::Consume(from) => self.consume(&from),
+            Action::Stop(fatal) => {
+                if self.worker.open_records().is_some()
+                    && let Err(error) = self.producer.abort(&mut || {})
+                {
+                    tracing::warn!(reason = error.text, "aborting failed");
+                }
+                return Err(fatal.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn renew_producer(&mut self) -> Result<(), Halt> {
+        self.membership = None;
+        self.producer = connect_producer(&mut self.parts)?;
+        Ok(())
+    }
+
+    fn explain_error(&mut self, what: &str, error: &KafkaError) {
+        let code = error
+            .rdkafka_error_code()
+            .unwrap_or(RDKafkaErrorCode::Unknown);
+        self.explain(what, code, &error.to_string());
+    }
+
+    /// Tells the housekeeper what is done with in the forwarded topic.
+    fn publish_positions(&mut self) {
+        if self.published_at.elapsed() < PUBLISH {
+            return;
+        }
+        self.published_at = Instant::now();
+        let settings = &self.parts.settings;
+        let Ok(mut positions) = self.parts.forwarded_positions.lock() else {
+            return;
+        };
+        for (place, _) in self.worker.positions() {
+            if settings.is_forwarded(place)
+                && let Some(committed) = self.worker.committed_position(place)
+            {
+                positions.insert(place.partition, committed);
+            }
+        }
+    }
+}
+
+fn join(parts: &Parts) -> Result<GroupConsumer, Fatal> {
+    let member = client::member(&parts.settings.config, &parts.identity);
+    let topics: Vec<_> = parts
+        .settings
+        .topics
+        .iter()
+        .map(|topic| topic.name.as_str())
+        .collect();
+    GroupConsumer::join(&member, &topics).map_err(service)
+}
+
+/// Makes a producer, for as long as it takes.
+fn connect_producer(parts: &mut Parts) -> Result<BatchProducer, Halt> {
+    let producer = client::producer(
+        &parts.settings.config,
+        &parts.identity,
+        parts.max_bytes,
+        parts.max_batch_bytes,
+    );
+    let (reporter, stop) = (&mut parts.reporter, &parts.stop);
+    let mut explained: Option<Instant> = None;
+    let connected = BatchProducer::connect(&producer, COMMIT, |error| {
+        reporter.waiting("the producer waits for the cluster");
+        if explained.is_none_or(|explained| explained.elapsed() > QUIET) {
+            tracing::warn!(%error, "the producer waits for the cluster");
+            explained = Some(Instant::now());
+        }
+        !stop.is_set()
+    });
+    connected.map_err(|error| {
+        let code = error
+            .rdkafka_error_code()
+            .unwrap_or(RDKafkaErrorCode::Unknown);
+        if client::is_refusal(code) {
+            refused(&error.to_string()).into()
+        } else if stop.is_set() {
+            Halt::Stopped
+        } else {
+            service(error).into()
+        }
+    })
+}
+
+fn service(error: KafkaError) -> Fatal {
+    Fatal::Service(error.to_string())
+}
+
+fn refused(reason: &str) -> Fatal {
+    Fatal::Service(format!(
+        "the cluster refuses this client: {reason}. Look at the credentials in [kafka.properties], and at the permissions that README lists"
+    ))
+}

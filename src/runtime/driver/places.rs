@@ -1,0 +1,150 @@
+//! How partitions come to be consumed: where they stand, their states' restore, and from where on.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::types::RDKafkaRespErr;
+
+use super::{Driver, Halt, MAX_WAIT, refused, service};
+use crate::failpoint;
+use crate::kafka::client;
+use crate::kafka::native::Messages;
+use crate::kafka::restorer::Restorer;
+use crate::worker::{Place, Standing};
+
+/// The longest wait for an answer that a rebalance may have to wait for too.
+const ASK: Duration = Duration::from_secs(2);
+
+impl Driver {
+    /// Asks for the start of each log before the committed offsets, and for its end after them: whatever others
+    /// commit or delete meanwhile, a committed offset that is not lost lies between the two.
+    pub(super) fn fetch_standings(&mut self, places: &[Place]) {
+        let settings = Arc::clone(&self.parts.settings);
+        let asked: Vec<_> = places
+            .iter()
+            .map(|place| (settings.topic_name(*place), place.partition))
+            .collect();
+        let lows = self.ends_of(&asked);
+        let committed = match self.consumer.committed(&asked, ASK) {
+            Ok(committed) => committed,
+            Err(error) => {
+                self.explain_error(
+                    "the committed offsets can't be read, as while a transaction of the owner before is open",
+                    &error,
+                );
+                HashMap::new()
+            }
+        };
+        let highs = self.ends_of(&asked);
+        let mut answers = Vec::with_capacity(places.len());
+        for (at, &place) in places.iter().enumerate() {
+            let (topic, partition) = asked[at];
+            let known = committed.get(&(topic.to_owned(), partition));
+            let standing = match (known, lows[at], highs[at]) {
+                (Some(committed), Some((low, _)), Some((_, high))) => Some(Standing {
+                    committed: committed.clone(),
+                    low,
+                    high,
+                }),
+                _ => None,
+            };
+            answers.push((place, standing));
+        }
+        let now = self.now();
+        self.worker.standings(answers, now);
+    }
+
+    /// The first offsets and the ends of partitions, as far as they can be learnt.
+    fn ends_of(&mut self, partitions: &[(&str, i32)]) -> Vec<Option<(i64, i64)>> {
+        let mut ends = Vec::with_capacity(partitions.len());
+        for (topic, partition) in partitions {
+            let answer = self.ends.of(topic, *partition, ASK);
+            if let Err(error) = &answer {
+                self.explain_error("the end of a log can't be read", error);
+            }
+            ends.push(answer.ok());
+        }
+        ends
+    }
+
+    pub(super) fn fetch_ends(&mut self, partitions: &[i32]) {
+        let topic = self.parts.settings.state_topic.clone();
+        let asked: Vec<_> = partitions.iter().map(|at| (topic.as_str(), *at)).collect();
+        let ends = self.ends_of(&asked);
+        let now = self.now();
+        self.worker
+            .ends(partitions.iter().copied().zip(ends).collect(), now);
+    }
+
+    pub(super) fn start_restore(&mut self, from: &[(i32, i64)]) -> Result<(), Halt> {
+        if from.is_empty() {
+            self.restorer = None;
+            return Ok(());
+        }
+        let usable = |restorer: &Restorer| restorer.can_read(from);
+        let mut restorer = match self.restorer.take().filter(usable) {
+            Some(restorer) => restorer,
+            None => Restorer::connect(self.config()).map_err(service)?,
+        };
+        restorer.read(from).map_err(service)?;
+        self.restorer = Some(restorer);
+        Ok(())
+    }
+
+    /// Reads on in the state topic, while the group is served in between.
+    pub(super) fn restore(&mut self, messages: &mut Messages) -> Result<(), Halt> {
+        let Some(restorer) = &self.restorer else {
+            return Ok(());
+        };
+        let now = self.started.elapsed();
+        let since = Instant::now();
+        let mut restored = 0;
+        while since.elapsed() < MAX_WAIT {
+            restorer.poll(Duration::from_millis(5), messages);
+            if messages.is_empty() {
+                break;
+            }
+            for message in messages.iter() {
+                let (partition, offset) = (message.partition(), message.offset());
+                match message.error() {
+                    None => {
+                        let key = message.key().unwrap_or_default();
+                        let value = message.payload();
+                        let taken = self.worker.restored(partition, offset, key, value, now);
+                        restored += u64::from(taken);
+                        failpoint::reached("restoring");
+                    }
+                    Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF) => {
+                        self.worker.restored_to(partition, offset, now);
+                    }
+                    Some(error) => {
+                        let (code, text) = (RDKafkaErrorCode::from(error), message.error_text());
+                        if client::is_refusal(code) {
+                            return Err(refused(&text).into());
+                        }
+                        tracing::warn!(?code, reason = text, "restoring");
+                    }
+                }
+            }
+        }
+        messages.clear();
+        self.parts.reporter.metrics().restore_records(restored);
+        Ok(())
+    }
+
+    pub(super) fn consume(&mut self, from: &[(Place, i64)]) {
+        let settings = Arc::clone(&self.parts.settings);
+        let named: Vec<_> = from
+            .iter()
+            .map(|(place, offset)| (settings.topic_name(*place), place.partition, *offset))
+            .collect();
+        let consumed = self.consumer.consume(&named, ASK);
+        if let Err(error) = &consumed {
+            self.explain_error("partitions can't be consumed", error);
+        }
+        let now = self.now();
+        self.worker.consuming(from, consumed.is_ok(), now);
+    }
+}
