@@ -23,8 +23,16 @@ impl Ends {
         })
     }
 
-    /// The first offset of a partition, and the one behind its last record.
+    /// The first offset of a partition, and the one behind its last record. It may take twice `wait`.
     pub fn of(&self, topic: &str, partition: i32, wait: Duration) -> KafkaResult<(i64, i64)> {
+        let told = self.client.fetch_watermarks(topic, partition, wait);
+        let Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownPartition)) = told else {
+            return told;
+        };
+        // So the client also says when the leader that it knows of is a broker that is gone, and asks nobody for
+        // the new one: rd_kafka_topic_partition_list_get_leaders takes that for permanent. What it knows of a
+        // topic it forgets after three intervals of its refresh only.
+        self.client.fetch_metadata(Some(topic), wait)?;
         self.client.fetch_watermarks(topic, partition, wait)
     }
 

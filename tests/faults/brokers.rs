@@ -1,7 +1,14 @@
 //! Brokers that go away and come back, in good order and by a crash.
 
+use std::time::Duration;
+
+use keyfold::config::Config;
+use keyfold::kafka::ends::Ends;
+use keyfold::record::Source;
+
 use crate::app::{App, LIMIT};
 use crate::broker::{Broker, BrokerOptions};
+use crate::client::wait_until;
 use crate::cluster::Cluster;
 use crate::dice::{Dice, pass};
 use crate::fleet;
@@ -85,4 +92,36 @@ fn one_broker_of_three_is_down_and_leaders_move() {
     }
     settle(&app, load, &mut keyfold);
     fleet::stop(&mut keyfold);
+}
+
+/// A client that has heard that a broker is gone, but not who leads its partitions now, must ask. librdkafka does not by
+/// itself, until it forgets the topic 90 s later.
+#[test]
+fn the_end_of_a_log_is_told_by_its_new_leader() {
+    let slot = Slot::take();
+    let mut cluster = Cluster::start();
+    let app = App::on(cluster.bootstrap(), cluster.client(), slot);
+    app.create();
+    let config = Config::load(Some(&app.config_file())).expect("a configuration");
+    let ends = Ends::connect(&config).expect("a client");
+    let (topic, other) = (app.input(Source::ALL[0]), app.input(Source::ALL[1]));
+    let partitions = 0..app.input_partitions[0];
+    let told = |partition| ends.of(&topic, partition, Duration::from_secs(2));
+    for partition in partitions.clone() {
+        told(partition).expect("an end");
+    }
+    for broker in &mut cluster.brokers {
+        take_away(broker, true);
+        wait_until(LIMIT, "a cluster of two", || {
+            (app.client.brokers() == 2).then_some(())
+        });
+        // tells which brokers there are, but of the leaders of the first topic nothing
+        ends.partitions(&other, Duration::from_secs(5))
+            .expect("a number of partitions");
+        wait_until(LIMIT / 3, "every end", || {
+            let all = partitions.clone().all(|partition| told(partition).is_ok());
+            all.then_some(())
+        });
+        broker.restart();
+    }
 }

@@ -211,6 +211,14 @@ impl Client {
         i32::try_from(topic.partitions().len()).ok()
     }
 
+    /// The number of brokers that the cluster counts itself.
+    #[allow(dead_code)] // for tests/faults
+    #[track_caller]
+    pub fn brokers(&self) -> usize {
+        let metadata = self.consumer().fetch_metadata(None, REQUEST_LIMIT);
+        metadata.expect("metadata").brokers().len()
+    }
+
     /// A topic's settings, with the defaults.
     #[track_caller]
     pub fn topic_settings(&self, topic: &str) -> BTreeMap<String, String> {

@@ -16,6 +16,10 @@ use crate::worker::{Place, Standing};
 
 /// The longest wait for an answer that a rebalance may have to wait for too.
 const ASK: Duration = Duration::from_secs(2);
+/// What the ends of many partitions may take together, before each is given no more than a moment: those whose
+/// leader is away must not keep the others, nor the group, waiting.
+const ASK_ALL: Duration = Duration::from_secs(4);
+const MOMENT: Duration = Duration::from_millis(100);
 
 impl Driver {
     /// Asks for the start of each log before the committed offsets, and for its end after them: whatever others
@@ -59,8 +63,10 @@ impl Driver {
     /// The first offsets and the ends of partitions, as far as they can be learnt.
     fn ends_of(&mut self, partitions: &[(&str, i32)]) -> Vec<Option<(i64, i64)>> {
         let mut ends = Vec::with_capacity(partitions.len());
+        let began = Instant::now();
         for (topic, partition) in partitions {
-            let answer = self.ends.of(topic, *partition, ASK);
+            let left = ASK_ALL.saturating_sub(began.elapsed());
+            let answer = self.ends.of(topic, *partition, ASK.min(left).max(MOMENT));
             if let Err(error) = &answer {
                 self.explain_error("the end of a log can't be read", error);
             }
