@@ -18,6 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long one question is waited for that can be asked again: on a connection that is only half open there is no
 /// answer, and the next one goes over another.
 const ATTEMPT: Duration = Duration::from_secs(10);
+/// The same for the first question, whose failure may be one that no patience mends.
+const FIRST_ATTEMPT: Duration = Duration::from_secs(3);
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A setting that is not as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,10 +78,11 @@ impl<'c> Cluster<'c> {
 
     /// A refusal ends the wait at once.
     fn wait_for_a_broker(&self) -> Result<(), TopicsError> {
-        let deadline = Instant::now() + PATIENCE;
+        let mut patience = Patience::of(FIRST_ATTEMPT);
         loop {
+            let began = Instant::now();
             let topic = self.config.snapshot.topic.as_str();
-            let asked = self.ends.partitions(topic, Duration::from_secs(3));
+            let asked = self.ends.partitions(topic, FIRST_ATTEMPT);
             let Err(error) = asked else {
                 return Ok(());
             };
@@ -89,7 +94,7 @@ impl<'c> Cluster<'c> {
             let refused = trouble
                 .as_ref()
                 .is_some_and(|(code, _)| client::is_refusal(*code));
-            if refused || Instant::now() >= deadline {
+            if refused || patience.ends(began.elapsed()) {
                 let reason = trouble.map_or_else(|| error.to_string(), |(_, reason)| reason);
                 let hint = if refused {
                     "look at the credentials and the security protocol in [kafka.properties]"
@@ -101,12 +106,13 @@ impl<'c> Cluster<'c> {
                     "can't reach Kafka at {servers}: {reason}; {hint}"
                 )));
             }
+            std::thread::sleep(PAUSE);
         }
     }
 
     fn asked<T>(&self, what: &str, answer: Result<T, KafkaError>) -> Result<T, TopicsError> {
         answer.map_err(|error| {
-            let refused = error.rdkafka_error_code().is_some_and(client::is_refusal);
+            let refused = code_of(&error).is_some_and(client::is_refusal);
             let hint = if refused {
                 "; the cluster refuses this client: look at the permissions that README lists"
             } else {
@@ -129,7 +135,7 @@ impl<'c> Cluster<'c> {
         let ask = || self.ends.partitions(topic, ATTEMPT);
         self.asked(
             &format!("can't describe the topic {topic}"),
-            patiently(ask, KafkaError::rdkafka_error_code),
+            patiently(ask, code_of),
         )
     }
 
@@ -305,13 +311,20 @@ impl<'c> Cluster<'c> {
             let described = self.admin.describe_configs(&resources, &options);
             self.runtime.block_on(described)
         };
-        let what =
-            "can't read the settings of the topics (it takes the permission DescribeConfigs)";
-        let answers = self.asked(what, patiently(ask, KafkaError::rdkafka_error_code))?;
+        let what = "can't read the settings of the topics";
+        let answers = self.asked(what, patiently(ask, code_of))?;
         let mut settings = HashMap::new();
         for (topic, answer) in topics.iter().zip(answers) {
             let found = answer.map_err(|code| {
-                TopicsError(format!("can't read the settings of {}: {code}", topic.name))
+                let hint = if client::is_refusal(code) {
+                    "; it takes the permission DescribeConfigs"
+                } else {
+                    ""
+                };
+                TopicsError(format!(
+                    "can't read the settings of {}: {code}{hint}",
+                    topic.name
+                ))
             })?;
             let entries = found
                 .entries
@@ -377,30 +390,59 @@ impl<'c> Cluster<'c> {
     }
 }
 
+/// The code of a failure, also of one of the admin client, of which the Rust binding tells none.
+fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        _ => error.rdkafka_error_code(),
+    }
+}
+
 /// Asks again where the way to the brokers broke, or a broker did not answer.
 fn patiently<T, E>(
     ask: impl Fn() -> Result<T, E>,
     code: impl Fn(&E) -> Option<RDKafkaErrorCode>,
 ) -> Result<T, E> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let broke = |error: &E| {
-            matches!(
-                code(error),
-                Some(
-                    RDKafkaErrorCode::BrokerTransportFailure
-                        | RDKafkaErrorCode::AllBrokersDown
-                        | RDKafkaErrorCode::OperationTimedOut
-                        | RDKafkaErrorCode::RequestTimedOut
-                )
+    let mut patience = Patience::of(ATTEMPT);
+    let broke = |error: &E| {
+        matches!(
+            code(error),
+            Some(
+                RDKafkaErrorCode::BrokerTransportFailure
+                    | RDKafkaErrorCode::AllBrokersDown
+                    | RDKafkaErrorCode::OperationTimedOut
+                    | RDKafkaErrorCode::RequestTimedOut
             )
-        };
+        )
+    };
+    loop {
+        let began = Instant::now();
         match ask() {
-            Err(error) if broke(&error) && Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(200));
+            Err(error) if broke(&error) && !patience.ends(began.elapsed()) => {
+                std::thread::sleep(PAUSE);
             }
             answer => return answer,
         }
+    }
+}
+
+/// How long the cluster was waited for. An attempt counts for no longer than it may take: in the rest this process
+/// did not run, which says nothing of the cluster.
+struct Patience {
+    attempt: Duration,
+    spent: Duration,
+}
+
+impl Patience {
+    fn of(attempt: Duration) -> Patience {
+        let spent = Duration::ZERO;
+        Patience { attempt, spent }
+    }
+
+    /// After an attempt that failed, whether that was the last one.
+    fn ends(&mut self, took: Duration) -> bool {
+        self.spent += took.min(self.attempt) + PAUSE;
+        self.spent >= PATIENCE
     }
 }
 
@@ -446,4 +488,18 @@ fn difference(
         ),
         vital: expected.vital,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_in_which_the_process_did_not_run_counts_for_one_attempt() {
+        let mut patience = Patience::of(ATTEMPT);
+        assert!(!patience.ends(PATIENCE * 10));
+        assert!(!patience.ends(Duration::ZERO));
+        assert!(!patience.ends(ATTEMPT));
+        assert!(patience.ends(ATTEMPT));
+    }
 }

@@ -192,6 +192,22 @@ fn a_start_over_a_broken_network_asks_again() {
     }
 }
 
+/// Nothing passes any more on the connections that it has when it asks how its topics are set.
+#[test]
+fn a_start_on_a_half_open_connection_asks_on_another() {
+    let (_broker, proxy, app) = start();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let its = Arc::clone(&asked);
+    proxy.rule(move |kind, way| match (kind, way) {
+        (DESCRIBE_CONFIGS, Way::Request) if its.fetch_add(1, Ordering::Relaxed) == 0 => Fate::Stall,
+        _ => Fate::Pass,
+    });
+    let mut keyfold = fleet::start(&app);
+    keyfold.wait_ready(LIMIT);
+    assert!(asked.load(Ordering::Relaxed) > 1);
+    fleet::stop(&mut keyfold);
+}
+
 /// A stop is in order at any time, also before the cluster could be reached.
 #[test]
 fn an_instance_that_waits_for_the_cluster_can_be_stopped() {

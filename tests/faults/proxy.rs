@@ -39,6 +39,8 @@ pub enum Fate {
     Pass,
     /// It gets lost, and nothing else happens.
     Lose,
+    /// It gets lost, and so does all that comes after it on its connection, which stays open.
+    Stall,
     /// It gets lost, and its connection is cut.
     Cut,
 }
@@ -267,6 +269,7 @@ fn pass_on(mut from: TcpStream, way: Way, link: &Link, shared: &Shared) -> Optio
         match fate {
             Fate::Pass => to.write_all(&message).ok()?,
             Fate::Lose => {}
+            Fate::Stall => link.half_open.store(true, Ordering::Relaxed),
             Fate::Cut => return None,
         }
     }
