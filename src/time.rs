@@ -77,12 +77,14 @@ impl Instant {
 
     /// Appends the canonical text: UTC with `Z`, and no, three or six fraction digits, as many as needed.
     pub fn write(self, out: &mut Vec<u8>) {
-        let micros = self.0.clamp(Self::FIRST, Self::LAST);
-        let day = micros.div_euclid(MICROS_PER_DAY);
-        let within = micros.rem_euclid(MICROS_PER_DAY);
-        let (year, month, date) = civil_of_day(day);
-        let second = within / MICROS_PER_SECOND;
-        let fraction = within % MICROS_PER_SECOND;
+        // from the first instant on, so that nothing is negative: a division costs less then, and most of all if
+        // it is one of 32 bits
+        let since = self.0.clamp(Self::FIRST, Self::LAST).abs_diff(Self::FIRST);
+        let day = (since / MICROS_PER_DAY.unsigned_abs()) as u32;
+        let within = since % MICROS_PER_DAY.unsigned_abs();
+        let (year, month, date) = civil_of_day(day + 1);
+        let second = (within / MICROS_PER_SECOND.unsigned_abs()) as u32;
+        let fraction = (within % MICROS_PER_SECOND.unsigned_abs()) as u32;
 
         let mut text = *b"0000-00-00T00:00:00.000000Z";
         put_two(&mut text, 0, year / 100);
@@ -140,10 +142,10 @@ fn parse_day(text: &[u8]) -> Option<i32> {
     Some(chrono::Datelike::num_days_from_ce(&date))
 }
 
-/// Year, month and date of a day counted from 1970-01-01. The day lies within the years 0001 to 9999.
-fn civil_of_day(day: i64) -> (i64, i64, i64) {
+/// Year, month and date of a day counted from 0001-01-01 as day 1. The day lies within the years 0001 to 9999.
+fn civil_of_day(day: u32) -> (u32, u32, u32) {
     // days and years counted from March of the year 0, so that a leap day is the last of its year
-    let day = day + EPOCH_DAY + 305;
+    let day = day + 305;
     let era = day / 146_097;
     let day_of_era = day % 146_097;
     let year_of_era =
@@ -156,7 +158,7 @@ fn civil_of_day(day: i64) -> (i64, i64, i64) {
     } else {
         month_from_march - 9
     };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let year = year_of_era + era * 400 + u32::from(month <= 2);
     (year, month, date)
 }
 
@@ -165,7 +167,7 @@ fn two_digits(text: &[u8], at: usize) -> Option<i64> {
     (tens <= 9 && ones <= 9).then(|| i64::from(tens * 10 + ones))
 }
 
-fn put_two(text: &mut [u8], at: usize, number: i64) {
+fn put_two(text: &mut [u8; 27], at: usize, number: u32) {
     text[at] = b'0' + (number / 10) as u8;
     text[at + 1] = b'0' + (number % 10) as u8;
 }

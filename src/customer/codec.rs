@@ -111,14 +111,14 @@ impl Customer {
             customer.actions = input.actions()?;
         }
         if present & part::CONSOLE != 0 {
-            customer.console = Some(input.console()?);
+            customer.console = Some(Box::new(input.console()?));
         }
         if present & part::PUBLISHER != 0 {
-            customer.publisher = Some(Publisher {
+            customer.publisher = Some(Box::new(Publisher {
                 at: input.instant()?,
                 enrollment: input.text()?,
                 accounts: input.text()?,
-            });
+            }));
         }
         if input.at != bytes.len() {
             return Err(CodecError::Damaged);

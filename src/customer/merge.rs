@@ -37,10 +37,10 @@ impl Customer {
         let erased = self.erased[Source::LoyaltyActions.index()];
         changed |= merge_actions(&mut self.actions, other.actions, max_actions, erased);
         if let Some(console) = other.console {
-            changed |= self.join_console(told(console));
+            changed |= self.join_console(told(*console));
         }
         if let Some(publisher) = other.publisher {
-            changed |= self.join_publisher(publisher);
+            changed |= self.join_publisher(*publisher);
         }
         changed
     }

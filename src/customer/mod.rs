@@ -31,8 +31,9 @@ pub struct Customer {
     addresses: List,
     dependents: List,
     actions: Actions,
-    console: Option<HeldConsole>,
-    publisher: Option<Publisher>,
+    // boxed: most customers have neither, and a batch holds many customers
+    console: Option<Box<HeldConsole>>,
+    publisher: Option<Box<Publisher>>,
 }
 
 /// The fields of a loyalty customer, each by itself.
@@ -128,11 +129,11 @@ impl Customer {
             }
         };
         if wins {
-            self.console = Some(HeldConsole {
+            self.console = Some(Box::new(HeldConsole {
                 version: new.version,
                 at: new.at,
                 parts: shown.then_some(new.parts),
-            });
+            }));
         }
         wins
     }
@@ -146,7 +147,7 @@ impl Customer {
             (new.at, &new.enrollment, &new.accounts) > (held.at, &held.enrollment, &held.accounts)
         });
         if wins {
-            self.publisher = Some(new);
+            self.publisher = Some(Box::new(new));
         }
         wins
     }

@@ -48,7 +48,8 @@ pub struct Touched {
     pub id: Box<str>,
     /// The state partition.
     pub partition: i32,
-    pub held: Bounded,
+    // boxed, for the list of them grows by being copied
+    pub held: Box<Bounded>,
     /// The bytes of the state that the store had.
     pub stored: Option<usize>,
     pub changed: bool,

@@ -289,7 +289,7 @@ impl Worker {
                 batch.touch(Touched {
                     id: customer.into_boxed_str(),
                     partition: home,
-                    held,
+                    held: Box::new(held),
                     stored: stored.map(|state| state.len()),
                     changed: false,
                 })
