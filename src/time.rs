@@ -75,6 +75,13 @@ impl Instant {
             .then_some(Instant(micros))
     }
 
+    /// The canonical text, see [`Instant::write`].
+    pub fn canonical(self) -> Vec<u8> {
+        let mut text = Vec::with_capacity(27);
+        self.write(&mut text);
+        text
+    }
+
     /// Appends the canonical text: UTC with `Z`, and no, three or six fraction digits, as many as needed.
     pub fn write(self, out: &mut Vec<u8>) {
         // from the first instant on, so that nothing is negative: a division costs less then, and most of all if
@@ -109,9 +116,7 @@ impl Instant {
 
 impl std::fmt::Display for Instant {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut text = Vec::with_capacity(27);
-        self.write(&mut text);
-        f.write_str(&String::from_utf8_lossy(&text))
+        f.write_str(&String::from_utf8_lossy(&self.canonical()))
     }
 }
 

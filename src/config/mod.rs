@@ -279,8 +279,8 @@ impl Default for Processing {
             commit_interval: Duration::from_millis(100),
             backlog_commit_interval: Duration::from_secs(1),
             workers: 0,
-            max_batch_records: 20_000,
-            max_batch_bytes: 16 * 1024 * 1024,
+            max_batch_records: 100_000,
+            max_batch_bytes: 64 * 1024 * 1024,
             max_reject_share: 0.9,
             reject_window: 10_000,
         }

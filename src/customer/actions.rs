@@ -25,8 +25,7 @@ impl Actions {
         }
         let same = self.kept.iter().position(|held| held.id == action.id);
         if let Some(at) = same {
-            let held = &self.kept[at];
-            if (action.stamp, &action.tail) <= (held.stamp, &held.tail) {
+            if !action.outweighs(&self.kept[at]) {
                 return false;
             }
             self.kept.remove(at);

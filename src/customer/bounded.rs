@@ -98,13 +98,13 @@ fn weight(data: &Data) -> usize {
     let elements = |list: &Option<Vec<Element>>| {
         list.iter()
             .flatten()
-            .map(|element| FRAME + element.id.len() + element.tail.len())
+            .map(|element| FRAME + element.id.len() + element.content.body.len())
             .sum::<usize>()
     };
     FRAME
         + match data {
             Data::Customer(event) => elements(&event.addresses) + elements(&event.dependents),
-            Data::Action(action) => action.id.len() + action.tail.len(),
+            Data::Action(action) => action.id.len() + action.body.len(),
             Data::Console(console) => {
                 let parts = &console.parts;
                 parts.names.len()

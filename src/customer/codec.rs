@@ -7,15 +7,15 @@
 use bytes::Bytes;
 
 use super::actions::Actions;
-use super::contribution::{Action, ActionKind, ConsoleParts, Publisher, Span, Status};
-use super::list::{Content, Held, List};
+use super::contribution::{Action, ActionKind, ConsoleParts, Content, Publisher, Span, Status};
+use super::list::{Held, List};
 use super::register::Register;
 use super::stamp::Stamp;
 use super::{Customer, HeldConsole, Scalars};
 use crate::time::{Date, Instant};
 
 /// The layout that this version writes. A state of another layout must be rebuilt from the inputs.
-pub const LAYOUT: u8 = 1;
+pub const LAYOUT: u8 = 2;
 
 /// A state that this version can't read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -210,7 +210,8 @@ fn put_list(out: &mut Vec<u8>, list: &List) {
             put_stamp,
         );
         if let Some(content) = content {
-            put_bytes(out, &content.tail);
+            put_instant(out, content.created_at);
+            put_bytes(out, &content.body);
         }
     }
 }
@@ -223,7 +224,7 @@ fn put_actions(out: &mut Vec<u8>, actions: &Actions) {
         put_stamp(out, action.stamp);
         put_instant(out, action.created_at);
         out.push(action.kind as u8);
-        put_bytes(out, &action.tail);
+        put_bytes(out, &action.body);
         put_options(
             out,
             [action.contract, action.utm],
@@ -373,7 +374,8 @@ impl Reader<'_> {
                 0 => None,
                 _ => Some(Content {
                     stamp: self.stamp()?,
-                    tail: self.text()?,
+                    created_at: self.instant()?,
+                    body: self.text()?,
                 }),
             };
             elements.push(Held { id, seen, content });
@@ -391,16 +393,16 @@ impl Reader<'_> {
         for _ in 0..count {
             let (id, stamp, created_at) = (self.text()?, self.stamp()?, self.instant()?);
             let kind = self.one_of(ActionKind::ALL)?;
-            let tail = self.text()?;
+            let body = self.text()?;
             let present = self.byte()?;
-            let contract = self.span(present & 1 != 0, &tail)?;
-            let utm = self.span(present & 2 != 0, &tail)?;
+            let contract = self.span(present & 1 != 0, &body)?;
+            let utm = self.span(present & 2 != 0, &body)?;
             kept.push(Action {
                 id,
                 stamp,
                 created_at,
                 kind,
-                tail,
+                body,
                 contract,
                 utm,
             });

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::stamp::Stamp;
 use crate::record::Source;
+use crate::source::json::write_instant;
 use crate::source::wire::wire_enum;
 use crate::time::{Date, Instant};
 
@@ -71,9 +72,41 @@ pub struct CustomerEvent {
 #[derive(Debug, Clone)]
 pub struct Element {
     pub id: Bytes,
+    pub content: Content,
+}
+
+/// What is told of an address or a dependent. The times are in the canonical JSON text too, at its end, but are
+/// not held twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// Its time is `updatedAt`.
     pub stamp: Stamp,
-    /// Its canonical JSON text behind the id: `,"line1":…}`.
-    pub tail: Bytes,
+    pub created_at: Instant,
+    /// Its canonical JSON text between the id and the times: `,"line1":…`. It ends with a field that all have, so
+    /// that none is the beginning of another.
+    pub body: Bytes,
+}
+
+impl Content {
+    /// Whether it is the greater one of two of one element: by the stamp, and then by the canonical text.
+    pub fn outweighs(&self, other: &Content) -> bool {
+        let text = |content: &Content| content.created_at.canonical();
+        let order = (self.stamp, &self.body).cmp(&(other.stamp, &other.body));
+        order.then_with(|| text(self).cmp(&text(other))).is_gt()
+    }
+
+    /// Appends what stands behind the id in the canonical text of an element.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.body);
+        write_times(out, self.created_at, self.stamp);
+    }
+}
+
+/// Appends the end of a datum's canonical text.
+fn write_times(out: &mut Vec<u8>, created_at: Instant, stamp: Stamp) {
+    write_instant(out, "createdAt", created_at);
+    write_instant(out, "updatedAt", stamp.at());
+    out.push(b'}');
 }
 
 /// A part of a text: from, to (exclusive).
@@ -86,17 +119,38 @@ pub struct Action {
     pub stamp: Stamp,
     pub created_at: Instant,
     pub kind: ActionKind,
-    /// Its canonical JSON text behind the id: `,"type":…}`.
-    pub tail: Bytes,
-    /// Where in `tail` the JSON string of the subscription contract's id stands.
+    /// Its canonical JSON text between the type and the times: `,"subscriptionContractId":…`; may be empty.
+    pub body: Bytes,
+    /// Where in `body` the JSON string of the subscription contract's id stands.
     pub contract: Option<Span>,
-    /// Where in `tail` the UTM parameters stand, if there are any.
+    /// Where in `body` the UTM parameters stand, if there are any.
     pub utm: Option<Span>,
 }
 
 impl Action {
     pub fn part(&self, (from, to): Span) -> &[u8] {
-        self.tail.get(from as usize..to as usize).unwrap_or(&[])
+        self.body.get(from as usize..to as usize).unwrap_or(&[])
+    }
+
+    /// Whether it is the greater one of two of one id: by the stamp, and then by the canonical text. Where one body
+    /// is the beginning of another, `"createdAt"` follows, which comes before all that the other can go on with.
+    pub fn outweighs(&self, other: &Action) -> bool {
+        let text = |action: &Action| action.created_at.canonical();
+        let order = |action: &'_ Action| (action.stamp, action.kind.text());
+        order(self)
+            .cmp(&order(other))
+            .then_with(|| self.body.cmp(&other.body))
+            .then_with(|| text(self).cmp(&text(other)))
+            .is_gt()
+    }
+
+    /// Appends what stands behind the id in its canonical text.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b",\"type\":\"");
+        out.extend_from_slice(self.kind.text().as_bytes());
+        out.push(b'"');
+        out.extend_from_slice(&self.body);
+        write_times(out, self.created_at, self.stamp);
     }
 }
 
@@ -139,4 +193,74 @@ pub struct Erasure {
     /// The one source whose data are retracted; none: the data of all are erased.
     pub only: Option<Source>,
     pub at: Instant,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::customer::stamp::Rank;
+    use proptest::prelude::*;
+
+    fn instant() -> impl Strategy<Value = Instant> {
+        // with no, three and six digits of a second, whose texts are not in the order of time
+        prop::sample::select(vec![0, 1, 1_000, 500_000, 1_000_000, 1_000_001])
+            .prop_map(Instant::from_micros)
+    }
+
+    fn action() -> impl Strategy<Value = Action> {
+        let bodies = [
+            "",
+            r#","subscriptionContractId":"a""#,
+            r#","subscriptionContractId":"ab""#,
+            r#","subscriptionContractId":"a","utmParameters":{}"#,
+            r#","utmParameters":{}"#,
+            r#","utmParameters":{"utmSource":"a"}"#,
+        ];
+        let kinds = prop::sample::select(ActionKind::ALL.to_vec());
+        let bodies = prop::sample::select(bodies.to_vec());
+        (kinds, bodies, instant()).prop_map(|(kind, body, created_at)| Action {
+            id: Bytes::new(),
+            stamp: Stamp::new(Instant::from_micros(2_000_000), Rank::Created),
+            created_at,
+            kind,
+            body: Bytes::from_static(body.as_bytes()),
+            contract: None,
+            utm: None,
+        })
+    }
+
+    fn content() -> impl Strategy<Value = Content> {
+        let bodies = [
+            r#","line1":"a","city":"b","country":"NL""#,
+            r#","line1":"a","line2":"","city":"b","country":"NL""#,
+            r#","line1":"a\"","city":"b","country":"NL""#,
+            r#","line1":"a","city":"b","countryCode":"NLD""#,
+        ];
+        let bodies = prop::sample::select(bodies.to_vec());
+        (bodies, instant()).prop_map(|(body, created_at)| Content {
+            stamp: Stamp::new(Instant::from_micros(2_000_000), Rank::Created),
+            created_at,
+            body: Bytes::from_static(body.as_bytes()),
+        })
+    }
+
+    fn text(write: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
+        let mut text = Vec::new();
+        write(&mut text);
+        text
+    }
+
+    proptest! {
+        #[test]
+        fn of_two_actions_the_greater_text_wins_a_tie(one in action(), other in action()) {
+            let texts = [&one, &other].map(|action| text(|out| action.write(out)));
+            prop_assert_eq!(one.outweighs(&other), texts[0] > texts[1]);
+        }
+
+        #[test]
+        fn of_two_elements_the_greater_text_wins_a_tie(one in content(), other in content()) {
+            let texts = [&one, &other].map(|content| text(|out| content.write(out)));
+            prop_assert_eq!(one.outweighs(&other), texts[0] > texts[1]);
+        }
+    }
 }

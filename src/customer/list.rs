@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::contribution::Element;
+use super::contribution::{Content, Element};
 use super::stamp::Stamp;
 use crate::time::Instant;
 
@@ -26,13 +26,6 @@ pub struct Held {
     pub content: Option<Content>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Content {
-    pub stamp: Stamp,
-    /// The canonical JSON text behind the id.
-    pub tail: Bytes,
-}
-
 impl List {
     /// Takes in the list of an event with the stamp `event`; whether that changed anything. Data up to `erased`
     /// are passed over.
@@ -50,10 +43,7 @@ impl List {
     }
 
     fn join_element(&mut self, element: Element, listing: Option<Stamp>, erased: Instant) -> bool {
-        let content = (element.stamp.at() > erased).then_some(Content {
-            stamp: element.stamp,
-            tail: element.tail,
-        });
+        let content = Some(element.content).filter(|content| content.stamp.at() > erased);
         if listing.is_none() && content.is_none() {
             return false;
         }
@@ -113,11 +103,5 @@ impl List {
 
     pub fn is_empty(&self) -> bool {
         self.newest.is_none() && self.elements.is_empty()
-    }
-}
-
-impl Content {
-    fn outweighs(&self, other: &Content) -> bool {
-        (self.stamp, &self.tail) > (other.stamp, &other.tail)
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::actions::Actions;
-use super::contribution::{Console, ConsoleParts, Element, Erasure};
+use super::contribution::{Console, ConsoleParts, Content, Element, Erasure};
 use super::list::List;
 use super::register::{self, Register, TieBreak};
 use super::stamp::Stamp;
@@ -62,15 +62,15 @@ fn merge_list(own: &mut List, other: List, erased: Instant) -> bool {
     let listed = other.newest.unwrap_or(Stamp::NEVER);
     let mut changed = own.join(listed, Vec::new(), erased);
     for held in other.elements {
-        let (stamp, tail) = match held.content {
-            Some(content) => (content.stamp, content.tail),
-            None => (Stamp::NEVER, Bytes::new()),
-        };
+        let content = held.content.unwrap_or(Content {
+            stamp: Stamp::NEVER,
+            created_at: Instant::NEVER,
+            body: Bytes::new(),
+        });
         let seen = held.seen.unwrap_or(Stamp::NEVER);
         let element = Element {
             id: held.id,
-            stamp,
-            tail,
+            content,
         };
         changed |= own.join(seen, vec![element], erased);
     }

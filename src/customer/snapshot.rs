@@ -112,7 +112,7 @@ fn write_addresses(customer: &Customer, view: &View, out: &mut Vec<u8>) {
         separate(out, start);
         out.extend_from_slice(b"{\"source\":\"loyalty\",\"addressId\":");
         write_utf8(out, id);
-        out.extend_from_slice(&content.tail);
+        content.write(out);
     }
     out.push(b']');
 }
@@ -125,7 +125,7 @@ fn write_dependents(customer: &Customer, view: &View, out: &mut Vec<u8>) {
         separate(out, start);
         out.extend_from_slice(b"{\"dependentId\":");
         write_utf8(out, id);
-        out.extend_from_slice(&content.tail);
+        content.write(out);
     }
     out.push(b']');
 }
@@ -139,7 +139,7 @@ fn write_actions(customer: &Customer, view: &View, out: &mut Vec<u8>) {
         separate(out, start);
         out.extend_from_slice(b"{\"interactionId\":");
         write_utf8(out, &action.id);
-        out.extend_from_slice(&action.tail);
+        action.write(out);
     }
     out.push(b']');
     write_name(out, "total");

@@ -1,6 +1,6 @@
 //! The source `loyalty-actions`: what customers of the loyalty programme did.
 
-use super::json::{open_object, write_instant, write_name, write_string, write_trimmed};
+use super::json::{open_object, write_name, write_string, write_trimmed};
 use super::judge::Judge;
 use super::loyalty_customers::{EventAction, judge_envelope};
 use super::texts::Texts;
@@ -61,9 +61,7 @@ pub fn mature(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
     let mut pool = Texts::with_capacity(384);
     let (mut contract, mut utm) = (None, None);
     let id = pool.copy(body.interaction_id.as_bytes());
-    let tail = pool.text(|out| {
-        write_name(out, "type");
-        write_string(out, body.interaction.kind.text());
+    let text = pool.text(|out| {
         if let Some(id) = &body.interaction.subscription_contract_id {
             write_name(out, "subscriptionContractId");
             contract = span(out, |out| write_string(out, id));
@@ -72,9 +70,6 @@ pub fn mature(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
             write_name(out, "utmParameters");
             utm = span(out, |out| write_utm(out, parameters));
         }
-        write_instant(out, "createdAt", body.created_at);
-        write_instant(out, "updatedAt", body.updated_at);
-        out.push(b'}');
     });
     Contribution {
         customer: body.customer_id.0.into_owned(),
@@ -83,7 +78,7 @@ pub fn mature(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
             stamp: Stamp::new(body.updated_at, wire.event_action.rank()),
             created_at: body.created_at,
             kind: body.interaction.kind,
-            tail,
+            body: text,
             contract,
             utm,
         }),

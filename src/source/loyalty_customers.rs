@@ -1,10 +1,10 @@
 //! The source `loyalty-customers`: events about customers of the loyalty programme.
 
-use super::json::{write_field, write_instant, write_trimmed};
+use super::json::{write_field, write_trimmed};
 use super::judge::{Judge, is_supported, texts};
 use super::texts::Texts;
 use super::wire::{Number, Text, wire_enum, wire_object};
-use crate::customer::contribution::{Contribution, CustomerEvent, Data, Element, Status};
+use crate::customer::contribution::{Content, Contribution, CustomerEvent, Data, Element, Status};
 use crate::customer::stamp::{Rank, Stamp};
 use crate::record::Code;
 use crate::time::{Date, Instant};
@@ -175,18 +175,18 @@ fn mature_addresses(
         let (created_at, updated_at) = event.of_element(times, ADDRESSES, at, judge);
         Element {
             id: pool.copy(address.address_id.as_bytes()),
-            stamp: Stamp::new(updated_at, event.rank),
-            tail: pool.text(|out| {
-                write_field(out, "line1", address.line1.trim());
-                write_trimmed(out, "line2", address.line2.as_ref());
-                write_field(out, "city", address.city.trim());
-                write_trimmed(out, "province", address.province.as_ref());
-                write_field(out, "zipCode", address.zip_code.trim());
-                write_field(out, name, country);
-                write_instant(out, "createdAt", created_at);
-                write_instant(out, "updatedAt", updated_at);
-                out.push(b'}');
-            }),
+            content: Content {
+                stamp: Stamp::new(updated_at, event.rank),
+                created_at,
+                body: pool.text(|out| {
+                    write_field(out, "line1", address.line1.trim());
+                    write_trimmed(out, "line2", address.line2.as_ref());
+                    write_field(out, "city", address.city.trim());
+                    write_trimmed(out, "province", address.province.as_ref());
+                    write_field(out, "zipCode", address.zip_code.trim());
+                    write_field(out, name, country);
+                }),
+            },
         }
     };
     list.iter().enumerate().map(element).collect()
@@ -209,16 +209,16 @@ fn mature_dependents(
         let (created_at, updated_at) = event.of_element(times, DEPENDENTS, at, judge);
         Element {
             id: pool.copy(dependent.dependent_id.as_bytes()),
-            stamp: Stamp::new(updated_at, event.rank),
-            tail: pool.text(|out| {
-                out.extend_from_slice(b",\"dateOfBirth\":\"");
-                out.extend_from_slice(dependent.date_of_birth.bytes());
-                out.push(b'"');
-                write_field(out, "type", dependent.kind.trim());
-                write_instant(out, "createdAt", created_at);
-                write_instant(out, "updatedAt", updated_at);
-                out.push(b'}');
-            }),
+            content: Content {
+                stamp: Stamp::new(updated_at, event.rank),
+                created_at,
+                body: pool.text(|out| {
+                    out.extend_from_slice(b",\"dateOfBirth\":\"");
+                    out.extend_from_slice(dependent.date_of_birth.bytes());
+                    out.push(b'"');
+                    write_field(out, "type", dependent.kind.trim());
+                }),
+            },
         }
     };
     list.iter().enumerate().map(element).collect()
