@@ -107,7 +107,11 @@ impl Instant {
             put_two(&mut text, 20, fraction / 10_000);
             put_two(&mut text, 22, fraction / 100 % 100);
             put_two(&mut text, 24, fraction % 100);
-            if fraction % 1000 == 0 { 23 } else { 26 }
+            if fraction.is_multiple_of(1000) {
+                23
+            } else {
+                26
+            }
         };
         text[length] = b'Z';
         out.extend_from_slice(&text[..=length]);
