@@ -29,6 +29,8 @@ fn read_committed_consumers_never_see_an_aborted_write() {
     app.set(&["processing", "max_batch_records"], 1_000_000);
     app.set(&["processing", "max_batch_bytes"], 1_000_000_000);
     app.set(&["processing", "commit_interval"], "60s");
+    // dead letters go out while records are still read, and not only with the commit
+    app.set(&["kafka", "properties", "linger.ms"], 5);
     app.create();
     let options = Options {
         seed: 51,
