@@ -225,6 +225,11 @@ impl GroupConsumer {
         all
     }
 
+    /// Whether no record waits to be polled.
+    pub fn is_drained(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Waits for records.
     pub fn poll(&self, wait: Duration, into: &mut Messages) {
         self.queue.poll(wait, into);

@@ -1,13 +1,15 @@
 //! Kafka's client: thin, and without decisions of its own. Those are [`crate::worker`]'s.
 
 pub mod client;
+mod committer;
 pub mod consumer;
+mod deliveries;
 pub mod ends;
 pub mod feed;
 pub mod native;
-mod offset_sender;
 pub mod producer;
 pub mod restorer;
 mod topic_id;
 pub mod topics;
+pub mod transaction;
 mod wanted;

@@ -74,6 +74,14 @@ impl Queue {
     }
 }
 
+impl Queue {
+    /// Whether nothing waits in it.
+    pub fn is_empty(&self) -> bool {
+        // SAFETY: the queue is alive.
+        unsafe { rd::rd_kafka_queue_length(self.0.as_ptr()) == 0 }
+    }
+}
+
 impl Drop for Queue {
     fn drop(&mut self) {
         // SAFETY: this is the only owner.

@@ -1,6 +1,9 @@
-//! The open batch: what its records made of their customers, and what is counted when it is committed.
+//! The open batch: what its records made of their customers, and what is counted when it is committed; and the batch
+//! before it, while its commit is under way.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use bytes::Bytes;
 
 use super::Place;
 use crate::customer::bounded::Bounded;
@@ -55,12 +58,15 @@ pub struct Touched {
     pub changed: bool,
 }
 
-/// The records since the last commit.
+/// The places of customers in the order in which a batch touched them, by their ids.
+type Index = HashMap<Box<str>, usize, ahash::RandomState>;
+
+/// The records since the last batch.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// The customers in the order in which they were touched, so that a run can be replayed exactly.
     pub customers: Vec<Touched>,
-    index: HashMap<Box<str>, usize, ahash::RandomState>,
+    index: Index,
     /// Where each partition stood when the batch first took a record of it.
     pub began_at: BTreeMap<Place, i64>,
     /// The state partitions that records were joined into, changed or not.
@@ -74,8 +80,46 @@ pub struct Batch {
 /// system page by page.
 #[derive(Debug, Default)]
 pub struct Spare {
-    customers: Vec<Touched>,
-    index: HashMap<Box<str>, usize, ahash::RandomState>,
+    pub customers: Vec<Touched>,
+    pub index: Index,
+}
+
+/// A batch whose records are all produced, and whose commit is under way. The next batch is built upon it: if it
+/// fails, so does the next.
+#[derive(Debug)]
+pub struct Finished {
+    /// In the order in which the batch touched them.
+    pub customers: Vec<Rewritten>,
+    index: Index,
+    pub began_at: BTreeMap<Place, i64>,
+    pub ledger: Ledger,
+    pub records: usize,
+}
+
+/// A customer of a finished batch.
+#[derive(Debug)]
+pub struct Rewritten {
+    pub id: Box<str>,
+    /// The state partition.
+    pub partition: i32,
+    /// The bytes of the state that the batch began with.
+    pub before: Option<usize>,
+    /// The encoded state that the batch wrote; none where it changed nothing.
+    pub state: Option<Bytes>,
+}
+
+impl Finished {
+    /// The state that the batch wrote of a customer, if it changed it.
+    pub fn state_of(&self, id: &str) -> Option<&Bytes> {
+        let at = self.index.get(id)?;
+        self.customers.get(*at)?.state.as_ref()
+    }
+
+    /// What is counted, and memory for a next batch.
+    pub fn end(mut self) -> (Ledger, Index) {
+        self.index.clear();
+        (self.ledger, self.index)
+    }
 }
 
 impl Batch {
@@ -87,15 +131,25 @@ impl Batch {
         }
     }
 
-    /// What is counted, and the memory for the next batch.
-    pub fn end(mut self) -> (Ledger, Spare) {
-        self.customers.clear();
-        self.index.clear();
-        let spare = Spare {
-            customers: self.customers,
+    /// The batch as it is known while it is committed, and memory for the next one. `states` are the encoded states
+    /// of the customers that it changed.
+    pub fn finish(mut self, states: Vec<Option<Bytes>>) -> (Finished, Vec<Touched>) {
+        let customers = self.customers.drain(..).zip(states);
+        let finished = Finished {
+            customers: customers
+                .map(|(touched, state)| Rewritten {
+                    id: touched.id,
+                    partition: touched.partition,
+                    before: touched.stored,
+                    state,
+                })
+                .collect(),
             index: self.index,
+            began_at: self.began_at,
+            ledger: self.ledger,
+            records: self.records,
         };
-        (self.ledger, spare)
+        (finished, self.customers)
     }
 
     /// The customers that its records changed, with their places among all that it touched.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::batch::{Batch, Ledger};
+use super::batch::{Finished, Ledger};
 use super::fatal::Fatal;
 use super::outbox::{Outbox, Outgoing, Output};
 use super::{Action, Place, Worker};
@@ -19,15 +19,13 @@ use crate::store::Change;
 /// An offset to commit, with its metadata.
 pub type Offset = (Place, i64, String);
 
-/// What a batch has written, to be taken over once its commit is confirmed.
+/// What a finished batch has to commit. [`Worker::ended`] takes it back.
 #[derive(Debug, Default)]
 pub struct Written {
     /// Offsets of every place that the batch took records of, and the position of the forwarded partition of
     /// every state partition that it joined into: the group's coordinator fences, and the next owner waits, by
     /// the partitions named here.
     pub offsets: Vec<Offset>,
-    /// State partition, index of the customer in the batch, encoded state.
-    states: Vec<(i32, usize, Bytes)>,
 }
 
 /// How the commit of a batch ended.
@@ -82,8 +80,17 @@ impl Worker {
         })
     }
 
-    /// Writes snapshot and state of each customer that the batch changed, once; what is to be committed.
+    /// Writes snapshot and state of each customer that the batch changed, once; what is to be committed. Until
+    /// [`Worker::ended`] is told how that went, records go into the next batch, which is built upon this one, and
+    /// can't be finished.
     pub fn finish(&mut self, out: &mut impl Outbox) -> Option<Written> {
+        if self.committing.is_some() {
+            self.stop(Fatal::Service(
+                "broken invariant: two batches are committed at once. Please report this"
+                    .to_owned(),
+            ));
+            return None;
+        }
         if let Err(error) = self.write_snapshots(out) {
             self.stop(Fatal::Service(format!(
                 "broken invariant: a snapshot can't be written as Avro: {error}. Please report this"
@@ -94,6 +101,7 @@ impl Worker {
         let settings = &self.settings;
         let mut written = Written::default();
         let mut ends: BTreeMap<i32, i64> = BTreeMap::new();
+        let mut states = vec![None; batch.customers.len()];
         if out.snapshots_are_out() {
             let mut buffer = Vec::new();
             for (index, touched) in batch.changed() {
@@ -107,8 +115,7 @@ impl Worker {
                     headers: &[],
                 });
                 *ends.entry(partition).or_default() += 1;
-                let state = Bytes::copy_from_slice(&buffer);
-                written.states.push((partition, index, state));
+                states[index] = Some(Bytes::copy_from_slice(&buffer));
             }
         }
         let mut places: Vec<Place> = batch.began_at.keys().copied().collect();
@@ -136,6 +143,9 @@ impl Worker {
             };
             written.offsets.push((place, position, metadata));
         }
+        let (finished, spare) = self.batch.take()?.finish(states);
+        self.spare.customers = spare;
+        self.committing = Some(finished);
         Some(written)
     }
 
@@ -178,26 +188,31 @@ impl Worker {
         Ok(())
     }
 
-    /// Takes in how the commit ended; what the batch adds to the metrics if it was committed.
+    /// Takes in how the commit ended; what the batch adds to the metrics if it was committed. If it was not, then the
+    /// next batch, whose transaction has not begun, is dropped with it.
     pub fn ended(
         &mut self,
         written: Written,
         result: CommitResult,
         now: Duration,
     ) -> Option<Ledger> {
-        let batch = self.batch.take()?;
+        let finished = self.committing.take()?;
         match result {
-            CommitResult::Committed => Some(self.take_over(batch, written)),
+            CommitResult::Committed => Some(self.take_over(finished, written)),
             CommitResult::Aborted { timed_out } => {
                 if timed_out {
-                    self.batch_limit = (batch.records / 2).max(1);
+                    self.batch_limit = (finished.records / 2).max(1);
                 }
-                self.rewind(&batch);
+                // first the next one: where both have read of a place, the earlier position counts
+                if let Some(next) = self.batch.take() {
+                    self.rewind(&next.began_at);
+                }
+                self.rewind(&finished.began_at);
                 self.commit_failed(now);
                 None
             }
             CommitResult::Unknown => {
-                self.batch_limit = (batch.records / 2).max(1);
+                self.batch_limit = (finished.records / 2).max(1);
                 self.start_over(now);
                 None
             }
@@ -208,19 +223,21 @@ impl Worker {
         }
     }
 
-    fn take_over(&mut self, batch: Batch, written: Written) -> Ledger {
+    fn take_over(&mut self, finished: Finished, written: Written) -> Ledger {
         (self.failed_commits, self.failed_asks) = (0, 0);
         let guarantee = self.settings.config.processing.guarantee;
         let most = self.settings.config.processing.max_batch_records;
         // after a time-out the batches grow again, slowly
         self.batch_limit = (self.batch_limit + self.batch_limit / 16 + 1).min(most);
         let mut changes: BTreeMap<i32, Vec<Change<'_>>> = BTreeMap::new();
-        for (partition, index, state) in written.states {
-            let customer = &batch.customers[index];
-            changes.entry(partition).or_default().push(Change {
+        for customer in &finished.customers {
+            let Some(state) = &customer.state else {
+                continue;
+            };
+            changes.entry(customer.partition).or_default().push(Change {
                 id: customer.id.as_bytes(),
-                state,
-                before: customer.stored,
+                state: state.clone(),
+                before: customer.before,
             });
         }
         for (partition, changes) in changes {
@@ -241,14 +258,15 @@ impl Worker {
         for (place, position, _) in written.offsets {
             self.committed.insert(place, position);
         }
-        let (ledger, spare) = batch.end();
-        self.spare = spare;
+        let (ledger, index) = finished.end();
+        self.spare.index = index;
         ledger
     }
 
     /// Everything that is owned is learnt anew from what Kafka has committed: positions from the group, states
     /// from their logs, with a new producer, whose start decides what the old one left open.
     fn start_over(&mut self, now: Duration) {
+        self.batch = None;
         let all = self.assignment.places.keys().copied().collect();
         self.assignment.forget_progress();
         self.restore_changed = true;
@@ -259,8 +277,7 @@ impl Worker {
 
     /// This worker's producer was fenced. Once, that may be by an old self. A random transactional id can be fenced
     /// by nobody else.
-    pub fn fenced(&mut self, now: Duration) {
-        self.batch = None;
+    fn fenced(&mut self, now: Duration) {
         let instance = &self.settings.config.instance_id;
         let again = self
             .last_fenced

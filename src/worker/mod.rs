@@ -31,7 +31,7 @@ use crate::record::Source;
 use crate::source::framing::Schemas;
 use crate::store::{Store, Stores};
 use assignment::{Assignment, Consumption, Loading, StatePartition};
-use batch::{Batch, Spare};
+use batch::{Batch, Finished, Spare};
 use breaker::Breaker;
 use dead_letter::Letterhead;
 use fatal::Fatal;
@@ -133,7 +133,8 @@ pub enum Action {
     Stop(Fatal),
 }
 
-/// A worker: what it owns, what it knows of its customers, and the batch that is open.
+/// A worker: what it owns, what it knows of its customers, the batch that is open, and the one before it while that is
+/// committed.
 #[derive(Debug)]
 pub struct Worker {
     settings: Arc<Settings>,
@@ -144,6 +145,7 @@ pub struct Worker {
     /// Since when stores can't be opened, because somebody else has not let go of them.
     held_up: Option<Duration>,
     batch: Option<Batch>,
+    committing: Option<Finished>,
     spare: Spare,
     breaker: Breaker,
     fatal: Option<Fatal>,
@@ -173,6 +175,7 @@ impl Worker {
             stores: BTreeMap::new(),
             held_up: None,
             batch: None,
+            committing: None,
             spare: Spare::default(),
             breaker: Breaker::new(processing.reject_window, processing.max_reject_share),
             fatal: None,
@@ -189,7 +192,8 @@ impl Worker {
         }
     }
 
-    /// The group gave these places to this worker. They are paused.
+    /// The group gave these places to this worker. They are paused. To be told only when no commit is under way, as
+    /// whatever the group tells.
     pub fn assigned(&mut self, places: &[Place]) {
         self.joined_group = true;
         // what failed to commit belonged to the ownership before
@@ -213,6 +217,13 @@ impl Worker {
     /// The group takes these places away, or this worker was away for too long and has lost them. The open
     /// batch is dropped: what it read is read again by the next owner.
     pub fn revoked(&mut self, places: &[Place]) {
+        if self.committing.is_some() {
+            self.stop(Fatal::Service(
+                "broken invariant: partitions are let go while a batch is committed. Please report this"
+                    .to_owned(),
+            ));
+            return;
+        }
         self.drop_batch();
         for place in places {
             self.assignment.places.remove(place);
@@ -241,15 +252,16 @@ impl Worker {
             return;
         };
         self.urgent.push(Action::Abort);
-        self.rewind(&batch);
+        self.rewind(&batch.began_at);
     }
 
-    fn rewind(&mut self, batch: &Batch) {
-        for (&place, &position) in &batch.began_at {
+    /// Sets places back to where a batch took their first record, to be taken up again from there.
+    fn rewind(&mut self, began_at: &BTreeMap<Place, i64>) {
+        for (&place, &position) in began_at {
             self.assignment.rewind(place, position);
         }
         self.urgent
-            .push(Action::Pause(batch.began_at.keys().copied().collect()));
+            .push(Action::Pause(began_at.keys().copied().collect()));
     }
 
     /// Puts off every new attempt, longer after each failure.

@@ -273,9 +273,13 @@ impl Worker {
         let at = match batch.find(&customer) {
             Some(at) => at,
             None => {
-                let stored = match self.stores.get(&home) {
-                    Some(store) => store.get(customer.as_bytes())?,
-                    None => None,
+                // what the batch before wrote is not in the store before its commit is confirmed
+                let written = self.committing.as_ref();
+                let written = written.and_then(|finished| finished.state_of(&customer));
+                let stored = match (written, self.stores.get(&home)) {
+                    (Some(state), _) => Some(state.clone()),
+                    (None, Some(store)) => store.get(customer.as_bytes())?,
+                    (None, None) => None,
                 };
                 let held = match &stored {
                     None => Ok(Bounded::default()),

@@ -242,6 +242,14 @@ impl Producer {
         self.begun = true;
     }
 
+    /// Hands over a record for delivery.
+    pub fn produce(&mut self, log: LogId, record: Rc<Record>) {
+        self.produced += 1;
+        if self.failed.is_none() {
+            self.buffer.push_back((log, record));
+        }
+    }
+
     /// The transaction is over, or given up.
     pub fn over(&mut self) {
         self.buffer.clear();
@@ -285,11 +293,15 @@ impl Producer {
     }
 }
 
+/// What a batch has produced while the transaction before it was committed.
+pub type Aside = Vec<(LogId, Rc<Record>)>;
+
 /// The outbox of one batch, as in the driver.
 pub struct SimulatedOutbox<'d> {
     pub member: &'d Member,
     pub producer: &'d mut Producer,
     pub membership: &'d mut Option<Standing>,
+    pub aside: Option<&'d mut Aside>,
     pub forwarded: usize,
     pub timestamp: i64,
 }
@@ -297,7 +309,9 @@ pub struct SimulatedOutbox<'d> {
 impl Outbox for SimulatedOutbox<'_> {
     fn begin(&mut self) {
         *self.membership = self.member.standing();
-        self.producer.begin();
+        if self.aside.is_none() {
+            self.producer.begin();
+        }
     }
 
     fn produce(&mut self, outgoing: Outgoing<'_>) {
@@ -316,9 +330,10 @@ impl Outbox for SimulatedOutbox<'_> {
             headers: outgoing.headers.to_vec(),
             timestamp: self.timestamp,
         };
-        self.producer.produced += 1;
-        if self.producer.failed.is_none() {
-            self.producer.buffer.push_back((log, Rc::new(record)));
+        let record = Rc::new(record);
+        match &mut self.aside {
+            Some(aside) => aside.push((log, record)),
+            None => self.producer.produce(log, record),
         }
     }
 

@@ -6,7 +6,7 @@ use keyfold::partition;
 use keyfold::worker::fatal::Fatal;
 use keyfold::worker::{Place, Settings};
 
-use crate::driver::{Driver, Step};
+use crate::driver::{Commit, Driver};
 use crate::faults::Faults;
 use crate::group::Protocol;
 use crate::plan::Plan;
@@ -34,8 +34,8 @@ fn driver(world: &World, at: usize) -> Option<&Driver> {
     world.processes[at].driver.as_ref()
 }
 
-fn step_of(world: &World, at: usize) -> Option<&Step> {
-    driver(world, at).map(|driver| &driver.step)
+fn commit_of(world: &World, at: usize) -> Option<&Commit> {
+    driver(world, at)?.commit.as_ref()
 }
 
 fn stand_still(process: &mut Process, until: Duration) {
@@ -43,7 +43,7 @@ fn stand_still(process: &mut Process, until: Duration) {
 }
 
 fn is_flushing(world: &World, at: usize) -> bool {
-    matches!(step_of(world, at), Some(Step::Flush(_)))
+    matches!(commit_of(world, at), Some(Commit::Flush(_)))
 }
 
 /// Whether a process consumes all that it owns, with its states restored.
@@ -126,7 +126,7 @@ fn a_stalled_batch_is_fenced_by_the_group() {
             let id = customer_of(&world.settings, 1);
             world.append(place(CONSOLE, 0), console(&id, 1, 0));
             world.run_until("the batch is finished", 5000, |world| {
-                matches!(step_of(world, 0), Some(Step::SendOffsets(_)))
+                matches!(commit_of(world, 0), Some(Commit::SendOffsets(_)))
             })?;
             let woken = world.now + Duration::from_secs(10);
             stand_still(&mut world.processes[0], woken);
@@ -149,7 +149,7 @@ fn zombie_with_valid_metadata(at_commit: bool) -> Result<(), Broken> {
     let id = customer_of(&world.settings, 1);
     world.append(place(CONSOLE, 0), console(&id, 1, 0));
     world.run_until("the batch is finished", 5000, |world| {
-        matches!(step_of(world, 0), Some(Step::SendOffsets(_)))
+        matches!(commit_of(world, 0), Some(Commit::SendOffsets(_)))
     })?;
     let standing = driver(&world, 0).and_then(|driver| driver.member.standing());
     stand_still(&mut world.processes[0], Duration::MAX);
@@ -228,7 +228,7 @@ fn a_lost_answer_is_resolved_both_ways() {
             world.append(place(CONSOLE, 0), console(&id, 1, 0));
             world.plan.faults.lost_commit = Some(arrived);
             world.run_until("the answer is lost", 5000, |world| {
-                matches!(step_of(world, 0), Some(Step::Ended(..)))
+                matches!(commit_of(world, 0), Some(Commit::Ended(..)))
             })?;
             world.plan.faults.lost_commit = None;
             world.run_until("the log is settled", 50_000, |world| {

@@ -7,7 +7,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use super::{Driver, Halt, join, refused};
 use crate::kafka::client;
 use crate::kafka::consumer::{Rebalance, Told};
-use crate::kafka::producer::is_fencing;
+use crate::kafka::transaction::is_fencing;
 use crate::worker::Place;
 use crate::worker::fatal::Fatal;
 
@@ -17,7 +17,12 @@ const LEAVE: Duration = Duration::from_secs(5);
 impl Driver {
     /// Takes in what the group told.
     pub(super) fn serve_group(&mut self) -> Result<(), Halt> {
-        for told in self.consumer.serve() {
+        let all = self.consumer.serve();
+        if !all.is_empty() {
+            // what the worker owns does not change in the midst of a commit
+            self.await_commit()?;
+        }
+        for told in all {
             match told {
                 Told::Rebalance(Rebalance::Assigned(partitions)) => {
                     self.parts.reporter.metrics().rebalances();
@@ -71,6 +76,7 @@ impl Driver {
     /// Leaves the group with a client that can't go on, and joins with a new one.
     pub(super) fn rejoin(&mut self, code: RDKafkaErrorCode, reason: &str) -> Result<(), Halt> {
         self.explain("the group's client can't go on", code, reason);
+        self.await_commit()?;
         self.worker.lost();
         self.act()?;
         let fenced = is_fencing(code) || code == RDKafkaErrorCode::FencedInstanceId;

@@ -1,7 +1,8 @@
 //! One worker thread: polls, gives the worker what happened, and carries out what it decides.
 //!
 //! The loop is here. [`group`] has what the group tells, [`places`] the way of partitions to being consumed,
-//! [`records`] what is consumed, [`commit`] the end of a batch.
+//! [`records`] what is consumed, [`commit`] the end of a batch. While one batch is committed, records go into the next;
+//! whatever else there is to do with the group or the producer waits for the commit.
 
 mod commit;
 mod group;
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::lookup::{self, Question};
-use super::outputs::OutputTopics;
+use super::outputs::{Aside, OutputTopics};
 use super::report::Reporter;
 use super::signals::Stop;
 use crate::config::Config;
@@ -100,9 +101,15 @@ struct Driver {
     consumer: GroupConsumer,
     producer: BatchProducer,
     ends: Ends,
+    /// Of the beginning of the open batch.
     membership: Option<Membership>,
+    /// The commit that is under way, and what the batch behind it has produced meanwhile.
+    committing: Option<commit::UnderWay>,
+    aside: Aside,
     started: Instant,
+    /// When the open batch, and the open transaction, began.
     batch_began: Instant,
+    transaction_began: Instant,
     committed_at: Instant,
     published_at: Instant,
     /// Indexes of topics by the client's handle of them.
@@ -131,8 +138,11 @@ impl Driver {
             producer,
             ends,
             membership: None,
+            committing: None,
+            aside: Aside::default(),
             started: now,
             batch_began: now,
+            transaction_began: now,
             committed_at: now,
             published_at: now,
             handles: HashMap::new(),
@@ -163,6 +173,7 @@ impl Driver {
             self.act()?;
             self.restore(&mut messages)?;
             self.take_records(&mut messages)?;
+            self.look_at_commit()?;
             self.commit_if_due(messages.is_empty())?;
             let consumer = Some(&self.consumer);
             self.parts.reporter.tick(&self.worker, consumer, self.away);
@@ -173,11 +184,10 @@ impl Driver {
         }
         self.parts.reporter.stopping();
         self.serve_group()?;
+        self.await_commit()?;
         self.act()?;
-        if self.worker.open_records().is_some() {
-            self.commit()?;
-        }
-        Ok(())
+        self.commit()?;
+        self.await_commit()
     }
 
     /// A worker without anything to do would not notice that the brokers are away, nor that they are back.
@@ -258,6 +268,7 @@ impl Driver {
             Action::Restore(from) => self.start_restore(&from)?,
             Action::Consume(from) => self.consume(&from),
             Action::Stop(fatal) => {
+                self.await_commit()?;
                 if self.worker.open_records().is_some()
                     && let Err(error) = self.producer.abort(&mut || {})
                 {

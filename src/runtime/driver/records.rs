@@ -19,6 +19,8 @@ impl Driver {
             MIN_COMMIT_GAP
                 .saturating_sub(self.committed_at.elapsed())
                 .max(Duration::from_millis(1))
+        } else if self.committing.is_some() {
+            MIN_COMMIT_GAP
         } else {
             MAX_WAIT
         };
@@ -38,16 +40,20 @@ impl Driver {
                 producer: &self.producer,
                 topics: &self.parts.outputs,
                 membership: &mut self.membership,
+                aside: self.committing.is_some().then_some(&mut self.aside),
             };
             let was_open = self.worker.open_records().is_some();
             self.worker.record(&record, &mut outbox);
             if !was_open {
                 self.batch_began = Instant::now();
+                self.transaction_began = self.batch_began;
             }
+            // what is left of this poll is passed over if a batch is aborted: nothing may be taken up again before
+            // it is through
             if self.worker.is_full() {
-                // what is left of this poll is passed over if the batch is aborted: nothing may be taken up
-                // again before it is through
                 self.commit()?;
+            } else if self.aside.is_full() {
+                self.await_commit()?;
             }
         }
         if let Some(place) = lost.first() {

@@ -2,7 +2,7 @@
 
 use keyfold::worker::commit::{CommitResult, Written};
 
-use super::{Driver, Step, Surroundings, Then};
+use super::{Commit, Driver, Step, Surroundings, Then};
 use crate::client::SimulatedOutbox;
 use crate::faults::Sabotage;
 use crate::log::TransactionNumber;
@@ -11,72 +11,96 @@ use crate::transactions::{Cluster, Intent, Refused};
 impl Driver {
     pub(super) fn commit_if_due(&mut self, drained: bool, around: &mut Surroundings<'_>) {
         self.step = Step::Serve;
-        if self.worker.open_records().is_none() {
+        if self.worker.open_records().is_none() || self.commit.is_some() {
             return;
         }
         let interval = self.settings.config.processing.commit_interval;
         if self.worker.is_full() || around.now >= self.batch_began + interval || drained {
-            self.finish();
+            self.finish(around);
         }
     }
 
-    pub(super) fn finish(&mut self) {
+    /// Ends the open batch, unless it was dropped with the one before it.
+    pub(super) fn finish(&mut self, around: &mut Surroundings<'_>) {
+        self.step = self.behind();
+        if self.worker.open_records().is_none() {
+            return;
+        }
         let mut outbox = SimulatedOutbox {
             member: &self.member,
             producer: &mut self.producer,
             membership: &mut self.membership,
+            aside: None,
             forwarded: self.settings.topics.len() - 1,
             timestamp: 0,
         };
-        if let Some(written) = self.worker.finish(&mut outbox) {
-            self.step = Step::SendOffsets(written);
-        }
-    }
-
-    pub(super) fn send_offsets(&mut self, mut written: Written, around: &mut Surroundings<'_>) {
+        let Some(mut written) = self.worker.finish(&mut outbox) else {
+            return;
+        };
+        self.committed = std::mem::take(&mut self.taken);
+        self.committer = self.membership.take();
         if around.sabotage.joined_unnamed {
-            let taken = &self.taken;
+            let taken = &self.committed;
             written
                 .offsets
                 .retain(|(place, ..)| taken.iter().any(|(of, _)| of == place));
         }
+        let moved_on = self.committer.is_none() || self.member.standing() != self.committer;
+        self.commit = Some(match moved_on {
+            true => Commit::Abort(written, false),
+            false => Commit::SendOffsets(written),
+        });
+    }
+
+    /// Where a batch that ends leaves off: in the midst of a poll, or behind it.
+    fn behind(&self) -> Step {
+        match self.within_poll {
+            true => Step::Take,
+            false => Step::Act(Then::Serve),
+        }
+    }
+
+    /// A step of the thread that commits.
+    pub(super) fn commit_step(&mut self, around: &mut Surroundings<'_>) {
+        self.commit = self.commit.take().map(|commit| match commit {
+            Commit::SendOffsets(written) => self.send_offsets(written, around),
+            Commit::Flush(written) => self.flush(written, around),
+            Commit::End(written) => self.end(written, around),
+            Commit::Abort(written, timed_out) => self.abort(written, timed_out, around),
+            ended @ Commit::Ended(..) => ended,
+        });
+    }
+
+    fn send_offsets(&mut self, written: Written, around: &mut Surroundings<'_>) -> Commit {
         if around.sabotage.metadata_at_commit {
-            self.membership = self.member.standing();
+            self.committer = self.member.standing();
         }
-        let Some(standing) = self.membership else {
-            self.step = Step::Abort(written, false);
-            return;
+        let Some(standing) = self.committer else {
+            return Commit::Abort(written, false);
         };
-        if self.member.standing() != Some(standing) {
-            self.step = Step::Abort(written, false);
-            return;
-        }
         if let Some(timed_out) = self.producer.failed {
-            self.step = Step::Abort(written, timed_out);
-            return;
+            return Commit::Abort(written, timed_out);
         }
         let (id, epoch) = (self.producer.id, self.producer.epoch);
         let offsets = &written.offsets;
         let sent = around
             .cluster
             .send_offsets(id, epoch, standing, offsets, around.now);
-        self.step = match sent {
-            Ok(()) => Step::Flush(written),
-            Err(Refused::Busy) => Step::SendOffsets(written),
-            Err(_) => Step::Abort(written, false),
-        };
+        match sent {
+            Ok(()) => Commit::Flush(written),
+            Err(Refused::Busy) => Commit::SendOffsets(written),
+            Err(_) => Commit::Abort(written, false),
+        }
     }
 
-    pub(super) fn flush(&mut self, written: Written, around: &mut Surroundings<'_>) {
+    fn flush(&mut self, written: Written, around: &mut Surroundings<'_>) -> Commit {
         if let Some(timed_out) = self.producer.failed {
-            self.step = Step::Abort(written, timed_out);
-            return;
+            return Commit::Abort(written, timed_out);
         }
         if self.producer.undelivered() == 0 {
-            self.step = Step::End(written);
-            return;
+            return Commit::End(written);
         }
-        if self.taken.len() > around.faults.longest_batch {
+        if self.committed.len() > around.faults.longest_batch {
             self.producer.fail(true);
         } else if around.random.often(around.faults.failed_delivery) {
             self.producer.fail(around.random.often(5000));
@@ -84,13 +108,13 @@ impl Driver {
             let choice = around.random.draw();
             self.producer.deliver(around.cluster, choice, around.now);
         }
-        self.step = Step::Flush(written);
+        Commit::Flush(written)
     }
 
     /// What the audit is told of the batch, should its commit be decided.
     fn intend(&mut self, cluster: &Cluster) {
         let mut intent = Intent {
-            taken: self.taken.clone(),
+            taken: self.committed.clone(),
             produced: self.producer.produced,
             ..Intent::default()
         };
@@ -105,7 +129,7 @@ impl Driver {
         self.intent = intent;
     }
 
-    pub(super) fn end(&mut self, written: Written, around: &mut Surroundings<'_>) {
+    fn end(&mut self, written: Written, around: &mut Surroundings<'_>) -> Commit {
         self.intend(around.cluster);
         let (id, epoch) = (self.producer.id, self.producer.epoch);
         let mut lost = around.faults.lost_commit;
@@ -114,36 +138,34 @@ impl Driver {
             lost = Some(around.random.often(5000));
         }
         if lost == Some(false) {
-            self.step = guess(written, around.sabotage);
-            return;
+            return guess(written, around.sabotage);
         }
         let intent = self.intent.clone();
-        self.step = match around.cluster.end(id, epoch, Some(intent)) {
+        match around.cluster.end(id, epoch, Some(intent)) {
             Ok(_) if lost.is_some() => guess(written, around.sabotage),
-            Ok(number) => Step::Ended(written, CommitResult::Committed, number),
-            Err(Refused::Busy) => Step::End(written),
-            Err(_) => Step::Ended(written, CommitResult::Fenced, None),
-        };
+            Ok(number) => Commit::Ended(written, CommitResult::Committed, number),
+            Err(Refused::Busy) => Commit::End(written),
+            Err(_) => Commit::Ended(written, CommitResult::Fenced, None),
+        }
     }
 
-    pub(super) fn abort(
+    fn abort(
         &mut self,
         written: Written,
         timed_out: bool,
         around: &mut Surroundings<'_>,
-    ) {
+    ) -> Commit {
         self.producer.purge();
         let (id, epoch) = (self.producer.id, self.producer.epoch);
         let result = match around.cluster.end(id, epoch, None) {
             Ok(_) if around.random.often(around.faults.lost_answer) => CommitResult::Unknown,
             Ok(_) => CommitResult::Aborted { timed_out },
             Err(Refused::Busy) => {
-                self.step = Step::Abort(written, timed_out);
-                return;
+                return Commit::Abort(written, timed_out);
             }
             Err(_) => CommitResult::Fenced,
         };
-        self.step = Step::Ended(written, result, None);
+        Commit::Ended(written, result, None)
     }
 
     pub(super) fn ended(
@@ -155,32 +177,36 @@ impl Driver {
     ) -> Result<(), String> {
         let guessed = around.sabotage.guess_committed || around.sabotage.guess_aborted;
         let committed = number.is_some_and(|number| around.cluster.was_committed(number));
-        self.membership = None;
         self.producer.over();
+        if result == CommitResult::Committed {
+            if self.worker.open_records().is_some() {
+                self.producer.begin();
+                for (log, record) in std::mem::take(&mut self.aside) {
+                    self.producer.produce(log, record);
+                }
+            }
+        } else {
+            // the batch behind it is dropped
+            self.membership = None;
+            self.aside.clear();
+        }
         let ledger = self.worker.ended(written, result, around.now);
         if ledger.is_some() != committed && !guessed {
             return Err("a batch counts that was not committed, or the other way round".into());
         }
         if let Some(ledger) = ledger {
             let counted: u64 = ledger.outcomes.values().sum();
-            if counted != self.taken.len() as u64 && !guessed {
-                return Err(format!(
-                    "a ledger counts {counted} of {} records",
-                    self.taken.len()
-                ));
+            let taken = self.committed.len();
+            if counted != taken as u64 && !guessed {
+                return Err(format!("a ledger counts {counted} of {taken} records"));
             }
         }
-        self.step = if self.within_poll {
-            Step::Take
-        } else {
-            Step::Act(Then::Serve)
-        };
         Ok(())
     }
 }
 
 /// The answer is lost: the driver does not know; a sabotaged one guesses.
-fn guess(written: Written, sabotage: &Sabotage) -> Step {
+fn guess(written: Written, sabotage: &Sabotage) -> Commit {
     let result = if sabotage.guess_committed {
         CommitResult::Committed
     } else if sabotage.guess_aborted {
@@ -188,5 +214,5 @@ fn guess(written: Written, sabotage: &Sabotage) -> Step {
     } else {
         CommitResult::Unknown
     };
-    Step::Ended(written, result, None)
+    Commit::Ended(written, result, None)
 }

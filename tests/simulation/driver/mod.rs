@@ -14,7 +14,7 @@ use keyfold::worker::origin::Header;
 use keyfold::worker::record::Delivered;
 use keyfold::worker::{Action, Place, Settings, Standing as PlaceStanding, Worker};
 
-use crate::client::{Member, Producer, SimulatedOutbox, Told};
+use crate::client::{Aside, Member, Producer, SimulatedOutbox, Told};
 use crate::faults::{Faults, Sabotage};
 use crate::group::Standing;
 use crate::log::{Next, Record, TransactionNumber};
@@ -72,10 +72,22 @@ pub enum Step {
     CommitIfDue {
         drained: bool,
     },
+    /// Waits for the end of the commit that is under way.
+    Await(Box<Step>),
+    /// What the group told is taken in.
+    Tell,
+    /// The open batch ends; taking records goes on behind it, or acting.
+    Finish,
+}
+
+/// The next step of the thread that commits.
+#[derive(Debug)]
+pub enum Commit {
     SendOffsets(Written),
     Flush(Written),
     End(Written),
     Abort(Written, bool),
+    /// What the worker's thread has yet to take in.
     Ended(Written, CommitResult, Option<TransactionNumber>),
 }
 
@@ -120,6 +132,12 @@ pub struct Driver {
     pub member: Member,
     pub producer: Producer,
     pub step: Step,
+    /// The commit that is under way, the records that its batch took, and its membership.
+    pub commit: Option<Commit>,
+    committed: Vec<(Place, i64)>,
+    committer: Option<Standing>,
+    /// What the batch behind it has produced.
+    aside: Aside,
     settings: Arc<Settings>,
     restorer: Option<BTreeMap<i32, i64>>,
     membership: Option<Standing>,
@@ -146,6 +164,10 @@ impl Driver {
             member: Member::new(hasty),
             producer: Producer::new(transactional_id, -1),
             step: Step::Renew(Then::Serve),
+            commit: None,
+            committed: Vec::new(),
+            committer: None,
+            aside: Aside::new(),
             settings: Arc::clone(settings),
             restorer: None,
             membership: None,
@@ -162,8 +184,14 @@ impl Driver {
         }
     }
 
-    /// Takes one step.
+    /// Takes one step, of the thread that commits or of the worker's.
     pub fn step(&mut self, around: &mut Surroundings<'_>) -> Stepped {
+        if !matches!(self.commit, None | Some(Commit::Ended(..)))
+            && (matches!(self.step, Step::Await(_)) || around.random.often(5000))
+        {
+            self.commit_step(around);
+            return Stepped::On;
+        }
         match std::mem::replace(&mut self.step, Step::Serve) {
             Step::Serve => self.serve(around),
             Step::Act(then) => return self.act(then, around),
@@ -182,23 +210,30 @@ impl Driver {
             Step::Poll => return self.poll(around),
             Step::Take => self.take(around),
             Step::CommitIfDue { drained } => self.commit_if_due(drained, around),
-            Step::SendOffsets(written) => self.send_offsets(written, around),
-            Step::Flush(written) => self.flush(written, around),
-            Step::End(written) => self.end(written, around),
-            Step::Abort(written, timed_out) => self.abort(written, timed_out, around),
-            Step::Ended(written, result, number) => {
-                return match self.ended(written, result, number, around) {
-                    Ok(()) => Stepped::On,
-                    Err(broken) => Stepped::Broken(broken),
-                };
+            Step::Await(then) => {
+                self.step = *then;
+                if let Some(Commit::Ended(written, result, number)) = self.commit.take()
+                    && let Err(broken) = self.ended(written, result, number, around)
+                {
+                    return Stepped::Broken(broken);
+                }
             }
+            Step::Tell => self.tell(around),
+            Step::Finish => self.finish(around),
         }
         Stepped::On
     }
 
     fn serve(&mut self, around: &mut Surroundings<'_>) {
-        self.step = Step::Act(Then::Restore);
         self.told.extend(self.member.serve(around.now));
+        self.step = match self.told.is_empty() {
+            true => Step::Act(Then::Restore),
+            false => Step::Await(Box::new(Step::Tell)),
+        };
+    }
+
+    fn tell(&mut self, around: &mut Surroundings<'_>) {
+        self.step = Step::Act(Then::Restore);
         if around.sabotage.batch_survives_revoke && self.worker.open_records().is_some() {
             return;
         }
@@ -228,6 +263,10 @@ impl Driver {
                     Then::CommitIfDue { drained } => Step::CommitIfDue { drained },
                     Then::Serve => Step::Serve,
                 };
+            }
+            Some(action @ Action::Stop(_)) if self.commit.is_some() => {
+                self.actions.push_front(action);
+                self.step = Step::Await(Box::new(Step::Act(then)));
             }
             Some(Action::Stop(fatal)) => {
                 let _ = around
@@ -405,7 +444,8 @@ impl Driver {
         }
         self.step = Step::Take;
         self.within_poll = true;
-        if self.drained && self.worker.open_records().is_none() && self.restorer.is_none() {
+        let has_work = self.worker.open_records().is_some() || self.commit.is_some();
+        if self.drained && !has_work && self.restorer.is_none() {
             return Stepped::Idle(around.now + Duration::from_millis(50));
         }
         Stepped::On
@@ -424,12 +464,20 @@ impl Driver {
     fn take(&mut self, around: &mut Surroundings<'_>) {
         let Some(message) = self.messages.pop_front() else {
             self.within_poll = false;
+            if self.lost && self.commit.is_some() {
+                self.step = Step::Await(Box::new(Step::Take));
+                return;
+            }
             if std::mem::take(&mut self.lost) {
                 self.rejoin(around);
             }
-            self.step = Step::Act(Then::CommitIfDue {
+            let act = Step::Act(Then::CommitIfDue {
                 drained: self.drained,
             });
+            self.step = match self.commit {
+                Some(Commit::Ended(..)) => Step::Await(Box::new(act)),
+                _ => act,
+            };
             return;
         };
         let before = self.worker.open_records();
@@ -437,6 +485,7 @@ impl Driver {
             member: &self.member,
             producer: &mut self.producer,
             membership: &mut self.membership,
+            aside: self.commit.is_some().then_some(&mut self.aside),
             forwarded: self.settings.topics.len() - 1,
             timestamp: message.record.timestamp,
         };
@@ -450,7 +499,7 @@ impl Driver {
         }
         self.step = Step::Take;
         if self.worker.is_full() && !around.sabotage.limit_after_poll {
-            self.finish();
+            self.step = Step::Await(Box::new(Step::Finish));
         }
     }
 

@@ -1,0 +1,110 @@
+//! Commits transactions from a thread of its own, so that the worker goes on meanwhile.
+//!
+//! That also bounds what librdkafka does not: sending offsets to a transaction takes a time-out and does not keep to it,
+//! and may block for minutes where the coordinator went away in its midst. It is given up on time; its producer must
+//! then be thrown away.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::transaction::{Ended, Request, SLICE, Transactions};
+use crate::worker::commit::CommitResult;
+
+enum Report {
+    /// Another step of the commit has begun.
+    Step,
+    Ended(Ended),
+}
+
+/// The thread, and the way to it.
+pub struct Committer {
+    /// None only while this is dropped.
+    requests: Option<Sender<Request>>,
+    reports: Receiver<Report>,
+    thread: Option<JoinHandle<()>>,
+    /// When the step that is under way is given up; none: no commit is under way.
+    give_up: Cell<Option<Instant>>,
+    /// Bounds each step. The thread itself gives up sooner, where the client lets it.
+    patience: Duration,
+}
+
+impl Committer {
+    pub fn start(client: Arc<Transactions>) -> Result<Committer, KafkaError> {
+        let patience = client.patience + 2 * SLICE;
+        let (requests, asked) = channel::<Request>();
+        let (report, reports) = channel();
+        let body = move || {
+            while let Ok(request) = asked.recv() {
+                // fails only if nobody wants to know
+                let ended = client.commit(&request, &mut || {
+                    let _ = report.send(Report::Step);
+                });
+                if report.send(Report::Ended(ended)).is_err() {
+                    return;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("committer".to_owned());
+        let thread = thread.spawn(body).map_err(|error| {
+            KafkaError::ClientCreation(format!("can't start a thread: {error}"))
+        })?;
+        Ok(Committer {
+            requests: Some(requests),
+            reports,
+            thread: Some(thread),
+            give_up: Cell::new(None),
+            patience,
+        })
+    }
+
+    /// Begins a commit. Until it has ended, nobody may use the client.
+    pub fn commit(&self, request: Request) {
+        self.give_up.set(Some(Instant::now() + self.patience));
+        if let Some(requests) = &self.requests {
+            // fails only if the thread has ended, and so does then the waiting for its report
+            let _ = requests.send(request);
+        }
+    }
+
+    /// How the commit ended that is under way; none where it has not ended within `wait`.
+    pub fn ended(&self, wait: Duration) -> Option<Ended> {
+        let until = Instant::now() + wait;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.reports.recv_timeout(left) {
+                Ok(Report::Ended(ended)) => {
+                    self.give_up.set(None);
+                    return Some(ended);
+                }
+                Ok(Report::Step) => self.give_up.set(Some(Instant::now() + self.patience)),
+                Err(RecvTimeoutError::Timeout)
+                    if self.give_up.get().is_some_and(|at| Instant::now() < at) =>
+                {
+                    return None;
+                }
+                Err(_) => {
+                    let code = RDKafkaErrorCode::OperationTimedOut;
+                    let text = "committing: the client does not come back";
+                    return Some(Ended::because(CommitResult::Unknown, code, text));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.requests = None;
+        // one that is stuck keeps its client until the client lets go of it
+        if self.give_up.get().is_none()
+            && let Some(thread) = self.thread.take()
+        {
+            let _ = thread.join();
+        }
+    }
+}

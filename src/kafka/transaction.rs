@@ -1,0 +1,204 @@
+//! The transactions of a producer: how one is committed, and how it is aborted.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::bindings as rd;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{Producer, ThreadedProducer};
+use rdkafka::topic_partition_list::TopicPartitionList;
+
+use super::deliveries::{Context, Deliveries};
+use super::native::{TransactionError, taken};
+use crate::failpoint;
+use crate::worker::commit::CommitResult;
+
+/// A step of a commit is waited for in slices, so that a worker that waits for it shows that it is alive.
+pub const SLICE: Duration = Duration::from_secs(1);
+
+/// When nothing was delivered for so long, then what is left fills no request.
+const STILL: Duration = Duration::from_millis(10);
+
+/// How the end of a batch went, and why if it did not go well.
+pub struct Ended {
+    pub result: CommitResult,
+    pub reason: Option<(RDKafkaErrorCode, String)>,
+}
+
+impl Ended {
+    fn committed() -> Ended {
+        Ended {
+            result: CommitResult::Committed,
+            reason: None,
+        }
+    }
+
+    pub fn because(result: CommitResult, code: RDKafkaErrorCode, text: impl Into<String>) -> Ended {
+        Ended {
+            result,
+            reason: Some((code, text.into())),
+        }
+    }
+}
+
+/// What a transaction is committed with.
+pub struct Request {
+    /// The offsets of what was read.
+    pub offsets: TopicPartitionList,
+    /// The membership of the batch's beginning.
+    pub metadata: Arc<ConsumerGroupMetadata>,
+    /// Whether the batch has filled a request.
+    pub fills_requests: bool,
+}
+
+/// A producer, as far as its transactions go. Only one thread may use it at a time.
+pub struct Transactions {
+    pub producer: ThreadedProducer<Context>,
+    pub deliveries: Arc<Deliveries>,
+    /// Bounds each step of a commit.
+    pub patience: Duration,
+}
+
+impl Transactions {
+    /// Commits the open transaction. `step` is called when another step begins, for which there is patience anew.
+    pub fn commit(&self, request: &Request, step: &mut dyn FnMut()) -> Ended {
+        if request.fills_requests {
+            self.let_requests_go(&mut || {});
+        }
+        if let Some((code, text)) = self.deliveries.take() {
+            return self.abort_because(code, text, step);
+        }
+        step();
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let (offsets, metadata) = (&request.offsets, &request.metadata);
+            // takes a time-out, and does not keep to it
+            let sent = self
+                .producer
+                .send_offsets_to_transaction(offsets, metadata, SLICE);
+            match sent {
+                Ok(()) => break,
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable()
+                        && !error.txn_requires_abort()
+                        && Instant::now() < deadline => {}
+                Err(error) => {
+                    let code = error
+                        .rdkafka_error_code()
+                        .unwrap_or(RDKafkaErrorCode::Unknown);
+                    return self.abort_because(code, format!("sending offsets: {error}"), step);
+                }
+            }
+        }
+        failpoint::reached("offsets-sent");
+        step();
+        loop {
+            // SAFETY: the client is alive; the error is taken over at once.
+            let committed = unsafe {
+                let wait = millis(SLICE);
+                taken(rd::rd_kafka_commit_transaction(
+                    self.producer.client().native_ptr(),
+                    wait,
+                ))
+            };
+            match committed {
+                Ok(()) => return Ended::committed(),
+                Err(error) if error.requires_abort => {
+                    let (code, text) = self
+                        .deliveries
+                        .take()
+                        .unwrap_or_else(|| (error.code.into(), error.text));
+                    return self.abort_because(code, text, step);
+                }
+                Err(error) if error.retriable && !error.fatal && Instant::now() < deadline => {}
+                Err(error) => return ended_badly(&error),
+            }
+        }
+    }
+
+    /// Waits while full requests go out. The client sends one request at a time for a partition, and while it
+    /// flushes, its thread spins until the answer is there; so it is let flush only what fills no request.
+    pub fn let_requests_go(&self, waiting: &mut dyn FnMut()) {
+        let mut left = self.producer.in_flight_count();
+        let (mut moved, mut began) = (Instant::now(), Instant::now());
+        while left > 0 && moved.elapsed() < STILL {
+            std::thread::sleep(Duration::from_micros(500));
+            if began.elapsed() > SLICE {
+                waiting();
+                began = Instant::now();
+            }
+            let now_left = self.producer.in_flight_count();
+            if now_left != left {
+                (left, moved) = (now_left, Instant::now());
+            }
+        }
+    }
+
+    fn abort_because(&self, code: RDKafkaErrorCode, text: String, step: &mut dyn FnMut()) -> Ended {
+        step();
+        let timed_out = is_timeout(code);
+        match self.abort(&mut || {}) {
+            Ok(()) => Ended::because(CommitResult::Aborted { timed_out }, code, text),
+            Err(error) => {
+                let mut ended = ended_badly(&error);
+                ended.reason = Some((code, format!("{text}; aborting: {}", error.text)));
+                ended
+            }
+        }
+    }
+
+    /// Aborts the open transaction. `waiting` is called every second while the cluster lets it wait.
+    pub fn abort(&self, waiting: &mut dyn FnMut()) -> Result<(), TransactionError> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            // SAFETY: the client is alive; the error is taken over at once.
+            let aborted = unsafe {
+                let wait = millis(SLICE);
+                taken(rd::rd_kafka_abort_transaction(
+                    self.producer.client().native_ptr(),
+                    wait,
+                ))
+            };
+            match aborted {
+                Err(error) if error.retriable && !error.fatal && Instant::now() < deadline => {
+                    waiting();
+                }
+                ended => return ended,
+            }
+        }
+    }
+}
+
+fn ended_badly(error: &TransactionError) -> Ended {
+    let code = RDKafkaErrorCode::from(error.code);
+    let result = if is_fencing(code) {
+        CommitResult::Fenced
+    } else {
+        CommitResult::Unknown
+    };
+    Ended::because(result, code, error.text.clone())
+}
+
+/// Whether another producer has taken over the transactional id.
+pub fn is_fencing(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::Fenced
+            | RDKafkaErrorCode::ProducerFenced
+            | RDKafkaErrorCode::InvalidProducerEpoch
+    )
+}
+
+pub fn is_timeout(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::MessageTimedOut
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::RequestTimedOut
+    )
+}
+
+pub fn millis(wait: Duration) -> i32 {
+    i32::try_from(wait.as_millis()).unwrap_or(i32::MAX)
+}
