@@ -112,6 +112,6 @@ impl Outbox for KafkaOutbox<'_> {
     }
 
     fn snapshots_are_out(&mut self) -> bool {
-        self.producer.is_transactional() || self.producer.deliver()
+        self.producer.deliver()
     }
 }

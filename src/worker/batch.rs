@@ -131,31 +131,17 @@ impl Batch {
         }
     }
 
-    /// The batch as it is known while it is committed, and memory for the next one. `states` are the encoded states
-    /// of the customers that it changed.
-    pub fn finish(mut self, states: Vec<Option<Bytes>>) -> (Finished, Vec<Touched>) {
-        let customers = self.customers.drain(..).zip(states);
+    /// The batch as it is known while it is committed, with what was written of its customers; and memory for the
+    /// next one.
+    pub fn finish(self, customers: Vec<Rewritten>) -> (Finished, Vec<Touched>) {
         let finished = Finished {
-            customers: customers
-                .map(|(touched, state)| Rewritten {
-                    id: touched.id,
-                    partition: touched.partition,
-                    before: touched.stored,
-                    state,
-                })
-                .collect(),
+            customers,
             index: self.index,
             began_at: self.began_at,
             ledger: self.ledger,
             records: self.records,
         };
         (finished, self.customers)
-    }
-
-    /// The customers that its records changed, with their places among all that it touched.
-    pub fn changed(&self) -> impl Iterator<Item = (usize, &Touched)> {
-        let all = self.customers.iter().enumerate();
-        all.filter(|(_, touched)| touched.changed)
     }
 
     /// The place of a customer among those that were touched.

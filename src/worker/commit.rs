@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::batch::{Finished, Ledger};
+use super::batch::{Finished, Ledger, Rewritten, Touched};
 use super::fatal::Fatal;
 use super::outbox::{Outbox, Outgoing, Output};
-use super::{Action, Place, Worker};
+use super::{Action, Place, Settings, Worker};
 use crate::avro::snapshot::{EncodeError, encode};
 use crate::config::Guarantee;
 use crate::customer::snapshot;
@@ -66,6 +66,71 @@ pub fn known_end(metadata: &str) -> i64 {
         .unwrap_or(0)
 }
 
+/// Buffers for what is written of a customer.
+#[derive(Default)]
+struct Pen {
+    json: Vec<u8>,
+    avro: Vec<u8>,
+    state: Vec<u8>,
+}
+
+impl Pen {
+    fn snapshot(
+        &mut self,
+        touched: &Touched,
+        settings: &Settings,
+        ledger: &mut Ledger,
+        out: &mut impl Outbox,
+    ) -> Result<(), EncodeError> {
+        let Pen { json, avro, .. } = self;
+        json.clear();
+        let customer = touched.held.customer();
+        let shown = snapshot::write(customer, &touched.id, &settings.view, json);
+        let value = match settings.snapshot_schema {
+            Some(schema) if shown => {
+                avro.clear();
+                avro.extend_from_slice(&framing::frame(schema));
+                encode(json, avro)?;
+                avro
+            }
+            _ => json,
+        };
+        // a null even where none was published before: after a rebuild an old snapshot may be there
+        let to = partition::of_key(touched.id.as_bytes(), settings.snapshot_partitions);
+        out.produce(Outgoing {
+            output: Output::Snapshot { partition: to },
+            key: Some(touched.id.as_bytes()),
+            value: shown.then_some(&value[..]),
+            headers: &[],
+        });
+        if shown {
+            ledger.snapshots += 1;
+        } else {
+            ledger.tombstones += 1;
+        }
+        Ok(())
+    }
+
+    fn state(&mut self, touched: &Touched) -> Bytes {
+        self.state.clear();
+        touched.held.customer().encode(&mut self.state);
+        Bytes::copy_from_slice(&self.state)
+    }
+}
+
+fn produce_state(rewritten: &Rewritten, out: &mut impl Outbox) {
+    if let Some(state) = &rewritten.state {
+        out.produce(Outgoing {
+            output: Output::State {
+                partition: rewritten.partition,
+            },
+            key: Some(rewritten.id.as_bytes()),
+            value: Some(state),
+            headers: &[],
+        });
+    }
+}
+
 impl Worker {
     /// Records in the open batch, if one is open.
     pub fn open_records(&self) -> Option<usize> {
@@ -91,32 +156,64 @@ impl Worker {
             ));
             return None;
         }
-        if let Err(error) = self.write_snapshots(out) {
-            self.stop(Fatal::Service(format!(
-                "broken invariant: a snapshot can't be written as Avro: {error}. Please report this"
-            )));
-            return None;
+        let customers = match self.write_customers(out) {
+            Ok(customers) => customers,
+            Err(error) => {
+                self.stop(Fatal::Service(format!(
+                    "broken invariant: a snapshot can't be written as Avro: {error}. Please report this"
+                )));
+                return None;
+            }
+        };
+        let offsets = self.offsets(&customers)?;
+        let (finished, spare) = self.batch.take()?.finish(customers);
+        self.spare.customers = spare;
+        self.committing = Some(finished);
+        Some(Written { offsets })
+    }
+
+    /// Produces snapshots and states, and lets go of the decoded customers.
+    fn write_customers(&mut self, out: &mut impl Outbox) -> Result<Vec<Rewritten>, EncodeError> {
+        let Some(batch) = &mut self.batch else {
+            return Ok(Vec::new());
+        };
+        let settings = &self.settings;
+        // Without a transaction states wait for their snapshots; with one, a customer is written while it is at hand.
+        let at_once = settings.config.processing.guarantee == Guarantee::ExactlyOnce;
+        let mut pen = Pen::default();
+        let mut customers = Vec::with_capacity(batch.customers.len());
+        for touched in batch.customers.drain(..) {
+            let mut state = None;
+            if touched.changed {
+                pen.snapshot(&touched, settings, &mut batch.ledger, out)?;
+                state = Some(pen.state(&touched));
+            }
+            let rewritten = Rewritten {
+                id: touched.id,
+                partition: touched.partition,
+                before: touched.stored,
+                state,
+            };
+            if at_once {
+                produce_state(&rewritten, out);
+            }
+            customers.push(rewritten);
         }
+        if !at_once && out.snapshots_are_out() {
+            for rewritten in &customers {
+                produce_state(rewritten, out);
+            }
+        }
+        Ok(customers)
+    }
+
+    /// What the open batch has to commit.
+    fn offsets(&mut self, customers: &[Rewritten]) -> Option<Vec<Offset>> {
         let batch = self.batch.as_ref()?;
         let settings = &self.settings;
-        let mut written = Written::default();
         let mut ends: BTreeMap<i32, i64> = BTreeMap::new();
-        let mut states = vec![None; batch.customers.len()];
-        if out.snapshots_are_out() {
-            let mut buffer = Vec::new();
-            for (index, touched) in batch.changed() {
-                buffer.clear();
-                touched.held.customer().encode(&mut buffer);
-                let partition = touched.partition;
-                out.produce(Outgoing {
-                    output: Output::State { partition },
-                    key: Some(touched.id.as_bytes()),
-                    value: Some(&buffer),
-                    headers: &[],
-                });
-                *ends.entry(partition).or_default() += 1;
-                states[index] = Some(Bytes::copy_from_slice(&buffer));
-            }
+        for rewritten in customers.iter().filter(|one| one.state.is_some()) {
+            *ends.entry(rewritten.partition).or_default() += 1;
         }
         let mut places: Vec<Place> = batch.began_at.keys().copied().collect();
         for &partition in &batch.joined {
@@ -125,6 +222,7 @@ impl Worker {
                 places.push(place);
             }
         }
+        let mut offsets = Vec::with_capacity(places.len());
         for place in places {
             let Some(position) = self.assignment.position(place) else {
                 let name = settings.topic_name(place).to_owned();
@@ -141,51 +239,9 @@ impl Worker {
             } else {
                 String::new()
             };
-            written.offsets.push((place, position, metadata));
+            offsets.push((place, position, metadata));
         }
-        let (finished, spare) = self.batch.take()?.finish(states);
-        self.spare.customers = spare;
-        self.committing = Some(finished);
-        Some(written)
-    }
-
-    fn write_snapshots(&mut self, out: &mut impl Outbox) -> Result<(), EncodeError> {
-        let Some(batch) = &mut self.batch else {
-            return Ok(());
-        };
-        let settings = &self.settings;
-        let (mut snapshots, mut tombstones) = (0, 0);
-        let (mut json, mut avro) = (Vec::new(), Vec::new());
-        for (_, touched) in batch.changed() {
-            json.clear();
-            let customer = touched.held.customer();
-            let shown = snapshot::write(customer, &touched.id, &settings.view, &mut json);
-            let value = match settings.snapshot_schema {
-                Some(schema) if shown => {
-                    avro.clear();
-                    avro.extend_from_slice(&framing::frame(schema));
-                    encode(&json, &mut avro)?;
-                    &avro
-                }
-                _ => &json,
-            };
-            // a null even where none was published before: after a rebuild an old snapshot may be there
-            let to = partition::of_key(touched.id.as_bytes(), settings.snapshot_partitions);
-            out.produce(Outgoing {
-                output: Output::Snapshot { partition: to },
-                key: Some(touched.id.as_bytes()),
-                value: shown.then_some(&value[..]),
-                headers: &[],
-            });
-            if shown {
-                snapshots += 1;
-            } else {
-                tombstones += 1;
-            }
-        }
-        batch.ledger.snapshots += snapshots;
-        batch.ledger.tombstones += tombstones;
-        Ok(())
+        Some(offsets)
     }
 
     /// Takes in how the commit ended; what the batch adds to the metrics if it was committed. If it was not, then the

@@ -25,8 +25,8 @@ pub trait Outbox {
 
     fn produce(&mut self, outgoing: Outgoing<'_>);
 
-    /// The batch's snapshots are produced, and its states come next. Without a transaction the snapshots must be
-    /// delivered first: a state that is there without its snapshot would make the record, read again after a
+    /// Without a transaction: the batch's snapshots are produced, and its states come next. The snapshots must be
+    /// delivered first, for a state that is there without its snapshot would make the record, read again after a
     /// crash, a repeat that publishes nothing. False: they were not delivered, and the commit will say why.
     fn snapshots_are_out(&mut self) -> bool;
 }

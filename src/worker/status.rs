@@ -73,11 +73,12 @@ impl Worker {
         self.committed.get(&place).copied()
     }
 
-    /// Customers and bytes in the stores.
+    /// Customers and bytes in the stores of the state partitions that are owned.
     pub fn state_size(&self) -> (usize, usize) {
         self.stores
-            .values()
-            .fold((0, 0), |(customers, bytes), store| {
+            .iter()
+            .filter(|(partition, _)| self.owns_state(**partition))
+            .fold((0, 0), |(customers, bytes), (_, store)| {
                 (customers + store.customers(), bytes + store.bytes())
             })
     }

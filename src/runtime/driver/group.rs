@@ -35,6 +35,8 @@ impl Driver {
                     let places = self.places(&partitions);
                     tracing::info!(partitions = places.len(), "revoked");
                     self.worker.revoked(&places);
+                    // before their next owner shows that it has them
+                    self.report();
                 }
                 Told::Trouble(code, reason) => self.trouble(code, &reason)?,
                 Told::Broken(code, reason) => self.rejoin(code, &reason)?,

@@ -175,8 +175,7 @@ impl Driver {
             self.take_records(&mut messages)?;
             self.look_at_commit()?;
             self.commit_if_due(messages.is_empty())?;
-            let consumer = Some(&self.consumer);
-            self.parts.reporter.tick(&self.worker, consumer, self.away);
+            self.report();
             let view = &self.parts.settings.view;
             let partitions = self.parts.settings.partitions;
             lookup::answer(&self.parts.questions, &self.worker, partitions, view);
@@ -188,6 +187,12 @@ impl Driver {
         self.act()?;
         self.commit()?;
         self.await_commit()
+    }
+
+    /// Shows how the worker is.
+    fn report(&mut self) {
+        let consumer = Some(&self.consumer);
+        self.parts.reporter.tick(&self.worker, consumer, self.away);
     }
 
     /// A worker without anything to do would not notice that the brokers are away, nor that they are back.
