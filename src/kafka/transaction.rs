@@ -40,6 +40,17 @@ impl Ended {
             reason: Some((code, text.into())),
         }
     }
+
+    /// After an error that leaves nothing to do with this producer.
+    pub fn badly(error: &TransactionError) -> Ended {
+        let code = RDKafkaErrorCode::from(error.code);
+        let result = if is_fencing(code) {
+            CommitResult::Fenced
+        } else {
+            CommitResult::Unknown
+        };
+        Ended::because(result, code, error.text.clone())
+    }
 }
 
 /// What a transaction is committed with.
@@ -112,7 +123,7 @@ impl Transactions {
                     return self.abort_because(code, text, step);
                 }
                 Err(error) if error.retriable && !error.fatal && Instant::now() < deadline => {}
-                Err(error) => return ended_badly(&error),
+                Err(error) => return Ended::badly(&error),
             }
         }
     }
@@ -141,7 +152,7 @@ impl Transactions {
         match self.abort(&mut || {}) {
             Ok(()) => Ended::because(CommitResult::Aborted { timed_out }, code, text),
             Err(error) => {
-                let mut ended = ended_badly(&error);
+                let mut ended = Ended::badly(&error);
                 ended.reason = Some((code, format!("{text}; aborting: {}", error.text)));
                 ended
             }
@@ -170,18 +181,8 @@ impl Transactions {
     }
 }
 
-fn ended_badly(error: &TransactionError) -> Ended {
-    let code = RDKafkaErrorCode::from(error.code);
-    let result = if is_fencing(code) {
-        CommitResult::Fenced
-    } else {
-        CommitResult::Unknown
-    };
-    Ended::because(result, code, error.text.clone())
-}
-
 /// Whether another producer has taken over the transactional id.
-pub fn is_fencing(code: RDKafkaErrorCode) -> bool {
+fn is_fencing(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
         RDKafkaErrorCode::Fenced

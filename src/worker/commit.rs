@@ -331,6 +331,15 @@ impl Worker {
         self.commit_failed(now);
     }
 
+    /// The transaction of a batch that was dropped could not be aborted. Nothing of it can become visible any more once
+    /// there is a new producer.
+    pub fn abort_failed(&mut self, result: CommitResult, now: Duration) {
+        match result {
+            CommitResult::Fenced => self.fenced(now),
+            _ => self.urgent.push(Action::RenewProducer),
+        }
+    }
+
     /// This worker's producer was fenced. Once, that may be by an old self. A random transactional id can be fenced
     /// by nobody else.
     fn fenced(&mut self, now: Duration) {

@@ -64,6 +64,14 @@ pub enum Fatal {
         "this instance was fenced twice within a minute: two processes use the instance_id {instance:?}. Give each its own"
     )]
     FencedTwice { instance: String },
+    #[error(
+        "another process was started with the instance_id {instance:?}, and has taken over from this one. Give each its own"
+    )]
+    TakenOver { instance: String },
+    #[error(
+        "the group knows another living process by the instance_id {instance:?}, and has refused this one for longer than a session lasts. Give each its own"
+    )]
+    NameInUse { instance: String },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("{0}")]

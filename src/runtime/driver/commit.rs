@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::{ABORTING, Driver, Halt, MIN_COMMIT_GAP, refused};
+use super::{Driver, Halt, MIN_COMMIT_GAP, refused};
 use crate::config::Guarantee;
 use crate::failpoint;
 use crate::kafka::client;
@@ -14,6 +14,7 @@ use crate::runtime::outputs::KafkaOutbox;
 use crate::worker::commit::{CommitResult, Written};
 use crate::worker::fatal::Fatal;
 
+const ABORTING: &str = "an abort waits for the cluster";
 const COMMITTING: &str = "a commit waits for the cluster";
 
 /// Offsets behind what was taken: of all places, and of the one with the most.
@@ -146,8 +147,7 @@ impl Driver {
 
     fn take_in(&mut self, under_way: UnderWay, mut ended: Ended) -> Result<(), Halt> {
         let age = under_way.transaction_began.elapsed();
-        let longest = client::transaction_timeout(self.config());
-        ended.result = ended.result.at_age(age, longest);
+        ended.result = self.judged_by_age(ended.result, age);
         self.committed_at = Instant::now();
         if ended.result == CommitResult::Committed {
             failpoint::reached("committed");
@@ -183,6 +183,26 @@ impl Driver {
         Ok(())
     }
 
+    /// What a result says of a transaction of this age.
+    fn judged_by_age(&self, result: CommitResult, age: Duration) -> CommitResult {
+        result.at_age(age, client::transaction_timeout(self.config()))
+    }
+
+    /// Aborts the open transaction, whose batch the worker has dropped.
+    pub(super) fn abort_dropped(&mut self) {
+        self.parts.reporter.metrics().transaction("aborted");
+        self.membership = None;
+        let reporter = &mut self.parts.reporter;
+        let aborted = self.producer.abort(&mut || reporter.waiting(ABORTING));
+        if let Err(error) = aborted {
+            self.explain("aborting failed", error.code.into(), &error.text);
+            let age = self.transaction_began.elapsed();
+            let result = self.judged_by_age(Ended::badly(&error).result, age);
+            let now = self.now();
+            self.worker.abort_failed(result, now);
+        }
+    }
+
     /// How the batch ended; none where its commit is under way now.
     fn end_batch(&mut self, written: &Written) -> Option<Ended> {
         let membership = self.membership.take();
@@ -214,7 +234,7 @@ impl Driver {
         let reporter = &mut self.parts.reporter;
         let result = match self.producer.abort(&mut || reporter.waiting(ABORTING)) {
             Ok(()) => CommitResult::Aborted { timed_out: false },
-            Err(_) => CommitResult::Unknown,
+            Err(error) => Ended::badly(&error).result,
         };
         Ended {
             result,

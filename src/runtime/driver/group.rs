@@ -7,12 +7,14 @@ use rdkafka::error::RDKafkaErrorCode;
 use super::{Driver, Halt, join, refused};
 use crate::kafka::client;
 use crate::kafka::consumer::{Rebalance, Told};
-use crate::kafka::transaction::is_fencing;
 use crate::worker::Place;
 use crate::worker::fatal::Fatal;
 
 /// The longest wait for a client to leave the group that is replaced.
 const LEAVE: Duration = Duration::from_secs(5);
+/// How long a name may be refused: longer than a session may last (`group.consumer.max.session.timeout.ms`, a minute
+/// by default), of a process that was killed.
+const NAME_HELD: Duration = Duration::from_secs(75);
 
 impl Driver {
     /// Takes in what the group told.
@@ -28,6 +30,7 @@ impl Driver {
                     self.parts.reporter.metrics().rebalances();
                     let places = self.places(&partitions);
                     tracing::info!(partitions = places.len(), "assigned");
+                    self.name_refused = None;
                     self.worker.assigned(&places);
                 }
                 Told::Rebalance(Rebalance::Revoked(partitions)) => {
@@ -81,21 +84,32 @@ impl Driver {
         self.await_commit()?;
         self.worker.lost();
         self.act()?;
-        let fenced = is_fencing(code) || code == RDKafkaErrorCode::FencedInstanceId;
-        let minute = Duration::from_secs(60);
-        let now = Instant::now();
-        if fenced {
-            self.consumer_failures.retain(|at| now - *at < minute);
-            self.consumer_failures.push(now);
-            if self.consumer_failures.len() > 1 {
-                let instance = self.config().instance_id.clone();
-                return Err(Fatal::FencedTwice { instance }.into());
-            }
+        if code == RDKafkaErrorCode::FencedInstanceId {
+            // The group knows the later one by this name now. Were this one to join again, both would go on to fence
+            // each other.
+            let instance = self.config().instance_id.clone();
+            return Err(Fatal::TakenOver { instance }.into());
         }
+        self.wait_for_name(code)?;
         self.consumer.leave(LEAVE);
         std::thread::sleep(Duration::from_millis(500));
         self.handles.clear();
         self.consumer = join(&self.parts)?;
         Ok(())
+    }
+
+    /// Under KIP-848 the group refuses a name for as long as it knows a living member by it. One that was killed is
+    /// known until its session ends; one that stays is another process.
+    fn wait_for_name(&mut self, code: RDKafkaErrorCode) -> Result<(), Halt> {
+        if code != RDKafkaErrorCode::UnreleasedInstanceId {
+            self.name_refused = None;
+            return Ok(());
+        }
+        let since = *self.name_refused.get_or_insert_with(Instant::now);
+        if since.elapsed() < NAME_HELD {
+            return Ok(());
+        }
+        let instance = self.config().instance_id.clone();
+        Err(Fatal::NameInUse { instance }.into())
     }
 }

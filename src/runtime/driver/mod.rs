@@ -45,8 +45,6 @@ const PUBLISH: Duration = Duration::from_secs(1);
 /// What keeps happening is said this seldom.
 const QUIET: Duration = Duration::from_secs(5);
 
-const ABORTING: &str = "an abort waits for the cluster";
-
 /// What a driver is made from.
 pub struct Parts {
     pub settings: Arc<Settings>,
@@ -114,7 +112,8 @@ struct Driver {
     published_at: Instant,
     /// Indexes of topics by the client's handle of them.
     handles: HashMap<usize, usize>,
-    consumer_failures: Vec<Instant>,
+    /// Since when the group has refused this instance's name.
+    name_refused: Option<Instant>,
     explained: Option<Instant>,
     /// Whether the group's client has said that no broker is there, and when that was last looked at.
     doubted: bool,
@@ -146,7 +145,7 @@ impl Driver {
             committed_at: now,
             published_at: now,
             handles: HashMap::new(),
-            consumer_failures: Vec::new(),
+            name_refused: None,
             explained: None,
             doubted: false,
             looked: None,
@@ -246,16 +245,7 @@ impl Driver {
 
     fn carry_out(&mut self, action: Action) -> Result<(), Halt> {
         match action {
-            Action::Abort => {
-                self.parts.reporter.metrics().transaction("aborted");
-                self.membership = None;
-                let reporter = &mut self.parts.reporter;
-                let aborted = self.producer.abort(&mut || reporter.waiting(ABORTING));
-                if let Err(error) = aborted {
-                    self.explain("aborting failed", error.code.into(), &error.text);
-                    self.renew_producer()?;
-                }
-            }
+            Action::Abort => self.abort_dropped(),
             Action::RenewProducer => self.renew_producer()?,
             Action::Pause(places) => {
                 let settings = Arc::clone(&self.parts.settings);
