@@ -176,9 +176,19 @@ fn two_digits(text: &[u8], at: usize) -> Option<i64> {
     (tens <= 9 && ones <= 9).then(|| i64::from(tens * 10 + ones))
 }
 
+/// The numbers below a hundred in two digits.
+const TWO_DIGITS: [[u8; 2]; 100] = {
+    let mut all = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < all.len() {
+        all[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    all
+};
+
 fn put_two(text: &mut [u8; 27], at: usize, number: u32) {
-    text[at] = b'0' + (number / 10) as u8;
-    text[at + 1] = b'0' + (number % 10) as u8;
+    text[at..at + 2].copy_from_slice(&TWO_DIGITS[number as usize]);
 }
 
 /// The fraction of a second in microseconds, and what follows it.

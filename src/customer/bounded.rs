@@ -35,6 +35,10 @@ impl Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StateTooLarge;
 
+/// A snapshot shows no more of an element or an action than this many times its part of the state: it adds the names
+/// of fields, its times as text, and repeats the ids of contracts and touches.
+const SHOWN: usize = 16;
+
 /// A customer and an upper bound of its encoded size, so that the size is only measured where it matters.
 #[derive(Debug, Clone, Default)]
 pub struct Bounded {
@@ -57,9 +61,6 @@ impl Bounded {
     /// Takes in what a record says of the customer `id`; whether that changed the state. An erasure is never too
     /// large, but for an id that fits into no topic: it must not fail for want of room.
     pub fn join(&mut self, id: &str, data: Data, limits: &Limits) -> Result<bool, StateTooLarge> {
-        // A snapshot shows no more of an element or an action than this many times its part of the state: it adds
-        // the names of fields, its times as text, and repeats the ids of contracts and touches.
-        const SHOWN: usize = 8;
         if id.len() > limits.max_written() {
             return Err(StateTooLarge);
         }
@@ -98,13 +99,13 @@ fn weight(data: &Data) -> usize {
     let elements = |list: &Option<Vec<Element>>| {
         list.iter()
             .flatten()
-            .map(|element| FRAME + element.id.len() + element.content.body.len())
+            .map(|element| FRAME + element.id.len() + element.content.body.bytes().len())
             .sum::<usize>()
     };
     FRAME
         + match data {
             Data::Customer(event) => elements(&event.addresses) + elements(&event.dependents),
-            Data::Action(action) => action.id.len() + action.body.len(),
+            Data::Action(action) => action.id.len() + action.body.bytes().len(),
             Data::Console(console) => {
                 let parts = &console.parts;
                 parts.names.len()
@@ -115,4 +116,46 @@ fn weight(data: &Data) -> usize {
             Data::Publisher(publisher) => publisher.enrollment.len() + publisher.accounts.len(),
             Data::Erasure(_) => 0,
         }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::customer::contribution::{Action, ActionKind};
+    use crate::customer::fields::{Fields, Name, put};
+    use crate::customer::stamp::{Rank, Stamp};
+    use crate::time::Instant;
+
+    #[test]
+    fn a_snapshot_is_no_larger_than_its_bound() {
+        // hardly a byte of text, and as much around it as there can be
+        let mut customer = Customer::default();
+        for number in 0..1_000_u16 {
+            let id = Bytes::copy_from_slice(&number.to_be_bytes().map(|byte| b'0' + byte % 64));
+            let mut body = Vec::new();
+            put(&mut body, Name::Contract, &id);
+            let action = Action {
+                stamp: Stamp::new(
+                    Instant::from_micros(1_234_567 + i64::from(number)),
+                    Rank::Updated,
+                ),
+                created_at: Instant::from_micros(i64::from(number) + 1),
+                kind: ActionKind::SubscriptionRestarted,
+                body: Fields::written(body.into()),
+                id,
+            };
+            customer.join(Data::Action(action), 1_000);
+        }
+        let view = View {
+            union: false,
+            recent_actions: 1_000,
+            deleted_is_null: false,
+        };
+        let (mut state, mut shown) = (Vec::new(), Vec::new());
+        customer.encode(&mut state);
+        snapshot::write(&customer, "c", &view, &mut shown);
+        let bound = (1 + state.len()) * SHOWN;
+        assert!(shown.len() <= bound, "{} of {bound}", shown.len());
+        assert!(shown.len() * 2 > bound, "{} of {bound}", shown.len());
+    }
 }

@@ -7,7 +7,8 @@
 use bytes::Bytes;
 
 use super::actions::Actions;
-use super::contribution::{Action, ActionKind, ConsoleParts, Content, Publisher, Span, Status};
+use super::contribution::{Action, ActionKind, ConsoleParts, Content, Publisher, Status};
+use super::fields::Fields;
 use super::list::{Held, List};
 use super::register::Register;
 use super::stamp::Stamp;
@@ -15,7 +16,7 @@ use super::{Customer, HeldConsole, Scalars};
 use crate::time::{Date, Instant};
 
 /// The layout that this version writes. A state of another layout must be rebuilt from the inputs.
-pub const LAYOUT: u8 = 2;
+pub const LAYOUT: u8 = 3;
 
 /// A state that this version can't read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -151,7 +152,8 @@ fn put_number(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+/// Appends bytes with their length before them.
+pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put_number(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
@@ -211,7 +213,7 @@ fn put_list(out: &mut Vec<u8>, list: &List) {
         );
         if let Some(content) = content {
             put_instant(out, content.created_at);
-            put_bytes(out, &content.body);
+            put_bytes(out, content.body.bytes());
         }
     }
 }
@@ -224,15 +226,7 @@ fn put_actions(out: &mut Vec<u8>, actions: &Actions) {
         put_stamp(out, action.stamp);
         put_instant(out, action.created_at);
         out.push(action.kind as u8);
-        put_bytes(out, &action.body);
-        put_options(
-            out,
-            [action.contract, action.utm],
-            |out, (from, to): Span| {
-                put_number(out, u64::from(from));
-                put_number(out, u64::from(to));
-            },
-        );
+        put_bytes(out, action.body.bytes());
     }
 }
 
@@ -246,6 +240,24 @@ fn put_console(out: &mut Vec<u8>, console: &HeldConsole) {
         put_bytes(out, &parts.addresses);
         put_bytes(out, &parts.attributes);
     }
+}
+
+/// Reads a number that [`put_number`] wrote: it, and what comes behind it.
+pub fn number_from(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (&first, mut rest) = bytes.split_first()?;
+    if first < 0x80 {
+        return Some((u64::from(first), rest));
+    }
+    let mut number = u64::from(first & 0x7f);
+    for shift in (7..64).step_by(7) {
+        let byte;
+        (byte, rest) = rest.split_first().map(|(&byte, rest)| (byte, rest))?;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some((number, rest));
+        }
+    }
+    None
 }
 
 struct Reader<'a> {
@@ -286,15 +298,10 @@ impl Reader<'_> {
     }
 
     fn number(&mut self) -> Result<u64, CodecError> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(number);
-            }
-        }
-        Err(CodecError::Damaged)
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let (number, rest) = number_from(rest).ok_or(CodecError::Damaged)?;
+        self.at = self.bytes.len() - rest.len();
+        Ok(number)
     }
 
     fn length(&mut self) -> Result<usize, CodecError> {
@@ -314,6 +321,10 @@ impl Reader<'_> {
         let length = self.length()?;
         let range = self.take(length)?;
         Ok(self.bytes.slice(range))
+    }
+
+    fn fields(&mut self) -> Result<Fields, CodecError> {
+        Fields::checked(self.text()?).ok_or(CodecError::Damaged)
     }
 
     fn scalars(&mut self) -> Result<Scalars, CodecError> {
@@ -375,7 +386,7 @@ impl Reader<'_> {
                 _ => Some(Content {
                     stamp: self.stamp()?,
                     created_at: self.instant()?,
-                    body: self.text()?,
+                    body: self.fields()?,
                 }),
             };
             elements.push(Held { id, seen, content });
@@ -393,35 +404,16 @@ impl Reader<'_> {
         for _ in 0..count {
             let (id, stamp, created_at) = (self.text()?, self.stamp()?, self.instant()?);
             let kind = self.one_of(ActionKind::ALL)?;
-            let body = self.text()?;
-            let present = self.byte()?;
-            let contract = self.span(present & 1 != 0, &body)?;
-            let utm = self.span(present & 2 != 0, &body)?;
+            let body = self.fields()?;
             kept.push(Action {
                 id,
                 stamp,
                 created_at,
                 kind,
                 body,
-                contract,
-                utm,
             });
         }
         Ok(Actions { kept, evicted })
-    }
-
-    fn span(&mut self, there: bool, within: &[u8]) -> Result<Option<Span>, CodecError> {
-        if !there {
-            return Ok(None);
-        }
-        let (from, to) = (self.length()?, self.length()?);
-        if within.get(from..to).is_none() {
-            return Err(CodecError::Damaged);
-        }
-        match (u32::try_from(from), u32::try_from(to)) {
-            (Ok(from), Ok(to)) => Ok(Some((from, to))),
-            _ => Err(CodecError::Damaged),
-        }
     }
 
     fn console(&mut self) -> Result<HeldConsole, CodecError> {

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
+use super::fields::Fields;
 use super::stamp::Stamp;
 use crate::record::Source;
-use crate::source::json::write_instant;
+use crate::source::json::{write_instant, write_instant_text, write_name};
 use crate::source::wire::wire_enum;
 use crate::time::{Date, Instant};
 
@@ -82,35 +83,44 @@ pub struct Content {
     /// Its time is `updatedAt`.
     pub stamp: Stamp,
     pub created_at: Instant,
-    /// Its canonical JSON text between the id and the times: `,"line1":…`. It ends with a field that all have, so
-    /// that none is the beginning of another.
-    pub body: Bytes,
+    /// What its canonical JSON text has between the id and the times: `,"line1":…`. It ends with a field that all
+    /// have, so that none is the beginning of another.
+    pub body: Fields,
 }
 
 impl Content {
     /// Whether it is the greater one of two of one element: by the stamp, and then by the canonical text.
     pub fn outweighs(&self, other: &Content) -> bool {
         let text = |content: &Content| content.created_at.canonical();
-        let order = (self.stamp, &self.body).cmp(&(other.stamp, &other.body));
-        order.then_with(|| text(self).cmp(&text(other))).is_gt()
+        let order = self.stamp.cmp(&other.stamp);
+        order
+            .then_with(|| self.body.cmp_texts(&other.body))
+            .then_with(|| text(self).cmp(&text(other)))
+            .is_gt()
     }
 
     /// Appends what stands behind the id in the canonical text of an element.
     pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.body);
+        self.body.write(out);
         write_times(out, self.created_at, self.stamp);
     }
 }
 
 /// Appends the end of a datum's canonical text.
 fn write_times(out: &mut Vec<u8>, created_at: Instant, stamp: Stamp) {
-    write_instant(out, "createdAt", created_at);
-    write_instant(out, "updatedAt", stamp.at());
+    write_name(out, "createdAt");
+    let text = out.len();
+    write_instant_text(out, created_at);
+    if stamp.at() == created_at {
+        // as most actions have it
+        let text = text..out.len();
+        write_name(out, "updatedAt");
+        out.extend_from_within(text);
+    } else {
+        write_instant(out, "updatedAt", stamp.at());
+    }
     out.push(b'}');
 }
-
-/// A part of a text: from, to (exclusive).
-pub type Span = (u32, u32);
 
 /// A customer's action.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,19 +129,11 @@ pub struct Action {
     pub stamp: Stamp,
     pub created_at: Instant,
     pub kind: ActionKind,
-    /// Its canonical JSON text between the type and the times: `,"subscriptionContractId":…`; may be empty.
-    pub body: Bytes,
-    /// Where in `body` the JSON string of the subscription contract's id stands.
-    pub contract: Option<Span>,
-    /// Where in `body` the UTM parameters stand, if there are any.
-    pub utm: Option<Span>,
+    /// What its canonical JSON text has between the type and the times: `,"subscriptionContractId":…`; may be empty.
+    pub body: Fields,
 }
 
 impl Action {
-    pub fn part(&self, (from, to): Span) -> &[u8] {
-        self.body.get(from as usize..to as usize).unwrap_or(&[])
-    }
-
     /// Whether it is the greater one of two of one id: by the stamp, and then by the canonical text. Where one body
     /// is the beginning of another, `"createdAt"` follows, which comes before all that the other can go on with.
     pub fn outweighs(&self, other: &Action) -> bool {
@@ -139,7 +141,7 @@ impl Action {
         let order = |action: &'_ Action| (action.stamp, action.kind.text());
         order(self)
             .cmp(&order(other))
-            .then_with(|| self.body.cmp(&other.body))
+            .then_with(|| self.body.cmp_texts(&other.body))
             .then_with(|| text(self).cmp(&text(other)))
             .is_gt()
     }
@@ -149,7 +151,7 @@ impl Action {
         out.extend_from_slice(b",\"type\":\"");
         out.extend_from_slice(self.kind.text().as_bytes());
         out.push(b'"');
-        out.extend_from_slice(&self.body);
+        self.body.write(out);
         write_times(out, self.created_at, self.stamp);
     }
 }
@@ -198,6 +200,7 @@ pub struct Erasure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::customer::fields::{Name, put, put_utm};
     use crate::customer::stamp::Rank;
     use proptest::prelude::*;
 
@@ -209,38 +212,64 @@ mod tests {
 
     fn action() -> impl Strategy<Value = Action> {
         let bodies = [
-            "",
-            r#","subscriptionContractId":"a""#,
-            r#","subscriptionContractId":"ab""#,
-            r#","subscriptionContractId":"a","utmParameters":{}"#,
-            r#","utmParameters":{}"#,
-            r#","utmParameters":{"utmSource":"a"}"#,
+            (None, None),
+            (Some("a"), None),
+            (Some("ab"), None),
+            (Some("a"), Some(None)),
+            (None, Some(None)),
+            (None, Some(Some("a"))),
         ];
+        let body = |(contract, utm): (Option<&str>, Option<Option<&str>>)| {
+            let mut out = Vec::new();
+            if let Some(contract) = contract {
+                put(&mut out, Name::Contract, contract);
+            }
+            if let Some(source) = utm {
+                put_utm(&mut out);
+                if let Some(source) = source {
+                    put(&mut out, Name::UtmSource, source);
+                }
+            }
+            Fields::written(out.into())
+        };
         let kinds = prop::sample::select(ActionKind::ALL.to_vec());
         let bodies = prop::sample::select(bodies.to_vec());
-        (kinds, bodies, instant()).prop_map(|(kind, body, created_at)| Action {
+        (kinds, bodies, instant()).prop_map(move |(kind, parts, created_at)| Action {
             id: Bytes::new(),
             stamp: Stamp::new(Instant::from_micros(2_000_000), Rank::Created),
             created_at,
             kind,
-            body: Bytes::from_static(body.as_bytes()),
-            contract: None,
-            utm: None,
+            body: body(parts),
         })
     }
 
     fn content() -> impl Strategy<Value = Content> {
+        let (country, code) = ((Name::Country, "NL"), (Name::CountryCode, "NLD"));
         let bodies = [
-            r#","line1":"a","city":"b","country":"NL""#,
-            r#","line1":"a","line2":"","city":"b","country":"NL""#,
-            r#","line1":"a\"","city":"b","country":"NL""#,
-            r#","line1":"a","city":"b","countryCode":"NLD""#,
+            vec![(Name::Line1, "a"), (Name::City, "b"), country],
+            vec![
+                (Name::Line1, "a"),
+                (Name::Line2, ""),
+                (Name::City, "b"),
+                country,
+            ],
+            vec![(Name::Line1, "a\""), (Name::City, "b"), country],
+            vec![(Name::Line1, "a"), (Name::City, "b"), code],
+            // longer, and yet less
+            vec![(Name::Line1, "a"), (Name::City, "aaa"), country],
         ];
+        let body = |fields: Vec<(Name, &str)>| {
+            let mut out = Vec::new();
+            for (name, text) in fields {
+                put(&mut out, name, text);
+            }
+            Fields::written(out.into())
+        };
         let bodies = prop::sample::select(bodies.to_vec());
-        (bodies, instant()).prop_map(|(body, created_at)| Content {
+        (bodies, instant()).prop_map(move |(fields, created_at)| Content {
             stamp: Stamp::new(Instant::from_micros(2_000_000), Rank::Created),
             created_at,
-            body: Bytes::from_static(body.as_bytes()),
+            body: body(fields),
         })
     }
 

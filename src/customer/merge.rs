@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::actions::Actions;
 use super::contribution::{Console, ConsoleParts, Content, Element, Erasure};
+use super::fields::Fields;
 use super::list::List;
 use super::register::{self, Register, TieBreak};
 use super::stamp::Stamp;
@@ -65,7 +66,7 @@ fn merge_list(own: &mut List, other: List, erased: Instant) -> bool {
         let content = held.content.unwrap_or(Content {
             stamp: Stamp::NEVER,
             created_at: Instant::NEVER,
-            body: Bytes::new(),
+            body: Fields::default(),
         });
         let seen = held.seen.unwrap_or(Stamp::NEVER);
         let element = Element {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::Customer;
 use super::contribution::{Action, ActionKind, Status};
+use super::fields::{Name, Touch};
 use crate::record::Source;
 use crate::source::json::{write_instant, write_name, write_string, write_utf8};
 use crate::time::Instant;
@@ -157,8 +158,11 @@ fn write_actions(customer: &Customer, view: &View, out: &mut Vec<u8>) {
         write_instant(out, "signedUpAt", at);
     }
     write_subscriptions(kept, out);
-    let touches = || kept.iter().filter(|action| touch(action).is_some());
-    let order = |one: &&Action, other: &&Action| {
+    let touches = || {
+        kept.iter()
+            .filter_map(|action| Some((action, action.body.touch()?)))
+    };
+    let order = |(one, _): &(&Action, Touch<'_>), (other, _): &(&Action, Touch<'_>)| {
         (one.created_at, &one.id).cmp(&(other.created_at, &other.id))
     };
     write_touch(out, "firstTouch", touches().min_by(order));
@@ -192,7 +196,7 @@ fn write_counts(kept: &[Action], out: &mut Vec<u8>) {
 fn write_subscriptions(kept: &[Action], out: &mut Vec<u8>) {
     let mut newest: BTreeMap<Cow<'_, [u8]>, (&Action, &[u8])> = BTreeMap::new();
     for action in kept {
-        let Some(contract) = action.contract.map(|span| action.part(span)) else {
+        let Some(contract) = action.body.get(Name::Contract) else {
             continue;
         };
         if action.kind != ActionKind::PromotionApplied {
@@ -206,8 +210,9 @@ fn write_subscriptions(kept: &[Action], out: &mut Vec<u8>) {
     let start = out.len();
     for (action, contract) in newest.into_values() {
         separate(out, start);
-        out.extend_from_slice(b"{\"subscriptionContractId\":");
+        out.extend_from_slice(b"{\"subscriptionContractId\":\"");
         out.extend_from_slice(contract);
+        out.push(b'"');
         write_name(out, "status");
         write_plain(
             out,
@@ -222,28 +227,18 @@ fn write_subscriptions(kept: &[Action], out: &mut Vec<u8>) {
     out.push(b']');
 }
 
-/// The bytes that a JSON string stands for, which ids are sorted by.
-fn unescaped(string: &[u8]) -> Cow<'_, [u8]> {
-    if string.contains(&b'\\')
-        && let Ok(text) = serde_json::from_slice::<String>(string)
+/// The bytes that the inside of a JSON string stands for, which ids are sorted by.
+fn unescaped(inside: &[u8]) -> Cow<'_, [u8]> {
+    if inside.contains(&b'\\')
+        && let Ok(text) = serde_json::from_slice::<String>(&[b"\"", inside, b"\""].concat())
     {
         return Cow::Owned(text.into_bytes());
     }
-    Cow::Borrowed(
-        string
-            .get(1..string.len().saturating_sub(1))
-            .unwrap_or(string),
-    )
+    Cow::Borrowed(inside)
 }
 
-/// The UTM parameters of an action; empty ones are no touch.
-fn touch(action: &Action) -> Option<&[u8]> {
-    let utm = action.part(action.utm?);
-    (utm != b"{}").then_some(utm)
-}
-
-fn write_touch(out: &mut Vec<u8>, name: &str, action: Option<&Action>) {
-    let Some((action, utm)) = action.and_then(|action| Some((action, touch(action)?))) else {
+fn write_touch(out: &mut Vec<u8>, name: &str, touch: Option<(&Action, Touch<'_>)>) {
+    let Some((action, utm)) = touch else {
         return;
     };
     write_name(out, name);
@@ -251,7 +246,7 @@ fn write_touch(out: &mut Vec<u8>, name: &str, action: Option<&Action>) {
     write_utf8(out, &action.id);
     write_instant(out, "at", action.created_at);
     write_name(out, "utmParameters");
-    out.extend_from_slice(utm);
+    utm.write(out);
     out.push(b'}');
 }
 

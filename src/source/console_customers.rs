@@ -194,10 +194,11 @@ fn mature_addresses(
     let mut sorted: Vec<(&AddressWire<'_>, Option<(&str, &str)>)> = Vec::with_capacity(list.len());
     for (at, address) in list.iter().enumerate() {
         judge.id(&address.key, || format!("/addresses/{at}/key"));
-        let country = address
-            .country
-            .as_ref()
-            .map(|country| judge.country(country, || format!("/addresses/{at}/country")));
+        let country = address.country.as_ref().map(|country| {
+            judge
+                .country(country, || format!("/addresses/{at}/country"))
+                .field()
+        });
         sorted.push((address, country));
     }
     sorted.sort_by(|(one, _), (other, _)| one.key.as_bytes().cmp(other.key.as_bytes()));

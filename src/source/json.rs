@@ -14,21 +14,42 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
 
 /// Appends a text that is known to be UTF-8 as a JSON string.
 pub fn write_utf8(out: &mut Vec<u8>, text: &[u8]) {
+    out.reserve(text.len() + 2);
     out.push(b'"');
-    // hardly any text needs escapes; without an early end this is done many bytes at a time
-    let escapes = text
-        .iter()
-        .fold(false, |found, &byte| found | must_be_escaped(byte));
-    if escapes {
+    write_inside(out, text);
+    out.push(b'"');
+}
+
+/// Appends the inside of a JSON string.
+pub fn write_inside(out: &mut Vec<u8>, text: &[u8]) {
+    if needs_escapes(text) {
         write_escaped(out, text);
     } else {
         out.extend_from_slice(text);
     }
-    out.push(b'"');
 }
 
-fn must_be_escaped(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+/// Hardly any text does, and most are short: eight bytes are looked at at a time.
+fn needs_escapes(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks::<8>();
+    let mut last = [b' '; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    words
+        .iter()
+        .fold(escape_bits(last), |bits, word| bits | escape_bits(*word))
+        != 0
+}
+
+/// Not 0 where one of the bytes is below 0x20, a quote or a backslash.
+fn escape_bits(word: [u8; 8]) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let word = u64::from_ne_bytes(word);
+    // the highest bit of a byte that is less than another one, at the least of the lowest such byte
+    let below = |word: u64, than: u64| word.wrapping_sub(ONES * than) & !word;
+    let quote = word ^ (ONES * u64::from(b'"'));
+    let backslash = word ^ (ONES * u64::from(b'\\'));
+    (below(word, 0x20) | below(quote, 1) | below(backslash, 1)) & HIGH
 }
 
 fn write_escaped(out: &mut Vec<u8>, text: &[u8]) {
@@ -80,6 +101,11 @@ pub fn write_kept(out: &mut Vec<u8>, name: &str, text: Option<&Text<'_>>) {
 /// Appends `,"name":"instant"`.
 pub fn write_instant(out: &mut Vec<u8>, name: &str, instant: Instant) {
     write_name(out, name);
+    write_instant_text(out, instant);
+}
+
+/// Appends `"instant"`.
+pub fn write_instant_text(out: &mut Vec<u8>, instant: Instant) {
     out.push(b'"');
     instant.write(out);
     out.push(b'"');

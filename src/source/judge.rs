@@ -19,6 +19,25 @@ pub struct Judge<'r> {
     warnings: Vec<Violation>,
 }
 
+/// A country as the snapshot shows it.
+#[derive(Debug, Clone, Copy)]
+pub enum Country<'t> {
+    /// An alpha-2 code, in a field `countryCode`.
+    Known(&'t str),
+    /// A text that was let through, in a field `country`.
+    Unknown(&'t str),
+}
+
+impl<'t> Country<'t> {
+    /// The field's name and its text.
+    pub fn field(self) -> (&'static str, &'t str) {
+        match self {
+            Country::Known(code) => ("countryCode", code),
+            Country::Unknown(text) => ("country", text),
+        }
+    }
+}
+
 /// What the semantic stage found.
 pub struct Findings {
     /// The first code, in the order of the rules, that rejects.
@@ -63,12 +82,7 @@ impl<'r> Judge<'r> {
         }
     }
 
-    /// A country as the snapshot shows it: the field's name and its text.
-    pub fn country<'t>(
-        &mut self,
-        text: &'t str,
-        pointer: impl FnOnce() -> String,
-    ) -> (&'static str, &'t str) {
+    pub fn country<'t>(&mut self, text: &'t str, pointer: impl FnOnce() -> String) -> Country<'t> {
         let text = text.trim();
         let known = if self.source.is_loyalty() {
             country::from_alpha2(text)
@@ -76,10 +90,10 @@ impl<'r> Judge<'r> {
             country::from_any(text)
         };
         match known {
-            Some(code) => ("countryCode", code),
+            Some(code) => Country::Known(code),
             None => {
                 self.find(Code::CountryCode, pointer);
-                ("country", text)
+                Country::Unknown(text)
             }
         }
     }

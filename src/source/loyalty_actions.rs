@@ -1,11 +1,11 @@
 //! The source `loyalty-actions`: what customers of the loyalty programme did.
 
-use super::json::{open_object, write_name, write_string, write_trimmed};
 use super::judge::Judge;
 use super::loyalty_customers::{EventAction, judge_envelope};
 use super::texts::Texts;
 use super::wire::{Number, Text, wire_object};
-use crate::customer::contribution::{Action, ActionKind, Contribution, Data, Span};
+use crate::customer::contribution::{Action, ActionKind, Contribution, Data};
+use crate::customer::fields::{Name, put, put_trimmed, put_utm};
 use crate::customer::stamp::Stamp;
 use crate::record::Code;
 use crate::time::Instant;
@@ -59,16 +59,18 @@ pub fn mature(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
     }
 
     let mut pool = Texts::with_capacity(384);
-    let (mut contract, mut utm) = (None, None);
     let id = pool.copy(body.interaction_id.as_bytes());
-    let text = pool.text(|out| {
+    let fields = pool.fields(|out| {
         if let Some(id) = &body.interaction.subscription_contract_id {
-            write_name(out, "subscriptionContractId");
-            contract = span(out, |out| write_string(out, id));
+            put(out, Name::Contract, &**id);
         }
-        if let Some(parameters) = &body.utm_parameters {
-            write_name(out, "utmParameters");
-            utm = span(out, |out| write_utm(out, parameters));
+        if let Some(utm) = &body.utm_parameters {
+            put_utm(out);
+            put_trimmed(out, Name::UtmSource, utm.source.as_deref());
+            put_trimmed(out, Name::UtmMedium, utm.medium.as_deref());
+            put_trimmed(out, Name::UtmCampaign, utm.campaign.as_deref());
+            put_trimmed(out, Name::UtmContent, utm.content.as_deref());
+            put_trimmed(out, Name::UtmTerms, utm.terms.as_deref());
         }
     });
     Contribution {
@@ -78,27 +80,7 @@ pub fn mature(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
             stamp: Stamp::new(body.updated_at, wire.event_action.rank()),
             created_at: body.created_at,
             kind: body.interaction.kind,
-            body: text,
-            contract,
-            utm,
+            body: fields,
         }),
     }
-}
-
-/// Where the text stands that `write` appends. A record is far smaller than 4 GiB.
-fn span(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> Option<Span> {
-    let from = out.len();
-    write(out);
-    Some((u32::try_from(from).ok()?, u32::try_from(out.len()).ok()?))
-}
-
-fn write_utm(out: &mut Vec<u8>, utm: &UtmWire<'_>) {
-    let start = out.len();
-    write_trimmed(out, "utmSource", utm.source.as_ref());
-    write_trimmed(out, "utmMedium", utm.medium.as_ref());
-    write_trimmed(out, "utmCampaign", utm.campaign.as_ref());
-    write_trimmed(out, "utmContent", utm.content.as_ref());
-    write_trimmed(out, "utmTerms", utm.terms.as_ref());
-    open_object(out, start);
-    out.push(b'}');
 }

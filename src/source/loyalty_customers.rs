@@ -1,10 +1,10 @@
 //! The source `loyalty-customers`: events about customers of the loyalty programme.
 
-use super::json::{write_field, write_trimmed};
-use super::judge::{Judge, is_supported, texts};
+use super::judge::{Country, Judge, is_supported, texts};
 use super::texts::Texts;
 use super::wire::{Number, Text, wire_enum, wire_object};
 use crate::customer::contribution::{Content, Contribution, CustomerEvent, Data, Element, Status};
+use crate::customer::fields::{Name, put, put_trimmed};
 use crate::customer::stamp::{Rank, Stamp};
 use crate::record::Code;
 use crate::time::{Date, Instant};
@@ -168,9 +168,13 @@ fn mature_addresses(
         judge.id(&address.address_id, || {
             format!("{ADDRESSES}/{at}/addressId")
         });
-        let (name, country) = judge.country(&address.country_code, || {
+        let country = judge.country(&address.country_code, || {
             format!("{ADDRESSES}/{at}/countryCode")
         });
+        let (name, country) = match country {
+            Country::Known(code) => (Name::CountryCode, code),
+            Country::Unknown(text) => (Name::Country, text),
+        };
         let times = (address.created_at, address.updated_at);
         let (created_at, updated_at) = event.of_element(times, ADDRESSES, at, judge);
         Element {
@@ -178,13 +182,13 @@ fn mature_addresses(
             content: Content {
                 stamp: Stamp::new(updated_at, event.rank),
                 created_at,
-                body: pool.text(|out| {
-                    write_field(out, "line1", address.line1.trim());
-                    write_trimmed(out, "line2", address.line2.as_ref());
-                    write_field(out, "city", address.city.trim());
-                    write_trimmed(out, "province", address.province.as_ref());
-                    write_field(out, "zipCode", address.zip_code.trim());
-                    write_field(out, name, country);
+                body: pool.fields(|out| {
+                    put_trimmed(out, Name::Line1, Some(&address.line1));
+                    put_trimmed(out, Name::Line2, address.line2.as_deref());
+                    put_trimmed(out, Name::City, Some(&address.city));
+                    put_trimmed(out, Name::Province, address.province.as_deref());
+                    put_trimmed(out, Name::ZipCode, Some(&address.zip_code));
+                    put(out, name, country);
                 }),
             },
         }
@@ -212,11 +216,9 @@ fn mature_dependents(
             content: Content {
                 stamp: Stamp::new(updated_at, event.rank),
                 created_at,
-                body: pool.text(|out| {
-                    out.extend_from_slice(b",\"dateOfBirth\":\"");
-                    out.extend_from_slice(dependent.date_of_birth.bytes());
-                    out.push(b'"');
-                    write_field(out, "type", dependent.kind.trim());
+                body: pool.fields(|out| {
+                    put(out, Name::DateOfBirth, dependent.date_of_birth.bytes());
+                    put_trimmed(out, Name::Kind, Some(&dependent.kind));
                 }),
             },
         }

@@ -104,7 +104,9 @@ pub fn mature(
     if at.is_none() {
         judge.find(Code::NoTimestamp, String::new);
     }
-    let country = judge.country(&wire.country, || format!("{pointer}/country"));
+    let country = judge
+        .country(&wire.country, || format!("{pointer}/country"))
+        .field();
     judge_accounts(&wire.accounts, pointer, judge);
 
     let mut pool = Texts::with_capacity(768);

@@ -2,6 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 
+use crate::customer::fields::Fields;
+
 #[derive(Default)]
 pub struct Texts {
     scratch: Vec<u8>,
@@ -23,6 +25,11 @@ impl Texts {
         write(&mut self.scratch);
         self.shared.extend_from_slice(&self.scratch);
         self.shared.split().freeze()
+    }
+
+    /// The fields that `write` puts.
+    pub fn fields(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Fields {
+        Fields::written(self.text(write))
     }
 
     pub fn copy(&mut self, text: &[u8]) -> Bytes {

@@ -1,0 +1,275 @@
+//! The fields of an address, a dependent or an action as the state holds them: names as numbers, and texts as they
+//! stand in the canonical JSON text, from which they are copied into a snapshot.
+//!
+//! A field is the number of its name, the length of its text (LEB128), and the text: the inside of a JSON string. So
+//! that equal fields are equal bytes, they always come in the order of the snapshot.
+
+use std::cmp::Ordering;
+
+use bytes::Bytes;
+
+use super::codec::{number_from, put_bytes};
+use crate::source::json::{open_object, write_inside};
+
+macro_rules! names {
+    ($( $name:ident = $text:literal, )*) => {
+        /// The name of a field. The numbers are part of the state's layout.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Name { $( $name, )* }
+
+        impl Name {
+            const ALL: &'static [Name] = &[ $( Name::$name, )* ];
+
+            /// What stands before the field's text in JSON.
+            const fn opening(self) -> &'static str {
+                match self { $( Name::$name => concat!(",\"", $text, "\":\""), )* }
+            }
+        }
+    };
+}
+
+names! {
+    Line1 = "line1",
+    Line2 = "line2",
+    City = "city",
+    Province = "province",
+    ZipCode = "zipCode",
+    CountryCode = "countryCode",
+    Country = "country",
+    DateOfBirth = "dateOfBirth",
+    Kind = "type",
+    Contract = "subscriptionContractId",
+    // has no text: what comes behind it stands in its object
+    Utm = "utmParameters",
+    UtmSource = "utmSource",
+    UtmMedium = "utmMedium",
+    UtmCampaign = "utmCampaign",
+    UtmContent = "utmContent",
+    UtmTerms = "utmTerms",
+}
+
+const UTM_OPENING: &[u8] = b",\"utmParameters\":";
+
+/// Appends a field with this text.
+pub fn put(out: &mut Vec<u8>, name: Name, text: impl AsRef<[u8]>) {
+    let tag = out.len();
+    out.push(name as u8);
+    // most texts need no escape and are short: their length is known, and takes one byte
+    let at = out.len();
+    out.push(0);
+    write_inside(out, text.as_ref());
+    let length = out.len() - at - 1;
+    if length < 0x80 {
+        out[at] = length as u8;
+    } else {
+        let long = out.split_off(at);
+        out.truncate(tag + 1);
+        put_bytes(out, &long[1..]);
+    }
+}
+
+/// Appends a field with this text, trimmed, if there is one.
+pub fn put_trimmed(out: &mut Vec<u8>, name: Name, text: Option<&str>) {
+    if let Some(text) = text {
+        put(out, name, text.trim());
+    }
+}
+
+/// Appends the beginning of the UTM parameters, which come last.
+pub fn put_utm(out: &mut Vec<u8>) {
+    out.extend_from_slice(&[Name::Utm as u8, 0]);
+}
+
+/// Fields that are well formed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Fields(Bytes);
+
+impl Fields {
+    /// What [`put`] and [`put_utm`] have written; none where it is damaged.
+    pub fn checked(bytes: Bytes) -> Option<Fields> {
+        let mut iter = Iter { rest: &bytes };
+        while iter.next().is_some() {}
+        iter.rest.is_empty().then_some(Fields(bytes))
+    }
+
+    /// What [`put`] and [`put_utm`] have just written.
+    pub fn written(bytes: Bytes) -> Fields {
+        Fields(bytes)
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn iter(&self) -> Iter<'_> {
+        Iter { rest: &self.0 }
+    }
+
+    /// The inside of the JSON string of a field.
+    pub fn get(&self, name: Name) -> Option<&[u8]> {
+        self.iter()
+            .find(|(found, _)| *found == name)
+            .map(|(_, text)| text)
+    }
+
+    /// Appends the fields as JSON, each with a comma before it.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let mut fields = self.iter();
+        while let Some((name, text)) = fields.next() {
+            if name == Name::Utm {
+                out.extend_from_slice(UTM_OPENING);
+                return write_object(fields, out);
+            }
+            write_field(name, text, out);
+        }
+    }
+
+    /// The UTM parameters; none where there are none, or empty ones.
+    pub fn touch(&self) -> Option<Touch<'_>> {
+        let mut fields = self.iter();
+        fields.find(|(name, _)| *name == Name::Utm)?;
+        (!fields.rest.is_empty()).then_some(Touch(fields))
+    }
+
+    /// The order of the JSON texts.
+    pub fn cmp_texts(&self, other: &Fields) -> Ordering {
+        if self == other {
+            return Ordering::Equal;
+        }
+        let text = |fields: &Fields| {
+            let mut text = Vec::new();
+            fields.write(&mut text);
+            text
+        };
+        text(self).cmp(&text(other))
+    }
+}
+
+/// UTM parameters that are not empty.
+#[derive(Clone, Copy)]
+pub struct Touch<'a>(Iter<'a>);
+
+impl Touch<'_> {
+    /// Appends the object.
+    pub fn write(self, out: &mut Vec<u8>) {
+        write_object(self.0, out);
+    }
+}
+
+fn write_object(fields: Iter<'_>, out: &mut Vec<u8>) {
+    let start = out.len();
+    for (name, text) in fields {
+        write_field(name, text, out);
+    }
+    open_object(out, start);
+    out.push(b'}');
+}
+
+fn write_field(name: Name, text: &[u8], out: &mut Vec<u8>) {
+    let (opening, length) = &OPENINGS[name as usize];
+    let end = out.len() + length;
+    out.reserve(opening.len() + text.len() + 1);
+    // a copy of a fixed length is a few moves, and no call
+    out.extend_from_slice(opening);
+    out.truncate(end);
+    out.extend_from_slice(text);
+    out.push(b'"');
+}
+
+/// What stands before each field's text, filled up to one length, and its own length.
+const OPENINGS: [([u8; 32], usize); Name::ALL.len()] = {
+    let mut all = [([b' '; 32], 0); Name::ALL.len()];
+    let mut at = 0;
+    while at < all.len() {
+        let opening = Name::ALL[at].opening().as_bytes();
+        let mut byte = 0;
+        while byte < opening.len() {
+            all[at].0[byte] = opening[byte];
+            byte += 1;
+        }
+        all[at].1 = opening.len();
+        at += 1;
+    }
+    all
+};
+
+#[derive(Clone, Copy)]
+struct Iter<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = (Name, &'a [u8]);
+
+    fn next(&mut self) -> Option<(Name, &'a [u8])> {
+        let (tag, rest) = self.rest.split_first()?;
+        let name = *Name::ALL.get(usize::from(*tag))?;
+        let (length, rest) = number_from(rest)?;
+        let (text, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+        self.rest = rest;
+        Some((name, text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn address(line1: &str, city: &str) -> Fields {
+        let mut out = Vec::new();
+        put(&mut out, Name::Line1, line1);
+        put(&mut out, Name::City, city);
+        Fields::checked(out.into()).unwrap()
+    }
+
+    fn text(fields: &Fields) -> String {
+        let mut out = Vec::new();
+        fields.write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn fields_are_written_as_json(line1 in any::<String>(), city in "[a\u{1}\"]{120,135}|a{16380,16390}") {
+            let fields = address(&line1, &city);
+            let object = format!("{{{}}}", &text(&fields)[1..]);
+            let json: serde_json::Value = serde_json::from_str(&object).unwrap();
+            prop_assert_eq!(&json["line1"], &serde_json::json!(line1));
+            prop_assert_eq!(&json["city"], &serde_json::json!(city));
+        }
+
+        #[test]
+        fn damaged_fields_are_noticed(bytes in prop::collection::vec(any::<u8>(), 0..20)) {
+            let bytes = Bytes::from(bytes);
+            if let Some(fields) = Fields::checked(bytes.clone()) {
+                text(&fields);
+                prop_assert_eq!(fields.bytes(), &bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn utm_parameters_are_an_object() {
+        let mut out = Vec::new();
+        put(&mut out, Name::Contract, "c\"1");
+        put_utm(&mut out);
+        let empty = Fields::checked(out.clone().into()).unwrap();
+        assert_eq!(
+            text(&empty),
+            r#","subscriptionContractId":"c\"1","utmParameters":{}"#
+        );
+        assert!(empty.touch().is_none());
+        put(&mut out, Name::UtmSource, "a");
+        put(&mut out, Name::UtmTerms, "");
+        let full = Fields::checked(out.into()).unwrap();
+        assert_eq!(full.get(Name::Contract), Some(&b"c\\\"1"[..]));
+        let mut touch = Vec::new();
+        full.touch().unwrap().write(&mut touch);
+        assert_eq!(touch, br#"{"utmSource":"a","utmTerms":""}"#);
+        assert_eq!(
+            text(&full),
+            r#","subscriptionContractId":"c\"1","utmParameters":{"utmSource":"a","utmTerms":""}"#
+        );
+    }
+}
