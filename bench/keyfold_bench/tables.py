@@ -7,7 +7,7 @@ def throughput(found):
     for row in found["rows"]:
         for name, figures in row["figures"].items():
             rows.append([row["title"], name, spread(figures["events_per_second"]), spread(figures["cpu_per_million"], 1),
-                         spread(figures["peak_rss_mib"]), spread(figures["snapshots_per_event"], 2),
+                         spread(figures["broker_cpu_per_million"], 1), spread(figures["peak_rss_mib"]), spread(figures["snapshots_per_event"], 2),
                          spread(figures["seconds_from_start"], 1)])
     ratios = []
     for row in found["rows"]:
@@ -19,7 +19,8 @@ def throughput(found):
                            percent(pair["peak_rss_mib"]) if close else fraction(pair["peak_rss_mib"])])
     return (f"## Throughput\n\n{found['events']:,} events of {found['customers']:,} customers, {found['partitions']} partitions a "
             f"topic, {found['runs']} runs in turns. keyfold's snapshots equal the offline fold after every run.\n\n"
-            + table(["", "", "events/s", "CPU-s per million", "peak RSS, MiB", "snapshots an event", "start to end, s"], rows)
+            + table(["", "", "events/s", "CPU-s per million", "the broker's", "peak RSS, MiB", "snapshots an event",
+                    "start to end, s"], rows)
             + "\n" + table(["ratio", "", "events/s", "CPU", "peak RSS"], ratios))
 
 

@@ -43,7 +43,8 @@ def row(bench, title, settings, variants):
             figures = one(bench, bench.side(kind, own))
             runs[name].append(figures)
             bench.say(f"{title}, run {number + 1}, {name}: {figures['events_per_second']:,.0f} events/s, "
-                      f"{figures['cpu_per_million']:.1f} CPU-s per million, {figures['peak_rss_mib']:,.0f} MiB, "
+                      f"{figures['cpu_per_million']:.1f} CPU-s per million, the broker {figures['broker_cpu_per_million']:.1f}, "
+                      f"{figures['peak_rss_mib']:,.0f} MiB, "
                       f"{figures['snapshots_per_event']:.2f} snapshots an event")
     pairs = [("keyfold", "peer"), *((name, base) for name, _, base in variants)]
     return {"title": title, "figures": {name: merged(found) for name, found in runs.items()},
@@ -54,13 +55,16 @@ def one(bench, side):
     """One run of one side, with fresh processes, topics and state."""
     ends = bench.ends()
     side.prepare()
+    broker = bench.broker.process
+    before = broker.cpu_seconds()
     process = side.start()
     drained = drain(process, bench.cluster, side.application, ends)
+    brokers = (broker.cpu_seconds() - before) * 1e6 / drained.events
     process.stop()
     published, newest = check.read_newest(bench.cluster, side.snapshots)
     if side.label == "keyfold":
         check.equal_to_fold(side.application, newest, bench.expected(side))
-    figures = {**asdict(drained), "snapshots_per_event": published / drained.events, "customers": len(newest),
+    figures = {**asdict(drained), "broker_cpu_per_million": brokers, "snapshots_per_event": published / drained.events, "customers": len(newest),
                "dead_letters": check.count(bench.cluster, side.dead_letters)}
     side.discard(bench.cluster)
     return figures

@@ -58,7 +58,7 @@ pub fn mature(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
         judge.find(Code::CreatedAfterUpdated, || "/body/createdAt".to_owned());
     }
 
-    let mut pool = Texts::with_capacity(384);
+    let mut pool = Texts::with_capacity(192);
     let id = pool.copy(body.interaction_id.as_bytes());
     let fields = pool.fields(|out| {
         if let Some(id) = &body.interaction.subscription_contract_id {

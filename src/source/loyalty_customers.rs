@@ -99,7 +99,7 @@ pub fn mature(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
         updated_at: body.updated_at,
     };
     let dependents = body.dependents.as_deref();
-    let size = 64 * (1 + body.addresses.len() * 4 + dependents.map_or(0, |list| list.len() * 2));
+    let size = 64 * (1 + body.addresses.len() * 2 + dependents.map_or(0, <[_]>::len));
     let mut pool = Texts::with_capacity(size);
     let addresses = mature_addresses(&body.addresses, &event, judge, &mut pool);
     let dependents = dependents.map(|list| mature_dependents(list, &event, judge, &mut pool));
