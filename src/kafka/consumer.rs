@@ -301,6 +301,18 @@ impl GroupConsumer {
 
     /// Takes records from partitions, from these offsets on.
     pub fn consume(&self, from: &[(&str, i32, i64)], wait: Duration) -> KafkaResult<()> {
+        let sought = self.seek(from, wait)?;
+        // Where a partition was taken away and came back, its stop, which the client carries out later, has undone
+        // what the assignment set up. Now that it was sought in, it has started anew; and it is still paused.
+        take(&self.queue, &self.consumer, &sought);
+        self.consumer.resume(&sought)?;
+        // The client's thread that fetches is woken by a seek, but not by a resume: if it looked at the partitions in
+        // between, it sleeps for a second before it sees that they are paused no more.
+        self.seek(from, wait)?;
+        Ok(())
+    }
+
+    fn seek(&self, from: &[(&str, i32, i64)], wait: Duration) -> KafkaResult<TopicPartitionList> {
         let mut list = TopicPartitionList::with_capacity(from.len());
         for (topic, partition, offset) in from {
             list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
@@ -309,10 +321,7 @@ impl GroupConsumer {
         for element in sought.elements() {
             element.error()?;
         }
-        // Where a partition was taken away and came back, its stop, which the client carries out later, has undone
-        // what the assignment set up. Now that it was sought in, it has started anew; and it is still paused.
-        take(&self.queue, &self.consumer, &sought);
-        self.consumer.resume(&sought)
+        Ok(sought)
     }
 
     /// Commits offsets without a transaction.
