@@ -13,18 +13,22 @@ use crate::process::Keyfold;
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 
 impl App {
-    /// Waits until `keyfold`, or another instance beside it, has committed everything that the inputs hold.
+    /// Waits until `keyfold`, or another instance beside it, has committed everything that the inputs hold. It may take
+    /// its time, as on a busy machine, but must not stand still.
     #[track_caller]
     pub fn wait_drained(&self, keyfold: &mut Keyfold) {
-        let start = Instant::now();
-        keyfold.wait_for(LIMIT * 2, "to commit all its inputs", |keyfold| {
+        let (mut moved, mut last) = (Instant::now(), String::new());
+        keyfold.wait_for(LIMIT * 4, "to commit all its inputs", |keyfold| {
             let Some(left) = self.left_to_do() else {
                 return Some(());
             };
+            if left != last {
+                (moved, last) = (Instant::now(), left);
+            }
             let metrics = || keyfold.http_get("/metrics").map(|(_, text)| text);
             assert!(
-                start.elapsed() < LIMIT,
-                "after {LIMIT:?} left to do: {left}\n{}\n{}",
+                moved.elapsed() < LIMIT,
+                "for {LIMIT:?} left to do: {last}\n{}\n{}",
                 keyfold.log(),
                 metrics().unwrap_or_default()
             );
