@@ -144,7 +144,7 @@ fn fetching(client: &mut ClientConfig) {
     let defaults = [
         // the default of a second stalls a reader that is slower than its fetcher
         ("fetch.queue.backoff.ms", "2"),
-        ("queued.min.messages", "20000"),
+        ("queued.min.messages", "10000"),
         ("queued.max.messages.kbytes", "16384"),
     ];
     for (name, value) in defaults {
