@@ -52,10 +52,9 @@ const UTM_OPENING: &[u8] = b",\"utmParameters\":";
 
 /// Appends a field with this text.
 pub fn put(out: &mut Vec<u8>, name: Name, text: impl AsRef<[u8]>) {
-    let tag = out.len();
     out.push(name as u8);
-    // most texts need no escape and are short: their length is known, and takes one byte
     let at = out.len();
+    // the length of most texts takes one byte, and is known when the text is written
     out.push(0);
     write_inside(out, text.as_ref());
     let length = out.len() - at - 1;
@@ -63,7 +62,6 @@ pub fn put(out: &mut Vec<u8>, name: Name, text: impl AsRef<[u8]>) {
         out[at] = length as u8;
     } else {
         let long = out.split_off(at);
-        out.truncate(tag + 1);
         put_bytes(out, &long[1..]);
     }
 }
