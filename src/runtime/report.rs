@@ -118,6 +118,14 @@ impl Reporter {
             WorkerState::Running
         };
         self.metrics.worker_state(self.worker, state);
+        let (customers, bytes) = worker.state_size();
+        self.metrics
+            .state(self.worker, customers as i64, bytes as i64);
+        self.show_restore(worker, now);
+        if let Some(consumer) = consumer {
+            self.show_lag(worker, consumer);
+        }
+        // last, so that who waits for it finds the figures of what is ready
         let away = away.then(|| "no broker can be reached".to_owned());
         let unready = away.or_else(|| worker.unready());
         self.unready = unready.is_some();
@@ -126,13 +134,6 @@ impl Reporter {
             self.worker,
             unready.map_or(Readiness::Ready, Readiness::NotReady),
         );
-        let (customers, bytes) = worker.state_size();
-        self.metrics
-            .state(self.worker, customers as i64, bytes as i64);
-        self.show_restore(worker, now);
-        if let Some(consumer) = consumer {
-            self.show_lag(worker, consumer);
-        }
     }
 
     /// Shows how the registry is; what is said where records wait for it in vain.
