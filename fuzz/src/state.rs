@@ -34,7 +34,7 @@ pub fn decode(bytes: &[u8]) {
     }
     let mut erased = customer;
     erased.join(
-        Data::Erasure(Erasure {
+        Data::erasure(Erasure {
             only: None,
             at: Instant::from_millis(1_800_000_000_000),
         }),

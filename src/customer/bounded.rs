@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::Customer;
 use super::codec::CodecError;
-use super::contribution::{Data, Element};
+use super::contribution::{Data, Told};
 use super::snapshot::{self, View};
 
 /// The bounds of a customer's state.
@@ -67,7 +67,7 @@ impl Bounded {
         let at_most = self.at_most + weight(&data);
         let fits = at_most <= limits.max_state_bytes
             && (id.len() + at_most) * SHOWN <= limits.max_written();
-        if fits || matches!(data, Data::Erasure(_)) {
+        if fits || matches!(data.told, Told::Erasure(_)) {
             let changed = self.customer.join(data, limits.max_actions);
             if changed {
                 self.at_most = at_most;
@@ -96,34 +96,24 @@ impl Bounded {
 /// More bytes than a datum can add to the encoded state: its texts, and generously its stamps and lengths.
 fn weight(data: &Data) -> usize {
     const FRAME: usize = 128;
-    let elements = |list: &Option<Vec<Element>>| {
-        list.iter()
+    let elements = match &data.told {
+        Told::Customer(event) => [&event.addresses, &event.dependents]
+            .into_iter()
             .flatten()
-            .map(|element| FRAME + element.id.len() + element.content.body.bytes().len())
-            .sum::<usize>()
+            .map(Vec::len)
+            .sum(),
+        _ => 0,
     };
-    FRAME
-        + match data {
-            Data::Customer(event) => elements(&event.addresses) + elements(&event.dependents),
-            Data::Action(action) => action.id.len() + action.body.bytes().len(),
-            Data::Console(console) => {
-                let parts = &console.parts;
-                parts.names.len()
-                    + parts.phones.len()
-                    + parts.addresses.len()
-                    + parts.attributes.len()
-            }
-            Data::Publisher(publisher) => publisher.enrollment.len() + publisher.accounts.len(),
-            Data::Erasure(_) => 0,
-        }
+    FRAME * (1 + elements) + data.texts.bytes()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::customer::contribution::{Action, ActionKind};
-    use crate::customer::fields::{Fields, Name, put};
+    use crate::customer::fields::{Name, put};
     use crate::customer::stamp::{Rank, Stamp};
+    use crate::customer::texts::Texts;
     use crate::time::Instant;
 
     #[test]
@@ -131,9 +121,8 @@ mod tests {
         // hardly a byte of text, and as much around it as there can be
         let mut customer = Customer::default();
         for number in 0..1_000_u16 {
-            let id = Bytes::copy_from_slice(&number.to_be_bytes().map(|byte| b'0' + byte % 64));
-            let mut body = Vec::new();
-            put(&mut body, Name::Contract, &id);
+            let id = number.to_be_bytes().map(|byte| b'0' + byte % 64);
+            let mut texts = Texts::default();
             let action = Action {
                 stamp: Stamp::new(
                     Instant::from_micros(1_234_567 + i64::from(number)),
@@ -141,10 +130,11 @@ mod tests {
                 ),
                 created_at: Instant::from_micros(i64::from(number) + 1),
                 kind: ActionKind::SubscriptionRestarted,
-                body: Fields::written(body.into()),
-                id,
+                body: texts.write(|out| put(out, Name::Contract, id)),
+                id: texts.add(&id),
             };
-            customer.join(Data::Action(action), 1_000);
+            let told = Told::Action(action);
+            customer.join(Data { told, texts }, 1_000);
         }
         let view = View {
             union: false,

@@ -12,6 +12,7 @@ use super::fields::Fields;
 use super::list::{Held, List};
 use super::register::Register;
 use super::stamp::Stamp;
+use super::texts::{Text, Texts};
 use super::{Customer, HeldConsole, Scalars};
 use crate::time::{Date, Instant};
 
@@ -64,21 +65,21 @@ impl Customer {
             put_scalars(out, &self.scalars);
         }
         if present & part::ADDRESSES != 0 {
-            put_list(out, &self.addresses);
+            put_list(out, &self.texts, &self.addresses);
         }
         if present & part::DEPENDENTS != 0 {
-            put_list(out, &self.dependents);
+            put_list(out, &self.texts, &self.dependents);
         }
         if present & part::ACTIONS != 0 {
-            put_actions(out, &self.actions);
+            put_actions(out, &self.texts, &self.actions);
         }
         if let Some(console) = &self.console {
-            put_console(out, console);
+            put_console(out, &self.texts, console);
         }
         if let Some(publisher) = &self.publisher {
             put_instant(out, publisher.at);
-            put_bytes(out, &publisher.enrollment);
-            put_bytes(out, &publisher.accounts);
+            put_bytes(out, self.texts.get(publisher.enrollment));
+            put_bytes(out, self.texts.get(publisher.accounts));
         }
     }
 
@@ -90,7 +91,10 @@ impl Customer {
             return Err(CodecError::Layout(layout));
         }
         let present = input.byte()?;
-        let mut customer = Customer::default();
+        let mut customer = Customer {
+            texts: Texts::of(bytes.clone()),
+            ..Customer::default()
+        };
         if present & part::ERASED != 0 {
             let present = input.byte()?;
             for (at, erased) in customer.erased.iter_mut().enumerate() {
@@ -200,11 +204,11 @@ fn put_scalars(out: &mut Vec<u8>, scalars: &Scalars) {
     }
 }
 
-fn put_list(out: &mut Vec<u8>, list: &List) {
+fn put_list(out: &mut Vec<u8>, texts: &Texts, list: &List) {
     put_options(out, [list.newest], put_stamp);
     put_number(out, list.elements.len() as u64);
     for held in &list.elements {
-        put_bytes(out, &held.id);
+        put_bytes(out, texts.get(held.id));
         let content = held.content.as_ref();
         put_options(
             out,
@@ -213,32 +217,33 @@ fn put_list(out: &mut Vec<u8>, list: &List) {
         );
         if let Some(content) = content {
             put_instant(out, content.created_at);
-            put_bytes(out, content.body.bytes());
+            put_bytes(out, texts.get(content.body));
         }
     }
 }
 
-fn put_actions(out: &mut Vec<u8>, actions: &Actions) {
+fn put_actions(out: &mut Vec<u8>, texts: &Texts, actions: &Actions) {
     put_options(out, [actions.evicted], put_instant);
     put_number(out, actions.kept.len() as u64);
-    for action in &actions.kept {
-        put_bytes(out, &action.id);
+    for action in actions.shown(texts) {
+        put_bytes(out, action.id);
         put_stamp(out, action.stamp);
         put_instant(out, action.created_at);
         out.push(action.kind as u8);
-        put_bytes(out, action.body.bytes());
+        put_bytes(out, action.body);
     }
 }
 
-fn put_console(out: &mut Vec<u8>, console: &HeldConsole) {
+fn put_console(out: &mut Vec<u8>, texts: &Texts, console: &HeldConsole) {
     put_number(out, console.version);
     put_instant(out, console.at);
     out.push(u8::from(console.parts.is_some()));
     if let Some(parts) = &console.parts {
-        put_bytes(out, &parts.names);
-        put_bytes(out, &parts.phones);
-        put_bytes(out, &parts.addresses);
-        put_bytes(out, &parts.attributes);
+        let parts = parts.map(|text| texts.get(*text));
+        put_bytes(out, parts.names);
+        put_bytes(out, parts.phones);
+        put_bytes(out, parts.addresses);
+        put_bytes(out, parts.attributes);
     }
 }
 
@@ -261,7 +266,7 @@ pub fn number_from(bytes: &[u8]) -> Option<(u64, &[u8])> {
 }
 
 struct Reader<'a> {
-    bytes: &'a Bytes,
+    bytes: &'a [u8],
     at: usize,
 }
 
@@ -317,14 +322,19 @@ impl Reader<'_> {
         Ok(count)
     }
 
-    fn text(&mut self) -> Result<Bytes, CodecError> {
+    fn text(&mut self) -> Result<Text, CodecError> {
         let length = self.length()?;
-        let range = self.take(length)?;
-        Ok(self.bytes.slice(range))
+        Text::at(self.take(length)?).ok_or(CodecError::Damaged)
     }
 
-    fn fields(&mut self) -> Result<Fields, CodecError> {
-        Fields::checked(self.text()?).ok_or(CodecError::Damaged)
+    /// The text of [`Fields`].
+    fn fields(&mut self) -> Result<Text, CodecError> {
+        let length = self.length()?;
+        let range = self.take(length)?;
+        if !Fields::of(&self.bytes[range.clone()]).are_well_formed() {
+            return Err(CodecError::Damaged);
+        }
+        Text::at(range).ok_or(CodecError::Damaged)
     }
 
     fn scalars(&mut self) -> Result<Scalars, CodecError> {

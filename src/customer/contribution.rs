@@ -1,9 +1,8 @@
 //! What one valid record says about one customer, normalised: the only thing that the fold takes.
 
-use bytes::Bytes;
-
 use super::fields::Fields;
 use super::stamp::Stamp;
+use super::texts::{Text, Texts};
 use crate::record::Source;
 use crate::source::json::{write_instant, write_instant_text, write_name};
 use crate::source::wire::wire_enum;
@@ -16,24 +15,38 @@ pub struct Contribution {
     pub data: Data,
 }
 
+/// What is said, and the texts in it.
 #[derive(Debug, Clone)]
-pub enum Data {
+pub struct Data {
+    pub told: Told,
+    pub texts: Texts,
+}
+
+#[derive(Debug, Clone)]
+pub enum Told {
     Customer(CustomerEvent),
-    Action(Action),
+    Action(Action<Text>),
     Console(Console),
-    Publisher(Publisher),
+    Publisher(Publisher<Text>),
     Erasure(Erasure),
 }
 
 impl Data {
+    pub fn erasure(erasure: Erasure) -> Data {
+        Data {
+            told: Told::Erasure(erasure),
+            texts: Texts::default(),
+        }
+    }
+
     /// The time of the event, for the metric of lateness; an erasure has none of its own.
     pub fn at(&self) -> Option<Instant> {
-        match self {
-            Data::Customer(event) => Some(event.stamp.at()),
-            Data::Action(action) => Some(action.stamp.at()),
-            Data::Console(console) => Some(console.at),
-            Data::Publisher(publisher) => Some(publisher.at),
-            Data::Erasure(_) => None,
+        match &self.told {
+            Told::Customer(event) => Some(event.stamp.at()),
+            Told::Action(action) => Some(action.stamp.at()),
+            Told::Console(console) => Some(console.at),
+            Told::Publisher(publisher) => Some(publisher.at),
+            Told::Erasure(_) => None,
         }
     }
 }
@@ -65,43 +78,64 @@ pub struct CustomerEvent {
     pub status: Option<Status>,
     pub marketing_opt_in: Option<bool>,
     pub sms_opt_in: Option<bool>,
-    pub addresses: Option<Vec<Element>>,
-    pub dependents: Option<Vec<Element>>,
+    pub addresses: Option<Vec<Element<Text>>>,
+    pub dependents: Option<Vec<Element<Text>>>,
 }
 
-/// An address or a dependent as one event tells it.
-#[derive(Debug, Clone)]
-pub struct Element {
-    pub id: Bytes,
-    pub content: Content,
+/// An address or a dependent as one event tells it. `T`: where a text stands, or the text itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Element<T> {
+    pub id: T,
+    pub content: Content<T>,
 }
 
 /// What is told of an address or a dependent. The times are in the canonical JSON text too, at its end, but are
 /// not held twice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Content {
+#[derive(Debug, Clone, Copy)]
+pub struct Content<T> {
     /// Its time is `updatedAt`.
     pub stamp: Stamp,
     pub created_at: Instant,
-    /// What its canonical JSON text has between the id and the times: `,"line1":…`. It ends with a field that all
-    /// have, so that none is the beginning of another.
-    pub body: Fields,
+    /// [`Fields`]: what its canonical JSON text has between the id and the times, `,"line1":…`. It ends with a field
+    /// that all have, so that none is the beginning of another.
+    pub body: T,
 }
 
-impl Content {
+impl<T> Element<T> {
+    /// The same with its texts in another form.
+    pub fn map<'e, U>(&'e self, mut text: impl FnMut(&'e T) -> U) -> Element<U> {
+        Element {
+            id: text(&self.id),
+            content: self.content.map(text),
+        }
+    }
+}
+
+impl<T> Content<T> {
+    /// The same with its text in another form.
+    pub fn map<'c, U>(&'c self, text: impl FnOnce(&'c T) -> U) -> Content<U> {
+        Content {
+            stamp: self.stamp,
+            created_at: self.created_at,
+            body: text(&self.body),
+        }
+    }
+}
+
+impl Content<&[u8]> {
     /// Whether it is the greater one of two of one element: by the stamp, and then by the canonical text.
-    pub fn outweighs(&self, other: &Content) -> bool {
-        let text = |content: &Content| content.created_at.canonical();
+    pub fn outweighs(&self, other: &Content<&[u8]>) -> bool {
+        let text = |content: &Content<&[u8]>| content.created_at.canonical();
         let order = self.stamp.cmp(&other.stamp);
         order
-            .then_with(|| self.body.cmp_texts(&other.body))
+            .then_with(|| Fields::of(self.body).cmp_texts(Fields::of(other.body)))
             .then_with(|| text(self).cmp(&text(other)))
             .is_gt()
     }
 
     /// Appends what stands behind the id in the canonical text of an element.
     pub fn write(&self, out: &mut Vec<u8>) {
-        self.body.write(out);
+        Fields::of(self.body).write(out);
         write_times(out, self.created_at, self.stamp);
     }
 }
@@ -123,25 +157,43 @@ fn write_times(out: &mut Vec<u8>, created_at: Instant, stamp: Stamp) {
 }
 
 /// A customer's action.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Action {
-    pub id: Bytes,
+#[derive(Debug, Clone, Copy)]
+pub struct Action<T> {
+    pub id: T,
     pub stamp: Stamp,
     pub created_at: Instant,
     pub kind: ActionKind,
-    /// What its canonical JSON text has between the type and the times: `,"subscriptionContractId":…`; may be empty.
-    pub body: Fields,
+    /// [`Fields`]: what its canonical JSON text has between the type and the times, `,"subscriptionContractId":…`;
+    /// may be empty.
+    pub body: T,
 }
 
-impl Action {
+impl<T> Action<T> {
+    /// The same with its texts in another form.
+    pub fn map<'a, U>(&'a self, mut text: impl FnMut(&'a T) -> U) -> Action<U> {
+        Action {
+            id: text(&self.id),
+            stamp: self.stamp,
+            created_at: self.created_at,
+            kind: self.kind,
+            body: text(&self.body),
+        }
+    }
+}
+
+impl<'a> Action<&'a [u8]> {
+    pub fn fields(&self) -> Fields<'a> {
+        Fields::of(self.body)
+    }
+
     /// Whether it is the greater one of two of one id: by the stamp, and then by the canonical text. Where one body
     /// is the beginning of another, `"createdAt"` follows, which comes before all that the other can go on with.
-    pub fn outweighs(&self, other: &Action) -> bool {
-        let text = |action: &Action| action.created_at.canonical();
-        let order = |action: &'_ Action| (action.stamp, action.kind.text());
+    pub fn outweighs(&self, other: &Action<&[u8]>) -> bool {
+        let text = |action: &Action<&[u8]>| action.created_at.canonical();
+        let order = |action: &Action<&[u8]>| (action.stamp, action.kind.text());
         order(self)
             .cmp(&order(other))
-            .then_with(|| self.body.cmp_texts(&other.body))
+            .then_with(|| self.fields().cmp_texts(other.fields()))
             .then_with(|| text(self).cmp(&text(other)))
             .is_gt()
     }
@@ -151,42 +203,81 @@ impl Action {
         out.extend_from_slice(b",\"type\":\"");
         out.extend_from_slice(self.kind.text().as_bytes());
         out.push(b'"');
-        self.body.write(out);
+        self.fields().write(out);
         write_times(out, self.created_at, self.stamp);
     }
 }
 
 /// A customer object of the console.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Console {
     pub version: u64,
     /// The record's timestamp.
     pub at: Instant,
-    pub parts: ConsoleParts,
+    pub parts: ConsoleParts<Text>,
 }
 
 /// The parts of the snapshot that a console customer fills, as canonical JSON.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConsoleParts {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsoleParts<T> {
     /// `"firstName":…,` and the other names, each with the comma behind it; may be empty.
-    pub names: Bytes,
+    pub names: T,
     /// The array.
-    pub phones: Bytes,
+    pub phones: T,
     /// The elements with commas between them, without the array's brackets.
-    pub addresses: Bytes,
+    pub addresses: T,
     /// The object.
-    pub attributes: Bytes,
+    pub attributes: T,
+}
+
+impl<T> ConsoleParts<T> {
+    /// The same with their texts in another form.
+    pub fn map<'p, U>(&'p self, mut text: impl FnMut(&'p T) -> U) -> ConsoleParts<U> {
+        ConsoleParts {
+            names: text(&self.names),
+            phones: text(&self.phones),
+            addresses: text(&self.addresses),
+            attributes: text(&self.attributes),
+        }
+    }
+}
+
+impl ConsoleParts<&[u8]> {
+    /// The datum as one text, for ties.
+    pub fn text(&self) -> Vec<u8> {
+        [
+            self.names,
+            b"\"phones\":",
+            self.phones,
+            b",\"addresses\":[",
+            self.addresses,
+            b"],\"attributes\":",
+            self.attributes,
+        ]
+        .concat()
+    }
 }
 
 /// A customer of a publisher's batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Publisher {
+#[derive(Debug, Clone, Copy)]
+pub struct Publisher<T> {
     /// The record's timestamp.
     pub at: Instant,
     /// The object.
-    pub enrollment: Bytes,
+    pub enrollment: T,
     /// The array.
-    pub accounts: Bytes,
+    pub accounts: T,
+}
+
+impl<T> Publisher<T> {
+    /// The same with its texts in another form.
+    pub fn map<'p, U>(&'p self, mut text: impl FnMut(&'p T) -> U) -> Publisher<U> {
+        Publisher {
+            at: self.at,
+            enrollment: text(&self.enrollment),
+            accounts: text(&self.accounts),
+        }
+    }
 }
 
 /// A null record: data up to its timestamp are forgotten.
@@ -210,7 +301,7 @@ mod tests {
             .prop_map(Instant::from_micros)
     }
 
-    fn action() -> impl Strategy<Value = Action> {
+    fn action() -> impl Strategy<Value = Action<Vec<u8>>> {
         let bodies = [
             (None, None),
             (Some("a"), None),
@@ -230,12 +321,12 @@ mod tests {
                     put(&mut out, Name::UtmSource, source);
                 }
             }
-            Fields::written(out.into())
+            out
         };
         let kinds = prop::sample::select(ActionKind::ALL.to_vec());
         let bodies = prop::sample::select(bodies.to_vec());
         (kinds, bodies, instant()).prop_map(move |(kind, parts, created_at)| Action {
-            id: Bytes::new(),
+            id: Vec::new(),
             stamp: Stamp::new(Instant::from_micros(2_000_000), Rank::Created),
             created_at,
             kind,
@@ -243,7 +334,7 @@ mod tests {
         })
     }
 
-    fn content() -> impl Strategy<Value = Content> {
+    fn content() -> impl Strategy<Value = Content<Vec<u8>>> {
         let (country, code) = ((Name::Country, "NL"), (Name::CountryCode, "NLD"));
         let bodies = [
             vec![(Name::Line1, "a"), (Name::City, "b"), country],
@@ -263,7 +354,7 @@ mod tests {
             for (name, text) in fields {
                 put(&mut out, name, text);
             }
-            Fields::written(out.into())
+            out
         };
         let bodies = prop::sample::select(bodies.to_vec());
         (bodies, instant()).prop_map(move |(fields, created_at)| Content {
@@ -282,13 +373,15 @@ mod tests {
     proptest! {
         #[test]
         fn of_two_actions_the_greater_text_wins_a_tie(one in action(), other in action()) {
-            let texts = [&one, &other].map(|action| text(|out| action.write(out)));
+            let (one, other) = (one.map(|text| &text[..]), other.map(|text| &text[..]));
+            let texts = [one, other].map(|action| text(|out| action.write(out)));
             prop_assert_eq!(one.outweighs(&other), texts[0] > texts[1]);
         }
 
         #[test]
         fn of_two_elements_the_greater_text_wins_a_tie(one in content(), other in content()) {
-            let texts = [&one, &other].map(|content| text(|out| content.write(out)));
+            let (one, other) = (one.map(|text| &text[..]), other.map(|text| &text[..]));
+            let texts = [one, other].map(|content| text(|out| content.write(out)));
             prop_assert_eq!(one.outweighs(&other), texts[0] > texts[1]);
         }
     }

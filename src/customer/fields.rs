@@ -6,8 +6,6 @@
 
 use std::cmp::Ordering;
 
-use bytes::Bytes;
-
 use super::codec::{number_from, put_bytes};
 use crate::source::json::{open_object, write_inside};
 
@@ -78,40 +76,34 @@ pub fn put_utm(out: &mut Vec<u8>) {
     out.extend_from_slice(&[Name::Utm as u8, 0]);
 }
 
-/// Fields that are well formed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Fields(Bytes);
+/// Fields as [`put`] and [`put_utm`] have written them. Behind what is damaged there are none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fields<'a>(&'a [u8]);
 
-impl Fields {
-    /// What [`put`] and [`put_utm`] have written; none where it is damaged.
-    pub fn checked(bytes: Bytes) -> Option<Fields> {
-        let mut iter = Iter { rest: &bytes };
-        while iter.next().is_some() {}
-        iter.rest.is_empty().then_some(Fields(bytes))
-    }
-
-    /// What [`put`] and [`put_utm`] have just written.
-    pub fn written(bytes: Bytes) -> Fields {
+impl<'a> Fields<'a> {
+    pub const fn of(bytes: &'a [u8]) -> Fields<'a> {
         Fields(bytes)
     }
 
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
+    pub fn are_well_formed(self) -> bool {
+        let mut iter = self.iter();
+        while iter.next().is_some() {}
+        iter.rest.is_empty()
     }
 
-    fn iter(&self) -> Iter<'_> {
-        Iter { rest: &self.0 }
+    fn iter(self) -> Iter<'a> {
+        Iter { rest: self.0 }
     }
 
     /// The inside of the JSON string of a field.
-    pub fn get(&self, name: Name) -> Option<&[u8]> {
+    pub fn get(self, name: Name) -> Option<&'a [u8]> {
         self.iter()
             .find(|(found, _)| *found == name)
             .map(|(_, text)| text)
     }
 
     /// Appends the fields as JSON, each with a comma before it.
-    pub fn write(&self, out: &mut Vec<u8>) {
+    pub fn write(self, out: &mut Vec<u8>) {
         let mut fields = self.iter();
         while let Some((name, text)) = fields.next() {
             if name == Name::Utm {
@@ -123,18 +115,18 @@ impl Fields {
     }
 
     /// The UTM parameters; none where there are none, or empty ones.
-    pub fn touch(&self) -> Option<Touch<'_>> {
+    pub fn touch(self) -> Option<Touch<'a>> {
         let mut fields = self.iter();
         fields.find(|(name, _)| *name == Name::Utm)?;
         (!fields.rest.is_empty()).then_some(Touch(fields))
     }
 
     /// The order of the JSON texts.
-    pub fn cmp_texts(&self, other: &Fields) -> Ordering {
+    pub fn cmp_texts(self, other: Fields<'_>) -> Ordering {
         if self == other {
             return Ordering::Equal;
         }
-        let text = |fields: &Fields| {
+        let text = |fields: Fields<'_>| {
             let mut text = Vec::new();
             fields.write(&mut text);
             text
@@ -214,23 +206,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn address(line1: &str, city: &str) -> Fields {
+    fn text(fields: &[u8]) -> String {
+        assert!(Fields::of(fields).are_well_formed());
         let mut out = Vec::new();
-        put(&mut out, Name::Line1, line1);
-        put(&mut out, Name::City, city);
-        Fields::checked(out.into()).unwrap()
-    }
-
-    fn text(fields: &Fields) -> String {
-        let mut out = Vec::new();
-        fields.write(&mut out);
+        Fields::of(fields).write(&mut out);
         String::from_utf8(out).unwrap()
     }
 
     proptest! {
         #[test]
         fn fields_are_written_as_json(line1 in any::<String>(), city in "[a\u{1}\"]{120,135}|a{16380,16390}") {
-            let fields = address(&line1, &city);
+            let mut fields = Vec::new();
+            put(&mut fields, Name::Line1, &line1);
+            put(&mut fields, Name::City, &city);
             let object = format!("{{{}}}", &text(&fields)[1..]);
             let json: serde_json::Value = serde_json::from_str(&object).unwrap();
             prop_assert_eq!(&json["line1"], &serde_json::json!(line1));
@@ -239,11 +227,10 @@ mod tests {
 
         #[test]
         fn damaged_fields_are_noticed(bytes in prop::collection::vec(any::<u8>(), 0..20)) {
-            let bytes = Bytes::from(bytes);
-            if let Some(fields) = Fields::checked(bytes.clone()) {
-                text(&fields);
-                prop_assert_eq!(fields.bytes(), &bytes);
-            }
+            let fields = Fields::of(&bytes);
+            fields.write(&mut Vec::new());
+            let names = Name::ALL.len() as u8;
+            prop_assert!(!fields.are_well_formed() || bytes.first().is_none_or(|name| *name < names));
         }
     }
 
@@ -252,21 +239,20 @@ mod tests {
         let mut out = Vec::new();
         put(&mut out, Name::Contract, "c\"1");
         put_utm(&mut out);
-        let empty = Fields::checked(out.clone().into()).unwrap();
         assert_eq!(
-            text(&empty),
+            text(&out),
             r#","subscriptionContractId":"c\"1","utmParameters":{}"#
         );
-        assert!(empty.touch().is_none());
+        assert!(Fields::of(&out).touch().is_none());
         put(&mut out, Name::UtmSource, "a");
         put(&mut out, Name::UtmTerms, "");
-        let full = Fields::checked(out.into()).unwrap();
+        let full = Fields::of(&out);
         assert_eq!(full.get(Name::Contract), Some(&b"c\\\"1"[..]));
         let mut touch = Vec::new();
         full.touch().unwrap().write(&mut touch);
         assert_eq!(touch, br#"{"utmSource":"a","utmTerms":""}"#);
         assert_eq!(
-            text(&full),
+            text(&out),
             r#","subscriptionContractId":"c\"1","utmParameters":{"utmSource":"a","utmTerms":""}"#
         );
     }

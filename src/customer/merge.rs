@@ -1,14 +1,12 @@
 //! The join of two states of one customer that were folded apart.
 
-use bytes::Bytes;
-
+use super::Customer;
 use super::actions::Actions;
-use super::contribution::{Console, ConsoleParts, Content, Element, Erasure};
-use super::fields::Fields;
+use super::contribution::{ConsoleParts, Content, Element, Erasure};
 use super::list::List;
 use super::register::{self, Register, TieBreak};
 use super::stamp::Stamp;
-use super::{Customer, HeldConsole};
+use super::texts::Texts;
 use crate::record::Source;
 use crate::time::Instant;
 
@@ -32,17 +30,34 @@ impl Customer {
         changed |= merge_register(&mut own.marketing_opt_in, its.marketing_opt_in, erased);
         changed |= merge_register(&mut own.sms_opt_in, its.sms_opt_in, erased);
         changed |= merge_register(&mut own.created_at, its.created_at, erased);
-        changed |= merge_list(&mut self.addresses, other.addresses, erased);
-        changed |= merge_list(&mut self.dependents, other.dependents, erased);
+        let (texts, its) = (&mut self.texts, &other.texts);
+        changed |= merge_list(texts, &mut self.addresses, its, &other.addresses, erased);
+        changed |= merge_list(texts, &mut self.dependents, its, &other.dependents, erased);
 
         let erased = self.erased[Source::LoyaltyActions.index()];
-        changed |= merge_actions(&mut self.actions, other.actions, max_actions, erased);
-        if let Some(console) = other.console {
-            changed |= self.join_console(told(*console));
+        changed |= merge_actions(
+            texts,
+            &mut self.actions,
+            its,
+            &other.actions,
+            max_actions,
+            erased,
+        );
+        if let Some(console) = &other.console {
+            // one without its parts is erased, and its time keeps it so
+            let parts = console.parts.map(|parts| parts.map(|text| its.get(*text)));
+            let parts = parts.unwrap_or(ConsoleParts {
+                names: &[],
+                phones: &[],
+                addresses: &[],
+                attributes: &[],
+            });
+            changed |= self.join_console(console.version, console.at, parts);
         }
-        if let Some(publisher) = other.publisher {
-            changed |= self.join_publisher(*publisher);
+        if let Some(publisher) = &other.publisher {
+            changed |= self.join_publisher(publisher.map(|text| its.get(*text)));
         }
+        self.tidy();
         changed
     }
 }
@@ -59,29 +74,42 @@ fn merge_register<T: TieBreak>(
 
 /// Each element of the other list comes like one of an event that lists it alone. What is not known of it has a
 /// stamp that every erasure covers.
-fn merge_list(own: &mut List, other: List, erased: Instant) -> bool {
+fn merge_list(
+    texts: &mut Texts,
+    own: &mut List,
+    its: &Texts,
+    other: &List,
+    erased: Instant,
+) -> bool {
     let listed = other.newest.unwrap_or(Stamp::NEVER);
-    let mut changed = own.join(listed, Vec::new(), erased);
-    for held in other.elements {
-        let content = held.content.unwrap_or(Content {
-            stamp: Stamp::NEVER,
-            created_at: Instant::NEVER,
-            body: Fields::default(),
-        });
-        let seen = held.seen.unwrap_or(Stamp::NEVER);
+    let mut changed = own.join(texts, listed, [], erased);
+    for held in &other.elements {
+        let content = held.content.map(|held| held.map(|body| its.get(*body)));
         let element = Element {
-            id: held.id,
-            content,
+            id: its.get(held.id),
+            content: content.unwrap_or(Content {
+                stamp: Stamp::NEVER,
+                created_at: Instant::NEVER,
+                body: &[],
+            }),
         };
-        changed |= own.join(seen, vec![element], erased);
+        let seen = held.seen.unwrap_or(Stamp::NEVER);
+        changed |= own.join(texts, seen, [element], erased);
     }
     changed
 }
 
-fn merge_actions(own: &mut Actions, other: Actions, max: usize, erased: Instant) -> bool {
+fn merge_actions(
+    texts: &mut Texts,
+    own: &mut Actions,
+    its: &Texts,
+    other: &Actions,
+    max: usize,
+    erased: Instant,
+) -> bool {
     let mut changed = false;
-    for action in other.kept {
-        changed |= own.join(action, max, erased);
+    for action in other.shown(its) {
+        changed |= own.join(texts, action, max, erased);
     }
     let evicted = other.evicted.filter(|at| *at > erased);
     if evicted > own.evicted {
@@ -89,18 +117,4 @@ fn merge_actions(own: &mut Actions, other: Actions, max: usize, erased: Instant)
         changed = true;
     }
     changed
-}
-
-/// A console customer without its parts is erased, and its time keeps it so.
-fn told(held: HeldConsole) -> Console {
-    Console {
-        version: held.version,
-        at: held.at,
-        parts: held.parts.unwrap_or(ConsoleParts {
-            names: Bytes::new(),
-            phones: Bytes::new(),
-            addresses: Bytes::new(),
-            attributes: Bytes::new(),
-        }),
-    }
 }

@@ -14,18 +14,21 @@ pub mod merge;
 pub mod register;
 pub mod snapshot;
 pub mod stamp;
+pub mod texts;
 
 use actions::Actions;
-use contribution::{Console, ConsoleParts, CustomerEvent, Data, Erasure, Publisher, Status};
+use contribution::{ConsoleParts, CustomerEvent, Data, Erasure, Publisher, Status, Told};
 use list::List;
 use register::Register;
+use texts::{Text, Texts};
 
 use crate::record::Source;
 use crate::time::{Date, Instant};
 
-/// All that is known of one customer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// All that is known of one customer. Equal are those whose encoded states are.
+#[derive(Debug, Clone)]
 pub struct Customer {
+    texts: Texts,
     /// By [`Source::index`]: data of the source up to this time are forgotten.
     erased: [Instant; 4],
     scalars: Scalars,
@@ -34,7 +37,7 @@ pub struct Customer {
     actions: Actions,
     // boxed: most customers have neither, and a batch holds many customers
     console: Option<Box<HeldConsole>>,
-    publisher: Option<Box<Publisher>>,
+    publisher: Option<Box<Publisher<Text>>>,
 }
 
 /// The fields of a loyalty customer, each by itself.
@@ -50,16 +53,30 @@ struct Scalars {
 
 /// The greatest console record by (version, timestamp). An erasure takes its parts, but not its place: a lower
 /// version stays hidden behind it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 struct HeldConsole {
     version: u64,
     at: Instant,
-    parts: Option<ConsoleParts>,
+    parts: Option<ConsoleParts<Text>>,
 }
+
+impl PartialEq for Customer {
+    fn eq(&self, other: &Customer) -> bool {
+        let encoded = |customer: &Customer| {
+            let mut bytes = Vec::new();
+            customer.encode(&mut bytes);
+            bytes
+        };
+        encoded(self) == encoded(other)
+    }
+}
+
+impl Eq for Customer {}
 
 impl Default for Customer {
     fn default() -> Self {
         Customer {
+            texts: Texts::default(),
             erased: [Instant::NEVER; 4],
             scalars: Scalars::default(),
             addresses: List::default(),
@@ -74,19 +91,38 @@ impl Default for Customer {
 impl Customer {
     /// Takes in what a record says; whether that changed the state. At most `max_actions` actions are kept.
     pub fn join(&mut self, data: Data, max_actions: usize) -> bool {
-        match data {
-            Data::Customer(event) => self.join_event(event),
-            Data::Action(action) => {
+        let Data { told, texts: its } = &data;
+        let text = |text: &Text| its.get(*text);
+        self.texts.reserve(its.bytes());
+        let changed = match told {
+            Told::Customer(event) => self.join_event(event, its),
+            Told::Action(action) => {
                 let erased = self.erased[Source::LoyaltyActions.index()];
-                self.actions.join(action, max_actions, erased)
+                let action = action.map(text);
+                self.actions
+                    .join(&mut self.texts, action, max_actions, erased)
             }
-            Data::Console(console) => self.join_console(console),
-            Data::Publisher(publisher) => self.join_publisher(publisher),
-            Data::Erasure(erasure) => self.erase(erasure),
+            Told::Console(told) => self.join_console(told.version, told.at, told.parts.map(text)),
+            Told::Publisher(told) => self.join_publisher(told.map(text)),
+            Told::Erasure(erasure) => self.erase(*erasure),
+        };
+        self.tidy();
+        changed
+    }
+
+    /// Lets go of texts that were replaced, where there may be many.
+    fn tidy(&mut self) {
+        if self.texts.are_wasteful() {
+            let mut bytes = Vec::new();
+            self.encode(&mut bytes);
+            // what was just encoded can be decoded
+            if let Ok(tidied) = Customer::decode(&bytes.into()) {
+                *self = tidied;
+            }
         }
     }
 
-    fn join_event(&mut self, event: CustomerEvent) -> bool {
+    fn join_event(&mut self, event: &CustomerEvent, its: &Texts) -> bool {
         let erased = self.erased[Source::LoyaltyCustomers.index()];
         let stamp = event.stamp;
         let mut changed = false;
@@ -106,49 +142,54 @@ impl Customer {
                 changed |= register::join(&mut scalars.sms_opt_in, stamp, opt_in);
             }
         }
-        if let Some(addresses) = event.addresses {
-            changed |= self.addresses.join(stamp, addresses, erased);
-        }
-        if let Some(dependents) = event.dependents {
-            changed |= self.dependents.join(stamp, dependents, erased);
+        for (list, told) in [
+            (&mut self.addresses, &event.addresses),
+            (&mut self.dependents, &event.dependents),
+        ] {
+            if let Some(told) = told {
+                let elements = told.iter().map(|told| told.map(|text| its.get(*text)));
+                changed |= list.join(&mut self.texts, stamp, elements, erased);
+            }
         }
         changed
     }
 
-    fn join_console(&mut self, new: Console) -> bool {
-        let shown = new.at > self.erased[Source::ConsoleCustomers.index()];
+    fn join_console(&mut self, version: u64, at: Instant, parts: ConsoleParts<&[u8]>) -> bool {
+        let shown = at > self.erased[Source::ConsoleCustomers.index()];
+        let texts = &mut self.texts;
         let wins = match &self.console {
             None => true,
             Some(held) => {
-                let order = (new.version, new.at).cmp(&(held.version, held.at));
-                order.is_gt()
-                    || order.is_eq()
-                        && held
-                            .parts
-                            .as_ref()
-                            .is_some_and(|parts| new.parts.text() > parts.text())
+                let order = (version, at).cmp(&(held.version, held.at));
+                let held = || {
+                    held.parts
+                        .map(|held| held.map(|text| texts.get(*text)).text())
+                };
+                order.is_gt() || order.is_eq() && held().is_some_and(|held| parts.text() > held)
             }
         };
         if wins {
             self.console = Some(Box::new(HeldConsole {
-                version: new.version,
-                at: new.at,
-                parts: shown.then_some(new.parts),
+                version,
+                at,
+                parts: shown.then(|| parts.map(|text| texts.add(text))),
             }));
         }
         wins
     }
 
-    fn join_publisher(&mut self, new: Publisher) -> bool {
+    fn join_publisher(&mut self, new: Publisher<&[u8]>) -> bool {
         if new.at <= self.erased[Source::PublisherCustomers.index()] {
             return false;
         }
+        let texts = &mut self.texts;
         let wins = self.publisher.as_ref().is_none_or(|held| {
             // JSON objects are no prefixes of each other, so this is the order of the whole text
-            (new.at, &new.enrollment, &new.accounts) > (held.at, &held.enrollment, &held.accounts)
+            let held = held.map(|text| texts.get(*text));
+            (new.at, new.enrollment, new.accounts) > (held.at, held.enrollment, held.accounts)
         });
         if wins {
-            self.publisher = Some(Box::new(new));
+            self.publisher = Some(Box::new(new.map(|text| texts.add(text))));
         }
         wins
     }
@@ -207,18 +248,41 @@ impl Customer {
     }
 }
 
-impl ConsoleParts {
-    /// The datum as one text, for ties.
-    fn text(&self) -> Vec<u8> {
-        [
-            &self.names[..],
-            b"\"phones\":",
-            &self.phones[..],
-            b",\"addresses\":[",
-            &self.addresses[..],
-            b"],\"attributes\":",
-            &self.attributes[..],
-        ]
-        .concat()
+#[cfg(test)]
+mod tests {
+    use super::contribution::{Action, ActionKind};
+    use super::fields::{Name, put};
+    use super::stamp::{Rank, Stamp};
+    use super::*;
+
+    /// An action whose texts take a kilobyte, as of this second.
+    fn action(second: i64) -> Data {
+        let mut texts = Texts::default();
+        let at = Instant::from_millis(second * 1000);
+        let contract = "c".repeat(1000);
+        let told = Told::Action(Action {
+            id: texts.add(b"a"),
+            stamp: Stamp::new(at, Rank::Updated),
+            created_at: at,
+            kind: ActionKind::SignUp,
+            body: texts.write(|out| put(out, Name::Contract, &contract)),
+        });
+        Data { told, texts }
+    }
+
+    #[test]
+    fn texts_that_were_replaced_are_let_go() {
+        let mut customer = Customer::default();
+        for second in 1..=1000 {
+            assert!(customer.join(action(second), 10));
+            assert!(
+                customer.texts.bytes() < 10_000,
+                "{}",
+                customer.texts.bytes()
+            );
+        }
+        let mut once = Customer::default();
+        once.join(action(1000), 10);
+        assert_eq!(customer, once);
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::Customer;
 use super::contribution::{Action, ActionKind, Status};
 use super::fields::{Name, Touch};
+use super::texts::Text;
 use crate::record::Source;
 use crate::source::json::{write_instant, write_name, write_string, write_utf8};
 use crate::time::Instant;
@@ -22,6 +23,15 @@ pub struct View {
     pub deleted_is_null: bool,
 }
 
+/// An action with its texts at hand.
+type Shown<'a> = Action<&'a [u8]>;
+
+/// The newest action of a contract: its type and time, and the contract's id as it stands in JSON.
+type Newest<'a> = (ActionKind, Instant, &'a [u8]);
+
+/// When, by which action, and with which parameters a customer was touched.
+type TouchedBy<'a> = (Instant, &'a [u8], Touch<'a>);
+
 /// Appends the snapshot of a customer as JSON. False, and nothing is appended, where it is a null value.
 pub fn write(customer: &Customer, id: &str, view: &View, out: &mut Vec<u8>) -> bool {
     let status = customer.scalars.status.as_ref().map(|held| held.value);
@@ -34,7 +44,8 @@ pub fn write(customer: &Customer, id: &str, view: &View, out: &mut Vec<u8>) -> b
     let console = customer
         .console
         .as_ref()
-        .and_then(|held| held.parts.as_ref());
+        .and_then(|held| held.parts)
+        .map(|parts| parts.map(|text| customer.texts.get(*text)));
     let scalars = &customer.scalars;
 
     out.extend_from_slice(b"{\"schemaVersion\":1,\"customerId\":");
@@ -63,21 +74,29 @@ pub fn write(customer: &Customer, id: &str, view: &View, out: &mut Vec<u8>) -> b
         }
     }
     write_name(out, "phones");
-    out.extend_from_slice(console.map_or(b"[]", |parts| &parts.phones));
-    write_addresses(customer, view, out);
+    out.extend_from_slice(console.map_or(b"[]", |parts| parts.phones));
+    write_addresses(
+        customer,
+        console.map_or(b"", |parts| parts.addresses),
+        view,
+        out,
+    );
     write_dependents(customer, view, out);
     write_name(out, "attributes");
-    out.extend_from_slice(console.map_or(b"{}", |parts| &parts.attributes));
+    out.extend_from_slice(console.map_or(b"{}", |parts| parts.attributes));
     if !customer.actions.kept.is_empty() {
         write_actions(customer, view, out);
     }
-    if let Some(publisher) = &customer.publisher {
+    let publisher = customer
+        .publisher
+        .as_ref()
+        .map(|held| held.map(|text| customer.texts.get(*text)));
+    if let Some(publisher) = publisher {
         write_name(out, "enrollment");
-        out.extend_from_slice(&publisher.enrollment);
+        out.extend_from_slice(publisher.enrollment);
     }
     write_name(out, "accounts");
-    let accounts = customer.publisher.as_ref();
-    out.extend_from_slice(accounts.map_or(b"[]", |publisher| &publisher.accounts));
+    out.extend_from_slice(publisher.map_or(b"[]", |publisher| publisher.accounts));
     write_sources(customer, out);
     write_instant(out, "updatedAt", updated_at);
     out.push(b'}');
@@ -98,22 +117,17 @@ fn separate(out: &mut Vec<u8>, start: usize) {
     }
 }
 
-fn write_addresses(customer: &Customer, view: &View, out: &mut Vec<u8>) {
+/// The addresses of the console, and behind them those of the loyalty programme.
+fn write_addresses(customer: &Customer, console: &[u8], view: &View, out: &mut Vec<u8>) {
     write_name(out, "addresses");
     out.push(b'[');
     let start = out.len();
-    let console = customer
-        .console
-        .as_ref()
-        .and_then(|held| held.parts.as_ref());
-    if let Some(parts) = console {
-        out.extend_from_slice(&parts.addresses);
-    }
-    for (id, content) in customer.addresses.shown(view.union) {
+    out.extend_from_slice(console);
+    for address in customer.addresses.shown(&customer.texts, view.union) {
         separate(out, start);
         out.extend_from_slice(b"{\"source\":\"loyalty\",\"addressId\":");
-        write_utf8(out, id);
-        content.write(out);
+        write_utf8(out, address.id);
+        address.content.write(out);
     }
     out.push(b']');
 }
@@ -122,24 +136,25 @@ fn write_dependents(customer: &Customer, view: &View, out: &mut Vec<u8>) {
     write_name(out, "dependents");
     out.push(b'[');
     let start = out.len();
-    for (id, content) in customer.dependents.shown(view.union) {
+    for dependent in customer.dependents.shown(&customer.texts, view.union) {
         separate(out, start);
         out.extend_from_slice(b"{\"dependentId\":");
-        write_utf8(out, id);
-        content.write(out);
+        write_utf8(out, dependent.id);
+        dependent.content.write(out);
     }
     out.push(b']');
 }
 
 fn write_actions(customer: &Customer, view: &View, out: &mut Vec<u8>) {
     let kept = &customer.actions.kept;
+    let shown = customer.actions.shown(&customer.texts);
     write_name(out, "actions");
     out.extend_from_slice(b"{\"recent\":[");
     let start = out.len();
-    for action in kept.iter().take(view.recent_actions) {
+    for action in shown.clone().take(view.recent_actions) {
         separate(out, start);
         out.extend_from_slice(b"{\"interactionId\":");
-        write_utf8(out, &action.id);
+        write_utf8(out, action.id);
         action.write(out);
     }
     out.push(b']');
@@ -157,20 +172,19 @@ fn write_actions(customer: &Customer, view: &View, out: &mut Vec<u8>) {
     if let Some(at) = signed_up {
         write_instant(out, "signedUpAt", at);
     }
-    write_subscriptions(kept, out);
-    let touches = || {
-        kept.iter()
-            .filter_map(|action| Some((action, action.body.touch()?)))
-    };
-    let order = |(one, _): &(&Action, Touch<'_>), (other, _): &(&Action, Touch<'_>)| {
-        (one.created_at, &one.id).cmp(&(other.created_at, &other.id))
-    };
-    write_touch(out, "firstTouch", touches().min_by(order));
-    write_touch(out, "lastTouch", touches().max_by(order));
+    write_subscriptions(shown.clone(), out);
+    let touches = shown.filter_map(|action| {
+        let utm = action.fields().touch()?;
+        Some((action.created_at, action.id, utm))
+    });
+    let order =
+        |one: &TouchedBy<'_>, other: &TouchedBy<'_>| (one.0, one.1).cmp(&(other.0, other.1));
+    write_touch(out, "firstTouch", touches.clone().min_by(order));
+    write_touch(out, "lastTouch", touches.max_by(order));
     out.push(b'}');
 }
 
-fn write_counts(kept: &[Action], out: &mut Vec<u8>) {
+fn write_counts(kept: &[Action<Text>], out: &mut Vec<u8>) {
     let mut counts = [0_usize; ActionKind::ALL.len()];
     for action in kept {
         counts[action.kind as usize] += 1;
@@ -193,22 +207,22 @@ fn write_counts(kept: &[Action], out: &mut Vec<u8>) {
 }
 
 /// For each contract the newest action that is no promotion. The actions come newest first.
-fn write_subscriptions(kept: &[Action], out: &mut Vec<u8>) {
-    let mut newest: BTreeMap<Cow<'_, [u8]>, (&Action, &[u8])> = BTreeMap::new();
-    for action in kept {
-        let Some(contract) = action.body.get(Name::Contract) else {
+fn write_subscriptions<'a>(actions: impl Iterator<Item = Shown<'a>>, out: &mut Vec<u8>) {
+    let mut newest: BTreeMap<Cow<'_, [u8]>, Newest<'_>> = BTreeMap::new();
+    for action in actions {
+        let Some(contract) = action.fields().get(Name::Contract) else {
             continue;
         };
         if action.kind != ActionKind::PromotionApplied {
             newest
                 .entry(unescaped(contract))
-                .or_insert((action, contract));
+                .or_insert((action.kind, action.stamp.at(), contract));
         }
     }
     write_name(out, "subscriptions");
     out.push(b'[');
     let start = out.len();
-    for (action, contract) in newest.into_values() {
+    for (kind, since, contract) in newest.into_values() {
         separate(out, start);
         out.extend_from_slice(b"{\"subscriptionContractId\":\"");
         out.extend_from_slice(contract);
@@ -216,12 +230,12 @@ fn write_subscriptions(kept: &[Action], out: &mut Vec<u8>) {
         write_name(out, "status");
         write_plain(
             out,
-            match action.kind {
+            match kind {
                 ActionKind::SubscriptionCancelled => "CANCELLED",
                 _ => "ACTIVE",
             },
         );
-        write_instant(out, "since", action.stamp.at());
+        write_instant(out, "since", since);
         out.push(b'}');
     }
     out.push(b']');
@@ -237,14 +251,14 @@ fn unescaped(inside: &[u8]) -> Cow<'_, [u8]> {
     Cow::Borrowed(inside)
 }
 
-fn write_touch(out: &mut Vec<u8>, name: &str, touch: Option<(&Action, Touch<'_>)>) {
-    let Some((action, utm)) = touch else {
+fn write_touch(out: &mut Vec<u8>, name: &str, touch: Option<TouchedBy<'_>>) {
+    let Some((at, id, utm)) = touch else {
         return;
     };
     write_name(out, name);
     out.extend_from_slice(b"{\"interactionId\":");
-    write_utf8(out, &action.id);
-    write_instant(out, "at", action.created_at);
+    write_utf8(out, id);
+    write_instant(out, "at", at);
     write_name(out, "utmParameters");
     utm.write(out);
     out.push(b'}');

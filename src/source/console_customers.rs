@@ -6,9 +6,9 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 use super::json::{Canonical, open_object, write_field, write_string, write_trimmed};
 use super::judge::{Judge, texts};
-use super::texts::Texts;
 use super::wire::{Text, wire_enum, wire_object};
-use crate::customer::contribution::{Console, ConsoleParts, Contribution, Data};
+use crate::customer::contribution::{Console, ConsoleParts, Contribution, Data, Told};
+use crate::customer::texts::{self, Texts};
 use crate::record::Code;
 use crate::time::Instant;
 
@@ -117,14 +117,15 @@ pub fn mature(wire: CustomerWire<'_>, at: Option<Instant>, judge: &mut Judge<'_>
         judge.find(Code::NoTimestamp, String::new);
     }
     let mut pool = Texts::with_capacity(512);
-    let names = pool.text(|out| {
+    let names = pool.write(|out| {
+        let start = out.len();
         write_trimmed(out, "firstName", wire.first_name.as_ref());
         write_trimmed(out, "lastName", wire.last_name.as_ref());
         write_trimmed(out, "displayName", wire.display_name.as_ref());
         write_trimmed(out, "emailAddress", wire.email_address.as_ref());
-        if !out.is_empty() {
+        if out.len() > start {
             // the comma goes behind each name
-            out.remove(0);
+            out.remove(start);
             out.push(b',');
         }
     });
@@ -135,21 +136,22 @@ pub fn mature(wire: CustomerWire<'_>, at: Option<Instant>, judge: &mut Judge<'_>
         phones: mature_phones(&phones, judge, &mut pool),
         addresses: mature_addresses(&addresses, judge, &mut pool),
         attributes: match wire.attributes {
-            Some(Attributes(text)) => text.into(),
-            None => pool.copy(b"{}"),
+            Some(Attributes(text)) => pool.add(&text),
+            None => pool.add(b"{}"),
         },
     };
+    let told = Told::Console(Console {
+        version: wire.version.0,
+        at: at.unwrap_or(Instant::NEVER),
+        parts,
+    });
     Contribution {
         customer: wire.customer_id.0.into_owned(),
-        data: Data::Console(Console {
-            version: wire.version.0,
-            at: at.unwrap_or(Instant::NEVER),
-            parts,
-        }),
+        data: Data { told, texts: pool },
     }
 }
 
-fn mature_phones(list: &[PhoneWire<'_>], judge: &mut Judge<'_>, pool: &mut Texts) -> bytes::Bytes {
+fn mature_phones(list: &[PhoneWire<'_>], judge: &mut Judge<'_>, pool: &mut Texts) -> texts::Text {
     judge.distinct(texts(list, |phone| &phone.key), |at| {
         format!("/phones/{at}/key")
     });
@@ -158,7 +160,7 @@ fn mature_phones(list: &[PhoneWire<'_>], judge: &mut Judge<'_>, pool: &mut Texts
     }
     let mut sorted: Vec<_> = list.iter().collect();
     sorted.sort_by(|one, other| one.key.as_bytes().cmp(other.key.as_bytes()));
-    pool.text(|out| {
+    pool.write(|out| {
         out.push(b'[');
         for (at, phone) in sorted.into_iter().enumerate() {
             if at > 0 {
@@ -187,7 +189,7 @@ fn mature_addresses(
     list: &[AddressWire<'_>],
     judge: &mut Judge<'_>,
     pool: &mut Texts,
-) -> bytes::Bytes {
+) -> texts::Text {
     judge.distinct(texts(list, |address| &address.key), |at| {
         format!("/addresses/{at}/key")
     });
@@ -202,7 +204,7 @@ fn mature_addresses(
         sorted.push((address, country));
     }
     sorted.sort_by(|(one, _), (other, _)| one.key.as_bytes().cmp(other.key.as_bytes()));
-    pool.text(|out| {
+    pool.write(|out| {
         for (at, (address, country)) in sorted.into_iter().enumerate() {
             if at > 0 {
                 out.push(b',');

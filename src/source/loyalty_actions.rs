@@ -2,11 +2,11 @@
 
 use super::judge::Judge;
 use super::loyalty_customers::{EventAction, judge_envelope};
-use super::texts::Texts;
 use super::wire::{Number, Text, wire_object};
-use crate::customer::contribution::{Action, ActionKind, Contribution, Data};
+use crate::customer::contribution::{Action, ActionKind, Contribution, Data, Told};
 use crate::customer::fields::{Name, put, put_trimmed, put_utm};
 use crate::customer::stamp::Stamp;
+use crate::customer::texts::Texts;
 use crate::record::Code;
 use crate::time::Instant;
 
@@ -59,8 +59,8 @@ pub fn mature(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
     }
 
     let mut pool = Texts::with_capacity(192);
-    let id = pool.copy(body.interaction_id.as_bytes());
-    let fields = pool.fields(|out| {
+    let id = pool.add(body.interaction_id.as_bytes());
+    let fields = pool.write(|out| {
         if let Some(id) = &body.interaction.subscription_contract_id {
             put(out, Name::Contract, &**id);
         }
@@ -73,14 +73,15 @@ pub fn mature(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
             put_trimmed(out, Name::UtmTerms, utm.terms.as_deref());
         }
     });
+    let told = Told::Action(Action {
+        id,
+        stamp: Stamp::new(body.updated_at, wire.event_action.rank()),
+        created_at: body.created_at,
+        kind: body.interaction.kind,
+        body: fields,
+    });
     Contribution {
         customer: body.customer_id.0.into_owned(),
-        data: Data::Action(Action {
-            id,
-            stamp: Stamp::new(body.updated_at, wire.event_action.rank()),
-            created_at: body.created_at,
-            kind: body.interaction.kind,
-            body: fields,
-        }),
+        data: Data { told, texts: pool },
     }
 }

@@ -1,11 +1,13 @@
 //! The source `loyalty-customers`: events about customers of the loyalty programme.
 
 use super::judge::{Country, Judge, is_supported, texts};
-use super::texts::Texts;
 use super::wire::{Number, Text, wire_enum, wire_object};
-use crate::customer::contribution::{Content, Contribution, CustomerEvent, Data, Element, Status};
+use crate::customer::contribution::{
+    Content, Contribution, CustomerEvent, Data, Element, Status, Told,
+};
 use crate::customer::fields::{Name, put, put_trimmed};
 use crate::customer::stamp::{Rank, Stamp};
+use crate::customer::texts::{self, Texts};
 use crate::record::Code;
 use crate::time::{Date, Instant};
 
@@ -103,18 +105,19 @@ pub fn mature(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
     let mut pool = Texts::with_capacity(size);
     let addresses = mature_addresses(&body.addresses, &event, judge, &mut pool);
     let dependents = dependents.map(|list| mature_dependents(list, &event, judge, &mut pool));
+    let told = Told::Customer(CustomerEvent {
+        stamp: Stamp::new(event.updated_at, event.rank),
+        created_at: event.created_at,
+        date_of_birth: body.date_of_birth,
+        status: body.status,
+        marketing_opt_in: body.marketing_opt_in,
+        sms_opt_in: body.sms_opt_in,
+        addresses: Some(addresses),
+        dependents,
+    });
     Contribution {
         customer: body.customer_id.0.into_owned(),
-        data: Data::Customer(CustomerEvent {
-            stamp: Stamp::new(event.updated_at, event.rank),
-            created_at: event.created_at,
-            date_of_birth: body.date_of_birth,
-            status: body.status,
-            marketing_opt_in: body.marketing_opt_in,
-            sms_opt_in: body.sms_opt_in,
-            addresses: Some(addresses),
-            dependents,
-        }),
+        data: Data { told, texts: pool },
     }
 }
 
@@ -160,7 +163,7 @@ fn mature_addresses(
     event: &Times,
     judge: &mut Judge<'_>,
     pool: &mut Texts,
-) -> Vec<Element> {
+) -> Vec<Element<texts::Text>> {
     judge.distinct(texts(list, |address| &address.address_id), |at| {
         format!("{ADDRESSES}/{at}/addressId")
     });
@@ -178,11 +181,11 @@ fn mature_addresses(
         let times = (address.created_at, address.updated_at);
         let (created_at, updated_at) = event.of_element(times, ADDRESSES, at, judge);
         Element {
-            id: pool.copy(address.address_id.as_bytes()),
+            id: pool.add(address.address_id.as_bytes()),
             content: Content {
                 stamp: Stamp::new(updated_at, event.rank),
                 created_at,
-                body: pool.fields(|out| {
+                body: pool.write(|out| {
                     put_trimmed(out, Name::Line1, Some(&address.line1));
                     put_trimmed(out, Name::Line2, address.line2.as_deref());
                     put_trimmed(out, Name::City, Some(&address.city));
@@ -201,7 +204,7 @@ fn mature_dependents(
     event: &Times,
     judge: &mut Judge<'_>,
     pool: &mut Texts,
-) -> Vec<Element> {
+) -> Vec<Element<texts::Text>> {
     judge.distinct(texts(list, |dependent| &dependent.dependent_id), |at| {
         format!("{DEPENDENTS}/{at}/dependentId")
     });
@@ -212,11 +215,11 @@ fn mature_dependents(
         let times = (dependent.created_at, dependent.updated_at);
         let (created_at, updated_at) = event.of_element(times, DEPENDENTS, at, judge);
         Element {
-            id: pool.copy(dependent.dependent_id.as_bytes()),
+            id: pool.add(dependent.dependent_id.as_bytes()),
             content: Content {
                 stamp: Stamp::new(updated_at, event.rank),
                 created_at,
-                body: pool.fields(|out| {
+                body: pool.write(|out| {
                     put(out, Name::DateOfBirth, dependent.date_of_birth.bytes());
                     put_trimmed(out, Name::Kind, Some(&dependent.kind));
                 }),

@@ -11,7 +11,6 @@ pub mod loyalty_actions;
 pub mod loyalty_customers;
 pub mod publisher_customers;
 pub mod schema;
-pub mod texts;
 pub mod wire;
 
 use std::borrow::Cow;
@@ -263,7 +262,7 @@ fn judge_null(record: &RawRecord<'_>, config: &Config) -> Result<Contribution, R
     match (customer, at) {
         (Some(customer), Some(at)) => Ok(Contribution {
             customer: customer.to_owned(),
-            data: Data::Erasure(Erasure {
+            data: Data::erasure(Erasure {
                 only,
                 at: Instant::from_millis(at),
             }),

@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 
 use super::json::{open_object, write_field, write_instant, write_kept, write_name, write_string};
 use super::judge::{Judge, texts};
-use super::texts::Texts;
 use super::wire::{Text, wire_object};
-use crate::customer::contribution::{Contribution, Data, Publisher};
+use crate::customer::contribution::{Contribution, Data, Publisher, Told};
+use crate::customer::texts::Texts;
 use crate::record::Code;
 use crate::time::Instant;
 
@@ -110,13 +110,14 @@ pub fn mature(
     judge_accounts(&wire.accounts, pointer, judge);
 
     let mut pool = Texts::with_capacity(768);
+    let told = Told::Publisher(Publisher {
+        at: at.unwrap_or(Instant::NEVER),
+        enrollment: pool.write(|out| write_enrollment(out, &wire, country)),
+        accounts: pool.write(|out| write_list(out, &wire.accounts, write_account)),
+    });
     Contribution {
-        data: Data::Publisher(Publisher {
-            at: at.unwrap_or(Instant::NEVER),
-            enrollment: pool.text(|out| write_enrollment(out, &wire, country)),
-            accounts: pool.text(|out| write_list(out, &wire.accounts, write_account)),
-        }),
         customer: wire.source_customer_id.0.into_owned(),
+        data: Data { told, texts: pool },
     }
 }
 

@@ -1,0 +1,107 @@
+//! Texts of a record or of a customer: each is named by where it stands, and all stand in two buffers.
+//!
+//! A batch holds many thousand customers, and each is decoded, changed and encoded again within it. Its texts stay in
+//! the buffer that it was decoded from, which the store shares; what records add is appended to another one. So a
+//! text takes eight bytes in the state, and neither taking nor letting go of one costs anything.
+
+use bytes::Bytes;
+
+/// Where a text stands in the [`Texts`] of its record or customer. It says nothing about those of another.
+#[derive(Debug, Clone, Copy)]
+pub struct Text {
+    start: u32,
+    length: u32,
+}
+
+/// The texts of a record or a customer, and those that a customer does not hold any more.
+#[derive(Debug, Clone, Default)]
+pub struct Texts {
+    decoded: Bytes,
+    added: Vec<u8>,
+}
+
+impl Text {
+    /// None where the range lies beyond 4 GiB; the bounds of records and states are 100 MiB.
+    pub fn at(range: std::ops::Range<usize>) -> Option<Text> {
+        let start = u32::try_from(range.start).ok()?;
+        let length = u32::try_from(range.len()).ok()?;
+        start.checked_add(length)?;
+        Some(Text { start, length })
+    }
+}
+
+impl Texts {
+    /// What may be of no use any more before it is looked at, in bytes.
+    const SPARE: usize = 4096;
+
+    /// No text yet, with room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Texts {
+        Texts {
+            decoded: Bytes::new(),
+            added: Vec::with_capacity(bytes),
+        }
+    }
+
+    /// The texts of a state that is decoded from these bytes, by their ranges.
+    pub fn of(decoded: Bytes) -> Texts {
+        Texts {
+            decoded,
+            added: Vec::new(),
+        }
+    }
+
+    #[inline]
+    pub fn get(&self, text: Text) -> &[u8] {
+        let (start, length) = (text.start as usize, text.length as usize);
+        match start.checked_sub(self.decoded.len()) {
+            None => &self.decoded[start..start + length],
+            Some(start) => &self.added[start..start + length],
+        }
+    }
+
+    /// Makes room for texts of so many bytes together.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.added.reserve(bytes);
+    }
+
+    pub fn add(&mut self, text: &[u8]) -> Text {
+        self.write(|out| out.extend_from_slice(text))
+    }
+
+    /// The text that `write` appends, behind others.
+    pub fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Text {
+        let start = self.decoded.len() + self.added.len();
+        write(&mut self.added);
+        // a text that lay beyond would be found nowhere, and not taken for another one
+        Text::at(start..self.decoded.len() + self.added.len()).unwrap_or(Text {
+            start: u32::MAX,
+            length: u32::MAX,
+        })
+    }
+
+    /// The bytes of all together.
+    pub fn bytes(&self) -> usize {
+        self.decoded.len() + self.added.len()
+    }
+
+    /// Whether more was added than there had been: most of all that may have been replaced since. Who encodes and
+    /// decodes the state then does so once for each byte that comes, however many come.
+    pub fn are_wasteful(&self) -> bool {
+        self.added.len() > self.decoded.len() + Self::SPARE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_found_where_they_stand() {
+        let mut texts = Texts::of(Bytes::from_static(b"abcd"));
+        let old = [Text::at(0..2), Text::at(2..4), Text::at(4..4)].map(Option::unwrap);
+        let new = [texts.add(b"e"), texts.add(b""), texts.add(b"fg")];
+        assert_eq!(old.map(|text| texts.get(text)), [&b"ab"[..], b"cd", b""]);
+        assert_eq!(new.map(|text| texts.get(text)), [&b"e"[..], b"", b"fg"]);
+        assert!(Text::at(0..usize::MAX).is_none());
+    }
+}
