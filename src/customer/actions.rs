@@ -2,7 +2,7 @@
 
 use super::contribution::Action;
 use super::stamp::Stamp;
-use super::texts::{Text, Texts};
+use super::texts::{Span, Texts};
 use crate::time::Instant;
 
 /// The newest actions by (`updatedAt`, rank, `interactionId`). The order is total, and an action that was let go
@@ -10,7 +10,7 @@ use crate::time::Instant;
 #[derive(Debug, Clone, Default)]
 pub struct Actions {
     /// Newest first, one for each id.
-    pub kept: Vec<Action<Text>>,
+    pub kept: Vec<Action<Span>>,
     /// The time of the newest action that was ever let go for want of room. A time and not a flag, so that an
     /// erasure gives the same before and after.
     pub evicted: Option<Instant>,

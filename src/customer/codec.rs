@@ -12,7 +12,7 @@ use super::fields::Fields;
 use super::list::{Held, List};
 use super::register::Register;
 use super::stamp::Stamp;
-use super::texts::{Text, Texts};
+use super::texts::{Span, Texts};
 use super::{Customer, HeldConsole, Scalars};
 use crate::time::{Date, Instant};
 
@@ -322,19 +322,19 @@ impl Reader<'_> {
         Ok(count)
     }
 
-    fn text(&mut self) -> Result<Text, CodecError> {
+    fn text(&mut self) -> Result<Span, CodecError> {
         let length = self.length()?;
-        Text::at(self.take(length)?).ok_or(CodecError::Damaged)
+        Span::at(self.take(length)?).ok_or(CodecError::Damaged)
     }
 
     /// The text of [`Fields`].
-    fn fields(&mut self) -> Result<Text, CodecError> {
+    fn fields(&mut self) -> Result<Span, CodecError> {
         let length = self.length()?;
         let range = self.take(length)?;
         if !Fields::of(&self.bytes[range.clone()]).are_well_formed() {
             return Err(CodecError::Damaged);
         }
-        Text::at(range).ok_or(CodecError::Damaged)
+        Span::at(range).ok_or(CodecError::Damaged)
     }
 
     fn scalars(&mut self) -> Result<Scalars, CodecError> {

@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use super::stamp::Stamp;
-use super::texts::{Text, Texts};
+use super::texts::{Span, Texts};
 use crate::record::Source;
 use crate::source::json::{write_instant, write_instant_text, write_name};
 use crate::source::wire::wire_enum;
@@ -25,9 +25,9 @@ pub struct Data {
 #[derive(Debug, Clone)]
 pub enum Told {
     Customer(CustomerEvent),
-    Action(Action<Text>),
+    Action(Action<Span>),
     Console(Console),
-    Publisher(Publisher<Text>),
+    Publisher(Publisher<Span>),
     Erasure(Erasure),
 }
 
@@ -78,8 +78,8 @@ pub struct CustomerEvent {
     pub status: Option<Status>,
     pub marketing_opt_in: Option<bool>,
     pub sms_opt_in: Option<bool>,
-    pub addresses: Option<Vec<Element<Text>>>,
-    pub dependents: Option<Vec<Element<Text>>>,
+    pub addresses: Option<Vec<Element<Span>>>,
+    pub dependents: Option<Vec<Element<Span>>>,
 }
 
 /// An address or a dependent as one event tells it. `T`: where a text stands, or the text itself.
@@ -214,7 +214,7 @@ pub struct Console {
     pub version: u64,
     /// The record's timestamp.
     pub at: Instant,
-    pub parts: ConsoleParts<Text>,
+    pub parts: ConsoleParts<Span>,
 }
 
 /// The parts of the snapshot that a console customer fills, as canonical JSON.

@@ -2,7 +2,7 @@
 
 use super::contribution::{Content, Element};
 use super::stamp::Stamp;
-use super::texts::{Text, Texts};
+use super::texts::{Span, Texts};
 use crate::time::Instant;
 
 /// All elements that events ever listed, hidden ones included: a late older event may show one again, and then
@@ -18,11 +18,11 @@ pub struct List {
 /// What is known of one element.
 #[derive(Debug, Clone)]
 pub struct Held {
-    pub id: Text,
+    pub id: Span,
     /// The newest event that lists it. This outlives the content, for an element whose own time is older than an
     /// erasure may get a newer content from a late event.
     pub seen: Option<Stamp>,
-    pub content: Option<Content<Text>>,
+    pub content: Option<Content<Span>>,
 }
 
 impl List {

@@ -20,7 +20,7 @@ use actions::Actions;
 use contribution::{ConsoleParts, CustomerEvent, Data, Erasure, Publisher, Status, Told};
 use list::List;
 use register::Register;
-use texts::{Text, Texts};
+use texts::{Span, Texts};
 
 use crate::record::Source;
 use crate::time::{Date, Instant};
@@ -37,7 +37,7 @@ pub struct Customer {
     actions: Actions,
     // boxed: most customers have neither, and a batch holds many customers
     console: Option<Box<HeldConsole>>,
-    publisher: Option<Box<Publisher<Text>>>,
+    publisher: Option<Box<Publisher<Span>>>,
 }
 
 /// The fields of a loyalty customer, each by itself.
@@ -57,7 +57,7 @@ struct Scalars {
 struct HeldConsole {
     version: u64,
     at: Instant,
-    parts: Option<ConsoleParts<Text>>,
+    parts: Option<ConsoleParts<Span>>,
 }
 
 impl PartialEq for Customer {
@@ -92,7 +92,7 @@ impl Customer {
     /// Takes in what a record says; whether that changed the state. At most `max_actions` actions are kept.
     pub fn join(&mut self, data: Data, max_actions: usize) -> bool {
         let Data { told, texts: its } = &data;
-        let text = |text: &Text| its.get(*text);
+        let text = |text: &Span| its.get(*text);
         self.texts.reserve(its.bytes());
         let changed = match told {
             Told::Customer(event) => self.join_event(event, its),

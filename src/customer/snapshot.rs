@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::Customer;
 use super::contribution::{Action, ActionKind, Status};
 use super::fields::{Name, Touch};
-use super::texts::Text;
+use super::texts::Span;
 use crate::record::Source;
 use crate::source::json::{write_instant, write_name, write_string, write_utf8};
 use crate::time::Instant;
@@ -184,7 +184,7 @@ fn write_actions(customer: &Customer, view: &View, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn write_counts(kept: &[Action<Text>], out: &mut Vec<u8>) {
+fn write_counts(kept: &[Action<Span>], out: &mut Vec<u8>) {
     let mut counts = [0_usize; ActionKind::ALL.len()];
     for action in kept {
         counts[action.kind as usize] += 1;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 /// Where a text stands in the [`Texts`] of its record or customer. It says nothing about those of another.
 #[derive(Debug, Clone, Copy)]
-pub struct Text {
+pub struct Span {
     start: u32,
     length: u32,
 }
@@ -20,13 +20,13 @@ pub struct Texts {
     added: Vec<u8>,
 }
 
-impl Text {
+impl Span {
     /// None where the range lies beyond 4 GiB; the bounds of records and states are 100 MiB.
-    pub fn at(range: std::ops::Range<usize>) -> Option<Text> {
+    pub fn at(range: std::ops::Range<usize>) -> Option<Span> {
         let start = u32::try_from(range.start).ok()?;
         let length = u32::try_from(range.len()).ok()?;
         start.checked_add(length)?;
-        Some(Text { start, length })
+        Some(Span { start, length })
     }
 }
 
@@ -51,7 +51,7 @@ impl Texts {
     }
 
     #[inline]
-    pub fn get(&self, text: Text) -> &[u8] {
+    pub fn get(&self, text: Span) -> &[u8] {
         let (start, length) = (text.start as usize, text.length as usize);
         match start.checked_sub(self.decoded.len()) {
             None => &self.decoded[start..start + length],
@@ -64,16 +64,16 @@ impl Texts {
         self.added.reserve(bytes);
     }
 
-    pub fn add(&mut self, text: &[u8]) -> Text {
+    pub fn add(&mut self, text: &[u8]) -> Span {
         self.write(|out| out.extend_from_slice(text))
     }
 
     /// The text that `write` appends, behind others.
-    pub fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Text {
+    pub fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Span {
         let start = self.decoded.len() + self.added.len();
         write(&mut self.added);
         // a text that lay beyond would be found nowhere, and not taken for another one
-        Text::at(start..self.decoded.len() + self.added.len()).unwrap_or(Text {
+        Span::at(start..self.decoded.len() + self.added.len()).unwrap_or(Span {
             start: u32::MAX,
             length: u32::MAX,
         })
@@ -98,10 +98,10 @@ mod tests {
     #[test]
     fn texts_are_found_where_they_stand() {
         let mut texts = Texts::of(Bytes::from_static(b"abcd"));
-        let old = [Text::at(0..2), Text::at(2..4), Text::at(4..4)].map(Option::unwrap);
+        let old = [Span::at(0..2), Span::at(2..4), Span::at(4..4)].map(Option::unwrap);
         let new = [texts.add(b"e"), texts.add(b""), texts.add(b"fg")];
         assert_eq!(old.map(|text| texts.get(text)), [&b"ab"[..], b"cd", b""]);
         assert_eq!(new.map(|text| texts.get(text)), [&b"e"[..], b"", b"fg"]);
-        assert!(Text::at(0..usize::MAX).is_none());
+        assert!(Span::at(0..usize::MAX).is_none());
     }
 }

@@ -8,7 +8,7 @@ use super::json::{Canonical, open_object, write_field, write_string, write_trimm
 use super::judge::{Judge, texts};
 use super::wire::{Text, wire_enum, wire_object};
 use crate::customer::contribution::{Console, ConsoleParts, Contribution, Data, Told};
-use crate::customer::texts::{self, Texts};
+use crate::customer::texts::{Span, Texts};
 use crate::record::Code;
 use crate::time::Instant;
 
@@ -151,7 +151,7 @@ pub fn mature(wire: CustomerWire<'_>, at: Option<Instant>, judge: &mut Judge<'_>
     }
 }
 
-fn mature_phones(list: &[PhoneWire<'_>], judge: &mut Judge<'_>, pool: &mut Texts) -> texts::Text {
+fn mature_phones(list: &[PhoneWire<'_>], judge: &mut Judge<'_>, pool: &mut Texts) -> Span {
     judge.distinct(texts(list, |phone| &phone.key), |at| {
         format!("/phones/{at}/key")
     });
@@ -185,11 +185,7 @@ fn mature_phones(list: &[PhoneWire<'_>], judge: &mut Judge<'_>, pool: &mut Texts
     })
 }
 
-fn mature_addresses(
-    list: &[AddressWire<'_>],
-    judge: &mut Judge<'_>,
-    pool: &mut Texts,
-) -> texts::Text {
+fn mature_addresses(list: &[AddressWire<'_>], judge: &mut Judge<'_>, pool: &mut Texts) -> Span {
     judge.distinct(texts(list, |address| &address.key), |at| {
         format!("/addresses/{at}/key")
     });

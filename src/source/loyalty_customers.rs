@@ -7,7 +7,7 @@ use crate::customer::contribution::{
 };
 use crate::customer::fields::{Name, put, put_trimmed};
 use crate::customer::stamp::{Rank, Stamp};
-use crate::customer::texts::{self, Texts};
+use crate::customer::texts::{Span, Texts};
 use crate::record::Code;
 use crate::time::{Date, Instant};
 
@@ -163,7 +163,7 @@ fn mature_addresses(
     event: &Times,
     judge: &mut Judge<'_>,
     pool: &mut Texts,
-) -> Vec<Element<texts::Text>> {
+) -> Vec<Element<Span>> {
     judge.distinct(texts(list, |address| &address.address_id), |at| {
         format!("{ADDRESSES}/{at}/addressId")
     });
@@ -204,7 +204,7 @@ fn mature_dependents(
     event: &Times,
     judge: &mut Judge<'_>,
     pool: &mut Texts,
-) -> Vec<Element<texts::Text>> {
+) -> Vec<Element<Span>> {
     judge.distinct(texts(list, |dependent| &dependent.dependent_id), |at| {
         format!("{DEPENDENTS}/{at}/dependentId")
     });
