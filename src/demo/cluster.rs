@@ -43,6 +43,14 @@ impl DemoCluster {
         config.kafka.bootstrap_servers.clone_from(&self.bootstrap);
         config.processing.guarantee = Guarantee::AtLeastOnce;
         config.state.store = Store::Memory;
+        // Where a worker joins after the other, the mock cluster lets all wait for a session's time-out less a second.
+        for (name, millis) in [
+            ("session.timeout.ms", "3000"),
+            ("heartbeat.interval.ms", "500"),
+        ] {
+            let properties = &mut config.kafka.properties;
+            properties.insert(name.to_owned(), millis.to_owned());
+        }
     }
 
     /// The topics as `keyfold topics` would find them.
