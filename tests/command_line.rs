@@ -396,3 +396,17 @@ fn avro_is_read_with_schemas_from_a_folder() {
     let run = keyfold(&away, unknown.as_bytes(), AVRO);
     assert_eq!(run.code, Some(3), "{}", run.out);
 }
+
+#[test]
+fn the_demo_ends_with_the_fold_of_its_records() {
+    let demo = keyfold(&["demo"], b"", &[]);
+    assert_eq!(demo.code, Some(0), "{}\n{}", demo.out, demo.err);
+    for shown in [
+        "a record was rejected",
+        "the gap is filled",
+        "PROVEN: ",
+        "equals the offline fold",
+    ] {
+        assert!(demo.out.contains(shown), "{shown}: {}", demo.out);
+    }
+}
