@@ -3,7 +3,7 @@
 //! `.ci/instructions.py` runs this and compares the count with `instructions.json`. An instruction count hardly
 //! varies from run to run or from machine to machine, so that it shows a regression that a timing there would not.
 //! Only what happens inside the functions whose names begin with `counted_` counts, and not what is `uncounted_`;
-//! the script knows these names, and that of `mark_states`.
+//! the script knows these names.
 
 #[path = "support/path.rs"]
 mod path;

@@ -137,11 +137,6 @@ impl Outbox for CountingOutbox {
             }
         }
     }
-
-    fn snapshots_are_out(&mut self) -> bool {
-        mark_states();
-        true
-    }
 }
 
 /// The broker's part. It has a name of its own so that it can be left out of the count.
@@ -160,13 +155,6 @@ fn uncounted_keep(outbox: &mut CountingOutbox, partition: i32, outgoing: &Outgoi
         value: outgoing.value.map(<[u8]>::to_vec),
         headers: outgoing.headers.to_vec(),
     });
-}
-
-/// Here the snapshots of a batch end and its states begin.
-#[unsafe(no_mangle)]
-#[inline(never)]
-fn mark_states() {
-    std::hint::black_box(());
 }
 
 /// A worker that owns all partitions, with an empty state, and batches of so many records.

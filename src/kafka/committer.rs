@@ -1,4 +1,4 @@
-//! Commits transactions from a thread of its own, so that the worker goes on meanwhile.
+//! Commits transactions, and waits for deliveries, from a thread of its own, so that the worker goes on meanwhile.
 //!
 //! That also bounds what librdkafka does not: sending offsets to a transaction takes a time-out and does not keep to it,
 //! and may block for minutes where the coordinator went away in its midst. It is given up on time; its producer must
@@ -41,7 +41,7 @@ impl Committer {
         let body = move || {
             while let Ok(request) = asked.recv() {
                 // fails only if nobody wants to know
-                let ended = client.commit(&request, &mut || {
+                let ended = client.end(&request, &mut || {
                     let _ = report.send(Report::Step);
                 });
                 if report.send(Report::Ended(ended)).is_err() {
@@ -62,8 +62,8 @@ impl Committer {
         })
     }
 
-    /// Begins a commit. Until it has ended, nobody may use the client.
-    pub fn commit(&self, request: Request) {
+    /// Begins what is asked. Until it has ended, nobody may use the client.
+    pub fn begin(&self, request: Request) {
         self.give_up.set(Some(Instant::now() + self.patience));
         if let Some(requests) = &self.requests {
             // fails only if the thread has ended, and so does then the waiting for its report
@@ -71,7 +71,7 @@ impl Committer {
         }
     }
 
-    /// How the commit ended that is under way; none where it has not ended within `wait`.
+    /// How that ended which is under way; none where it has not ended within `wait`.
     pub fn ended(&self, wait: Duration) -> Option<Ended> {
         let until = Instant::now() + wait;
         loop {

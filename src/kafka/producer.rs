@@ -5,19 +5,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::bindings as rd;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::TopicPartitionList;
-use rdkafka::types::RDKafkaRespErr;
 
 use super::committer::Committer;
 use super::consumer::Membership;
 use super::deliveries::{Context, Deliveries};
 use super::native::{TopicHandle, TransactionError};
-use super::transaction::{Ended, Request, SLICE, Transactions, millis};
+use super::transaction::{Ended, Request, SLICE, Sent, Transactions};
 
 /// A record to send. Without a partition it is chosen by the key, as Java does.
 pub struct Record<'a> {
@@ -31,8 +29,8 @@ pub struct Record<'a> {
 pub struct BatchProducer {
     // both dropped before the client
     topics: RefCell<Vec<(String, Rc<TopicHandle>)>>,
-    /// None without transactions.
-    committer: Option<Committer>,
+    committer: Committer,
+    transactional: bool,
     client: Arc<Transactions>,
     /// Bytes handed over since the batch began.
     handed_over: Cell<usize>,
@@ -66,12 +64,10 @@ impl BatchProducer {
             deliveries,
             patience,
         });
-        let committer = transactional
-            .then(|| Committer::start(Arc::clone(&client)))
-            .transpose()?;
         Ok(BatchProducer {
             topics: RefCell::default(),
-            committer,
+            committer: Committer::start(Arc::clone(&client))?,
+            transactional,
             client,
             handed_over: Cell::new(0),
             request_bytes: config
@@ -158,18 +154,26 @@ impl BatchProducer {
     /// Begins to commit the transaction with the offsets of what was read, under the membership of its beginning.
     /// Nothing else may be done with this producer before it has [`ended`](Self::ended).
     pub fn start_commit(&self, offsets: TopicPartitionList, membership: &Membership) {
-        if let Some(committer) = &self.committer {
-            committer.commit(Request {
-                offsets,
-                metadata: Arc::clone(&membership.metadata),
-                fills_requests: self.fills_requests(),
-            });
-        }
+        let metadata = Arc::clone(&membership.metadata);
+        self.start(Some(Sent { offsets, metadata }));
     }
 
-    /// How the commit that was begun has ended; none where it has not within `wait`.
+    /// Begins to wait until what was handed over is delivered, without a transaction. Nothing else may be done with
+    /// this producer before that has [`ended`](Self::ended).
+    pub fn start_delivery(&self) {
+        self.start(None);
+    }
+
+    fn start(&self, transaction: Option<Sent>) {
+        self.committer.begin(Request {
+            transaction,
+            fills_requests: self.fills_requests(),
+        });
+    }
+
+    /// How that has ended which was begun; none where it has not within `wait`.
     pub fn ended(&self, wait: Duration) -> Option<Ended> {
-        self.committer.as_ref()?.ended(wait)
+        self.committer.ended(wait)
     }
 
     fn fills_requests(&self) -> bool {
@@ -185,49 +189,12 @@ impl BatchProducer {
     }
 
     pub fn is_transactional(&self) -> bool {
-        self.committer.is_some()
+        self.transactional
     }
 
-    /// Waits until what was handed over is delivered. False: it was not, and the end of the batch fails with the
-    /// reason.
-    pub fn deliver(&self) -> bool {
-        match self.flush(&mut || {}) {
-            Ok(()) => true,
-            Err((code, text)) => {
-                self.client.deliveries.note(code, text);
-                false
-            }
-        }
-    }
-
-    /// Waits until everything is delivered, without a transaction.
-    pub fn flush(&self, waiting: &mut dyn FnMut()) -> Result<(), (RDKafkaErrorCode, String)> {
-        if self.fills_requests() {
-            self.client.let_requests_go(waiting);
-        }
-        let deadline = Instant::now() + self.client.patience;
-        loop {
-            // SAFETY: the client is alive.
-            let flushed = unsafe {
-                rd::rd_kafka_flush(self.client.producer.client().native_ptr(), millis(SLICE))
-            };
-            if let Some(failed) = self.client.deliveries.take() {
-                return Err(failed);
-            }
-            if flushed == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
-                let code = RDKafkaErrorCode::from(flushed);
-                return Err((code, format!("flushing: {code}")));
-            }
-            waiting();
-        }
-    }
-
-    /// The client's fatal error, if it has one.
-    pub fn broken(&self) -> Option<(RDKafkaErrorCode, String)> {
-        self.client.producer.client().fatal_error()
+    /// How a batch without a transaction ended that failed with this error.
+    pub fn not_delivered(&self, code: RDKafkaErrorCode, text: String) -> Ended {
+        self.client.not_delivered(code, text)
     }
 }
 

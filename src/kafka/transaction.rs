@@ -1,4 +1,5 @@
-//! The transactions of a producer: how one is committed, and how it is aborted.
+//! The transactions of a producer: how one is committed, and how it is aborted; and, without transactions, how what was
+//! handed over is delivered.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
 
 use super::deliveries::{Context, Deliveries};
 use super::native::{TransactionError, taken};
@@ -20,14 +22,15 @@ pub const SLICE: Duration = Duration::from_secs(1);
 /// When nothing was delivered for so long, then what is left fills no request.
 const STILL: Duration = Duration::from_millis(10);
 
-/// How the end of a batch went, and why if it did not go well.
+/// How the end of a batch went, and why if it did not go well. What was to be delivered only, and is, counts as
+/// committed.
 pub struct Ended {
     pub result: CommitResult,
     pub reason: Option<(RDKafkaErrorCode, String)>,
 }
 
 impl Ended {
-    fn committed() -> Ended {
+    pub fn committed() -> Ended {
         Ended {
             result: CommitResult::Committed,
             reason: None,
@@ -53,14 +56,20 @@ impl Ended {
     }
 }
 
-/// What a transaction is committed with.
+/// What is asked of the producer at the end of a batch.
 pub struct Request {
+    /// What its transaction is committed with. None: there is no transaction, and it is delivered only.
+    pub transaction: Option<Sent>,
+    /// Whether the batch has filled a request.
+    pub fills_requests: bool,
+}
+
+/// What goes to the group's coordinator with a transaction.
+pub struct Sent {
     /// The offsets of what was read.
     pub offsets: TopicPartitionList,
     /// The membership of the batch's beginning.
     pub metadata: Arc<ConsumerGroupMetadata>,
-    /// Whether the batch has filled a request.
-    pub fills_requests: bool,
 }
 
 /// A producer, as far as its transactions go. Only one thread may use it at a time.
@@ -72,23 +81,64 @@ pub struct Transactions {
 }
 
 impl Transactions {
-    /// Commits the open transaction. `step` is called when another step begins, for which there is patience anew.
-    pub fn commit(&self, request: &Request, step: &mut dyn FnMut()) -> Ended {
+    /// Carries out what is asked. `step` is called when another step begins, for which there is patience anew.
+    pub fn end(&self, request: &Request, step: &mut dyn FnMut()) -> Ended {
         if request.fills_requests {
-            self.let_requests_go(&mut || {});
+            self.let_requests_go();
         }
+        match &request.transaction {
+            Some(sent) => self.commit(sent, step),
+            None => {
+                step();
+                self.deliver()
+            }
+        }
+    }
+
+    /// Waits until everything that was handed over is delivered, without a transaction.
+    fn deliver(&self) -> Ended {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            // SAFETY: the client is alive.
+            let flushed =
+                unsafe { rd::rd_kafka_flush(self.producer.client().native_ptr(), millis(SLICE)) };
+            if let Some((code, text)) = self.deliveries.take() {
+                return self.not_delivered(code, text);
+            }
+            if flushed == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return Ended::committed();
+            }
+            if Instant::now() >= deadline {
+                let code = RDKafkaErrorCode::from(flushed);
+                return self.not_delivered(code, format!("flushing: {code}"));
+            }
+        }
+    }
+
+    /// How a batch without a transaction ended that failed with this error.
+    pub fn not_delivered(&self, code: RDKafkaErrorCode, text: String) -> Ended {
+        let result = match self.producer.client().fatal_error() {
+            Some(_) => CommitResult::Unknown,
+            None => CommitResult::Aborted {
+                timed_out: is_timeout(code),
+            },
+        };
+        Ended::because(result, code, text)
+    }
+
+    /// Commits the open transaction.
+    fn commit(&self, sent: &Sent, step: &mut dyn FnMut()) -> Ended {
         if let Some((code, text)) = self.deliveries.take() {
             return self.abort_because(code, text, step);
         }
         step();
         let deadline = Instant::now() + self.patience;
         loop {
-            let (offsets, metadata) = (&request.offsets, &request.metadata);
             // takes a time-out, and does not keep to it
-            let sent = self
+            match self
                 .producer
-                .send_offsets_to_transaction(offsets, metadata, SLICE);
-            match sent {
+                .send_offsets_to_transaction(&sent.offsets, &sent.metadata, SLICE)
+            {
                 Ok(()) => break,
                 Err(KafkaError::Transaction(error))
                     if error.is_retriable()
@@ -130,15 +180,11 @@ impl Transactions {
 
     /// Waits while full requests go out. The client sends one request at a time for a partition, and while it
     /// flushes, its thread spins until the answer is there; so it is let flush only what fills no request.
-    pub fn let_requests_go(&self, waiting: &mut dyn FnMut()) {
+    fn let_requests_go(&self) {
         let mut left = self.producer.in_flight_count();
-        let (mut moved, mut began) = (Instant::now(), Instant::now());
+        let mut moved = Instant::now();
         while left > 0 && moved.elapsed() < STILL {
             std::thread::sleep(Duration::from_micros(500));
-            if began.elapsed() > SLICE {
-                waiting();
-                began = Instant::now();
-            }
             let now_left = self.producer.in_flight_count();
             if now_left != left {
                 (left, moved) = (now_left, Instant::now());
@@ -191,7 +237,7 @@ fn is_fencing(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-pub fn is_timeout(code: RDKafkaErrorCode) -> bool {
+fn is_timeout(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
         RDKafkaErrorCode::MessageTimedOut

@@ -110,8 +110,4 @@ impl Outbox for KafkaOutbox<'_> {
             None => self.producer.send(&self.topics.record(&outgoing)),
         }
     }
-
-    fn snapshots_are_out(&mut self) -> bool {
-        self.producer.deliver()
-    }
 }

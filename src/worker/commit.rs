@@ -147,7 +147,7 @@ impl Worker {
 
     /// Writes snapshot and state of each customer that the batch changed, once; what is to be committed. Until
     /// [`Worker::ended`] is told how that went, records go into the next batch, which is built upon this one, and
-    /// can't be finished.
+    /// can't be finished. Without transactions the states are left to [`Worker::write_states`].
     pub fn finish(&mut self, out: &mut impl Outbox) -> Option<Written> {
         if self.committing.is_some() {
             self.stop(Fatal::Service(
@@ -199,12 +199,16 @@ impl Worker {
             }
             customers.push(rewritten);
         }
-        if !at_once && out.snapshots_are_out() {
-            for rewritten in &customers {
-                produce_state(rewritten, out);
-            }
-        }
         Ok(customers)
+    }
+
+    /// Without transactions: writes the states of the finished batch. Its snapshots must be delivered before, for a
+    /// state that is there without its snapshot would make the record, read again after a crash, a repeat that
+    /// publishes nothing.
+    pub fn write_states(&self, out: &mut impl Outbox) {
+        for rewritten in self.committing.iter().flat_map(|batch| &batch.customers) {
+            produce_state(rewritten, out);
+        }
     }
 
     /// What the open batch has to commit.

@@ -24,9 +24,4 @@ pub trait Outbox {
     fn begin(&mut self);
 
     fn produce(&mut self, outgoing: Outgoing<'_>);
-
-    /// Without a transaction: the batch's snapshots are produced, and its states come next. The snapshots must be
-    /// delivered first, for a state that is there without its snapshot would make the record, read again after a
-    /// crash, a repeat that publishes nothing. False: they were not delivered, and the commit will say why.
-    fn snapshots_are_out(&mut self) -> bool;
 }

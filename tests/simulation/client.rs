@@ -336,8 +336,4 @@ impl Outbox for SimulatedOutbox<'_> {
             None => self.producer.produce(log, record),
         }
     }
-
-    fn snapshots_are_out(&mut self) -> bool {
-        true
-    }
 }

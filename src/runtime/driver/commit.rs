@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use rdkafka::TopicPartitionList;
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::{Driver, Halt, MIN_COMMIT_GAP, refused};
@@ -9,7 +10,7 @@ use crate::config::Guarantee;
 use crate::failpoint;
 use crate::kafka::client;
 use crate::kafka::producer::offset_list;
-use crate::kafka::transaction::{Ended, SLICE, is_timeout};
+use crate::kafka::transaction::{Ended, SLICE};
 use crate::runtime::outputs::KafkaOutbox;
 use crate::worker::commit::{CommitResult, Written};
 use crate::worker::fatal::Fatal;
@@ -24,12 +25,21 @@ struct Waiting {
     longest: i64,
 }
 
-/// A commit that is under way.
-pub(super) struct UnderWay {
-    /// When the batch ended, and the commit began.
+/// A batch that has ended, and is not committed yet.
+pub(super) struct Ending {
+    /// When it ended, and its commit began.
     began: Instant,
     transaction_began: Instant,
     written: Written,
+}
+
+/// What its commit waits for.
+pub(super) enum Step {
+    Transaction,
+    /// Without a transaction: the delivery of the snapshots.
+    Snapshots(TopicPartitionList),
+    /// And then that of the states, behind which the offsets are committed.
+    States(TopicPartitionList),
 }
 
 impl Driver {
@@ -106,47 +116,72 @@ impl Driver {
         };
         self.parts.reporter.calls();
         failpoint::reached("batch-written");
-        let under_way = UnderWay {
+        let begun = self.begin_commit(&written);
+        let ending = Ending {
             began,
             transaction_began: self.transaction_began,
             written,
         };
-        match self.end_batch(&under_way.written) {
-            Some(ended) => self.take_in(under_way, ended),
-            None => {
-                self.committing = Some(under_way);
+        match begun {
+            Ok(step) => {
+                self.committing = Some((ending, step));
                 Ok(())
             }
+            Err(ended) => self.take_in(ending, ended),
         }
     }
 
-    /// Takes in how the commit ended that is under way, if it has ended.
+    /// Goes on with the commit that is under way, as far as it has come.
     pub(super) fn look_at_commit(&mut self) -> Result<(), Halt> {
         if self.committing.is_some()
             && let Some(ended) = self.producer.ended(Duration::ZERO)
-            && let Some(under_way) = self.committing.take()
+            && let Some((ending, step)) = self.committing.take()
         {
-            return self.take_in(under_way, ended);
+            return self.go_on(ending, step, ended);
         }
         Ok(())
     }
 
     /// Waits for the end of the commit that is under way, if there is one, and takes in how it ended.
     pub(super) fn await_commit(&mut self) -> Result<(), Halt> {
-        let Some(under_way) = self.committing.take() else {
-            return Ok(());
-        };
-        let ended = loop {
+        while self.committing.is_some() {
             match self.producer.ended(SLICE) {
-                Some(ended) => break ended,
+                Some(ended) => {
+                    if let Some((ending, step)) = self.committing.take() {
+                        self.go_on(ending, step, ended)?;
+                    }
+                }
                 None => self.parts.reporter.waiting(COMMITTING),
             }
-        };
-        self.take_in(under_way, ended)
+        }
+        Ok(())
     }
 
-    fn take_in(&mut self, under_way: UnderWay, mut ended: Ended) -> Result<(), Halt> {
-        let age = under_way.transaction_began.elapsed();
+    /// What the commit waited for has ended: takes up its next step, or takes in how it ended.
+    fn go_on(&mut self, ending: Ending, step: Step, ended: Ended) -> Result<(), Halt> {
+        let delivered = ended.result == CommitResult::Committed;
+        let ended = match step {
+            Step::Snapshots(offsets) if delivered => {
+                self.worker.write_states(&mut KafkaOutbox {
+                    consumer: &self.consumer,
+                    producer: &self.producer,
+                    topics: &self.parts.outputs,
+                    membership: &mut self.membership,
+                    aside: None,
+                });
+                self.producer.start_delivery();
+                self.committing = Some((ending, Step::States(offsets)));
+                return Ok(());
+            }
+            Step::States(offsets) if delivered => self.commit_offsets(&offsets),
+            _ => ended,
+        };
+        self.take_in(ending, ended)
+    }
+
+    /// Takes in how the commit of a batch ended.
+    fn take_in(&mut self, ending: Ending, mut ended: Ended) -> Result<(), Halt> {
+        let age = ending.transaction_began.elapsed();
         ended.result = self.judged_by_age(ended.result, age);
         self.committed_at = Instant::now();
         if ended.result == CommitResult::Committed {
@@ -176,8 +211,8 @@ impl Driver {
             self.explain("a batch was not committed", *code, reason);
         }
         let now = self.now();
-        let took = under_way.began.elapsed();
-        if let Some(ledger) = self.worker.ended(under_way.written, ended.result, now) {
+        let took = ending.began.elapsed();
+        if let Some(ledger) = self.worker.ended(ending.written, ended.result, now) {
             self.parts.reporter.committed(&ledger, took);
         }
         Ok(())
@@ -203,8 +238,8 @@ impl Driver {
         }
     }
 
-    /// How the batch ended; none where its commit is under way now.
-    fn end_batch(&mut self, written: &Written) -> Option<Ended> {
+    /// Begins to commit a batch; what is waited for first, or how it ended where it must not be committed.
+    fn begin_commit(&mut self, written: &Written) -> Result<Step, Ended> {
         let membership = self.membership.take();
         let settings = &self.parts.settings;
         let offsets = written.offsets.iter().map(|(place, offset, metadata)| {
@@ -213,20 +248,21 @@ impl Driver {
         });
         let list = match offset_list(offsets) {
             Ok(list) => list,
-            Err(error) => return Some(self.give_up(&error.to_string())),
+            Err(error) => return Err(self.give_up(&error.to_string())),
         };
         if settings.config.processing.guarantee == Guarantee::AtLeastOnce {
-            return Some(self.end_without_transaction(&list));
+            self.producer.start_delivery();
+            return Ok(Step::Snapshots(list));
         }
         let Some(membership) = membership else {
             let reason = "this instance was no member of the group when the batch began";
-            return Some(self.give_up(reason));
+            return Err(self.give_up(reason));
         };
         if self.consumer.standing().as_ref() != Some(&membership.standing) {
-            return Some(self.give_up("the group has moved on since the batch began"));
+            return Err(self.give_up("the group has moved on since the batch began"));
         }
         self.producer.start_commit(list, &membership);
-        None
+        Ok(Step::Transaction)
     }
 
     /// Aborts a batch that must not be committed.
@@ -242,31 +278,16 @@ impl Driver {
         }
     }
 
-    fn end_without_transaction(&mut self, list: &rdkafka::TopicPartitionList) -> Ended {
-        let reporter = &mut self.parts.reporter;
-        let flushed = self.producer.flush(&mut || reporter.waiting(COMMITTING));
-        let committed = flushed.and_then(|()| {
-            self.consumer.commit(list).map_err(|error| {
-                let code = error.rdkafka_error_code();
-                (code.unwrap_or(RDKafkaErrorCode::Unknown), error.to_string())
-            })
-        });
-        let Err(failed) = committed else {
-            return Ended {
-                result: CommitResult::Committed,
-                reason: None,
-            };
-        };
-        let result = if self.producer.broken().is_some() {
-            CommitResult::Unknown
-        } else {
-            CommitResult::Aborted {
-                timed_out: is_timeout(failed.0),
+    /// Commits offsets without a transaction.
+    fn commit_offsets(&self, offsets: &TopicPartitionList) -> Ended {
+        match self.consumer.commit(offsets) {
+            Ok(()) => Ended::committed(),
+            Err(error) => {
+                let code = error
+                    .rdkafka_error_code()
+                    .unwrap_or(RDKafkaErrorCode::Unknown);
+                self.producer.not_delivered(code, error.to_string())
             }
-        };
-        Ended {
-            result,
-            reason: Some(failed),
         }
     }
 }

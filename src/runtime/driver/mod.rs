@@ -102,7 +102,7 @@ struct Driver {
     /// Of the beginning of the open batch.
     membership: Option<Membership>,
     /// The commit that is under way, and what the batch behind it has produced meanwhile.
-    committing: Option<commit::UnderWay>,
+    committing: Option<(commit::Ending, commit::Step)>,
     aside: Aside,
     started: Instant,
     /// When the open batch, and the open transaction, began.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
+use fjall::config::{PartitioningPolicy, PinningPolicy};
 use fjall::{Database, Error, Keyspace, KeyspaceCreateOptions, LsmError, PersistMode};
 
 use super::layout::REMEMBERED;
@@ -17,21 +18,29 @@ use crate::store::StoreError;
 pub struct Memory {
     /// For blocks that were read, in bytes.
     pub cache: u64,
-    /// For what is not in a table yet, in bytes; up to three times as much while tables are written.
+    /// For what is not in a table yet, in bytes; up to three times as much while tables are merged.
     pub buffer: u64,
     /// What is loaded, in files of its own, before the store takes it over with a checkpoint, in bytes: it bounds what
     /// lies on disk twice, and what is loaded again after a crash.
     pub load: u64,
 }
 
-/// Threads of a store: one writes tables while the other merges them.
-const THREADS: usize = 2;
+/// Threads of a store, which write tables and merge them. Of more than one, one spins for as long as another merges: in
+/// fjall 3.1 (worker_pool.rs) the first one does no merging, and puts a request for it back into the queue from which
+/// it takes it again.
+const THREADS: usize = 1;
+/// Buffers that may be full and not in a table yet: a merging goes on for a few seconds, and no table is written
+/// meanwhile.
+const FULL_BUFFERS: usize = 2;
 /// Files that a store keeps open.
 const OPEN_FILES: usize = 40;
 /// The least that the engine takes.
 const JOURNALS: u64 = 64 * 1024 * 1024;
 /// Tables that are not merged yet. The engine itself halts its callers later than this.
 const UNMERGED: usize = 18;
+
+/// What the engine holds of a record besides its key and value, in bytes, about.
+const ENTRY: usize = 64;
 
 /// Keys with a value, or none to remove them.
 pub type Batch = Vec<(Vec<u8>, Option<Bytes>)>;
@@ -41,8 +50,11 @@ pub struct Engine {
     // before the database, which ends its threads
     tree: Keyspace,
     database: Database,
-    /// Batches since the engine was last told to write a table.
+    /// The bytes that the buffer may hold.
+    buffer: u64,
+    /// What was written since the engine was last told to write a table: batches, and bytes.
     batches: u64,
+    bytes: u64,
 }
 
 impl std::fmt::Debug for Engine {
@@ -64,8 +76,7 @@ impl Engine {
                 .max_cached_files(Some(OPEN_FILES))
                 .max_journaling_size(JOURNALS)
                 .open()?;
-            let options = KeyspaceCreateOptions::default;
-            let tree = database.keyspace("state", || options().max_memtable_size(memory.buffer))?;
+            let tree = database.keyspace("state", || options(memory))?;
             Ok((database, tree))
         }));
         let opened = opened.unwrap_or(Err(Error::Unrecoverable));
@@ -86,7 +97,9 @@ impl Engine {
             path: path.to_owned(),
             tree,
             database,
+            buffer: memory.buffer,
             batches: 0,
+            bytes: 0,
         })
     }
 
@@ -106,6 +119,7 @@ impl Engine {
         self.keep_pace()?;
         let mut writes = self.database.batch().durability(Some(PersistMode::Buffer));
         for (key, value) in batch {
+            self.bytes += (key.len() + value.as_ref().map_or(0, Bytes::len) + ENTRY) as u64;
             match value {
                 Some(value) => writes.insert(&self.tree, key, value),
                 None => writes.remove(&self.tree, key),
@@ -113,9 +127,10 @@ impl Engine {
         }
         writes.commit().map_err(|error| self.judge(&error))?;
         self.batches += 1;
-        // what may have to be replayed must stay within what the slots remember
-        if self.batches >= REMEMBERED / 4 {
-            self.batches = 0;
+        // The engine would begin a new buffer itself, but not before its thread has ended a merging. And what may have
+        // to be replayed must stay within what the slots remember.
+        if self.bytes >= self.buffer || self.batches >= REMEMBERED / 4 {
+            (self.batches, self.bytes) = (0, 0);
             self.tree
                 .rotate_memtable()
                 .map_err(|error| self.judge(&error))?;
@@ -146,7 +161,9 @@ impl Engine {
     /// Waits while tables are written more slowly than batches come. The engine would wait by itself, but for ever
     /// where its threads have ended.
     fn keep_pace(&self) -> Result<(), StoreError> {
-        while self.tree.sealed_memtable_count() > 1 || self.tree.l0_table_count() > UNMERGED {
+        while self.tree.sealed_memtable_count() > FULL_BUFFERS
+            || self.tree.l0_table_count() > UNMERGED
+        {
             let alive = self.database.persist(PersistMode::Buffer);
             alive.map_err(|error| self.judge(&error))?;
             std::thread::sleep(Duration::from_millis(1));
@@ -166,6 +183,21 @@ impl Engine {
     fn judge(&self, error: &Error) -> StoreError {
         judge(&self.path, error)
     }
+}
+
+/// How tables are made. The engine keeps this with the store, so that it holds for stores that are new.
+fn options(memory: Memory) -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default()
+        // not reached, for a new buffer is begun before
+        .max_memtable_size(2 * memory.buffer)
+        // Filters and indexes stay in memory, in one piece: about five bytes a customer. Otherwise each look-up reads
+        // them from the system, or takes room for blocks from the cache.
+        .filter_block_pinning_policy(PinningPolicy::all(true))
+        .filter_block_partitioning_policy(PartitioningPolicy::all(false))
+        .index_block_pinning_policy(PinningPolicy::all(true))
+        .index_block_partitioning_policy(PartitioningPolicy::all(false))
+        // most records are of customers that are known
+        .expect_point_read_hits(true)
 }
 
 /// What the engine's error means.
