@@ -95,7 +95,7 @@ pub fn reader(config: &Config) -> ClientConfig {
         "group.protocol",
     ]);
     let mut client = base(config, &leave_out);
-    fetching(&mut client);
+    fetching(&mut client, "10000");
     if client.get("fetch.wait.max.ms").is_none() {
         // that a log has ended is told by an answer with nothing in it
         client.set("fetch.wait.max.ms", "10");
@@ -113,7 +113,14 @@ pub fn reader(config: &Config) -> ClientConfig {
 /// A member of the consumer group.
 pub fn member(config: &Config, identity: &Identity) -> ClientConfig {
     let mut client = base(config, &PRODUCER_ONLY);
-    fetching(&mut client);
+    // What waits to be taken is memory: each record that the client holds takes half a kilobyte besides its own bytes,
+    // and an answer is unpacked as a whole. A worker takes less than 200 records in a millisecond.
+    fetching(&mut client, "4000");
+    const ANSWER: [&str; 2] = ["fetch.message.max.bytes", "max.partition.fetch.bytes"];
+    if ANSWER.iter().all(|name| client.get(name).is_none()) {
+        // for each partition, packed
+        client.set(ANSWER[0], "524288");
+    }
     // only a range assignor gives a worker the same partitions of all topics
     if config
         .kafka
@@ -140,11 +147,12 @@ pub fn member(config: &Config, identity: &Identity) -> ClientConfig {
     client
 }
 
-fn fetching(client: &mut ClientConfig) {
+/// The client fetches a partition again while it holds less than so many of its records.
+fn fetching(client: &mut ClientConfig, ahead: &str) {
     let defaults = [
         // the default of a second stalls a reader that is slower than its fetcher
         ("fetch.queue.backoff.ms", "2"),
-        ("queued.min.messages", "10000"),
+        ("queued.min.messages", ahead),
         ("queued.max.messages.kbytes", "16384"),
     ];
     for (name, value) in defaults {
@@ -165,7 +173,7 @@ pub fn producer(
     let mut client = base(config, &CONSUMER_ONLY);
     let batch = max_batch_bytes.min(1_000_000).to_string();
     // what waits to be sent is memory, and more of it makes nothing faster
-    let queue = (max_bytes / 1024 * 2).max(32_768).to_string();
+    let queue = (max_bytes / 1024 * 2).max(16_384).to_string();
     let defaults = [
         ("compression.codec", "lz4"),
         // a batch's end is a flush; a record that has lingered while another request of its partition is under
