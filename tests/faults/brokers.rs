@@ -76,10 +76,10 @@ fn go_away_and_come_back(broker: &mut Broker, slot: Slot) {
 /// One of three is down at any time, and leaders move to and fro: nobody needs to notice.
 #[test]
 fn one_broker_of_three_is_down_and_leaders_move() {
-    let slot = Slot::take();
+    let slot = Slot::take_for_cluster();
     let mut cluster = Cluster::start();
     let mut app = App::on(cluster.bootstrap(), cluster.client(), slot);
-    app.set(&["processing", "max_batch_records"], 50);
+    app.set(&["processing", "max_batch_records"], 200);
     app.create();
     let load = Load::start(&app, 332, 300);
     let mut keyfold = fleet::start(&app);
@@ -98,7 +98,7 @@ fn one_broker_of_three_is_down_and_leaders_move() {
 /// itself, until it forgets the topic 90 s later.
 #[test]
 fn the_end_of_a_log_is_told_by_its_new_leader() {
-    let slot = Slot::take();
+    let slot = Slot::take_for_cluster();
     let mut cluster = Cluster::start();
     let app = App::on(cluster.bootstrap(), cluster.client(), slot);
     app.create();
