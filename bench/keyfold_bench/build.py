@@ -1,12 +1,27 @@
 """Builds both sides, and fetches what the broker needs."""
+import json
 import shutil
 
+from .errors import Failure
 from .paths import BROKER_POM, OUT, PEER, PEER_JAR, ROOT
 from .processes import run
 
 
 def keyfold():
     run(["cargo", "build", "--release", "--locked"], cwd=ROOT)
+
+
+def floor():
+    """The program that carries records and does nothing else; where it is."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    messages = OUT / "floor.json"
+    with open(messages, "wb") as out:
+        run(["cargo", "bench", "--locked", "--bench", "floor", "--no-run", "--message-format=json-render-diagnostics"], cwd=ROOT, stdout=out)
+    found = [json.loads(line) for line in messages.read_text().splitlines()]
+    programs = [message["executable"] for message in found if message.get("executable") and message["target"]["name"] == "floor"]
+    if len(programs) != 1:
+        raise Failure("cargo has not said where the program floor is")
+    return programs[0]
 
 
 def peer():

@@ -6,14 +6,14 @@ import signal
 import sys
 from pathlib import Path
 
-from . import build, growth, latency, machine, report, restore, soak, throughput
+from . import build, floor, growth, latency, machine, report, restore, soak, throughput
 from .context import Bench
 from .errors import Failure
 from .paths import BENCH, BROKER, LOGS, OUT, STATE
 from .processes import kill_all
 
-PARTS = {"throughput": throughput, "restore": restore, "latency": latency, "growth": growth, "soak": soak}
-USUAL = "throughput,restore,latency,growth"
+PARTS = {"throughput": throughput, "restore": restore, "latency": latency, "growth": growth, "floor": floor, "soak": soak}
+USUAL = "throughput,restore,latency,growth,floor"
 # Proves within minutes that every part works; its figures mean nothing.
 QUICK = {"runs": 1, "events": 100_000, "customers": 10_000, "seconds": 10, "warm_up": 5, "growth": [0.01, 0.02],
          "growth_events": 50_000, "minutes": 1.0, "soak_customers": 1_000}

@@ -1,5 +1,5 @@
 """A section of latest.md for each part."""
-from .text import fraction, number, percent, spread, table, times
+from .text import fraction, number, percent, percent_of, spread, table, times
 
 
 def throughput(found):
@@ -50,6 +50,18 @@ def growth(found):
             + table(["store", "customers", "CPU-s per million", "events/s", "peak RSS, MiB", "snapshots an event", "states, MB"], rows))
 
 
+def floor(found):
+    rows = []
+    for row in found["rows"]:
+        for name, figures in row["figures"].items():
+            share = "" if name == "keyfold" else percent_of(row["cpu_share"])
+            rows.append([row["title"], name, spread(figures["cpu_per_million"], 1), share, spread(figures["events_per_second"]),
+                         spread(figures["broker_cpu_per_million"], 1), spread(figures["snapshots_per_event"], 2)])
+    return (f"## Floor\n\n{found['events']:,} events, {found['runs']} runs in turns. *transport alone* reads the same records, and writes "
+            "as many snapshots and states, made before, in as many transactions, with the same client; it does nothing else.\n\n"
+            + table(["", "", "CPU-s per million", "of keyfold's", "events/s", "the broker's", "snapshots an event"], rows))
+
+
 def soak(found):
     rows = [[name, number(part["first_quarter"], part["digits"]), number(part["last_quarter"], part["digits"]),
              f"{part['slope_per_hour']:+,.{part['digits']}f}", "yes" if part["flat"] else "**no**"]
@@ -59,4 +71,4 @@ def soak(found):
             + table(["", "first quarter", "last quarter", "slope an hour", "flat"], rows))
 
 
-SECTIONS = {"throughput": throughput, "restore": restore, "latency": latency, "growth": growth, "soak": soak}
+SECTIONS = {"throughput": throughput, "restore": restore, "latency": latency, "growth": growth, "floor": floor, "soak": soak}

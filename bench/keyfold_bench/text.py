@@ -40,6 +40,11 @@ def percent(found):
     return f"{one(found['median'])} [{one(found['min'])} to {one(found['max'])}]"
 
 
+def percent_of(found):
+    """A share of something larger."""
+    return "–" if found is None else f"{spread({**found, **{name: found[name] * 100 for name in ('median', 'min', 'max')}})} %"
+
+
 def table(head, rows):
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"

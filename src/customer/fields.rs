@@ -99,7 +99,7 @@ impl<'a> Fields<'a> {
     pub fn get(self, name: Name) -> Option<&'a [u8]> {
         self.iter()
             .find(|(found, _)| *found == name)
-            .map(|(_, text)| text)
+            .map(|(_, text)| text.bytes())
     }
 
     /// Appends the fields as JSON, each with a comma before it.
@@ -155,20 +155,44 @@ fn write_object(fields: Iter<'_>, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn write_field(name: Name, text: &[u8], out: &mut Vec<u8>) {
+fn write_field(name: Name, text: Start<'_>, out: &mut Vec<u8>) {
     let (opening, length) = &OPENINGS[name as usize];
-    let end = out.len() + length;
-    out.reserve(opening.len() + text.len() + 1);
-    // a copy of a fixed length is a few moves, and no call
-    out.extend_from_slice(opening);
-    out.truncate(end);
-    out.extend_from_slice(text);
+    out.reserve(opening.len() + SHORT.max(text.length) + 1);
+    put_start(out, opening, *length);
+    match text.rest.first_chunk::<SHORT>() {
+        Some(chunk) if text.length <= SHORT => put_start(out, chunk, text.length),
+        _ => out.extend_from_slice(text.bytes()),
+    }
     out.push(b'"');
 }
 
+/// Most texts are no longer.
+const SHORT: usize = 32;
+
+/// Appends the first bytes of a chunk: a copy of a fixed length is a few moves, and no call.
+fn put_start(out: &mut Vec<u8>, chunk: &[u8; SHORT], length: usize) {
+    let end = out.len() + length;
+    out.extend_from_slice(chunk);
+    out.truncate(end);
+}
+
+/// A text, and what stands behind it.
+#[derive(Clone, Copy)]
+struct Start<'a> {
+    rest: &'a [u8],
+    /// Of the text, within the rest.
+    length: usize,
+}
+
+impl<'a> Start<'a> {
+    fn bytes(self) -> &'a [u8] {
+        &self.rest[..self.length]
+    }
+}
+
 /// What stands before each field's text, filled up to one length, and its own length.
-const OPENINGS: [([u8; 32], usize); Name::ALL.len()] = {
-    let mut all = [([b' '; 32], 0); Name::ALL.len()];
+const OPENINGS: [([u8; SHORT], usize); Name::ALL.len()] = {
+    let mut all = [([b' '; SHORT], 0); Name::ALL.len()];
     let mut at = 0;
     while at < all.len() {
         let opening = Name::ALL[at].opening().as_bytes();
@@ -189,15 +213,15 @@ struct Iter<'a> {
 }
 
 impl<'a> Iterator for Iter<'a> {
-    type Item = (Name, &'a [u8]);
+    type Item = (Name, Start<'a>);
 
-    fn next(&mut self) -> Option<(Name, &'a [u8])> {
+    fn next(&mut self) -> Option<(Name, Start<'a>)> {
         let (tag, rest) = self.rest.split_first()?;
         let name = *Name::ALL.get(usize::from(*tag))?;
         let (length, rest) = number_from(rest)?;
-        let (text, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-        self.rest = rest;
-        Some((name, text))
+        let length = usize::try_from(length).ok()?;
+        self.rest = rest.get(length..)?;
+        Some((name, Start { rest, length }))
     }
 }
 

@@ -2,7 +2,7 @@
 //! (the contract, section 4).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
 
 use super::Customer;
 use super::contribution::{Action, ActionKind, Status};
@@ -159,7 +159,7 @@ fn write_actions(customer: &Customer, view: &View, out: &mut Vec<u8>) {
     }
     out.push(b']');
     write_name(out, "total");
-    out.extend_from_slice(kept.len().to_string().as_bytes());
+    write_number(out, kept.len());
     write_name(out, "truncated");
     let truncated = customer.actions.evicted.is_some();
     out.extend_from_slice(if truncated { b"true" } else { b"false" });
@@ -177,52 +177,71 @@ fn write_actions(customer: &Customer, view: &View, out: &mut Vec<u8>) {
         let utm = action.fields().touch()?;
         Some((action.created_at, action.id, utm))
     });
-    let order =
-        |one: &TouchedBy<'_>, other: &TouchedBy<'_>| (one.0, one.1).cmp(&(other.0, other.1));
-    write_touch(out, "firstTouch", touches.clone().min_by(order));
-    write_touch(out, "lastTouch", touches.max_by(order));
+    let (mut first, mut last): (Option<TouchedBy<'_>>, Option<TouchedBy<'_>>) = (None, None);
+    for touch in touches {
+        let (at, id, _) = touch;
+        if first.is_none_or(|first| (at, id) < (first.0, first.1)) {
+            first = Some(touch);
+        }
+        if last.is_none_or(|last| (at, id) > (last.0, last.1)) {
+            last = Some(touch);
+        }
+    }
+    write_touch(out, "firstTouch", first);
+    write_touch(out, "lastTouch", last);
     out.push(b'}');
 }
 
+/// The types of actions in the order of their texts.
+const KINDS: [ActionKind; 4] = [
+    ActionKind::PromotionApplied,
+    ActionKind::SignUp,
+    ActionKind::SubscriptionCancelled,
+    ActionKind::SubscriptionRestarted,
+];
+
 fn write_counts(kept: &[Action<Span>], out: &mut Vec<u8>) {
-    let mut counts = [0_usize; ActionKind::ALL.len()];
+    let mut counts = [0_usize; KINDS.len()];
     for action in kept {
         counts[action.kind as usize] += 1;
     }
-    let mut kinds = [0; ActionKind::ALL.len()];
-    for (at, kind) in kinds.iter_mut().enumerate() {
-        *kind = at;
-    }
-    kinds.sort_unstable_by_key(|kind| ActionKind::ALL[*kind].text());
     write_name(out, "byType");
     out.push(b'{');
     let start = out.len();
-    for kind in kinds.into_iter().filter(|kind| counts[*kind] > 0) {
-        separate(out, start);
-        write_plain(out, ActionKind::ALL[kind].text());
-        out.push(b':');
-        out.extend_from_slice(counts[kind].to_string().as_bytes());
+    for kind in KINDS {
+        let count = counts[kind as usize];
+        if count > 0 {
+            separate(out, start);
+            write_plain(out, kind.text());
+            out.push(b':');
+            write_number(out, count);
+        }
     }
     out.push(b'}');
+}
+
+fn write_number(out: &mut Vec<u8>, number: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// For each contract the newest action that is no promotion. The actions come newest first.
 fn write_subscriptions<'a>(actions: impl Iterator<Item = Shown<'a>>, out: &mut Vec<u8>) {
-    let mut newest: BTreeMap<Cow<'_, [u8]>, Newest<'_>> = BTreeMap::new();
-    for action in actions {
-        let Some(contract) = action.fields().get(Name::Contract) else {
-            continue;
-        };
-        if action.kind != ActionKind::PromotionApplied {
-            newest
-                .entry(unescaped(contract))
-                .or_insert((action.kind, action.stamp.at(), contract));
-        }
-    }
+    let of_contracts = actions.filter_map(|action| {
+        let contract = action.fields().get(Name::Contract)?;
+        (action.kind != ActionKind::PromotionApplied).then_some((
+            action.kind,
+            action.stamp.at(),
+            contract,
+        ))
+    });
+    let mut newest: Vec<Newest<'_>> = of_contracts.collect();
+    // stable: the newest of a contract stays the first
+    newest.sort_by(|one, other| cmp_unescaped(one.2, other.2));
+    newest.dedup_by(|older, newest| older.2 == newest.2);
     write_name(out, "subscriptions");
     out.push(b'[');
     let start = out.len();
-    for (kind, since, contract) in newest.into_values() {
+    for (kind, since, contract) in newest {
         separate(out, start);
         out.extend_from_slice(b"{\"subscriptionContractId\":\"");
         out.extend_from_slice(contract);
@@ -241,7 +260,15 @@ fn write_subscriptions<'a>(actions: impl Iterator<Item = Shown<'a>>, out: &mut V
     out.push(b']');
 }
 
-/// The bytes that the inside of a JSON string stands for, which ids are sorted by.
+/// The order of what the insides of two JSON strings stand for.
+fn cmp_unescaped(one: &[u8], other: &[u8]) -> Ordering {
+    if one == other {
+        return Ordering::Equal;
+    }
+    unescaped(one).cmp(&unescaped(other))
+}
+
+/// The bytes that the inside of a JSON string stands for.
 fn unescaped(inside: &[u8]) -> Cow<'_, [u8]> {
     if inside.contains(&b'\\')
         && let Ok(text) = serde_json::from_slice::<String>(&[b"\"", inside, b"\""].concat())
@@ -300,7 +327,7 @@ fn write_sources(customer: &Customer, out: &mut Vec<u8>) {
     {
         source(out, start, Source::ConsoleCustomers);
         out.extend_from_slice(b"\"version\":");
-        out.extend_from_slice(console.version.to_string().as_bytes());
+        write_number(out, console.version);
         out.push(b',');
         last(out, console.at);
     }
@@ -309,4 +336,16 @@ fn write_sources(customer: &Customer, out: &mut Vec<u8>) {
         last(out, publisher.at);
     }
     out.push(b'}');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_counted_in_the_order_of_their_texts() {
+        let mut all = ActionKind::ALL.to_vec();
+        all.sort_by_key(|kind| kind.text());
+        assert_eq!(all, KINDS);
+    }
 }

@@ -7,6 +7,7 @@ mod deliveries;
 pub mod ends;
 pub mod feed;
 pub mod native;
+mod patience;
 pub mod producer;
 pub mod restorer;
 mod topic_id;

@@ -9,19 +9,10 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::client::{self, Quiet};
 use super::ends::Ends;
+use super::patience::{ATTEMPT, FIRST_ATTEMPT, PATIENCE, PAUSE, Patience, code_of, patiently};
 use super::topic_id;
 use super::wanted::{Expected, Role, Wanted, wanted};
 use crate::config::Config;
-
-/// How long a request to the cluster may take.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How long one question is waited for that can be asked again: on a connection that is only half open there is no
-/// answer, and the next one goes over another.
-const ATTEMPT: Duration = Duration::from_secs(10);
-/// The same for the first question, whose failure may be one that no patience mends.
-const FIRST_ATTEMPT: Duration = Duration::from_secs(3);
-/// Between two attempts.
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// A setting that is not as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -390,62 +381,6 @@ impl<'c> Cluster<'c> {
     }
 }
 
-/// The code of a failure, also of one of the admin client, of which the Rust binding tells none.
-fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
-    match error {
-        KafkaError::AdminOp(code) => Some(*code),
-        _ => error.rdkafka_error_code(),
-    }
-}
-
-/// Asks again where the way to the brokers broke, or a broker did not answer.
-fn patiently<T, E>(
-    ask: impl Fn() -> Result<T, E>,
-    code: impl Fn(&E) -> Option<RDKafkaErrorCode>,
-) -> Result<T, E> {
-    let mut patience = Patience::of(ATTEMPT);
-    let broke = |error: &E| {
-        matches!(
-            code(error),
-            Some(
-                RDKafkaErrorCode::BrokerTransportFailure
-                    | RDKafkaErrorCode::AllBrokersDown
-                    | RDKafkaErrorCode::OperationTimedOut
-                    | RDKafkaErrorCode::RequestTimedOut
-            )
-        )
-    };
-    loop {
-        let began = Instant::now();
-        match ask() {
-            Err(error) if broke(&error) && !patience.ends(began.elapsed()) => {
-                std::thread::sleep(PAUSE);
-            }
-            answer => return answer,
-        }
-    }
-}
-
-/// How long the cluster was waited for. An attempt counts for no longer than it may take: in the rest this process
-/// did not run, which says nothing of the cluster.
-struct Patience {
-    attempt: Duration,
-    spent: Duration,
-}
-
-impl Patience {
-    fn of(attempt: Duration) -> Patience {
-        let spent = Duration::ZERO;
-        Patience { attempt, spent }
-    }
-
-    /// After an attempt that failed, whether that was the last one.
-    fn ends(&mut self, took: Duration) -> bool {
-        self.spent += took.min(self.attempt) + PAUSE;
-        self.spent >= PATIENCE
-    }
-}
-
 fn options() -> AdminOptions {
     AdminOptions::new()
         .request_timeout(Some(PATIENCE))
@@ -458,25 +393,8 @@ fn difference(
     found: &str,
     servers: &str,
 ) -> Option<Difference> {
-    let holds = if expected.at_least {
-        match (found.parse::<i128>(), expected.value.parse::<i128>()) {
-            (Ok(found), Ok(expected)) => found >= expected,
-            _ => found == expected.value,
-        }
-    } else if expected.name == "cleanup.policy" {
-        // "compact,delete" does both
-        found == expected.value
-    } else if matches!(expected.name, "max.compaction.lag.ms" | "segment.ms") {
-        // sooner is as good
-        match (found.parse::<i128>(), expected.value.parse::<i128>()) {
-            (Ok(found), Ok(expected)) => found <= expected,
-            _ => false,
-        }
-    } else {
-        found == expected.value
-    };
     let more = if expected.at_least { "at least " } else { "" };
-    (!holds).then(|| Difference {
+    (!expected.holds(found)).then(|| Difference {
         topic: wanted.name.clone(),
         what: format!(
             "{} is {found}, and should be {more}{}",
@@ -488,18 +406,4 @@ fn difference(
         ),
         vital: expected.vital,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_in_which_the_process_did_not_run_counts_for_one_attempt() {
-        let mut patience = Patience::of(ATTEMPT);
-        assert!(!patience.ends(PATIENCE * 10));
-        assert!(!patience.ends(Duration::ZERO));
-        assert!(!patience.ends(ATTEMPT));
-        assert!(patience.ends(ATTEMPT));
-    }
 }

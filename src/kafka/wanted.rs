@@ -26,6 +26,25 @@ pub struct Expected {
     pub vital: bool,
 }
 
+impl Expected {
+    /// Whether a topic with this value is as it should be.
+    pub fn holds(&self, found: &str) -> bool {
+        let numbers = || {
+            Some((
+                found.parse::<i128>().ok()?,
+                self.value.parse::<i128>().ok()?,
+            ))
+        };
+        let is = |order: fn(&i128, &i128) -> bool| {
+            numbers().is_some_and(|(found, expected)| order(&found, &expected))
+        };
+        found == self.value
+            || self.at_least && is(i128::ge)
+            // sooner is as good
+            || matches!(self.name, "max.compaction.lag.ms" | "segment.ms") && is(i128::le)
+    }
+}
+
 /// A topic that keyfold writes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {

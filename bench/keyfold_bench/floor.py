@@ -1,0 +1,63 @@
+"""What the transport costs by itself: keyfold beside a program that carries as many records, made before, and does nothing."""
+import struct
+
+from . import build, check, throughput
+from .measure import drain
+from .paths import OUT
+from .processes import Process
+from .sides import Keyfold
+from .stats import ratios
+
+# Enough of them that they fit into no cache.
+SAMPLES = 20_000
+
+
+class Carrier(Keyfold):
+    """Reads keyfold's configuration, and writes to topics that keyfold makes."""
+    label = "transport alone"
+    program = samples = share = None
+
+    def start(self):
+        return Process(self.application, [self.program, self.config, self.samples, str(self.share)], env=self.environment())
+
+
+def run(bench):
+    program, samples = build.floor(), OUT / "samples"
+    made(bench, samples)
+    rows = []
+    for title, settings in throughput.ROWS:
+        if settings.workers > 1:
+            continue
+        runs = {"keyfold": [], Carrier.label: []}
+        for number in range(bench.options.runs):
+            found = throughput.one(bench, bench.side(Keyfold, settings))
+            carrier = bench.side(Carrier, settings)
+            carrier.program, carrier.samples, carrier.share = program, samples, found["snapshots_per_event"]
+            carried = throughput.one(bench, carrier)
+            for name, figures in (("keyfold", found), (Carrier.label, carried)):
+                runs[name].append(figures)
+                bench.say(f"floor, {title}, run {number + 1}, {name}: {figures['cpu_per_million']:.1f} CPU-s per million, "
+                          f"{figures['events_per_second']:,.0f} events/s, {figures['snapshots_per_event']:.2f} snapshots an event")
+        shares = ratios(*([figures["cpu_per_million"] for figures in runs[name]] for name in (Carrier.label, "keyfold")))
+        rows.append({"title": title, "figures": {name: throughput.merged(found) for name, found in runs.items()}, "cpu_share": shares})
+    samples.unlink()
+    return {"events": bench.workload.events, "runs": bench.options.runs, "rows": rows}
+
+
+def made(bench, path):
+    """Snapshots and states of customers, as keyfold has left them at the end of the workload."""
+    side = bench.side(Keyfold, throughput.ROWS[0][1])
+    side.prepare()
+    process = side.start()
+    drain(process, bench.cluster, side.application, bench.ends())
+    process.stop()
+    _, snapshots = check.read_newest(bench.cluster, side.snapshots)
+    _, states = check.read_newest(bench.cluster, side.state_topic(bench.cluster))
+    keys = sorted(key for key in snapshots if snapshots[key] and states.get(key))
+    # evenly over all customers: those with many events have large snapshots
+    keys = keys[::max(1, len(keys) // SAMPLES)]
+    with open(path, "wb") as out:
+        for key in keys:
+            for text in (key, snapshots[key], states[key]):
+                out.write(struct.pack("<I", len(text)) + text)
+    side.discard(bench.cluster)

@@ -1,0 +1,85 @@
+//! How long the cluster is asked again before that is a failure.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+/// How long a request to the cluster may take.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How long one question is waited for that can be asked again: on a connection that is only half open there is no
+/// answer, and the next one goes over another.
+pub const ATTEMPT: Duration = Duration::from_secs(10);
+/// The same for the first question, whose failure may be one that no patience mends.
+pub const FIRST_ATTEMPT: Duration = Duration::from_secs(3);
+/// Between two attempts.
+pub const PAUSE: Duration = Duration::from_millis(200);
+
+/// The code of a failure, also of one of the admin client, of which the Rust binding tells none.
+pub fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        _ => error.rdkafka_error_code(),
+    }
+}
+
+/// Asks again where the way to the brokers broke, or a broker did not answer.
+pub fn patiently<T, E>(
+    ask: impl Fn() -> Result<T, E>,
+    code: impl Fn(&E) -> Option<RDKafkaErrorCode>,
+) -> Result<T, E> {
+    let mut patience = Patience::of(ATTEMPT);
+    let broke = |error: &E| {
+        matches!(
+            code(error),
+            Some(
+                RDKafkaErrorCode::BrokerTransportFailure
+                    | RDKafkaErrorCode::AllBrokersDown
+                    | RDKafkaErrorCode::OperationTimedOut
+                    | RDKafkaErrorCode::RequestTimedOut
+            )
+        )
+    };
+    loop {
+        let began = Instant::now();
+        match ask() {
+            Err(error) if broke(&error) && !patience.ends(began.elapsed()) => {
+                std::thread::sleep(PAUSE);
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// How long the cluster was waited for. An attempt counts for no longer than it may take: in the rest this process
+/// did not run, which says nothing of the cluster.
+pub struct Patience {
+    attempt: Duration,
+    spent: Duration,
+}
+
+impl Patience {
+    pub fn of(attempt: Duration) -> Patience {
+        let spent = Duration::ZERO;
+        Patience { attempt, spent }
+    }
+
+    /// After an attempt that failed, whether that was the last one.
+    pub fn ends(&mut self, took: Duration) -> bool {
+        self.spent += took.min(self.attempt) + PAUSE;
+        self.spent >= PATIENCE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_in_which_the_process_did_not_run_counts_for_one_attempt() {
+        let mut patience = Patience::of(ATTEMPT);
+        assert!(!patience.ends(PATIENCE * 10));
+        assert!(!patience.ends(Duration::ZERO));
+        assert!(!patience.ends(ATTEMPT));
+        assert!(patience.ends(ATTEMPT));
+    }
+}
