@@ -115,11 +115,11 @@ pub fn member(config: &Config, identity: &Identity) -> ClientConfig {
     let mut client = base(config, &PRODUCER_ONLY);
     // What waits to be taken is memory: each record that the client holds takes half a kilobyte besides its own bytes,
     // and an answer is unpacked as a whole. A worker takes less than 200 records in a millisecond.
-    fetching(&mut client, "4000");
+    fetching(&mut client, "2000");
     const ANSWER: [&str; 2] = ["fetch.message.max.bytes", "max.partition.fetch.bytes"];
     if ANSWER.iter().all(|name| client.get(name).is_none()) {
         // for each partition, packed
-        client.set(ANSWER[0], "524288");
+        client.set(ANSWER[0], "262144");
     }
     // only a range assignor gives a worker the same partitions of all topics
     if config
@@ -172,8 +172,9 @@ pub fn producer(
 ) -> ClientConfig {
     let mut client = base(config, &CONSUMER_ONLY);
     let batch = max_batch_bytes.min(1_000_000).to_string();
-    // what waits to be sent is memory, and more of it makes nothing faster
-    let queue = (max_bytes / 1024 * 2).max(16_384).to_string();
+    // What waits to be sent is memory; but a batch is written all at once, and with less room the worker waits for the
+    // client. One of 100 ms has some 30 MB.
+    let queue = (max_bytes / 1024 * 2).max(32_768).to_string();
     let defaults = [
         ("compression.codec", "lz4"),
         // a batch's end is a flush; a record that has lingered while another request of its partition is under
