@@ -3,7 +3,7 @@ import struct
 
 from . import build, check, throughput
 from .measure import drain, watch
-from .paths import OUT
+from .paths import STATE
 from .processes import Process
 from .sides import Keyfold
 from .stats import ratios
@@ -25,7 +25,7 @@ class Carrier(Keyfold):
 
 
 def run(bench):
-    program, samples = build.floor(), OUT / "samples"
+    program, samples = build.floor(), STATE / "samples"
     made(bench, samples)
     rows = []
     for title, settings in throughput.ROWS:
@@ -42,7 +42,6 @@ def run(bench):
                           f"{figures['seconds_from_start']:.1f} s, {figures['snapshots_per_event']:.2f} snapshots an event")
         shares = ratios(*([figures["cpu_per_million"] for figures in runs[name]] for name in (Carrier.label, "keyfold")))
         rows.append({"title": title, "figures": {name: throughput.merged(found) for name, found in runs.items()}, "cpu_share": shares})
-    samples.unlink()
     return {"events": bench.workload.events, "runs": bench.options.runs, "rows": rows}
 
 
@@ -74,6 +73,7 @@ def made(bench, path):
     keys = sorted(key for key in snapshots if snapshots[key] and states.get(key))
     # evenly over all customers: those with many events have large snapshots
     keys = keys[::max(1, len(keys) // SAMPLES)]
+    path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "wb") as out:
         for key in keys:
             for text in (key, snapshots[key], states[key]):

@@ -155,7 +155,7 @@ fn write_object(fields: Iter<'_>, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn write_field(name: Name, text: Start<'_>, out: &mut Vec<u8>) {
+fn write_field(name: Name, text: FieldText<'_>, out: &mut Vec<u8>) {
     let (opening, length) = &OPENINGS[name as usize];
     out.reserve(opening.len() + SHORT.max(text.length) + 1);
     put_start(out, opening, *length);
@@ -176,15 +176,15 @@ fn put_start(out: &mut Vec<u8>, chunk: &[u8; SHORT], length: usize) {
     out.truncate(end);
 }
 
-/// A text, and what stands behind it.
+/// The text of a field, and what stands behind it.
 #[derive(Clone, Copy)]
-struct Start<'a> {
+struct FieldText<'a> {
     rest: &'a [u8],
     /// Of the text, within the rest.
     length: usize,
 }
 
-impl<'a> Start<'a> {
+impl<'a> FieldText<'a> {
     fn bytes(self) -> &'a [u8] {
         &self.rest[..self.length]
     }
@@ -213,15 +213,15 @@ struct Iter<'a> {
 }
 
 impl<'a> Iterator for Iter<'a> {
-    type Item = (Name, Start<'a>);
+    type Item = (Name, FieldText<'a>);
 
-    fn next(&mut self) -> Option<(Name, Start<'a>)> {
+    fn next(&mut self) -> Option<(Name, FieldText<'a>)> {
         let (tag, rest) = self.rest.split_first()?;
         let name = *Name::ALL.get(usize::from(*tag))?;
         let (length, rest) = number_from(rest)?;
         let length = usize::try_from(length).ok()?;
         self.rest = rest.get(length..)?;
-        Some((name, Start { rest, length }))
+        Some((name, FieldText { rest, length }))
     }
 }
 
