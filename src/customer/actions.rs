@@ -44,6 +44,8 @@ impl Actions {
         if place >= max && same.is_none() {
             return self.evict(action.stamp);
         }
+        // a batch holds many customers, and most have few actions: no room that is not needed
+        self.kept.reserve_exact(1);
         self.kept.insert(place, action.map(|text| texts.add(text)));
         while self.kept.len() > max {
             if let Some(oldest) = self.kept.pop() {

@@ -69,6 +69,8 @@ impl List {
                     seen: listing,
                     content: content.map(|content| content.map(|body| texts.add(body))),
                 };
+                // a batch holds many customers, and most have one or two elements: no room that is not needed
+                self.elements.reserve_exact(1);
                 self.elements.insert(at, new);
                 return true;
             }

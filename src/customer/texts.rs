@@ -61,7 +61,10 @@ impl Texts {
 
     /// Makes room for texts of so many bytes together.
     pub fn reserve(&mut self, bytes: usize) {
-        self.added.reserve(bytes);
+        // a batch holds many customers, so little more than is needed
+        if self.added.capacity() - self.added.len() < bytes {
+            self.added.reserve_exact(bytes.max(self.added.len() / 4));
+        }
     }
 
     pub fn add(&mut self, text: &[u8]) -> Span {

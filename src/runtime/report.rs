@@ -85,12 +85,16 @@ impl Reporter {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_millis() as i64);
-        for timestamp in &ledger.timestamps {
-            let millis = now.saturating_sub(*timestamp);
-            self.histograms.latency(millis as f64 / 1000.0);
+        for &(timestamp, times) in ledger.timestamps.iter() {
+            let millis = now.saturating_sub(timestamp);
+            for _ in 0..times {
+                self.histograms.latency(millis as f64 / 1000.0);
+            }
         }
-        for (label, seconds) in &ledger.lateness {
-            self.histograms.lateness(label.name(), *seconds);
+        for &((label, seconds), times) in ledger.lateness.iter() {
+            for _ in 0..times {
+                self.histograms.lateness(label.name(), seconds);
+            }
         }
         self.histograms.flush();
     }

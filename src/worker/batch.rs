@@ -1,9 +1,10 @@
 //! The open batch: what its records made of their customers, and what is counted when it is committed; and the batch
 //! before it, while its commit is under way.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use indexmap::IndexMap;
 
 use super::Place;
 use crate::customer::bounded::Bounded;
@@ -25,6 +26,30 @@ impl Label {
     }
 }
 
+/// Values in the order in which they came, those that are equal and follow each other once.
+#[derive(Debug)]
+pub struct Runs<T>(Vec<(T, u32)>);
+
+impl<T> Default for Runs<T> {
+    fn default() -> Self {
+        Runs(Vec::new())
+    }
+}
+
+impl<T: PartialEq> Runs<T> {
+    pub fn push(&mut self, value: T) {
+        match self.0.last_mut() {
+            Some((last, times)) if *last == value && *times < u32::MAX => *times += 1,
+            _ => self.0.push((value, 1)),
+        }
+    }
+
+    /// Each value, with how often it came in a row.
+    pub fn iter(&self) -> impl Iterator<Item = &(T, u32)> {
+        self.0.iter()
+    }
+}
+
 /// What a batch adds to the metrics. It counts on commit only, so that the ledger balances.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -34,9 +59,9 @@ pub struct Ledger {
     pub snapshots: u64,
     pub tombstones: u64,
     /// Timestamps of the records that have one, in milliseconds: from them on runs the end-to-end latency.
-    pub timestamps: Vec<i64>,
+    pub timestamps: Runs<i64>,
     /// How far events lie behind the newest known of their customer, in seconds.
-    pub lateness: Vec<(Label, f64)>,
+    pub lateness: Runs<(Label, f64)>,
 }
 
 impl Ledger {
@@ -45,28 +70,33 @@ impl Ledger {
     }
 }
 
-/// A customer that the batch has touched.
+/// A customer that a batch has touched.
 #[derive(Debug)]
 pub struct Touched {
-    pub id: Box<str>,
     /// The state partition.
     pub partition: i32,
-    // boxed, for the list of them grows by being copied
-    pub held: Box<Bounded>,
-    /// The bytes of the state that the store had.
-    pub stored: Option<usize>,
-    pub changed: bool,
+    /// The bytes of the state that the batch began with.
+    pub before: Option<usize>,
+    pub held: Held,
 }
 
-/// The places of customers in the order in which a batch touched them, by their ids.
-type Index = HashMap<Box<str>, usize, ahash::RandomState>;
+/// What a batch has of a customer.
+#[derive(Debug)]
+pub enum Held {
+    /// While the batch is open.
+    // boxed, for the list of them grows by being copied
+    Open { state: Box<Bounded>, changed: bool },
+    /// The encoded state that the batch wrote; none where it changed nothing.
+    Written(Option<Bytes>),
+}
+
+/// The customers of a batch by their ids, in the order in which it touched them, so that a run can be replayed exactly.
+pub type Customers = IndexMap<Box<str>, Touched, ahash::RandomState>;
 
 /// The records since the last batch.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// The customers in the order in which they were touched, so that a run can be replayed exactly.
-    pub customers: Vec<Touched>,
-    index: Index,
+    pub customers: Customers,
     /// Where each partition stood when the batch first took a record of it.
     pub began_at: BTreeMap<Place, i64>,
     /// The state partitions that records were joined into, changed or not.
@@ -76,84 +106,56 @@ pub struct Batch {
     pub bytes: usize,
 }
 
-/// The memory of a batch that is through, for the next one: it would grow it anew, and have it cleared by the
-/// system page by page.
-#[derive(Debug, Default)]
-pub struct Spare {
-    pub customers: Vec<Touched>,
-    pub index: Index,
-}
-
 /// A batch whose records are all produced, and whose commit is under way. The next batch is built upon it: if it
 /// fails, so does the next.
 #[derive(Debug)]
 pub struct Finished {
-    /// In the order in which the batch touched them.
-    pub customers: Vec<Rewritten>,
-    index: Index,
+    pub customers: Customers,
     pub began_at: BTreeMap<Place, i64>,
     pub ledger: Ledger,
     pub records: usize,
 }
 
-/// A customer of a finished batch.
-#[derive(Debug)]
-pub struct Rewritten {
-    pub id: Box<str>,
-    /// The state partition.
-    pub partition: i32,
-    /// The bytes of the state that the batch began with.
-    pub before: Option<usize>,
-    /// The encoded state that the batch wrote; none where it changed nothing.
-    pub state: Option<Bytes>,
+impl Touched {
+    /// The state that the batch wrote, if it changed it.
+    pub fn written(&self) -> Option<&Bytes> {
+        match &self.held {
+            Held::Written(state) => state.as_ref(),
+            Held::Open { .. } => None,
+        }
+    }
 }
 
 impl Finished {
     /// The state that the batch wrote of a customer, if it changed it.
     pub fn state_of(&self, id: &str) -> Option<&Bytes> {
-        let at = self.index.get(id)?;
-        self.customers.get(*at)?.state.as_ref()
+        self.customers.get(id)?.written()
     }
 
-    /// What is counted, and memory for a next batch.
-    pub fn end(mut self) -> (Ledger, Index) {
-        self.index.clear();
-        (self.ledger, self.index)
+    /// What is counted, and the memory of its customers.
+    pub fn end(mut self) -> (Ledger, Customers) {
+        self.customers.clear();
+        (self.ledger, self.customers)
     }
 }
 
 impl Batch {
-    pub fn begin(spare: Spare) -> Batch {
+    /// A batch with the memory of one that is through: it would grow it anew, and have it cleared by the system page by
+    /// page.
+    pub fn begin(spare: Customers) -> Batch {
         Batch {
-            customers: spare.customers,
-            index: spare.index,
+            customers: spare,
             ..Batch::default()
         }
     }
 
-    /// The batch as it is known while it is committed, with what was written of its customers; and memory for the
-    /// next one.
-    pub fn finish(self, customers: Vec<Rewritten>) -> (Finished, Vec<Touched>) {
-        let finished = Finished {
-            customers,
-            index: self.index,
+    /// The batch as it is known while it is committed.
+    pub fn finish(self) -> Finished {
+        Finished {
+            customers: self.customers,
             began_at: self.began_at,
             ledger: self.ledger,
             records: self.records,
-        };
-        (finished, self.customers)
-    }
-
-    /// The place of a customer among those that were touched.
-    pub fn find(&self, id: &str) -> Option<usize> {
-        self.index.get(id).copied()
-    }
-
-    /// Adds a customer; its place.
-    pub fn touch(&mut self, touched: Touched) -> usize {
-        let at = self.customers.len();
-        self.index.insert(touched.id.clone(), at);
-        self.customers.push(touched);
-        at
+        }
     }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::batch::{Finished, Ledger, Rewritten, Touched};
+use super::batch::{Batch, Finished, Held, Ledger, Touched};
 use super::fatal::Fatal;
 use super::outbox::{Outbox, Outgoing, Output};
 use super::{Action, Place, Settings, Worker};
 use crate::avro::snapshot::{EncodeError, encode};
 use crate::config::Guarantee;
-use crate::customer::snapshot;
+use crate::customer::{Customer, snapshot};
 use crate::partition;
 use crate::source::framing;
 use crate::store::Change;
@@ -77,15 +77,15 @@ struct Pen {
 impl Pen {
     fn snapshot(
         &mut self,
-        touched: &Touched,
+        id: &str,
+        customer: &Customer,
         settings: &Settings,
         ledger: &mut Ledger,
         out: &mut impl Outbox,
     ) -> Result<(), EncodeError> {
         let Pen { json, avro, .. } = self;
         json.clear();
-        let customer = touched.held.customer();
-        let shown = snapshot::write(customer, &touched.id, &settings.view, json);
+        let shown = snapshot::write(customer, id, &settings.view, json);
         let value = match settings.snapshot_schema {
             Some(schema) if shown => {
                 avro.clear();
@@ -96,10 +96,10 @@ impl Pen {
             _ => json,
         };
         // a null even where none was published before: after a rebuild an old snapshot may be there
-        let to = partition::of_key(touched.id.as_bytes(), settings.snapshot_partitions);
+        let to = partition::of_key(id.as_bytes(), settings.snapshot_partitions);
         out.produce(Outgoing {
             output: Output::Snapshot { partition: to },
-            key: Some(touched.id.as_bytes()),
+            key: Some(id.as_bytes()),
             value: shown.then_some(&value[..]),
             headers: &[],
         });
@@ -111,20 +111,20 @@ impl Pen {
         Ok(())
     }
 
-    fn state(&mut self, touched: &Touched) -> Bytes {
+    fn state(&mut self, customer: &Customer) -> Bytes {
         self.state.clear();
-        touched.held.customer().encode(&mut self.state);
+        customer.encode(&mut self.state);
         Bytes::copy_from_slice(&self.state)
     }
 }
 
-fn produce_state(rewritten: &Rewritten, out: &mut impl Outbox) {
-    if let Some(state) = &rewritten.state {
+fn produce_state(id: &str, touched: &Touched, out: &mut impl Outbox) {
+    if let Some(state) = touched.written() {
         out.produce(Outgoing {
             output: Output::State {
-                partition: rewritten.partition,
+                partition: touched.partition,
             },
-            key: Some(rewritten.id.as_bytes()),
+            key: Some(id.as_bytes()),
             value: Some(state),
             headers: &[],
         });
@@ -156,67 +156,64 @@ impl Worker {
             ));
             return None;
         }
-        let customers = match self.write_customers(out) {
-            Ok(customers) => customers,
-            Err(error) => {
-                self.stop(Fatal::Service(format!(
-                    "broken invariant: a snapshot can't be written as Avro: {error}. Please report this"
-                )));
-                return None;
-            }
-        };
-        let offsets = self.offsets(&customers)?;
-        let (finished, spare) = self.batch.take()?.finish(customers);
-        self.spare.customers = spare;
+        if let Err(error) = self.write_customers(out) {
+            self.stop(Fatal::Service(format!(
+                "broken invariant: a snapshot can't be written as Avro: {error}. Please report this"
+            )));
+            return None;
+        }
+        let offsets = self.offsets()?;
+        let finished = self.batch.take()?.finish();
         self.committing = Some(finished);
         Some(Written { offsets })
     }
 
     /// Produces snapshots and states, and lets go of the decoded customers.
-    fn write_customers(&mut self, out: &mut impl Outbox) -> Result<Vec<Rewritten>, EncodeError> {
+    fn write_customers(&mut self, out: &mut impl Outbox) -> Result<(), EncodeError> {
         let Some(batch) = &mut self.batch else {
-            return Ok(Vec::new());
+            return Ok(());
         };
         let settings = &self.settings;
         // Without a transaction states wait for their snapshots; with one, a customer is written while it is at hand.
         let at_once = settings.config.processing.guarantee == Guarantee::ExactlyOnce;
         let mut pen = Pen::default();
-        let mut customers = Vec::with_capacity(batch.customers.len());
-        for touched in batch.customers.drain(..) {
-            let mut state = None;
-            if touched.changed {
-                pen.snapshot(&touched, settings, &mut batch.ledger, out)?;
-                state = Some(pen.state(&touched));
-            }
-            let rewritten = Rewritten {
-                id: touched.id,
-                partition: touched.partition,
-                before: touched.stored,
-                state,
+        let Batch {
+            customers, ledger, ..
+        } = batch;
+        for (id, touched) in customers {
+            let Held::Open { state, changed } = &touched.held else {
+                continue;
             };
-            if at_once {
-                produce_state(&rewritten, out);
+            let mut written = None;
+            if *changed {
+                let customer = state.customer();
+                pen.snapshot(id, customer, settings, ledger, out)?;
+                written = Some(pen.state(customer));
             }
-            customers.push(rewritten);
+            touched.held = Held::Written(written);
+            if at_once {
+                produce_state(id, touched, out);
+            }
         }
-        Ok(customers)
+        Ok(())
     }
 
     /// Without transactions: writes the states of the finished batch. Its snapshots must be delivered before, for a
     /// state that is there without its snapshot would make the record, read again after a crash, a repeat that
     /// publishes nothing.
     pub fn write_states(&self, out: &mut impl Outbox) {
-        for rewritten in self.committing.iter().flat_map(|batch| &batch.customers) {
-            produce_state(rewritten, out);
+        for (id, touched) in self.committing.iter().flat_map(|batch| &batch.customers) {
+            produce_state(id, touched, out);
         }
     }
 
     /// What the open batch has to commit.
-    fn offsets(&mut self, customers: &[Rewritten]) -> Option<Vec<Offset>> {
+    fn offsets(&mut self) -> Option<Vec<Offset>> {
         let batch = self.batch.as_ref()?;
         let settings = &self.settings;
         let mut ends: BTreeMap<i32, i64> = BTreeMap::new();
-        for rewritten in customers.iter().filter(|one| one.state.is_some()) {
+        let touched = batch.customers.values();
+        for rewritten in touched.filter(|touched| touched.written().is_some()) {
             *ends.entry(rewritten.partition).or_default() += 1;
         }
         let mut places: Vec<Place> = batch.began_at.keys().copied().collect();
@@ -290,14 +287,14 @@ impl Worker {
         // after a time-out the batches grow again, slowly
         self.batch_limit = (self.batch_limit + self.batch_limit / 16 + 1).min(most);
         let mut changes: BTreeMap<i32, Vec<Change<'_>>> = BTreeMap::new();
-        for customer in &finished.customers {
-            let Some(state) = &customer.state else {
+        for (id, touched) in &finished.customers {
+            let Some(state) = touched.written() else {
                 continue;
             };
-            changes.entry(customer.partition).or_default().push(Change {
-                id: customer.id.as_bytes(),
+            changes.entry(touched.partition).or_default().push(Change {
+                id: id.as_bytes(),
                 state: state.clone(),
-                before: customer.before,
+                before: touched.before,
             });
         }
         for (partition, changes) in changes {
@@ -318,8 +315,8 @@ impl Worker {
         for (place, position, _) in written.offsets {
             self.committed.insert(place, position);
         }
-        let (ledger, index) = finished.end();
-        self.spare.index = index;
+        let (ledger, customers) = finished.end();
+        self.spare = customers;
         ledger
     }
 

@@ -31,7 +31,7 @@ use crate::record::Source;
 use crate::source::framing::Schemas;
 use crate::store::{Store, Stores};
 use assignment::{Assignment, Consumption, Loading, StatePartition};
-use batch::{Batch, Finished, Spare};
+use batch::{Batch, Customers, Finished};
 use breaker::Breaker;
 use dead_letter::Letterhead;
 use fatal::Fatal;
@@ -146,7 +146,8 @@ pub struct Worker {
     held_up: Option<Duration>,
     batch: Option<Batch>,
     committing: Option<Finished>,
-    spare: Spare,
+    /// The memory of the customers of a batch that is through.
+    spare: Customers,
     breaker: Breaker,
     fatal: Option<Fatal>,
     /// What [`Worker::actions`] has to tell first.
@@ -176,7 +177,7 @@ impl Worker {
             held_up: None,
             batch: None,
             committing: None,
-            spare: Spare::default(),
+            spare: Customers::default(),
             breaker: Breaker::new(processing.reject_window, processing.max_reject_share),
             fatal: None,
             urgent: Vec::new(),

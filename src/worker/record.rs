@@ -18,7 +18,7 @@ use crate::source::framing::{GUID_HEADER, Opened};
 use crate::source::{self, BatchElement, Judged, Verdict};
 
 use super::assignment::Consumption;
-use super::batch::{Batch, Label, Touched};
+use super::batch::{Batch, Held, Label, Touched};
 use super::dead_letter::record_bytes;
 use super::fatal::Fatal;
 use super::origin::{Header, Origin};
@@ -159,7 +159,9 @@ impl Worker {
         batch.began_at.entry(place).or_insert(began_at);
         batch.records += 1;
         batch.bytes += record.value().map_or(0, <[u8]>::len);
-        batch.ledger.timestamps.extend(record.timestamp());
+        if let Some(timestamp) = record.timestamp() {
+            batch.ledger.timestamps.push(timestamp);
+        }
 
         match self.follow(arrived, &opened, &settings, out) {
             Ok((label, outcome)) => {
@@ -270,7 +272,7 @@ impl Worker {
             return Ok(Ok(Outcome::Unchanged));
         };
         batch.joined.insert(home);
-        let at = match batch.find(&customer) {
+        let at = match batch.customers.get_index_of(&*customer) {
             Some(at) => at,
             None => {
                 // what the batch before wrote is not in the store before its commit is confirmed
@@ -281,35 +283,45 @@ impl Worker {
                     (None, Some(store)) => store.get(customer.as_bytes())?,
                     (None, None) => None,
                 };
-                let held = match &stored {
+                let state = match &stored {
                     None => Ok(Bounded::default()),
                     Some(state) => Bounded::decode(state),
                 };
-                let held = held.map_err(|error| Fatal::State {
+                let state = state.map_err(|error| Fatal::State {
                     topic: self.settings.state_topic.clone(),
                     partition: home,
                     error,
                 })?;
-                batch.touch(Touched {
-                    id: customer.into_boxed_str(),
+                let touched = Touched {
                     partition: home,
-                    held: Box::new(held),
-                    stored: stored.map(|state| state.len()),
-                    changed: false,
-                })
+                    before: stored.map(|state| state.len()),
+                    held: Held::Open {
+                        state: Box::new(state),
+                        changed: false,
+                    },
+                };
+                let id = customer.into_boxed_str();
+                batch.customers.insert_full(id, touched).0
             }
         };
-        let touched = &mut batch.customers[at];
+        let Some((id, touched)) = batch.customers.get_index_mut(at) else {
+            return Ok(Ok(Outcome::Unchanged));
+        };
+        let Held::Open { state, changed } = &mut touched.held else {
+            return Err(Fatal::Service(
+                "broken invariant: a record is joined into a batch that is written. Please report this"
+                    .to_owned(),
+            ));
+        };
         let lateness = data.at().map(|at| {
-            let newest = touched.held.customer().newest().unwrap_or(at);
+            let newest = state.customer().newest().unwrap_or(at);
             newest.micros().saturating_sub(at.micros()).max(0) as f64 / 1e6
         });
-        let joined = touched.held.join(&touched.id, data, &limits);
-        touched.changed |= joined == Ok(true);
-        batch
-            .ledger
-            .lateness
-            .extend(lateness.map(|seconds| (label, seconds)));
+        let joined = state.join(id, data, &limits);
+        *changed |= joined == Ok(true);
+        if let Some(seconds) = lateness {
+            batch.ledger.lateness.push((label, seconds));
+        }
         Ok(joined.map(|changed| {
             if changed {
                 Outcome::Merged
