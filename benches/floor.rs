@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use keyfold::config::Config;
-use keyfold::kafka::client::{self, Identity};
+use keyfold::kafka::client::{self, Identity, Targets};
 use keyfold::kafka::consumer::{GroupConsumer, Membership, Rebalance, Told};
 use keyfold::kafka::ends::Ends;
 use keyfold::kafka::native::{Message, Messages};
@@ -103,7 +103,15 @@ fn carry(config: &Config, samples: &[Sample], share: f64) {
         transactional_id: format!("{}-floor", config.application_id),
         group_instance_id: None,
     };
-    let producer = client::producer(config, &identity, LIMIT, LIMIT);
+    let producer = client::producer(
+        config,
+        &identity,
+        Targets {
+            record_bytes: LIMIT,
+            batch_bytes: LIMIT,
+            partitions: 4,
+        },
+    );
     let producer = BatchProducer::connect(&producer, PATIENCE, |_| true).expect("a producer");
     let inputs = config.sources.iter();
     let inputs: Vec<_> = inputs.flat_map(|(_, source)| &source.topics).collect();

@@ -57,7 +57,13 @@ sections! {
 #[unsafe(no_mangle)]
 #[inline(never)]
 fn counted_finish(worker: &mut Worker, out: &mut CountingOutbox) -> Option<Written> {
-    worker.finish(out)
+    finish(worker, out)
+}
+
+fn finish(worker: &mut Worker, out: &mut CountingOutbox) -> Option<Written> {
+    let written = worker.finish();
+    worker.write(out);
+    written
 }
 
 #[unsafe(no_mangle)]
@@ -107,7 +113,7 @@ fn main() {
     };
     let uncounted = Steps {
         record: |worker, message, out| worker.record(message, out),
-        finish: |worker, out| worker.finish(out),
+        finish,
         committed: path::committed,
     };
     let first = path::stream(first, 200, &mut Offsets::default());

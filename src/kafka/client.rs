@@ -162,19 +162,29 @@ fn fetching(client: &mut ClientConfig, ahead: &str) {
     }
 }
 
-/// The producer of a worker. `max_bytes` is the largest record that a topic takes; the broker limits batches, and
-/// `max_batch_bytes` is what every topic takes.
-pub fn producer(
-    config: &Config,
-    identity: &Identity,
-    max_bytes: usize,
-    max_batch_bytes: usize,
-) -> ClientConfig {
+/// The topics that a worker writes to, as far as its producer must know them.
+#[derive(Debug, Clone, Copy)]
+pub struct Targets {
+    /// The largest record that one of them takes, in bytes.
+    pub record_bytes: usize,
+    /// The largest batch of records that all of them take, in bytes.
+    pub batch_bytes: usize,
+    /// The partitions of the topics of snapshots and states together.
+    pub partitions: usize,
+}
+
+/// The producer of a worker.
+pub fn producer(config: &Config, identity: &Identity, targets: Targets) -> ClientConfig {
     let mut client = base(config, &CONSUMER_ONLY);
-    let batch = max_batch_bytes.min(1_000_000).to_string();
-    // What waits to be sent is memory; but a batch is written all at once, and with less room the worker waits for the
-    // client. One of 100 ms has some 30 MB.
-    let queue = (max_bytes / 1024 * 2).max(32_768).to_string();
+    let max_bytes = targets.record_bytes;
+    // What waits to be sent is memory. A batch may write more; then the worker goes on with the next one until there is
+    // room again.
+    const QUEUE: usize = 16 * 1024 * 1024;
+    let queue = (max_bytes * 2).max(QUEUE) / 1024;
+    // A request that is not full lingers. If all partitions had one, and those filled the queue, nothing would go out.
+    let share = QUEUE / 2 / targets.partitions.max(1);
+    let batch = share.min(targets.batch_bytes).min(1_000_000);
+    let (queue, batch) = (queue.to_string(), batch.to_string());
     let defaults = [
         ("compression.codec", "lz4"),
         // a batch's end is a flush; a record that has lingered while another request of its partition is under

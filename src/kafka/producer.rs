@@ -15,7 +15,7 @@ use super::committer::Committer;
 use super::consumer::Membership;
 use super::deliveries::{Context, Deliveries};
 use super::native::{TopicHandle, TransactionError};
-use super::transaction::{Ended, Request, SLICE, Sent, Transactions};
+use super::transaction::{Ended, Request, SLICE, STILL, Sent, Transactions};
 
 /// A record to send. Without a partition it is chosen by the key, as Java does.
 pub struct Record<'a> {
@@ -34,6 +34,8 @@ pub struct BatchProducer {
     client: Arc<Transactions>,
     /// Bytes handed over since the batch began.
     handed_over: Cell<usize>,
+    /// Since when there is no room in the client's queue.
+    full_since: Cell<Option<Instant>>,
     /// The bytes that the client sends in one request for a partition.
     request_bytes: usize,
 }
@@ -70,6 +72,7 @@ impl BatchProducer {
             transactional,
             client,
             handed_over: Cell::new(0),
+            full_since: Cell::new(None),
             request_bytes: config
                 .get("batch.size")
                 .and_then(|bytes| bytes.parse().ok())
@@ -81,6 +84,7 @@ impl BatchProducer {
     pub fn begin(&self) {
         self.client.deliveries.take();
         self.handed_over.set(0);
+        self.full_since.set(None);
         if self.is_transactional()
             && let Err(error) = self.client.producer.begin_transaction()
         {
@@ -95,26 +99,41 @@ impl BatchProducer {
         self.client.deliveries.note(code, error.to_string());
     }
 
-    /// Hands a record over for delivery. A failure shows when the batch ends.
+    /// Hands a record over for delivery, and waits for room. A failure shows when the batch ends.
     pub fn send(&self, record: &Record<'_>) {
-        let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
-        self.handed_over.set(self.handed_over.get() + bytes);
-        let mut deadline = None;
-        loop {
-            let code = match self.hand_over(record) {
-                Ok(()) => return,
-                Err(code) => code,
-            };
-            let deadline = *deadline.get_or_insert_with(|| Instant::now() + self.client.patience);
-            if code != RDKafkaErrorCode::QueueFull || Instant::now() >= deadline {
-                return self
-                    .client
-                    .deliveries
-                    .note(code, format!("{}: {code}", record.topic));
-            }
+        while !self.offer(record) {
             // the queue is bounded; what is in it is on its way
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// Hands a record over for delivery if there is room for it; whether there was. A failure shows when the batch ends,
+    /// and so does a queue that has been full for too long.
+    pub fn offer(&self, record: &Record<'_>) -> bool {
+        match self.hand_over(record) {
+            Ok(()) => {
+                let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+                self.handed_over.set(self.handed_over.get() + bytes);
+                self.full_since.set(None);
+            }
+            Err(RDKafkaErrorCode::QueueFull) if self.may_wait() => return false,
+            Err(code) => {
+                let reason = format!("{}: {code}", record.topic);
+                self.client.deliveries.note(code, reason);
+            }
+        }
+        true
+    }
+
+    /// Whether a queue that is full has not been so for too long.
+    fn may_wait(&self) -> bool {
+        let since = self.full_since.get().unwrap_or_else(Instant::now);
+        self.full_since.set(Some(since));
+        if since.elapsed() >= STILL {
+            // what is in it may all be waiting for more
+            self.client.let_all_go();
+        }
+        since.elapsed() < self.client.patience
     }
 
     fn hand_over(&self, record: &Record<'_>) -> Result<(), RDKafkaErrorCode> {

@@ -20,7 +20,7 @@ use crate::worker::commit::CommitResult;
 pub const SLICE: Duration = Duration::from_secs(1);
 
 /// When nothing was delivered for so long, then what is left fills no request.
-const STILL: Duration = Duration::from_millis(10);
+pub(super) const STILL: Duration = Duration::from_millis(10);
 
 /// How the end of a batch went, and why if it did not go well. What was to be delivered only, and is, counts as
 /// committed.
@@ -190,6 +190,13 @@ impl Transactions {
                 (left, moved) = (now_left, Instant::now());
             }
         }
+    }
+
+    /// Lets go out what fills no request, and does not wait for its delivery.
+    pub(super) fn let_all_go(&self) {
+        const BRIEFLY: Duration = Duration::from_millis(1);
+        // SAFETY: the client is alive. That it has not delivered all within that time is no failure.
+        unsafe { rd::rd_kafka_flush(self.producer.client().native_ptr(), millis(BRIEFLY)) };
     }
 
     fn abort_because(&self, code: RDKafkaErrorCode, text: String, step: &mut dyn FnMut()) -> Ended {

@@ -110,4 +110,14 @@ impl Outbox for KafkaOutbox<'_> {
             None => self.producer.send(&self.topics.record(&outgoing)),
         }
     }
+
+    fn offer(&mut self, outgoing: Outgoing<'_>) -> bool {
+        match &mut self.aside {
+            Some(aside) => {
+                aside.keep(&outgoing);
+                true
+            }
+            None => self.producer.offer(&self.topics.record(&outgoing)),
+        }
+    }
 }

@@ -17,7 +17,7 @@ use crate::cli::exit::Failure;
 use crate::config::{Config, Guarantee, Store};
 use crate::customer::bounded::Limits;
 use crate::customer::snapshot::View;
-use crate::kafka::client::{Identity, TRANSACTION_TIMEOUT};
+use crate::kafka::client::{Identity, TRANSACTION_TIMEOUT, Targets};
 use crate::kafka::topics::{Cluster, Found, TopicsError};
 use crate::serve::{Health, Metrics, PageInfo, Server};
 use crate::store::Stores;
@@ -140,7 +140,11 @@ impl Processor {
             "" => format!("{:016x}", rand::random::<u64>()),
             named => named.to_owned(),
         };
-        let max_bytes = found.limits.iter().copied().min().unwrap_or(1_000_000);
+        let targets = Targets {
+            record_bytes: largest_record(&found),
+            batch_bytes: found.limits.iter().copied().min().unwrap_or(1_000_000),
+            partitions: (found.partitions + found.snapshot_partitions) as usize,
+        };
         let mut workers = Vec::with_capacity(count);
         for (worker, questions) in questions.into_iter().enumerate() {
             let parts = Parts {
@@ -150,8 +154,7 @@ impl Processor {
                         .then(|| format!("{}-{worker}", config.instance_id)),
                 },
                 outputs: outputs.clone(),
-                max_bytes: largest_record(&found),
-                max_batch_bytes: max_bytes,
+                targets,
                 reporter: Reporter::new(
                     worker,
                     Arc::clone(&metrics),

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 
 use super::Place;
+use super::writing::Progress;
 use crate::customer::bounded::Bounded;
 use crate::record::{Code, Outcome, Source};
 
@@ -75,19 +76,14 @@ impl Ledger {
 pub struct Touched {
     /// The state partition.
     pub partition: i32,
+    pub changed: bool,
     /// The bytes of the state that the batch began with.
     pub before: Option<usize>,
-    pub held: Held,
-}
-
-/// What a batch has of a customer.
-#[derive(Debug)]
-pub enum Held {
-    /// While the batch is open.
+    /// None when the batch has written it.
     // boxed, for the list of them grows by being copied
-    Open { state: Box<Bounded>, changed: bool },
-    /// The encoded state that the batch wrote; none where it changed nothing.
-    Written(Option<Bytes>),
+    pub held: Option<Box<Bounded>>,
+    /// What the batch changed it to, once that is encoded: to be written, or for the next batch.
+    pub state: Option<Bytes>,
 }
 
 /// The customers of a batch by their ids, in the order in which it touched them, so that a run can be replayed exactly.
@@ -106,32 +102,18 @@ pub struct Batch {
     pub bytes: usize,
 }
 
-/// A batch whose records are all produced, and whose commit is under way. The next batch is built upon it: if it
-/// fails, so does the next.
+/// A batch that takes no more records: it is written, and then committed. The next batch is built upon it: if it fails,
+/// so does the next.
 #[derive(Debug)]
 pub struct Finished {
     pub customers: Customers,
     pub began_at: BTreeMap<Place, i64>,
     pub ledger: Ledger,
     pub records: usize,
-}
-
-impl Touched {
-    /// The state that the batch wrote, if it changed it.
-    pub fn written(&self) -> Option<&Bytes> {
-        match &self.held {
-            Held::Written(state) => state.as_ref(),
-            Held::Open { .. } => None,
-        }
-    }
+    pub progress: Progress,
 }
 
 impl Finished {
-    /// The state that the batch wrote of a customer, if it changed it.
-    pub fn state_of(&self, id: &str) -> Option<&Bytes> {
-        self.customers.get(id)?.written()
-    }
-
     /// What is counted, and the memory of its customers.
     pub fn end(mut self) -> (Ledger, Customers) {
         self.customers.clear();
@@ -149,13 +131,14 @@ impl Batch {
         }
     }
 
-    /// The batch as it is known while it is committed.
+    /// The batch as it is known while it is written and committed.
     pub fn finish(self) -> Finished {
         Finished {
             customers: self.customers,
             began_at: self.began_at,
             ledger: self.ledger,
             records: self.records,
+            progress: Progress::default(),
         }
     }
 }

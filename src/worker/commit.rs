@@ -1,19 +1,12 @@
-//! The end of a batch: what it writes, which offsets it commits, and what follows from the result.
+//! The end of a batch: which offsets it commits, and what follows from the result.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::batch::{Batch, Finished, Held, Ledger, Touched};
+use super::batch::{Finished, Ledger};
 use super::fatal::Fatal;
-use super::outbox::{Outbox, Outgoing, Output};
-use super::{Action, Place, Settings, Worker};
-use crate::avro::snapshot::{EncodeError, encode};
+use super::{Action, Place, Worker};
 use crate::config::Guarantee;
-use crate::customer::{Customer, snapshot};
-use crate::partition;
-use crate::source::framing;
 use crate::store::Change;
 
 /// An offset to commit, with its metadata.
@@ -66,71 +59,6 @@ pub fn known_end(metadata: &str) -> i64 {
         .unwrap_or(0)
 }
 
-/// Buffers for what is written of a customer.
-#[derive(Default)]
-struct Pen {
-    json: Vec<u8>,
-    avro: Vec<u8>,
-    state: Vec<u8>,
-}
-
-impl Pen {
-    fn snapshot(
-        &mut self,
-        id: &str,
-        customer: &Customer,
-        settings: &Settings,
-        ledger: &mut Ledger,
-        out: &mut impl Outbox,
-    ) -> Result<(), EncodeError> {
-        let Pen { json, avro, .. } = self;
-        json.clear();
-        let shown = snapshot::write(customer, id, &settings.view, json);
-        let value = match settings.snapshot_schema {
-            Some(schema) if shown => {
-                avro.clear();
-                avro.extend_from_slice(&framing::frame(schema));
-                encode(json, avro)?;
-                avro
-            }
-            _ => json,
-        };
-        // a null even where none was published before: after a rebuild an old snapshot may be there
-        let to = partition::of_key(id.as_bytes(), settings.snapshot_partitions);
-        out.produce(Outgoing {
-            output: Output::Snapshot { partition: to },
-            key: Some(id.as_bytes()),
-            value: shown.then_some(&value[..]),
-            headers: &[],
-        });
-        if shown {
-            ledger.snapshots += 1;
-        } else {
-            ledger.tombstones += 1;
-        }
-        Ok(())
-    }
-
-    fn state(&mut self, customer: &Customer) -> Bytes {
-        self.state.clear();
-        customer.encode(&mut self.state);
-        Bytes::copy_from_slice(&self.state)
-    }
-}
-
-fn produce_state(id: &str, touched: &Touched, out: &mut impl Outbox) {
-    if let Some(state) = touched.written() {
-        out.produce(Outgoing {
-            output: Output::State {
-                partition: touched.partition,
-            },
-            key: Some(id.as_bytes()),
-            value: Some(state),
-            headers: &[],
-        });
-    }
-}
-
 impl Worker {
     /// Records in the open batch, if one is open.
     pub fn open_records(&self) -> Option<usize> {
@@ -145,10 +73,9 @@ impl Worker {
         })
     }
 
-    /// Writes snapshot and state of each customer that the batch changed, once; what is to be committed. Until
-    /// [`Worker::ended`] is told how that went, records go into the next batch, which is built upon this one, and
-    /// can't be finished. Without transactions the states are left to [`Worker::write_states`].
-    pub fn finish(&mut self, out: &mut impl Outbox) -> Option<Written> {
+    /// Ends the open batch; what is to be committed when [`Worker::write`] has written it. Until [`Worker::ended`] is
+    /// told how that went, records go into the next batch, which is built upon this one, and can't be finished.
+    pub fn finish(&mut self) -> Option<Written> {
         if self.committing.is_some() {
             self.stop(Fatal::Service(
                 "broken invariant: two batches are committed at once. Please report this"
@@ -156,55 +83,9 @@ impl Worker {
             ));
             return None;
         }
-        if let Err(error) = self.write_customers(out) {
-            self.stop(Fatal::Service(format!(
-                "broken invariant: a snapshot can't be written as Avro: {error}. Please report this"
-            )));
-            return None;
-        }
         let offsets = self.offsets()?;
-        let finished = self.batch.take()?.finish();
-        self.committing = Some(finished);
+        self.committing = Some(self.batch.take()?.finish());
         Some(Written { offsets })
-    }
-
-    /// Produces snapshots and states, and lets go of the decoded customers.
-    fn write_customers(&mut self, out: &mut impl Outbox) -> Result<(), EncodeError> {
-        let Some(batch) = &mut self.batch else {
-            return Ok(());
-        };
-        let settings = &self.settings;
-        // Without a transaction states wait for their snapshots; with one, a customer is written while it is at hand.
-        let at_once = settings.config.processing.guarantee == Guarantee::ExactlyOnce;
-        let mut pen = Pen::default();
-        let Batch {
-            customers, ledger, ..
-        } = batch;
-        for (id, touched) in customers {
-            let Held::Open { state, changed } = &touched.held else {
-                continue;
-            };
-            let mut written = None;
-            if *changed {
-                let customer = state.customer();
-                pen.snapshot(id, customer, settings, ledger, out)?;
-                written = Some(pen.state(customer));
-            }
-            touched.held = Held::Written(written);
-            if at_once {
-                produce_state(id, touched, out);
-            }
-        }
-        Ok(())
-    }
-
-    /// Without transactions: writes the states of the finished batch. Its snapshots must be delivered before, for a
-    /// state that is there without its snapshot would make the record, read again after a crash, a repeat that
-    /// publishes nothing.
-    pub fn write_states(&self, out: &mut impl Outbox) {
-        for (id, touched) in self.committing.iter().flat_map(|batch| &batch.customers) {
-            produce_state(id, touched, out);
-        }
     }
 
     /// What the open batch has to commit.
@@ -212,9 +93,8 @@ impl Worker {
         let batch = self.batch.as_ref()?;
         let settings = &self.settings;
         let mut ends: BTreeMap<i32, i64> = BTreeMap::new();
-        let touched = batch.customers.values();
-        for rewritten in touched.filter(|touched| touched.written().is_some()) {
-            *ends.entry(rewritten.partition).or_default() += 1;
+        for touched in batch.customers.values().filter(|touched| touched.changed) {
+            *ends.entry(touched.partition).or_default() += 1;
         }
         let mut places: Vec<Place> = batch.began_at.keys().copied().collect();
         for &partition in &batch.joined {
@@ -288,7 +168,7 @@ impl Worker {
         self.batch_limit = (self.batch_limit + self.batch_limit / 16 + 1).min(most);
         let mut changes: BTreeMap<i32, Vec<Change<'_>>> = BTreeMap::new();
         for (id, touched) in &finished.customers {
-            let Some(state) = touched.written() else {
+            let Some(state) = &touched.state else {
                 continue;
             };
             changes.entry(touched.partition).or_default().push(Change {

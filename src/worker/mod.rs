@@ -2,8 +2,8 @@
 //!
 //! There is no I/O and no clock here (`now` is the time since the worker started), so that every interleaving of
 //! records, rebalances and failures can be replayed. [`record`] holds the path of a record, [`commit`] what
-//! follows from the end of a batch, [`restore`] the way of a state to the end of its log, [`status`] what is
-//! shown of a worker; this file holds ownership.
+//! follows from the end of a batch, [`writing`] what it writes, [`restore`] the way of a state to the end of its
+//! log, [`status`] what is shown of a worker; this file holds ownership.
 //!
 //! A worker joins records into a state partition only while it owns the partition of the forwarded topic with
 //! the same number, and has restored the state to the end of its log.
@@ -19,6 +19,7 @@ pub mod outbox;
 pub mod record;
 pub mod restore;
 pub mod status;
+pub mod writing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -24,4 +24,7 @@ pub trait Outbox {
     fn begin(&mut self);
 
     fn produce(&mut self, outgoing: Outgoing<'_>);
+
+    /// Produces a record if there is room for it now; whether there was.
+    fn offer(&mut self, outgoing: Outgoing<'_>) -> bool;
 }

@@ -18,7 +18,7 @@ use crate::source::framing::{GUID_HEADER, Opened};
 use crate::source::{self, BatchElement, Judged, Verdict};
 
 use super::assignment::Consumption;
-use super::batch::{Batch, Held, Label, Touched};
+use super::batch::{Batch, Label, Touched};
 use super::dead_letter::record_bytes;
 use super::fatal::Fatal;
 use super::origin::{Header, Origin};
@@ -275,10 +275,10 @@ impl Worker {
         let at = match batch.customers.get_index_of(&*customer) {
             Some(at) => at,
             None => {
-                // what the batch before wrote is not in the store before its commit is confirmed
-                let written = self.committing.as_ref();
-                let written = written.and_then(|finished| finished.state_of(&customer));
-                let stored = match (written, self.stores.get(&home)) {
+                // what the batch before changed is not in the store before its commit is confirmed
+                let finished = self.committing.as_mut();
+                let changed = finished.and_then(|finished| finished.state_of(&customer));
+                let stored = match (changed, self.stores.get(&home)) {
                     (Some(state), _) => Some(state.clone()),
                     (None, Some(store)) => store.get(customer.as_bytes())?,
                     (None, None) => None,
@@ -294,11 +294,10 @@ impl Worker {
                 })?;
                 let touched = Touched {
                     partition: home,
+                    changed: false,
                     before: stored.map(|state| state.len()),
-                    held: Held::Open {
-                        state: Box::new(state),
-                        changed: false,
-                    },
+                    held: Some(Box::new(state)),
+                    state: None,
                 };
                 let id = customer.into_boxed_str();
                 batch.customers.insert_full(id, touched).0
@@ -307,18 +306,18 @@ impl Worker {
         let Some((id, touched)) = batch.customers.get_index_mut(at) else {
             return Ok(Ok(Outcome::Unchanged));
         };
-        let Held::Open { state, changed } = &mut touched.held else {
+        let Some(held) = &mut touched.held else {
             return Err(Fatal::Service(
                 "broken invariant: a record is joined into a batch that is written. Please report this"
                     .to_owned(),
             ));
         };
         let lateness = data.at().map(|at| {
-            let newest = state.customer().newest().unwrap_or(at);
+            let newest = held.customer().newest().unwrap_or(at);
             newest.micros().saturating_sub(at.micros()).max(0) as f64 / 1e6
         });
-        let joined = state.join(id, data, &limits);
-        *changed |= joined == Ok(true);
+        let joined = held.join(id, data, &limits);
+        touched.changed |= joined == Ok(true);
         if let Some(seconds) = lateness {
             batch.ledger.lateness.push((label, seconds));
         }

@@ -28,6 +28,7 @@ mod dead_letters;
 mod disk;
 mod examples;
 mod forwarding;
+mod full_queue;
 mod instances;
 mod metrics;
 mod offsets;

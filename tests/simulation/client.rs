@@ -302,6 +302,8 @@ pub struct SimulatedOutbox<'d> {
     pub producer: &'d mut Producer,
     pub membership: &'d mut Option<Standing>,
     pub aside: Option<&'d mut Aside>,
+    /// So many records are taken when offered.
+    pub room: usize,
     pub forwarded: usize,
     pub timestamp: i64,
 }
@@ -335,5 +337,14 @@ impl Outbox for SimulatedOutbox<'_> {
             Some(aside) => aside.push((log, record)),
             None => self.producer.produce(log, record),
         }
+    }
+
+    fn offer(&mut self, outgoing: Outgoing<'_>) -> bool {
+        let Some(left) = self.room.checked_sub(1) else {
+            return false;
+        };
+        self.room = left;
+        self.produce(outgoing);
+        true
     }
 }

@@ -8,6 +8,8 @@ pub struct Faults {
     /// A question to the broker is not answered.
     pub no_answer: u64,
     pub failed_delivery: u64,
+    /// The producer has room for a few records only.
+    pub full: u64,
     /// The request to end a transaction, or its answer, is lost.
     pub lost_answer: u64,
     /// Every commit is lost: with its request (false), or with its answer only (true).
@@ -36,6 +38,7 @@ impl Faults {
         Faults {
             no_answer: 0,
             failed_delivery: 0,
+            full: 0,
             lost_answer: 0,
             lost_commit: None,
             late_delivery: false,
@@ -54,6 +57,7 @@ impl Faults {
         Faults {
             no_answer: 300,
             failed_delivery: 50,
+            full: 5000,
             lost_answer: 300,
             lost_position: 10,
             stall: 40,

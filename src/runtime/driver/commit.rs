@@ -9,11 +9,17 @@ use super::{Driver, Halt, MIN_COMMIT_GAP, refused};
 use crate::config::Guarantee;
 use crate::failpoint;
 use crate::kafka::client;
+use crate::kafka::consumer::Membership;
 use crate::kafka::producer::offset_list;
 use crate::kafka::transaction::{Ended, SLICE};
 use crate::runtime::outputs::KafkaOutbox;
+use crate::worker::Worker;
 use crate::worker::commit::{CommitResult, Written};
 use crate::worker::fatal::Fatal;
+use crate::worker::writing::Wrote;
+
+/// How long to wait for room at the producer: what is in it is on its way.
+const FULL: Duration = Duration::from_millis(1);
 
 const ABORTING: &str = "an abort waits for the cluster";
 const COMMITTING: &str = "a commit waits for the cluster";
@@ -27,18 +33,25 @@ struct Waiting {
 
 /// A batch that has ended, and is not committed yet.
 pub(super) struct Ending {
-    /// When it ended, and its commit began.
+    /// When it ended.
     began: Instant,
     transaction_began: Instant,
+    /// Of its beginning.
+    membership: Option<Membership>,
     written: Written,
 }
 
 /// What its commit waits for.
 pub(super) enum Step {
+    /// Room at the producer for what it writes, and behind that
+    Room,
+    /// the end of its transaction.
     Transaction,
-    /// Without a transaction: the delivery of the snapshots.
+    /// Without a transaction: the delivery of the snapshots,
     Snapshots(TopicPartitionList),
-    /// And then that of the states, behind which the offsets are committed.
+    /// room for the states,
+    RoomForStates(TopicPartitionList),
+    /// and their delivery, behind which the offsets are committed.
     States(TopicPartitionList),
 }
 
@@ -96,7 +109,7 @@ impl Driver {
         waiting
     }
 
-    /// Ends the open batch: writes what it has to write, and begins to commit it.
+    /// Ends the open batch: writes what it has to write, as far as there is room, and begins to commit it.
     pub(super) fn commit(&mut self) -> Result<(), Halt> {
         self.await_commit()?;
         if self.worker.open_records().is_none() {
@@ -104,79 +117,126 @@ impl Driver {
             return Ok(());
         }
         let began = Instant::now();
-        let mut outbox = KafkaOutbox {
+        let Some(written) = self.worker.finish() else {
+            return Ok(());
+        };
+        self.parts.reporter.calls();
+        let ending = Ending {
+            began,
+            transaction_began: self.transaction_began,
+            membership: self.membership.take(),
+            written,
+        };
+        self.write(ending).map(|_| ())
+    }
+
+    /// Goes on with the commit that is under way, as far as it has come.
+    pub(super) fn look_at_commit(&mut self) -> Result<(), Halt> {
+        self.go_on(Duration::ZERO).map(|_| ())
+    }
+
+    /// Waits for the end of the commit that is under way, if there is one, and takes in how it ended.
+    pub(super) fn await_commit(&mut self) -> Result<(), Halt> {
+        let mut came_on = Instant::now();
+        while self.committing.is_some() {
+            if self.go_on(SLICE)? {
+                came_on = Instant::now();
+            } else if came_on.elapsed() >= SLICE {
+                self.parts.reporter.waiting(COMMITTING);
+            }
+            if self.is_writing() {
+                std::thread::sleep(FULL);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the commit that is under way waits for room at the producer.
+    pub(super) fn is_writing(&self) -> bool {
+        let step = self.committing.as_ref().map(|(_, step)| step);
+        matches!(step, Some(Step::Room | Step::RoomForStates(_)))
+    }
+
+    /// Goes on with the commit that is under way; whether it came on. Only for room it does not wait.
+    fn go_on(&mut self, wait: Duration) -> Result<bool, Halt> {
+        let Some((ending, step)) = self.committing.take() else {
+            return Ok(false);
+        };
+        match step {
+            Step::Room => self.write(ending),
+            Step::RoomForStates(offsets) => self.write_states(ending, offsets),
+            step => match self.producer.ended(wait) {
+                Some(ended) => self.behind(ending, step, ended).map(|()| true),
+                None => {
+                    self.committing = Some((ending, step));
+                    Ok(false)
+                }
+            },
+        }
+    }
+
+    /// Writes what there is room for, and when that is all, begins to commit it; whether it came on.
+    fn write(&mut self, mut ending: Ending) -> Result<bool, Halt> {
+        let (worker, mut outbox) = self.worker_and_outbox();
+        let wrote = worker.write(&mut outbox);
+        let begun = match wrote {
+            Wrote::Some | Wrote::Nothing => {
+                self.committing = Some((ending, Step::Room));
+                return Ok(wrote == Wrote::Some);
+            }
+            Wrote::Failed => Err(self.give_up("a snapshot can't be written")),
+            Wrote::All => {
+                failpoint::reached("batch-written");
+                let membership = ending.membership.take();
+                self.begin_commit(&ending.written, membership)
+            }
+        };
+        match begun {
+            Ok(step) => self.committing = Some((ending, step)),
+            Err(ended) => self.take_in(ending, ended)?,
+        }
+        Ok(true)
+    }
+
+    /// Without transactions: writes what states there is room for, and when those are all, waits for their delivery;
+    /// whether it came on.
+    fn write_states(&mut self, ending: Ending, offsets: TopicPartitionList) -> Result<bool, Halt> {
+        let (worker, mut outbox) = self.worker_and_outbox();
+        let wrote = worker.write_states(&mut outbox);
+        let step = match wrote {
+            Wrote::All => {
+                self.producer.start_delivery();
+                Step::States(offsets)
+            }
+            _ => Step::RoomForStates(offsets),
+        };
+        self.committing = Some((ending, step));
+        Ok(wrote != Wrote::Nothing)
+    }
+
+    /// What the commit waited for has ended: takes up its next step, or takes in how it ended.
+    fn behind(&mut self, ending: Ending, step: Step, ended: Ended) -> Result<(), Halt> {
+        let delivered = ended.result == CommitResult::Committed;
+        let ended = match step {
+            Step::Snapshots(offsets) if delivered => {
+                return self.write_states(ending, offsets).map(|_| ());
+            }
+            Step::States(offsets) if delivered => self.commit_offsets(&offsets),
+            _ => ended,
+        };
+        self.take_in(ending, ended)
+    }
+
+    /// For what a finished batch writes.
+    fn worker_and_outbox(&mut self) -> (&mut Worker, KafkaOutbox<'_>) {
+        let outbox = KafkaOutbox {
             consumer: &self.consumer,
             producer: &self.producer,
             topics: &self.parts.outputs,
             membership: &mut self.membership,
             aside: None,
         };
-        let Some(written) = self.worker.finish(&mut outbox) else {
-            return Ok(());
-        };
-        self.parts.reporter.calls();
-        failpoint::reached("batch-written");
-        let begun = self.begin_commit(&written);
-        let ending = Ending {
-            began,
-            transaction_began: self.transaction_began,
-            written,
-        };
-        match begun {
-            Ok(step) => {
-                self.committing = Some((ending, step));
-                Ok(())
-            }
-            Err(ended) => self.take_in(ending, ended),
-        }
-    }
-
-    /// Goes on with the commit that is under way, as far as it has come.
-    pub(super) fn look_at_commit(&mut self) -> Result<(), Halt> {
-        if self.committing.is_some()
-            && let Some(ended) = self.producer.ended(Duration::ZERO)
-            && let Some((ending, step)) = self.committing.take()
-        {
-            return self.go_on(ending, step, ended);
-        }
-        Ok(())
-    }
-
-    /// Waits for the end of the commit that is under way, if there is one, and takes in how it ended.
-    pub(super) fn await_commit(&mut self) -> Result<(), Halt> {
-        while self.committing.is_some() {
-            match self.producer.ended(SLICE) {
-                Some(ended) => {
-                    if let Some((ending, step)) = self.committing.take() {
-                        self.go_on(ending, step, ended)?;
-                    }
-                }
-                None => self.parts.reporter.waiting(COMMITTING),
-            }
-        }
-        Ok(())
-    }
-
-    /// What the commit waited for has ended: takes up its next step, or takes in how it ended.
-    fn go_on(&mut self, ending: Ending, step: Step, ended: Ended) -> Result<(), Halt> {
-        let delivered = ended.result == CommitResult::Committed;
-        let ended = match step {
-            Step::Snapshots(offsets) if delivered => {
-                self.worker.write_states(&mut KafkaOutbox {
-                    consumer: &self.consumer,
-                    producer: &self.producer,
-                    topics: &self.parts.outputs,
-                    membership: &mut self.membership,
-                    aside: None,
-                });
-                self.producer.start_delivery();
-                self.committing = Some((ending, Step::States(offsets)));
-                return Ok(());
-            }
-            Step::States(offsets) if delivered => self.commit_offsets(&offsets),
-            _ => ended,
-        };
-        self.take_in(ending, ended)
+        (&mut self.worker, outbox)
     }
 
     /// Takes in how the commit of a batch ended.
@@ -239,8 +299,11 @@ impl Driver {
     }
 
     /// Begins to commit a batch; what is waited for first, or how it ended where it must not be committed.
-    fn begin_commit(&mut self, written: &Written) -> Result<Step, Ended> {
-        let membership = self.membership.take();
+    fn begin_commit(
+        &mut self,
+        written: &Written,
+        membership: Option<Membership>,
+    ) -> Result<Step, Ended> {
         let settings = &self.parts.settings;
         let offsets = written.offsets.iter().map(|(place, offset, metadata)| {
             let topic = settings.topic_name(*place);

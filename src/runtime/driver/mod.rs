@@ -21,7 +21,7 @@ use super::outputs::{Aside, OutputTopics};
 use super::report::Reporter;
 use super::signals::Stop;
 use crate::config::Config;
-use crate::kafka::client::{self, Identity, TRANSACTION_TIMEOUT};
+use crate::kafka::client::{self, Identity, TRANSACTION_TIMEOUT, Targets};
 use crate::kafka::consumer::{GroupConsumer, Membership};
 use crate::kafka::ends::Ends;
 use crate::kafka::native::Messages;
@@ -50,10 +50,7 @@ pub struct Parts {
     pub settings: Arc<Settings>,
     pub identity: Identity,
     pub outputs: OutputTopics,
-    /// The largest record that a topic takes that is written to, in bytes.
-    pub max_bytes: usize,
-    /// What all of them take, which bounds the producer's batches.
-    pub max_batch_bytes: usize,
+    pub targets: Targets,
     pub reporter: Reporter,
     /// None: no source is Avro.
     pub schemas: Option<Arc<CachedSchemas>>,
@@ -321,12 +318,7 @@ fn join(parts: &Parts) -> Result<GroupConsumer, Fatal> {
 
 /// Makes a producer, for as long as it takes.
 fn connect_producer(parts: &mut Parts) -> Result<BatchProducer, Halt> {
-    let producer = client::producer(
-        &parts.settings.config,
-        &parts.identity,
-        parts.max_bytes,
-        parts.max_batch_bytes,
-    );
+    let producer = client::producer(&parts.settings.config, &parts.identity, parts.targets);
     let (reporter, stop) = (&mut parts.reporter, &parts.stop);
     let mut explained: Option<Instant> = None;
     let connected = BatchProducer::connect(&producer, COMMIT, |error| {

@@ -19,6 +19,8 @@ impl Driver {
             MIN_COMMIT_GAP
                 .saturating_sub(self.committed_at.elapsed())
                 .max(Duration::from_millis(1))
+        } else if self.is_writing() {
+            Duration::from_millis(1)
         } else if self.committing.is_some() {
             MIN_COMMIT_GAP
         } else {

@@ -1,6 +1,7 @@
 //! The end of a batch, step by step.
 
 use keyfold::worker::commit::{CommitResult, Written};
+use keyfold::worker::writing::Wrote;
 
 use super::{Commit, Driver, Step, Surroundings, Then};
 use crate::client::SimulatedOutbox;
@@ -26,15 +27,7 @@ impl Driver {
         if self.worker.open_records().is_none() {
             return;
         }
-        let mut outbox = SimulatedOutbox {
-            member: &self.member,
-            producer: &mut self.producer,
-            membership: &mut self.membership,
-            aside: None,
-            forwarded: self.settings.topics.len() - 1,
-            timestamp: 0,
-        };
-        let Some(mut written) = self.worker.finish(&mut outbox) else {
+        let Some(mut written) = self.worker.finish() else {
             return;
         };
         self.committed = std::mem::take(&mut self.taken);
@@ -45,10 +38,29 @@ impl Driver {
                 .offsets
                 .retain(|(place, ..)| taken.iter().any(|(of, _)| of == place));
         }
+        self.write(written, around);
+    }
+
+    /// Writes the batch that has ended as far as there is room, and when that is all, begins to commit it.
+    pub(super) fn write(&mut self, written: Written, around: &mut Surroundings<'_>) {
+        let mut outbox = SimulatedOutbox {
+            member: &self.member,
+            producer: &mut self.producer,
+            membership: &mut self.membership,
+            aside: None,
+            room: match around.random.often(around.faults.full) {
+                true => around.random.below(4) as usize,
+                false => usize::MAX,
+            },
+            forwarded: self.settings.topics.len() - 1,
+            timestamp: 0,
+        };
+        let wrote = self.worker.write(&mut outbox);
         let moved_on = self.committer.is_none() || self.member.standing() != self.committer;
-        self.commit = Some(match moved_on {
-            true => Commit::Abort(written, false),
-            false => Commit::SendOffsets(written),
+        self.commit = Some(match wrote {
+            Wrote::Some | Wrote::Nothing => Commit::Write(written),
+            Wrote::All if !moved_on => Commit::SendOffsets(written),
+            Wrote::All | Wrote::Failed => Commit::Abort(written, false),
         });
     }
 
@@ -67,7 +79,7 @@ impl Driver {
             Commit::Flush(written) => self.flush(written, around),
             Commit::End(written) => self.end(written, around),
             Commit::Abort(written, timed_out) => self.abort(written, timed_out, around),
-            ended @ Commit::Ended(..) => ended,
+            waits @ (Commit::Write(_) | Commit::Ended(..)) => waits,
         });
     }
 

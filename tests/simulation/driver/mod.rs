@@ -74,6 +74,8 @@ pub enum Step {
     },
     /// Waits for the end of the commit that is under way.
     Await(Box<Step>),
+    /// Goes on writing the batch that has ended.
+    Write(Box<Step>),
     /// What the group told is taken in.
     Tell,
     /// The open batch ends; taking records goes on behind it, or acting.
@@ -83,6 +85,8 @@ pub enum Step {
 /// The next step of the thread that commits.
 #[derive(Debug)]
 pub enum Commit {
+    /// Not this thread's: the worker's has more to write.
+    Write(Written),
     SendOffsets(Written),
     Flush(Written),
     End(Written),
@@ -186,9 +190,11 @@ impl Driver {
 
     /// Takes one step, of the thread that commits or of the worker's.
     pub fn step(&mut self, around: &mut Surroundings<'_>) -> Stepped {
-        if !matches!(self.commit, None | Some(Commit::Ended(..)))
-            && (matches!(self.step, Step::Await(_)) || around.random.often(5000))
-        {
+        let worker_is_next = matches!(
+            self.commit,
+            None | Some(Commit::Write(_) | Commit::Ended(..))
+        );
+        if !worker_is_next && (matches!(self.step, Step::Await(_)) || around.random.often(5000)) {
             self.commit_step(around);
             return Stepped::On;
         }
@@ -211,17 +217,34 @@ impl Driver {
             Step::Take => self.take(around),
             Step::CommitIfDue { drained } => self.commit_if_due(drained, around),
             Step::Await(then) => {
-                self.step = *then;
-                if let Some(Commit::Ended(written, result, number)) = self.commit.take()
-                    && let Err(broken) = self.ended(written, result, number, around)
-                {
+                if let Some(broken) = self.go_on(around) {
                     return Stepped::Broken(broken);
                 }
+                self.step = match self.commit {
+                    None => *then,
+                    Some(_) => Step::Await(then),
+                };
+            }
+            Step::Write(then) => {
+                self.step = *then;
+                self.go_on(around);
             }
             Step::Tell => self.tell(around),
             Step::Finish => self.finish(around),
         }
         Stepped::On
+    }
+
+    /// The worker's part of the commit that is under way; what promise is broken, if one is.
+    fn go_on(&mut self, around: &mut Surroundings<'_>) -> Option<String> {
+        match self.commit.take() {
+            Some(Commit::Write(written)) => self.write(written, around),
+            Some(Commit::Ended(written, result, number)) => {
+                return self.ended(written, result, number, around).err();
+            }
+            other => self.commit = other,
+        }
+        None
     }
 
     fn serve(&mut self, around: &mut Surroundings<'_>) {
@@ -476,6 +499,7 @@ impl Driver {
             });
             self.step = match self.commit {
                 Some(Commit::Ended(..)) => Step::Await(Box::new(act)),
+                Some(Commit::Write(_)) => Step::Write(Box::new(act)),
                 _ => act,
             };
             return;
@@ -486,6 +510,7 @@ impl Driver {
             producer: &mut self.producer,
             membership: &mut self.membership,
             aside: self.commit.is_some().then_some(&mut self.aside),
+            room: usize::MAX,
             forwarded: self.settings.topics.len() - 1,
             timestamp: message.record.timestamp,
         };
