@@ -15,7 +15,10 @@ use super::committer::Committer;
 use super::consumer::Membership;
 use super::deliveries::{Context, Deliveries};
 use super::native::{TopicHandle, TransactionError};
-use super::transaction::{Ended, Request, SLICE, STILL, Sent, Transactions};
+use super::transaction::{Ended, Request, SLICE, Sent, Transactions};
+
+/// A queue from which nothing went for so long does not only wait for the broker's next answer.
+const STUCK: Duration = Duration::from_millis(100);
 
 /// A record to send. Without a partition it is chosen by the key, as Java does.
 pub struct Record<'a> {
@@ -129,7 +132,7 @@ impl BatchProducer {
     fn may_wait(&self) -> bool {
         let since = self.full_since.get().unwrap_or_else(Instant::now);
         self.full_since.set(Some(since));
-        if since.elapsed() >= STILL {
+        if since.elapsed() >= STUCK {
             // what is in it may all be waiting for more
             self.client.let_all_go();
         }

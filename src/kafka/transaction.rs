@@ -20,7 +20,7 @@ use crate::worker::commit::CommitResult;
 pub const SLICE: Duration = Duration::from_secs(1);
 
 /// When nothing was delivered for so long, then what is left fills no request.
-pub(super) const STILL: Duration = Duration::from_millis(10);
+const STILL: Duration = Duration::from_millis(10);
 
 /// How the end of a batch went, and why if it did not go well. What was to be delivered only, and is, counts as
 /// committed.

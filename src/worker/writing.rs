@@ -21,7 +21,7 @@ use crate::source::framing;
 pub enum Wrote {
     All,
     /// There was no room for the rest.
-    Some,
+    Part,
     /// There was no room.
     Nothing,
     /// The batch can't be written, and the worker can't go on.
@@ -61,7 +61,7 @@ impl Progress {
     fn since(&self, before: (usize, bool, usize)) -> Wrote {
         match self.place() == before {
             true => Wrote::Nothing,
-            false => Wrote::Some,
+            false => Wrote::Part,
         }
     }
 

@@ -21,11 +21,11 @@ fn a_batch_is_larger_than_the_queue(guarantee: &str, repeats: Repeats) {
     app.create();
     let options = Options {
         seed: 61,
-        customers: 2_000,
+        customers: 500,
         invalid: 0.01,
         ..Options::default()
     };
-    let records: Vec<Record> = app.stream(options).take(20_000).collect();
+    let records: Vec<Record> = app.stream(options).take(3_000).collect();
     app.client.produce(&records);
     let mut keyfold = app.run_ready();
     app.wait_drained(&mut keyfold);

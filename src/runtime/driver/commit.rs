@@ -166,7 +166,7 @@ impl Driver {
             Step::Room => self.write(ending),
             Step::RoomForStates(offsets) => self.write_states(ending, offsets),
             step => match self.producer.ended(wait) {
-                Some(ended) => self.behind(ending, step, ended).map(|()| true),
+                Some(ended) => self.take_up(ending, step, ended).map(|()| true),
                 None => {
                     self.committing = Some((ending, step));
                     Ok(false)
@@ -180,9 +180,9 @@ impl Driver {
         let (worker, mut outbox) = self.worker_and_outbox();
         let wrote = worker.write(&mut outbox);
         let begun = match wrote {
-            Wrote::Some | Wrote::Nothing => {
+            Wrote::Part | Wrote::Nothing => {
                 self.committing = Some((ending, Step::Room));
-                return Ok(wrote == Wrote::Some);
+                return Ok(wrote == Wrote::Part);
             }
             Wrote::Failed => Err(self.give_up("a snapshot can't be written")),
             Wrote::All => {
@@ -215,7 +215,7 @@ impl Driver {
     }
 
     /// What the commit waited for has ended: takes up its next step, or takes in how it ended.
-    fn behind(&mut self, ending: Ending, step: Step, ended: Ended) -> Result<(), Halt> {
+    fn take_up(&mut self, ending: Ending, step: Step, ended: Ended) -> Result<(), Halt> {
         let delivered = ended.result == CommitResult::Committed;
         let ended = match step {
             Step::Snapshots(offsets) if delivered => {

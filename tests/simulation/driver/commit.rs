@@ -58,7 +58,7 @@ impl Driver {
         let wrote = self.worker.write(&mut outbox);
         let moved_on = self.committer.is_none() || self.member.standing() != self.committer;
         self.commit = Some(match wrote {
-            Wrote::Some | Wrote::Nothing => Commit::Write(written),
+            Wrote::Part | Wrote::Nothing => Commit::Write(written),
             Wrote::All if !moved_on => Commit::SendOffsets(written),
             Wrote::All | Wrote::Failed => Commit::Abort(written, false),
         });
