@@ -29,15 +29,15 @@ impl Label {
 
 /// Values in the order in which they came, those that are equal and follow each other once.
 #[derive(Debug)]
-pub struct Runs<T>(Vec<(T, u32)>);
+pub struct Tally<T>(Vec<(T, u32)>);
 
-impl<T> Default for Runs<T> {
+impl<T> Default for Tally<T> {
     fn default() -> Self {
-        Runs(Vec::new())
+        Tally(Vec::new())
     }
 }
 
-impl<T: PartialEq> Runs<T> {
+impl<T: PartialEq> Tally<T> {
     pub fn push(&mut self, value: T) {
         match self.0.last_mut() {
             Some((last, times)) if *last == value && *times < u32::MAX => *times += 1,
@@ -60,9 +60,9 @@ pub struct Ledger {
     pub snapshots: u64,
     pub tombstones: u64,
     /// Timestamps of the records that have one, in milliseconds: from them on runs the end-to-end latency.
-    pub timestamps: Runs<i64>,
+    pub timestamps: Tally<i64>,
     /// How far events lie behind the newest known of their customer, in seconds.
-    pub lateness: Runs<(Label, f64)>,
+    pub lateness: Tally<(Label, f64)>,
 }
 
 impl Ledger {

@@ -303,10 +303,16 @@ impl Worker {
                 batch.customers.insert_full(id, touched).0
             }
         };
-        let Some((id, touched)) = batch.customers.get_index_mut(at) else {
-            return Ok(Ok(Outcome::Unchanged));
-        };
-        let Some(held) = &mut touched.held else {
+        let touched = batch.customers.get_index_mut(at);
+        let Some((
+            id,
+            Touched {
+                held: Some(held),
+                changed,
+                ..
+            },
+        )) = touched
+        else {
             return Err(Fatal::Service(
                 "broken invariant: a record is joined into a batch that is written. Please report this"
                     .to_owned(),
@@ -317,7 +323,7 @@ impl Worker {
             newest.micros().saturating_sub(at.micros()).max(0) as f64 / 1e6
         });
         let joined = held.join(id, data, &limits);
-        touched.changed |= joined == Ok(true);
+        *changed |= joined == Ok(true);
         if let Some(seconds) = lateness {
             batch.ledger.lateness.push((label, seconds));
         }
