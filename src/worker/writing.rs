@@ -31,34 +31,24 @@ pub enum Wrote {
 /// How far the customers of a batch are written, and buffers for what is written of one.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// So many of the first customers are written, but for states that wait for their snapshots.
-    customers: usize,
-    /// What is done of the customer behind them.
-    stage: Stage,
-    /// Without transactions: so many of the first customers had their state written.
+    /// So many of the first customers had their snapshot written,
+    snapshots: usize,
+    /// and so many their state.
     states: usize,
+    /// The snapshot of the next customer is in the buffer: whether one is shown, and not a tombstone.
+    rendered: Option<bool>,
     json: Vec<u8>,
     avro: Vec<u8>,
     state: Vec<u8>,
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    #[default]
-    Begun,
-    /// The snapshot is in the buffer; none is shown of a customer that is to be removed.
-    Rendered { shown: bool },
-    /// It is produced.
-    Published,
-}
-
 impl Progress {
-    fn place(&self) -> (usize, bool, usize) {
-        (self.customers, self.stage == Stage::Published, self.states)
+    fn place(&self) -> (usize, usize) {
+        (self.snapshots, self.states)
     }
 
     /// What was written since this place, where it was not all.
-    fn since(&self, before: (usize, bool, usize)) -> Wrote {
+    fn since(&self, before: (usize, usize)) -> Wrote {
         match self.place() == before {
             true => Wrote::Nothing,
             false => Wrote::Part,
@@ -136,40 +126,35 @@ impl Finished {
         touched.state.as_ref()
     }
 
-    /// Goes on writing customers while there is room; whether all are written. Each is let go of when it is.
-    fn write(
+    /// Goes on writing the snapshots of customers while there is room; whether all are written. Each customer is let go
+    /// of then, and only its encoded state stays.
+    fn write_snapshots(
         &mut self,
         settings: &Settings,
-        with_states: bool,
         out: &mut impl Outbox,
     ) -> Result<bool, EncodeError> {
         let progress = &mut self.progress;
-        while let Some((id, touched)) = self.customers.get_index_mut(progress.customers) {
+        while let Some((id, touched)) = self.customers.get_index_mut(progress.snapshots) {
             if let Some(held) = touched.held.as_ref().filter(|_| touched.changed) {
-                if progress.stage == Stage::Begun {
-                    let shown = progress.render(id, held.customer(), settings)?;
-                    progress.stage = Stage::Rendered { shown };
+                let shown = match progress.rendered {
+                    Some(shown) => shown,
+                    None => progress.render(id, held.customer(), settings)?,
+                };
+                progress.rendered = Some(shown);
+                if !progress.publish(id, shown, settings, out) {
+                    return Ok(false);
                 }
-                if let Stage::Rendered { shown } = progress.stage {
-                    if !progress.publish(id, shown, settings, out) {
-                        return Ok(false);
-                    }
-                    progress.stage = Stage::Published;
-                    if shown {
-                        self.ledger.snapshots += 1;
-                    } else {
-                        self.ledger.tombstones += 1;
-                    }
+                progress.rendered = None;
+                if shown {
+                    self.ledger.snapshots += 1;
+                } else {
+                    self.ledger.tombstones += 1;
                 }
             }
             // while it is at hand
             encode_state(touched, &mut progress.state);
             touched.held = None;
-            if with_states && !produce_state(id, touched, out) {
-                return Ok(false);
-            }
-            progress.customers += 1;
-            progress.stage = Stage::Begun;
+            progress.snapshots += 1;
         }
         Ok(true)
     }
@@ -187,8 +172,9 @@ impl Finished {
 }
 
 impl Worker {
-    /// Goes on writing the finished batch while there is room: snapshots and, within a transaction, states. Without one
-    /// these are left to [`Worker::write_states`].
+    /// Goes on writing the finished batch while there is room: all snapshots and then, within a transaction, all states.
+    /// Without one these are left to [`Worker::write_states`].
+    // One kind behind the other, for the client then finds and frees the records of a request side by side.
     pub fn write(&mut self, out: &mut impl Outbox) -> Wrote {
         let Some(finished) = &mut self.committing else {
             return Wrote::All;
@@ -196,9 +182,9 @@ impl Worker {
         let settings = &self.settings;
         let with_states = settings.config.processing.guarantee == Guarantee::ExactlyOnce;
         let before = finished.progress.place();
-        match finished.write(settings, with_states, out) {
-            Ok(true) => Wrote::All,
-            Ok(false) => finished.progress.since(before),
+        match finished.write_snapshots(settings, out) {
+            Ok(true) if !with_states || finished.write_states(out) => Wrote::All,
+            Ok(_) => finished.progress.since(before),
             Err(error) => {
                 self.stop(Fatal::Service(format!(
                     "broken invariant: a snapshot can't be written as Avro: {error}. Please report this"
