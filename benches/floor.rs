@@ -151,9 +151,8 @@ fn carry(config: &Config, samples: &[Sample], share: f64) {
         {
             owed += share * f64::from(std::mem::take(&mut records));
             producer.begin();
-            for sample in cycle.by_ref().take(owed as usize) {
-                send(&producer, config, sample);
-            }
+            let customers: Vec<_> = cycle.by_ref().take(owed as usize).collect();
+            send(&producer, config, &customers);
             owed = owed.fract();
             commit(&producer, &mut places, &membership);
             committing = true;
@@ -175,19 +174,23 @@ fn begin_at_zero(consumer: &GroupConsumer, told: &Told) {
     }
 }
 
-fn send(producer: &BatchProducer, config: &Config, sample: &Sample) {
+/// All snapshots before the first state, as the program does.
+fn send(producer: &BatchProducer, config: &Config, customers: &[&Sample]) {
     let state = config.state_topic();
-    for (topic, value) in [
-        (config.snapshot.topic.as_str(), &sample.snapshot),
-        (state.as_str(), &sample.state),
-    ] {
+    let write = |topic: &str, customer: &Sample, value: &[u8]| {
         producer.send(&Record {
             topic,
-            partition: Some(sample.partition),
-            key: Some(&sample.key),
+            partition: Some(customer.partition),
+            key: Some(&customer.key),
             value: Some(value),
             headers: &[],
         });
+    };
+    for customer in customers {
+        write(&config.snapshot.topic, customer, &customer.snapshot);
+    }
+    for customer in customers {
+        write(&state, customer, &customer.state);
     }
 }
 

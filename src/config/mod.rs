@@ -293,7 +293,7 @@ pub struct State {
     pub store: Store,
     /// The folder of a store on disk; always given there. The store in memory does not use it.
     pub directory: Option<String>,
-    /// Memory for all stores on disk of this instance, in bytes; half for what is read, half for what is written.
+    /// Memory for what all stores on disk of this instance have not yet in their tables, in bytes.
     pub memory_bytes: usize,
 }
 

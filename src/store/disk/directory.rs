@@ -19,7 +19,9 @@ use crate::store::{Store, StoreError, Stores};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The least and the most that is kept in memory before a table is written, in bytes.
 const BUFFER: (u64, u64) = (4 * 1024 * 1024, 32 * 1024 * 1024);
-/// The least that is cached of what is read, in bytes.
+/// What a store caches of what it read, in bytes. A customer that is read is written with the same batch, so it lies in
+/// the buffer when it is asked for again, and what was read of it is of no use then; of the files the system keeps what
+/// it has room for. A larger cache only means that each block that is read comes into memory that is not at hand.
 const CACHE: u64 = 1024 * 1024;
 /// What is loaded between two checkpoints, in bytes.
 const LOAD: u64 = 2 * 1024 * 1024 * 1024;
@@ -36,7 +38,7 @@ pub struct Place {
     pub topic_id: Option<String>,
     /// Partitions of the state topic.
     pub partitions: i32,
-    /// Memory for all stores of this process, in bytes: half for what is read, half for what is written.
+    /// Memory for what all stores of this process have not yet in their tables, in bytes.
     pub memory: u64,
 }
 
@@ -74,9 +76,9 @@ impl DiskStores {
                 }
             }
         }
-        let share = place.memory / 2 / u64::try_from(place.partitions).unwrap_or(1).max(1);
+        let share = place.memory / u64::try_from(place.partitions).unwrap_or(1).max(1);
         let memory = Memory {
-            cache: share.max(CACHE),
+            cache: CACHE,
             // up to three of them while tables are written
             buffer: (share / 3).clamp(BUFFER.0, BUFFER.1),
             load: LOAD,
