@@ -8,7 +8,10 @@ from .processes import text_of
 
 
 def describe():
-    commit = text_of(["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=ROOT)
+    commit = text_of(["git", "describe", "--always", "--exclude=*"], cwd=ROOT)
+    # the results of the parts before are no change of what is measured
+    if text_of(["git", "status", "--porcelain", "--", ".", ":!bench/results"], cwd=ROOT):
+        commit += "-dirty"
     return {
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "cpu": processor(),
