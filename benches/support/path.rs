@@ -236,6 +236,7 @@ fn settings(batch: usize) -> Settings {
         schemas: Arc::new(NoSchemas),
         snapshot_schema: None,
         restore_patience: Duration::from_secs(60),
+        replaced_within: Duration::ZERO,
         stores: Arc::new(MemoryStores),
         config,
     }

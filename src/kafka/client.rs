@@ -21,6 +21,27 @@ pub fn transaction_timeout(config: &Config) -> Duration {
         .map_or(TRANSACTION_TIMEOUT, Duration::from_millis)
 }
 
+/// Within which time a named member knows that the group has another by its name now. Under the classic protocol the
+/// answer to its next heartbeat says so; under KIP-848 the group keeps the member that it has. Without a name there is
+/// no other.
+pub fn replaced_within(config: &Config) -> Duration {
+    if config.instance_id.is_empty() || has_consumer_protocol(config) {
+        return Duration::ZERO;
+    }
+    const HEARTBEAT: Duration = Duration::from_secs(3);
+    let set = config.kafka.properties.get("heartbeat.interval.ms");
+    let heartbeat = set
+        .and_then(|set| set.parse().ok())
+        .map_or(HEARTBEAT, Duration::from_millis);
+    heartbeat + Duration::from_secs(1)
+}
+
+/// Whether the group is one of KIP-848.
+fn has_consumer_protocol(config: &Config) -> bool {
+    let set = config.kafka.properties.get("group.protocol");
+    set.is_some_and(|set| set == "consumer")
+}
+
 /// How a worker is known to Kafka.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -122,13 +143,7 @@ pub fn member(config: &Config, identity: &Identity) -> ClientConfig {
         client.set(ANSWER[0], "262144");
     }
     // only a range assignor gives a worker the same partitions of all topics
-    if config
-        .kafka
-        .properties
-        .get("group.protocol")
-        .map(String::as_str)
-        == Some("consumer")
-    {
+    if has_consumer_protocol(config) {
         client.set("group.remote.assignor", "range");
     } else {
         client.set("partition.assignment.strategy", "range");
@@ -310,5 +325,30 @@ pub fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
             tracing::info!(target: "librdkafka", facility, "{message}");
         }
         RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_member_of_a_classic_group_waits_for_its_next_heartbeat() {
+        let within = |name: &str, set: &[(&str, &str)]| {
+            let mut config = Config {
+                instance_id: name.to_owned(),
+                ..Config::default()
+            };
+            for (key, value) in set {
+                let properties = &mut config.kafka.properties;
+                properties.insert((*key).to_owned(), (*value).to_owned());
+            }
+            replaced_within(&config).as_millis()
+        };
+        assert_eq!(within("one", &[]), 4000);
+        assert_eq!(within("one", &[("heartbeat.interval.ms", "500")]), 1500);
+        assert_eq!(within("one", &[("group.protocol", "classic")]), 4000);
+        assert_eq!(within("one", &[("group.protocol", "consumer")]), 0);
+        assert_eq!(within("", &[]), 0);
     }
 }

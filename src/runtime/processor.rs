@@ -17,7 +17,7 @@ use crate::cli::exit::Failure;
 use crate::config::{Config, Guarantee, Store};
 use crate::customer::bounded::Limits;
 use crate::customer::snapshot::View;
-use crate::kafka::client::{Identity, TRANSACTION_TIMEOUT, Targets};
+use crate::kafka::client::{self, Identity, TRANSACTION_TIMEOUT, Targets};
 use crate::kafka::topics::{Cluster, Found, TopicsError};
 use crate::serve::{Health, Metrics, PageInfo, Server};
 use crate::store::Stores;
@@ -320,6 +320,7 @@ fn settings(
             Guarantee::ExactlyOnce => TRANSACTION_TIMEOUT + Duration::from_secs(75),
             Guarantee::AtLeastOnce => Duration::from_secs(90),
         },
+        replaced_within: client::replaced_within(&config),
         stores,
         config,
     }

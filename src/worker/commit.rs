@@ -150,7 +150,7 @@ impl Worker {
             }
             CommitResult::Unknown => {
                 self.batch_limit = (finished.records / 2).max(1);
-                self.start_over(now);
+                self.start_over(now, now);
                 None
             }
             CommitResult::Fenced => {
@@ -202,13 +202,13 @@ impl Worker {
 
     /// Everything that is owned is learnt anew from what Kafka has committed: positions from the group, states
     /// from their logs, with a new producer, whose start decides what the old one left open.
-    fn start_over(&mut self, now: Duration) {
+    fn start_over(&mut self, renew_at: Duration, now: Duration) {
         self.batch = None;
         let all = self.assignment.places.keys().copied().collect();
         self.assignment.forget_progress();
         self.restore_changed = true;
         self.urgent.push(Action::Pause(all));
-        self.urgent.push(Action::RenewProducer);
+        self.renew_at = Some(renew_at);
         self.commit_failed(now);
     }
 
@@ -222,7 +222,8 @@ impl Worker {
     }
 
     /// This worker's producer was fenced. Once, that may be by an old self. A random transactional id can be fenced
-    /// by nobody else.
+    /// by nobody else. If it was another process by this name, then a new producer would fence that one's in turn,
+    /// perhaps twice, so it is made only when the group has had the time to tell.
     fn fenced(&mut self, now: Duration) {
         let instance = &self.settings.config.instance_id;
         let again = self
@@ -233,7 +234,7 @@ impl Worker {
             return self.stop(Fatal::FencedTwice { instance });
         }
         self.last_fenced = Some(now);
-        self.start_over(now);
+        self.start_over(now + self.settings.replaced_within, now);
     }
 }
 

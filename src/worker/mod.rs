@@ -72,6 +72,8 @@ pub struct Settings {
     pub snapshot_schema: Option<u32>,
     /// How long a restore may stand still.
     pub restore_patience: Duration,
+    /// Within which time the group tells a worker whose producer was fenced that another process has its name.
+    pub replaced_within: Duration,
     pub stores: Arc<dyn Stores>,
 }
 
@@ -163,6 +165,8 @@ pub struct Worker {
     /// Records in a batch; halved after a time-out.
     batch_limit: usize,
     last_fenced: Option<Duration>,
+    /// When a producer that was fenced is made anew.
+    renew_at: Option<Duration>,
     /// The committed position of each place, as far as this worker committed it.
     committed: BTreeMap<Place, i64>,
     /// Whether an assignment, be it an empty one, was ever given.
@@ -188,6 +192,7 @@ impl Worker {
             failed_asks: 0,
             batch_limit: processing.max_batch_records,
             last_fenced: None,
+            renew_at: None,
             committed: BTreeMap::new(),
             joined_group: false,
             settings,
@@ -348,6 +353,12 @@ impl Worker {
             self.restore_changed = false;
             actions.push(Action::Restore(self.restoring()));
         }
+        match self.renew_at {
+            Some(at) if now < at => return actions,
+            Some(_) => actions.push(Action::RenewProducer),
+            None => {}
+        }
+        self.renew_at = None;
         if now < self.retry_at {
             return actions;
         }

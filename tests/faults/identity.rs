@@ -27,13 +27,18 @@ fn two_of_one_name(protocol: &str, later_ends: bool, seed: u64) {
             }
         }
     });
-    assert_eq!(second_ended, later_ends, "who goes on");
     let (mut ended, mut other) = match second_ended {
         true => (second, first),
         false => (first, second),
     };
     let code = ended.wait_exit(Duration::from_secs(10));
     let said = ended.log();
+    assert_eq!(
+        second_ended,
+        later_ends,
+        "the wrong one ended: {said}\n\nthe other: {}",
+        other.log()
+    );
     assert_eq!(code, 3, "{said}");
     assert!(
         said.contains("instance_id") && said.contains("one"),
