@@ -1,0 +1,80 @@
+//! What a worker is set up with, and what it calls the partitions that it consumes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::dead_letter::Letterhead;
+use crate::config::Config;
+use crate::customer::bounded::Limits;
+use crate::customer::snapshot::View;
+use crate::record::Source;
+use crate::source::framing::Schemas;
+use crate::store::Stores;
+
+/// A partition that is consumed, of the topic with this index in [`Settings::topics`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    pub topic: usize,
+    pub partition: i32,
+}
+
+/// A topic that is consumed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    pub name: String,
+    /// The source that it feeds; none for the forwarded topic.
+    pub source: Option<Source>,
+}
+
+/// What does not change while a worker runs.
+pub struct Settings {
+    pub config: Config,
+    /// The inputs, then the forwarded topic.
+    pub topics: Vec<Topic>,
+    pub state_topic: String,
+    /// Partitions of the state topic and of the forwarded topic.
+    pub partitions: i32,
+    pub snapshot_partitions: i32,
+    /// The largest record that the forwarded topic takes, in bytes.
+    pub max_forwarded_bytes: usize,
+    pub letterhead: Letterhead,
+    pub limits: Limits,
+    pub view: View,
+    /// The plans of Avro's writer schemas.
+    pub schemas: Arc<dyn Schemas>,
+    /// The schema id of snapshots in Avro; none: they are JSON.
+    pub snapshot_schema: Option<u32>,
+    /// How long a restore may stand still.
+    pub restore_patience: Duration,
+    /// Within which time the group tells a worker whose producer was fenced that another process has its name.
+    pub replaced_within: Duration,
+    pub stores: Arc<dyn Stores>,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("topics", &self.topics)
+            .field("partitions", &self.partitions)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    pub fn forwarded(&self, partition: i32) -> Place {
+        Place {
+            topic: self.topics.len() - 1,
+            partition,
+        }
+    }
+
+    pub fn is_forwarded(&self, place: Place) -> bool {
+        place.topic + 1 == self.topics.len()
+    }
+
+    pub fn topic_name(&self, place: Place) -> &str {
+        self.topics
+            .get(place.topic)
+            .map_or("", |topic| topic.name.as_str())
+    }
+}
