@@ -1,14 +1,15 @@
 //! What a worker tells the outside: metrics on commit, health, and how far it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::registry;
 use crate::kafka::consumer::GroupConsumer;
+use crate::record::{Code, Source};
 use crate::registry::CachedSchemas;
 use crate::serve::{BatchHistograms, Health, Metrics, Readiness, WorkerState};
-use crate::worker::batch::Ledger;
+use crate::worker::batch::{Ledger, Warned};
 use crate::worker::{Settings, Worker};
 
 /// One worker's voice.
@@ -30,12 +31,18 @@ pub struct Reporter {
     /// State partitions that it owned when it was last looked at.
     owned: usize,
     progress: Option<(Instant, i64)>,
+    /// Warnings that were not logged yet.
+    warned: BTreeMap<(Source, Code), Warned>,
+    /// When some were logged last.
+    warned_at: Option<Instant>,
 }
 
 /// How often the slower figures are renewed.
 const PERIOD: Duration = Duration::from_millis(500);
 /// How often a restore says in the log how far it is.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(5);
+/// How often warnings are logged.
+const WARNINGS_PERIOD: Duration = Duration::from_secs(5);
 
 impl Reporter {
     pub fn new(
@@ -59,6 +66,8 @@ impl Reporter {
             unready: true,
             owned: 0,
             progress: None,
+            warned: BTreeMap::new(),
+            warned_at: None,
         }
     }
 
@@ -77,8 +86,12 @@ impl Reporter {
         for (&(label, code), &count) in &ledger.rejections {
             metrics.rejections(label.name(), code.stage().name(), code.name(), count);
         }
-        for (&(source, code), &count) in &ledger.warnings {
-            metrics.warnings(source.name(), code.name(), count);
+        for (&(source, code), &warned) in &ledger.warnings {
+            metrics.warnings(source.name(), code.name(), warned.records);
+            let records = self.warned.get(&(source, code));
+            let records = records.map_or(0, |before| before.records) + warned.records;
+            self.warned
+                .insert((source, code), Warned { records, ..warned });
         }
         metrics.snapshots("snapshot", ledger.snapshots);
         metrics.snapshots("tombstone", ledger.tombstones);
@@ -97,12 +110,35 @@ impl Reporter {
             }
         }
         self.histograms.flush();
+        self.log_warnings();
+    }
+
+    /// Says which rules records broke that were accepted all the same, how many did, and where the last one lies; at
+    /// most once a period, for a stream may have one such record after another.
+    fn log_warnings(&mut self) {
+        let soon = |logged: Instant| logged.elapsed() < WARNINGS_PERIOD;
+        if self.warned.is_empty() || self.warned_at.is_some_and(soon) {
+            return;
+        }
+        for ((source, code), warned) in std::mem::take(&mut self.warned) {
+            tracing::warn!(
+                source = source.name(),
+                code = code.name(),
+                records = warned.records,
+                topic = self.settings.topic_name(warned.place),
+                partition = warned.place.partition,
+                offset = warned.offset,
+                "accepted with a warning; the place is that of the last such record"
+            );
+        }
+        self.warned_at = Some(Instant::now());
     }
 
     /// Says how the worker is; renews the slower figures now and then. `away`: no broker can be reached.
     pub fn tick(&mut self, worker: &Worker, consumer: Option<&GroupConsumer>, away: bool) {
         let now = Instant::now();
         self.health.heartbeat(self.worker, now);
+        self.log_warnings();
         // that it has become ready is said at once, and so is what it owns, which another worker may count too
         let ready_now = self.unready && !away && worker.unready().is_none();
         let owned = std::mem::replace(&mut self.owned, worker.owned_states());
@@ -231,6 +267,8 @@ impl Reporter {
 
     /// The worker ends, by itself or by a failure.
     pub fn ended(&mut self) {
+        self.warned_at = None;
+        self.log_warnings();
         self.metrics.worker_state(self.worker, WorkerState::Stopped);
         self.metrics.state(self.worker, 0, 0);
         self.health.ended(self.worker);

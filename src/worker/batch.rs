@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use super::Place;
 use super::writing::Progress;
 use crate::customer::bounded::Bounded;
-use crate::record::{Code, Outcome, Source};
+use crate::record::{Code, Outcome, Source, Violation};
 
 /// Where a record is counted: under its source, or under `forwarded`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,7 +56,7 @@ impl<T: PartialEq> Tally<T> {
 pub struct Ledger {
     pub outcomes: BTreeMap<(Label, Outcome), u64>,
     pub rejections: BTreeMap<(Label, Code), u64>,
-    pub warnings: BTreeMap<(Source, Code), u64>,
+    pub warnings: BTreeMap<(Source, Code), Warned>,
     pub snapshots: u64,
     pub tombstones: u64,
     /// Timestamps of the records that have one, in milliseconds: from them on runs the end-to-end latency.
@@ -65,9 +65,37 @@ pub struct Ledger {
     pub lateness: Tally<(Label, f64)>,
 }
 
+/// Records that were accepted with a warning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Warned {
+    pub records: u64,
+    /// Where the last of them lies.
+    pub place: Place,
+    pub offset: i64,
+}
+
 impl Ledger {
     pub fn count(&mut self, label: Label, outcome: Outcome) {
         *self.outcomes.entry((label, outcome)).or_default() += 1;
+    }
+
+    /// Counts a record with warnings once for each code. To be told where the record is read first.
+    pub fn warn(&mut self, warnings: &[Violation], source: Source, place: Place, offset: i64) {
+        for code in Code::SEMANTIC {
+            if warnings
+                .iter()
+                .any(|warning| warning.keyword == code.name())
+            {
+                let warned = self.warnings.entry((source, code));
+                let warned = warned.or_insert(Warned {
+                    records: 0,
+                    place,
+                    offset,
+                });
+                (warned.place, warned.offset) = (place, offset);
+                warned.records += 1;
+            }
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::config::Format;
 use crate::customer::bounded::{Bounded, StateTooLarge};
 use crate::customer::contribution::Contribution;
 use crate::partition;
-use crate::record::{Code, Outcome, RawRecord, Rejection, Violation};
+use crate::record::{Code, Outcome, RawRecord, Rejection};
 use crate::source::framing::{GUID_HEADER, Opened};
 use crate::source::{self, BatchElement, Judged, Verdict};
 
@@ -197,8 +197,10 @@ impl Worker {
         let (label, raw) = (arrived.label, arrived.raw);
         let (place, offset) = (arrived.delivered.place(), arrived.delivered.offset());
         let Judged { verdict, warnings } = source::judge_opened(&raw, opened, &settings.config);
-        if label != Label::Forwarded {
-            self.count_warnings(&warnings, raw.source);
+        if label != Label::Forwarded
+            && let Some(batch) = &mut self.batch
+        {
+            batch.ledger.warn(&warnings, raw.source, place, offset);
         }
         if let Verdict::Valid(contribution) = verdict {
             let home = partition::of_key(contribution.customer.as_bytes(), settings.partitions);
@@ -230,7 +232,7 @@ impl Worker {
     fn split(
         &mut self,
         elements: Vec<BatchElement<'_>>,
-        rejection: Option<Rejection>,
+        mut rejection: Option<Rejection>,
         context: &Context<'_>,
         out: &mut impl Outbox,
     ) -> Result<(Label, Outcome), Fatal> {
@@ -252,7 +254,9 @@ impl Worker {
             let customer = &element.contribution.customer;
             let home = partition::of_key(customer.as_bytes(), self.settings.partitions);
             let alone = [context.frame, &element.alone()].concat();
-            self.forward(home, customer, Some(&alone), context, out)?;
+            if !self.hand_on(home, customer, Some(&alone), context, out)? {
+                rejection.get_or_insert_with(does_not_fit);
+            }
         }
         match rejection {
             Some(rejection) => self.reject(context, &rejection, out),
@@ -344,6 +348,22 @@ impl Worker {
         context: &Context<'_>,
         out: &mut impl Outbox,
     ) -> Result<(Label, Outcome), Fatal> {
+        if self.hand_on(home, customer, value, context, out)? {
+            Ok((context.label, Outcome::Forwarded))
+        } else {
+            self.reject(context, &does_not_fit(), out)
+        }
+    }
+
+    /// Writes to the forwarded topic, if it takes a record of this size; whether it does.
+    fn hand_on(
+        &self,
+        home: i32,
+        customer: &str,
+        value: Option<&[u8]>,
+        context: &Context<'_>,
+        out: &mut impl Outbox,
+    ) -> Result<bool, Fatal> {
         if let Some(here) = context.forwarded_to {
             // what was forwarded here is either joined here, or the number of partitions has changed
             return Err(self.foreign(self.settings.forwarded(here), context.origin.offset));
@@ -351,11 +371,7 @@ impl Worker {
         let headers = context.origin.wrap(&context.headers);
         let key = Some(customer.as_bytes());
         if record_bytes(key, value, &headers) > self.settings.max_forwarded_bytes {
-            let rejection = Rejection::with_message(
-                Code::TooLarge,
-                "the record with its headers does not fit into the forwarded topic",
-            );
-            return self.reject(context, &rejection, out);
+            return Ok(false);
         }
         out.produce(Outgoing {
             output: Output::Forwarded { partition: home },
@@ -363,7 +379,7 @@ impl Worker {
             value,
             headers: &headers,
         });
-        Ok((context.label, Outcome::Forwarded))
+        Ok(true)
     }
 
     fn reject(
@@ -396,21 +412,6 @@ impl Worker {
         Ok((context.label, Outcome::Rejected))
     }
 
-    /// A warning is counted once a record for each code, where the record is read first.
-    fn count_warnings(&mut self, warnings: &[Violation], source: crate::record::Source) {
-        let Some(batch) = &mut self.batch else {
-            return;
-        };
-        for code in Code::SEMANTIC {
-            if warnings
-                .iter()
-                .any(|warning| warning.keyword == code.name())
-            {
-                *batch.ledger.warnings.entry((source, code)).or_default() += 1;
-            }
-        }
-    }
-
     fn foreign(&self, place: Place, offset: i64) -> Fatal {
         Fatal::ForeignRecord {
             topic: self.settings.topic_name(place).to_owned(),
@@ -418,4 +419,12 @@ impl Worker {
             offset,
         }
     }
+}
+
+/// The forwarded topic takes no record that is so large.
+fn does_not_fit() -> Rejection {
+    Rejection::with_message(
+        Code::TooLarge,
+        "the record with its headers does not fit into the forwarded topic",
+    )
 }

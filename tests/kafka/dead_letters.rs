@@ -358,3 +358,50 @@ fn a_batch_with_one_bad_customer_of_500_is_a_dead_letter_and_the_others_go_on() 
     app.assert_ledger(&[&keyfold.metrics()]);
     assert_eq!(keyfold.terminate(), 0);
 }
+
+#[test]
+fn a_batch_whose_customers_do_not_fit_into_the_forwarded_topic_is_one_dead_letter() {
+    let app = App::new();
+    app.create_inputs();
+    let settings = [
+        ("cleanup.policy", "delete"),
+        ("retention.ms", "-1"),
+        ("retention.bytes", "-1"),
+        ("max.message.bytes", "2000"),
+    ];
+    app.client.create_topic(&app.forwarded(), 3, &settings);
+    app.command(&["topics"], b"");
+    let customer = |n: usize| {
+        format!(
+            r#"{{"sourceCustomerId":"c{n}","organizationId":"5","postalCode":"7","country":"US",
+            "customerCreationDate":"2017-01-01T08:00:00Z","enrollmentStartDate":"2023-01-01T08:00:00Z",
+            "enrollmentOptInStatus":"ACTIVE","alertOptInStatus":["ALL"],"targetingIndicator":"TARGET","accounts":[]}}"#
+        )
+    };
+    let batch = format!(r#"{{"customers":[{},{}]}}"#, customer(1), customer(2));
+    let record = app
+        .record(Source::PublisherCustomers)
+        .key("batch-1")
+        .at(RECORD_TIME)
+        .header("large", vec![b'x'; 3_000])
+        .value(batch);
+    app.client.produce(&[record]);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    let letters = app.read_dead_letters();
+    let [letter] = &letters[..] else {
+        panic!("one dead letter, not {}", letters.len());
+    };
+    assert_eq!(error_header(letter, "code"), "too_large");
+    assert!(app.newest_snapshots().is_empty());
+    let metrics = keyfold.metrics();
+    let total = |name, labels: &[(&str, &str)]| crate::process::sum(&metrics, name, labels);
+    let rejected = [("outcome", "rejected")];
+    assert_eq!(total("keyfold_records_total", &rejected), 1.0);
+    assert_eq!(total("keyfold_records_total", &[("outcome", "split")]), 0.0);
+    assert_eq!(
+        total("keyfold_rejections_total", &[("code", "too_large")]),
+        1.0
+    );
+    assert_eq!(keyfold.terminate(), 0);
+}

@@ -62,6 +62,7 @@ fn the_metrics_are_those_of_the_contract() {
     assert!(latencies >= 3_000.0, "{latencies}, {arrived} forwarded");
     assert!(total("keyfold_event_lateness_seconds_count", &[]) > 0.0);
     assert!(total("keyfold_warnings_total", &[]) > 0.0);
+    assert!(keyfold.log().contains("accepted with a warning"));
     assert!(total("keyfold_commit_duration_seconds_count", &[]) > 0.0);
     let committed = [("result", "committed")];
     assert!(total("keyfold_transactions_total", &committed) > 0.0);
