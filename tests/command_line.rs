@@ -272,6 +272,24 @@ fn a_wrong_setting_is_named_with_the_nearest_known_one() {
 }
 
 #[test]
+fn a_property_that_the_client_does_not_take_is_named_without_its_value() {
+    for (name, variable) in [
+        ("sasl.passwort", "KEYFOLD__KAFKA__PROPERTIES__SASL_PASSWORT"),
+        (
+            "compression.type",
+            "KEYFOLD__KAFKA__PROPERTIES__COMPRESSION_TYPE",
+        ),
+    ] {
+        for command in ["run", "topics"] {
+            let run = keyfold(&[command], b"", &[(variable, "hunter2")]);
+            assert_eq!(run.code, Some(2), "{}", run.err);
+            assert!(run.err.contains(name), "{}", run.err);
+            assert!(!run.err.contains("hunter2"), "{}", run.err);
+        }
+    }
+}
+
+#[test]
 fn settings_are_obeyed() {
     let folder = tempfile::tempdir().unwrap();
     let config = "[sources.loyalty-customers]\ntopics = [\"here\"]\n[validation.rules]\ncountry_code = \"off\"\n";
@@ -300,6 +318,7 @@ fn wrong_usage_has_exit_code_2() {
         &["fold", "--reject"],
         &[],
         &["fold", "no-such-file"],
+        &["topics", "--check", "reset", "--yes"],
     ] {
         let run = keyfold(args, b"", &[]);
         assert_eq!(run.code, Some(2), "{args:?}: {}", run.err);
@@ -399,8 +418,19 @@ fn avro_is_read_with_schemas_from_a_folder() {
 
 #[test]
 fn the_demo_ends_with_the_fold_of_its_records() {
-    let demo = keyfold(&["demo"], b"", &[]);
+    let demo = keyfold(
+        &["demo"],
+        b"",
+        &[("KEYFOLD__LOG__LEVEL", "keyfold=info,warn")],
+    );
     assert_eq!(demo.code, Some(0), "{}\n{}", demo.out, demo.err);
+    // standard error is no terminal
+    for line in demo.err.lines() {
+        let line: Value = serde_json::from_str(line).expect(line);
+        assert!(line["fields"]["message"].is_string(), "{line}");
+    }
+    assert!(demo.err.contains("keyfold is starting"), "{}", demo.err);
+    assert!(demo.err.contains("accepted with a warning"), "{}", demo.err);
     for shown in [
         "a record was rejected",
         "the gap is filled",

@@ -9,6 +9,7 @@ use rdkafka::error::KafkaError;
 use super::exit::{Done, Failure};
 use crate::config::Config;
 use crate::generate::{Generator, Options, Shares, kcat_line};
+use crate::kafka::client;
 use crate::kafka::feed::Feed;
 use crate::kafka::topics::Cluster;
 use crate::record::Source;
@@ -190,7 +191,11 @@ fn produce(config: &Config, args: &GenerateArgs) -> Result<Done, Failure> {
     let stop = Stop::default();
     stop.on_signals()
         .map_err(|error| Failure::Service(format!("can't listen to signals: {error}")))?;
-    Cluster::connect(config).map_err(|error| Failure::Service(error.to_string()))?;
+    client::check(config).map_err(|wrong| Failure::Usage(wrong.to_string()))?;
+    match Cluster::connect(config, || stop.is_set()) {
+        Err(_) if stop.is_set() => return Ok(Done::Clean),
+        connected => connected.map_err(|error| Failure::Service(error.to_string()))?,
+    };
     let mut feed = Feed::connect(config).map_err(service)?;
     let mut generator = Generator::new(args.options(config));
     let bar = progress(args);

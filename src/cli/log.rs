@@ -24,9 +24,15 @@ pub fn start(log: &Log, quiet: bool) -> Result<(), Failure> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(terminal);
-    let started = match log.format {
-        LogFormat::Json => builder.json().try_init(),
-        LogFormat::Auto | LogFormat::Human => builder.try_init(),
+    let json = match log.format {
+        LogFormat::Auto => !terminal,
+        LogFormat::Human => false,
+        LogFormat::Json => true,
+    };
+    let started = if json {
+        builder.json().try_init()
+    } else {
+        builder.try_init()
     };
     started.map_err(|error| Failure::Service(format!("can't start the log: {error}")))
 }

@@ -1,15 +1,18 @@
 //! `keyfold topics`: creates what is missing, and checks what is there.
 
+use std::fmt;
 use std::io::{self, BufRead, Write};
 
-use super::exit::{Done, Failure};
+use super::exit::{Done, Failure, or_enough};
 use crate::config::Config;
+use crate::kafka::client;
 use crate::kafka::topics::{Cluster, TopicsError};
 
 /// Create the topics that keyfold writes to where they are missing, and check their settings.
 ///
 /// Exits with 1 when a setting differs from what keyfold needs.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct TopicsArgs {
     /// Only check, create nothing
     #[arg(long)]
@@ -29,10 +32,15 @@ enum TopicsCommand {
 }
 
 pub fn run(config: &Config, args: &TopicsArgs) -> Result<Done, Failure> {
+    client::check(config).map_err(|wrong| Failure::Usage(wrong.to_string()))?;
     match args.command {
         None => create_and_check(config, args.check),
         Some(TopicsCommand::Reset { yes }) => reset(config, yes),
     }
+}
+
+fn say(line: fmt::Arguments<'_>) -> Result<(), Failure> {
+    or_enough(writeln!(io::stdout(), "{line}"), "standard output")
 }
 
 fn service(error: TopicsError) -> Failure {
@@ -40,15 +48,15 @@ fn service(error: TopicsError) -> Failure {
 }
 
 fn create_and_check(config: &Config, check: bool) -> Result<Done, Failure> {
-    let cluster = Cluster::connect(config).map_err(service)?;
+    let cluster = Cluster::connect(config, || false).map_err(service)?;
     if !check {
         for (topic, partitions) in cluster.create_missing().map_err(service)? {
-            println!("created {topic} with {partitions} partitions");
+            say(format_args!("created {topic} with {partitions} partitions"))?;
         }
     }
     let (_, differences) = cluster.inspect().map_err(service)?;
     if differences.is_empty() {
-        println!("all topics are as they should be");
+        say(format_args!("all topics are as they should be"))?;
         return Ok(Done::Clean);
     }
     for difference in differences {
@@ -57,25 +65,28 @@ fn create_and_check(config: &Config, check: bool) -> Result<Done, Failure> {
         } else {
             "should be mended"
         };
-        println!("{}: {} ({weight})", difference.topic, difference.what);
-        println!("    {}", difference.remedy);
+        say(format_args!(
+            "{}: {} ({weight})",
+            difference.topic, difference.what
+        ))?;
+        say(format_args!("    {}", difference.remedy))?;
     }
     Ok(Done::Found)
 }
 
 fn reset(config: &Config, yes: bool) -> Result<Done, Failure> {
-    let cluster = Cluster::connect(config).map_err(service)?;
+    let cluster = Cluster::connect(config, || false).map_err(service)?;
     if !yes && !agreed(config).map_err(Failure::writing("the question"))? {
-        println!("nothing was done");
+        say(format_args!("nothing was done"))?;
         return Ok(Done::Clean);
     }
     cluster.reset().map_err(service)?;
-    println!(
+    say(format_args!(
         "{} and {} are empty, and the group {} has no offsets: the next `keyfold run` rebuilds everything from the inputs",
         config.state_topic(),
         config.forwarded_topic(),
         config.application_id
-    );
+    ))?;
     Ok(Done::Clean)
 }
 

@@ -5,6 +5,7 @@ mod reader;
 mod story;
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::error::KafkaError;
@@ -20,6 +21,13 @@ use crate::runtime::signals::Stop;
 use crate::serve::Metrics;
 use cluster::DemoCluster;
 use reader::Reader;
+
+/// Says a line. A reader that is gone has seen enough; whether all was proven is told by the exit code too.
+macro_rules! say {
+    ($($text:tt)*) => {
+        drop(writeln!(io::stdout(), $($text)*))
+    };
+}
 
 /// Records a second that the demo generates.
 const RATE: f64 = 1500.0;
@@ -107,11 +115,11 @@ pub fn run(settings: &Config, keep: bool, stop: &Stop) -> Result<Done, Failure> 
     cluster.configure(&mut config);
     free_port(&mut config);
 
-    println!("keyfold demo: a broker, a stream of records, and the processor, all in this process");
+    say!("keyfold demo: a broker, a stream of records, and the processor, all in this process");
     let found = DemoCluster::found();
     let partitions = found.partitions;
     let processor = Processor::start(config.clone(), found, false, stop)?;
-    println!(
+    say!(
         "metrics, health and a page for people: http://{}/",
         processor.address()
     );
@@ -138,7 +146,7 @@ pub fn run(settings: &Config, keep: bool, stop: &Stop) -> Result<Done, Failure> 
     let proven = prove(&stream.expected, &mut reader, &processor.metrics, stop);
     report(&proven, &stream.expected, &reader);
     if keep && !stop.is_set() {
-        println!("\nIt goes on without new records; press Ctrl-C to end it.");
+        say!("\nIt goes on without new records; press Ctrl-C to end it.");
     } else {
         stop.set();
     }
@@ -175,9 +183,16 @@ fn play(
     metrics: &Metrics,
     stop: &Stop,
 ) -> Result<(), KafkaError> {
-    println!(
+    say!(
         "\n{:>5} {:>9} {:>9} {:>10} {:>10} {:>7} {:>9} {:>10}",
-        "s", "produced", "merged", "unchanged", "forwarded", "split", "rejected", "snapshots"
+        "s",
+        "produced",
+        "merged",
+        "unchanged",
+        "forwarded",
+        "split",
+        "rejected",
+        "snapshots"
     );
     let mut scenes = Scenes::default();
     let mut told = 0;
@@ -195,7 +210,7 @@ fn play(
 }
 
 fn tell(second: u64, expected: &Expectation<'_>, reader: &Reader, metrics: &Metrics) {
-    println!(
+    say!(
         "{second:>5} {:>9} {:>9} {:>10} {:>10} {:>7} {:>9} {:>10}",
         expected.records,
         total(metrics, Outcome::Merged),
@@ -233,9 +248,9 @@ impl Scenes {
             && let Some(letter) = &reader.last_letter
         {
             self.rejection = true;
-            println!("\n  a record was rejected, and lies in the dead-letter topic as it came:");
-            println!("    {}  {}: {}", letter.place, letter.code, letter.message);
-            println!("    violations: {}\n", letter.violations);
+            say!("\n  a record was rejected, and lies in the dead-letter topic as it came:");
+            say!("    {}  {}: {}", letter.place, letter.code, letter.message);
+            say!("    violations: {}\n", letter.violations);
         }
         if !self.news && played >= 6 {
             self.news = true;
@@ -247,17 +262,17 @@ impl Scenes {
         };
         match &self.before {
             None if played >= 8 => {
-                println!("\n  a customer's snapshot:");
-                println!("    {}", String::from_utf8_lossy(&snapshot));
-                println!("  now an event arrives late: it was written an hour before, and has a");
-                println!("  date of birth that was missing, and an address that is out of date");
+                say!("\n  a customer's snapshot:");
+                say!("    {}", String::from_utf8_lossy(&snapshot));
+                say!("  now an event arrives late: it was written an hour before, and has a");
+                say!("  date of birth that was missing, and an address that is out of date");
                 self.before = Some(snapshot);
                 stream.send(&story::late(now_ms()))?;
             }
             Some(before) if !self.after && *before != snapshot => {
                 self.after = true;
-                println!("  the gap is filled, and what is newer stands:");
-                println!("    {}\n", String::from_utf8_lossy(&snapshot));
+                say!("  the gap is filled, and what is newer stands:");
+                say!("    {}\n", String::from_utf8_lossy(&snapshot));
             }
             _ => {}
         }
@@ -273,7 +288,7 @@ enum Proof {
 
 /// Waits until what was published is what the offline fold gives.
 fn prove(expected: &Expectation<'_>, reader: &mut Reader, metrics: &Metrics, stop: &Stop) -> Proof {
-    println!("\nthe stream ends; comparing with the offline fold of the same records ...");
+    say!("\nthe stream ends; comparing with the offline fold of the same records ...");
     let fold = expected.snapshots();
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -321,31 +336,31 @@ fn prove(expected: &Expectation<'_>, reader: &mut Reader, metrics: &Metrics, sto
 fn report(proof: &Proof, expected: &Expectation<'_>, reader: &Reader) {
     match proof {
         Proof::Equal => {
-            println!(
+            say!(
                 "PROVEN: {} records of four sources, late, repeated, wrongly keyed and broken ones among them,",
                 expected.records
             );
-            println!(
+            say!(
                 "gave {} customers. Each one's newest snapshot equals the offline fold, byte for byte,",
                 expected.snapshots().len()
             );
-            println!(
+            say!(
                 "and each of the {} bad records is in the dead-letter topic.",
                 reader.letters.len()
             );
         }
-        Proof::Interrupted => println!("interrupted before the comparison was done"),
-        Proof::Different { customers } => println!(
+        Proof::Interrupted => say!("interrupted before the comparison was done"),
+        Proof::Different { customers } => say!(
             "NOT PROVEN: {customers} customers differ, and {} of {} bad records are in the dead-letter topic. Please report this",
             reader.letters.len(),
             expected.rejections
         ),
     }
-    println!("\nwhat to try next:");
-    println!("  keyfold demo --keep                      look around at the page and the metrics");
-    println!("  keyfold generate --records 1000 | keyfold fold");
-    println!("                                           the same fold on files, without Kafka");
-    println!("  keyfold generate --records 1000 | keyfold validate | grep rejected");
-    println!("                                           why records are rejected");
-    println!("  keyfold topics && keyfold run            on a real Kafka: see README.md");
+    say!("\nwhat to try next:");
+    say!("  keyfold demo --keep                      look around at the page and the metrics");
+    say!("  keyfold generate --records 1000 | keyfold fold");
+    say!("                                           the same fold on files, without Kafka");
+    say!("  keyfold generate --records 1000 | keyfold validate | grep rejected");
+    say!("                                           why records are rejected");
+    say!("  keyfold topics && keyfold run            on a real Kafka: see README.md");
 }

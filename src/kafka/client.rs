@@ -7,6 +7,7 @@ use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaConfRes;
 
 use crate::config::{Config, Guarantee};
 
@@ -19,6 +20,57 @@ pub fn transaction_timeout(config: &Config) -> Duration {
     let set = config.kafka.properties.get("transaction.timeout.ms");
     set.and_then(|set| set.parse().ok())
         .map_or(TRANSACTION_TIMEOUT, Duration::from_millis)
+}
+
+/// A property of `kafka.properties` that the client does not take. Its value may be secret, and is not told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`kafka.properties.{0}`: {1}; librdkafka's CONFIGURATION.md lists its properties")]
+pub struct WrongProperty(String, &'static str);
+
+/// Whether each kind of client takes the properties, as far as that can be told before one is made.
+pub fn check(config: &Config) -> Result<(), WrongProperty> {
+    let identity = Identity {
+        transactional_id: config.application_id.clone(),
+        group_instance_id: None,
+    };
+    let targets = Targets {
+        record_bytes: 1_000_000,
+        batch_bytes: 1_000_000,
+        partitions: 1,
+    };
+    let clients = [
+        admin(config),
+        reader(config),
+        member(config, &identity),
+        producer(config, &identity, targets),
+    ];
+    for client in clients {
+        // what else may be wrong shows when the client is made
+        if let Err(KafkaError::ClientConfig(result, _, name, _)) = client.create_native_config() {
+            let reason = match result {
+                RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN => "there is no such property",
+                _ => "its value is not one that it can have",
+            };
+            return Err(WrongProperty(name, reason));
+        }
+    }
+    Ok(())
+}
+
+/// What a failure to make a client says, without the value of the property that is at fault.
+pub fn not_made(error: &KafkaError) -> String {
+    match error {
+        KafkaError::ClientConfig(_, _, name, _) => name.clone(),
+        error => without_secret(&error.to_string()).to_owned(),
+    }
+}
+
+/// What the client says, up to where it quotes a value that holds a secret: only of this property it does.
+fn without_secret(text: &str) -> &str {
+    const NAME: &str = "sasl.oauthbearer.config";
+    text.find(NAME)
+        .and_then(|at| text.get(..at + NAME.len()))
+        .unwrap_or(text)
 }
 
 /// Within which time a named member knows that the group has another by its name now. Under the classic protocol the
@@ -274,7 +326,7 @@ impl Quiet {
         if let Ok(mut last) = self.last.lock()
             && last.as_ref().is_none_or(|(code, _)| !is_refusal(*code))
         {
-            *last = Some((code, reason.to_owned()));
+            *last = Some((code, without_secret(reason).to_owned()));
         }
     }
 }
@@ -300,7 +352,7 @@ impl ClientContext for Quiet {
         if matches!(level, RDKafkaLogLevel::Error)
             && let Ok(mut said) = self.said.lock()
         {
-            *said = Some(message.to_owned());
+            *said = Some(without_secret(message).to_owned());
         }
         log(level, facility, message);
     }
@@ -309,12 +361,13 @@ impl ClientContext for Quiet {
         if let Some(code) = error.rdkafka_error_code() {
             self.note(code, reason);
         }
-        tracing::debug!(%error, reason, "client");
+        tracing::debug!(%error, reason = without_secret(reason), "client");
     }
 }
 
 /// Passes on a line of the client's log.
 pub fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    let message = without_secret(message);
     match level {
         RDKafkaLogLevel::Emerg
         | RDKafkaLogLevel::Alert
@@ -350,5 +403,30 @@ mod tests {
         assert_eq!(within("one", &[("group.protocol", "classic")]), 4000);
         assert_eq!(within("one", &[("group.protocol", "consumer")]), 0);
         assert_eq!(within("", &[]), 0);
+    }
+
+    #[test]
+    fn a_property_that_no_client_takes_is_named_without_its_value() {
+        let found = |name: &str, value: &str| {
+            let mut config = Config::default();
+            let properties = &mut config.kafka.properties;
+            properties.insert(name.to_owned(), value.to_owned());
+            check(&config).map_err(|wrong| wrong.to_string())
+        };
+        for (name, value) in [
+            ("sasl.passwort", "hunter2"),
+            ("security.protocol", "hunter2"),
+            ("compression.type", "hunter2"),
+            ("group.protocol", "hunter2"),
+        ] {
+            let wrong = found(name, value).expect_err(name);
+            assert!(wrong.contains(name), "{wrong}");
+            assert!(!wrong.contains(value), "{wrong}");
+        }
+        assert_eq!(found("sasl.password", "hunter2"), Ok(()));
+        assert_eq!(found("linger.ms", "7"), Ok(()));
+        let text = "Unrecognized sasl.oauthbearer.config beginning at: hunter2".to_owned();
+        let said = not_made(&KafkaError::ClientCreation(text));
+        assert!(!said.contains("hunter2"), "{said}");
     }
 }

@@ -48,9 +48,15 @@ pub struct Cluster<'c> {
 }
 
 impl<'c> Cluster<'c> {
-    /// Connects; fails where no broker answers, or where one refuses this client.
-    pub fn connect(config: &'c Config) -> Result<Cluster<'c>, TopicsError> {
-        let setup = |error: KafkaError| TopicsError(format!("can't make a client: {error}"));
+    /// Connects; fails where no broker answers, or where one refuses this client. `give_up` is asked while no broker
+    /// answers.
+    pub fn connect(
+        config: &'c Config,
+        give_up: impl Fn() -> bool,
+    ) -> Result<Cluster<'c>, TopicsError> {
+        let setup = |error: KafkaError| {
+            TopicsError(format!("can't make a client: {}", client::not_made(&error)))
+        };
         let admin: AdminClient<Quiet> = client::admin(config)
             .create_with_context(Quiet::default())
             .map_err(setup)?;
@@ -63,12 +69,12 @@ impl<'c> Cluster<'c> {
                 .build()
                 .map_err(|error| TopicsError(format!("can't start a runtime: {error}")))?,
         };
-        cluster.wait_for_a_broker()?;
+        cluster.wait_for_a_broker(give_up)?;
         Ok(cluster)
     }
 
     /// A refusal ends the wait at once.
-    fn wait_for_a_broker(&self) -> Result<(), TopicsError> {
+    fn wait_for_a_broker(&self, give_up: impl Fn() -> bool) -> Result<(), TopicsError> {
         let mut patience = Patience::of(FIRST_ATTEMPT);
         loop {
             let began = Instant::now();
@@ -85,7 +91,7 @@ impl<'c> Cluster<'c> {
             let refused = trouble
                 .as_ref()
                 .is_some_and(|(code, _)| client::is_refusal(*code));
-            if refused || patience.ends(began.elapsed()) {
+            if refused || patience.ends(began.elapsed()) || give_up() {
                 let reason = trouble.map_or_else(|| error.to_string(), |(_, reason)| reason);
                 let hint = if refused {
                     "look at the credentials and the security protocol in [kafka.properties]"

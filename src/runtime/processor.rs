@@ -37,8 +37,9 @@ const SILENCE: Duration = Duration::from_secs(90);
 
 /// Runs until it is told to stop, or can't go on.
 pub fn run(config: Config, stop: &Stop) -> Result<(), Failure> {
+    client::check(&config).map_err(|wrong| Failure::Usage(wrong.to_string()))?;
     let started =
-        check_topics(&config).and_then(|found| Processor::start(config, found, true, stop));
+        check_topics(&config, stop).and_then(|found| Processor::start(config, found, true, stop));
     match started {
         // it could not reach the cluster, and nobody wants it to any more
         Err(_) if stop.is_set() => Ok(()),
@@ -47,9 +48,9 @@ pub fn run(config: Config, stop: &Stop) -> Result<(), Failure> {
 }
 
 /// Reads the topics as they are; refuses those that would lose data.
-fn check_topics(config: &Config) -> Result<Found, Failure> {
+fn check_topics(config: &Config, stop: &Stop) -> Result<Found, Failure> {
     let service = |error: TopicsError| Failure::Service(error.to_string());
-    let cluster = Cluster::connect(config).map_err(service)?;
+    let cluster = Cluster::connect(config, || stop.is_set()).map_err(service)?;
     let (found, differences) = cluster.inspect().map_err(service)?;
     let mut refused = Vec::new();
     for difference in differences {
@@ -265,7 +266,7 @@ fn stores(config: &Config, found: &Found, stop: &Stop) -> Result<Arc<dyn Stores>
     let (Store::Disk, Some(directory)) = (config.state.store, &config.state.directory) else {
         return Ok(Arc::new(MemoryStores));
     };
-    let topic_id = Cluster::connect(config)
+    let topic_id = Cluster::connect(config, || stop.is_set())
         .and_then(|cluster| cluster.state_topic_id())
         .map_err(|error| Failure::Service(error.to_string()))?;
     let place = disk::Place {
@@ -368,7 +369,7 @@ impl Housekeeper {
             }
             last = Instant::now();
             if cluster.is_none() {
-                cluster = Cluster::connect(&settings.config)
+                cluster = Cluster::connect(&settings.config, || self.stop.is_set())
                     .map_err(|error| tracing::warn!(%error, "housekeeping waits"))
                     .ok();
             }
