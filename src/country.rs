@@ -13,18 +13,16 @@ const OTHER_NAMES: [(&str, &str); 5] = [
     ("United States", "US"),
 ];
 
-/// Every spelling of a country that the console and the publisher may use, [folded].
-static SPELLINGS: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
-    let mut spellings = HashMap::new();
+/// Every name of a country that the console and the publisher may use, [folded].
+static NAMES: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
+    let mut names = HashMap::new();
     for country in rust_iso3166::ALL {
-        for spelling in [country.alpha2, country.alpha3, country.name] {
-            spellings.insert(folded(spelling), country.alpha2);
-        }
+        names.insert(folded(country.name), country.alpha2);
     }
     for (name, alpha2) in OTHER_NAMES {
-        spellings.insert(folded(name), alpha2);
+        names.insert(folded(name), alpha2);
     }
-    spellings
+    names
 });
 
 /// The alpha-2 code in any case, in upper case. The text must be trimmed already.
@@ -40,7 +38,14 @@ pub fn from_alpha2(text: &str) -> Option<&'static str> {
 /// An alpha-2 or alpha-3 code or an English short name, in any case, as the alpha-2 code. The text
 /// must be trimmed already.
 pub fn from_any(text: &str) -> Option<&'static str> {
-    from_alpha2(text).or_else(|| SPELLINGS.get(&folded(text)).copied())
+    from_alpha2(text)
+        .or_else(|| from_alpha3(text))
+        .or_else(|| NAMES.get(&folded(text)).copied())
+}
+
+fn from_alpha3(text: &str) -> Option<&'static str> {
+    let code = text.to_ascii_uppercase();
+    rust_iso3166::from_alpha3(&code).map(|country| country.alpha2)
 }
 
 /// A name in lower case, without its punctuation and articles: ISO's own lists write "Bahamas (the)" and "Korea
@@ -79,13 +84,24 @@ mod tests {
         assert_eq!(from_any("UNITED KINGDOM"), Some("GB"));
         assert_eq!(from_any("United States"), Some("US"));
         assert_eq!(from_any("Atlantis"), None);
+        for no_code in [
+            "U.S.",
+            "U.S.A.",
+            "(US)",
+            "the US",
+            "US,",
+            "[gbr]",
+            "S\u{212a}",
+        ] {
+            assert_eq!(from_any(no_code), None, "{no_code}");
+        }
         assert_eq!(from_any(""), None);
     }
 
     #[test]
-    fn no_two_countries_share_a_spelling() {
-        let all = 3 * rust_iso3166::ALL.len() + OTHER_NAMES.len();
-        assert_eq!(SPELLINGS.len(), all);
+    fn no_two_countries_share_a_name() {
+        let all = rust_iso3166::ALL.len() + OTHER_NAMES.len();
+        assert_eq!(NAMES.len(), all);
     }
 
     #[test]

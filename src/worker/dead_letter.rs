@@ -5,7 +5,23 @@ use crate::record::Rejection;
 
 const PREFIX: &str = "__keyfold.errors.";
 /// There where the value was left out, since it does not fit into the dead-letter topic.
-const VALUE_OMITTED: &str = "__keyfold.errors.value.omitted";
+const VALUE_OMITTED: &str = "value.omitted";
+/// The headers of a dead letter, behind [`PREFIX`]. Others that begin so are the record's own.
+const NAMES: [&str; 13] = [
+    "topic",
+    "partition",
+    "offset",
+    "timestamp",
+    "source",
+    "stage",
+    "code",
+    "message",
+    "violations",
+    "application",
+    "version",
+    "attempts",
+    VALUE_OMITTED,
+];
 
 /// What the dead letters of a processor have in common.
 #[derive(Debug, Clone)]
@@ -37,7 +53,7 @@ impl Letterhead {
     ) -> Result<DeadLetter<'a>, DoesNotFit> {
         let attempts = attempts_before(headers) + 1;
         let mut all: Vec<(String, Option<Vec<u8>>)> = without_envelope(headers)
-            .filter(|(name, _)| !name.starts_with(PREFIX))
+            .filter(|(name, _)| !is_of_a_letter(name))
             .map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec)))
             .collect();
         let violations = serde_json::to_string(&rejection.violations).unwrap_or_default();
@@ -66,7 +82,7 @@ impl Letterhead {
                 headers: all,
             });
         }
-        all.push((VALUE_OMITTED.to_owned(), Some(b"true".to_vec())));
+        all.push((format!("{PREFIX}{VALUE_OMITTED}"), Some(b"true".to_vec())));
         if record_bytes(key, None, &all) > self.max_bytes {
             return Err(DoesNotFit);
         }
@@ -75,6 +91,13 @@ impl Letterhead {
             headers: all,
         })
     }
+}
+
+/// Whether the header is one of an older dead letter.
+fn is_of_a_letter(header: &str) -> bool {
+    header
+        .strip_prefix(PREFIX)
+        .is_some_and(|name| NAMES.contains(&name))
 }
 
 /// How often the record was rejected before.
@@ -103,4 +126,19 @@ pub fn record_bytes<N: AsRef<str>, V: AsRef<[u8]>>(
         })
         .sum();
     BATCH + key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_headers_of_an_older_letter_are_replaced() {
+        for name in NAMES {
+            assert!(is_of_a_letter(&format!("{PREFIX}{name}")), "{name}");
+        }
+        for name in ["__keyfold.errors.note", "__keyfold.errors.", "topic"] {
+            assert!(!is_of_a_letter(name), "{name}");
+        }
+    }
 }
