@@ -330,8 +330,21 @@ impl Client {
                 asked.add_partition(topic, partition);
             }
         }
-        let answer = consumer.committed_offsets(asked, REQUEST_LIMIT);
-        let answer = answer.expect("committed offsets");
+        // the group's coordinator may have moved with a broker that is gone
+        let answer = wait_until(REQUEST_LIMIT, "the group's coordinator", || {
+            let answer = consumer.committed_offsets(asked.clone(), REQUEST_LIMIT);
+            let moved = answer.as_ref().is_err_and(|error| {
+                matches!(
+                    error.rdkafka_error_code(),
+                    Some(
+                        RDKafkaErrorCode::NotCoordinator
+                            | RDKafkaErrorCode::CoordinatorNotAvailable
+                            | RDKafkaErrorCode::CoordinatorLoadInProgress
+                    )
+                )
+            });
+            (!moved).then(|| answer.expect("committed offsets"))
+        });
         let mut committed = BTreeMap::new();
         for element in answer.elements() {
             element.error().expect("a committed offset");
