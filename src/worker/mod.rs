@@ -14,6 +14,7 @@ pub mod breaker;
 pub mod commit;
 pub mod dead_letter;
 pub mod fatal;
+pub mod offset_metadata;
 pub mod origin;
 pub mod outbox;
 pub mod record;
