@@ -12,7 +12,8 @@ use rdkafka::types::RDKafkaConfRes;
 use crate::config::{Config, Guarantee};
 
 /// A transaction that is left open is aborted by the broker after this time (plus up to 10 s, in which it looks
-/// for such): below the session time-out, so that the next owner seldom waits.
+/// for such). That is longer than the session of a member without a name: its next owner does not wait for it, but
+/// fences the producer of a dead one ([`crate::worker::takeover`]).
 pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long the broker lets a transaction live, as `kafka.properties` may say.
@@ -183,9 +184,18 @@ pub fn reader(config: &Config) -> ClientConfig {
     client
 }
 
-/// A member of the consumer group.
+/// A member of the consumer group. Its `client.id` ends in the instance and the worker, so that the group's other members
+/// can tell which worker it is ([`super::members::Member::is_worker`]).
 pub fn member(config: &Config, identity: &Identity) -> ClientConfig {
     let mut client = base(config, &PRODUCER_ONLY);
+    if let Some(worker) = identity
+        .transactional_id
+        .strip_prefix(&config.application_id)
+    {
+        let id = client.get("client.id").unwrap_or_default().to_owned();
+        client.set("client.id", id + worker);
+    }
+    set_session(&mut client, config);
     // What waits to be taken is memory: each record that the client holds takes half a kilobyte besides its own bytes,
     // and an answer is unpacked as a whole. A worker takes less than 200 records in a millisecond.
     fetching(&mut client, "2000");
@@ -212,6 +222,36 @@ pub fn member(config: &Config, identity: &Identity) -> ClientConfig {
         .set("isolation.level", "read_committed")
         .set("enable.partition.eof", "false");
     client
+}
+
+/// A member without a name never comes back under it, so nothing is won by waiting for it long. One that has a name keeps
+/// its partitions over a restart, and has the client's session of 45 s for that. Under KIP-848 the session is the broker's.
+const SESSION: Duration = Duration::from_secs(10);
+/// How soon a member notices that the group waits for it, because another one has come or is gone.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// Sets the session of a member without a name, as far as the properties do not.
+fn set_session(client: &mut ClientConfig, config: &Config) {
+    if !config.instance_id.is_empty() || has_consumer_protocol(config) {
+        return;
+    }
+    let millis = |client: &ClientConfig, name: &str| {
+        let set = client.get(name).and_then(|set| set.parse().ok());
+        set.map(Duration::from_millis)
+    };
+    if client.get("session.timeout.ms").is_none() {
+        let heartbeat = millis(client, "heartbeat.interval.ms").unwrap_or(HEARTBEAT);
+        let session = SESSION.max(heartbeat * 3);
+        // the client refuses a session that is longer than this
+        let most = millis(client, "max.poll.interval.ms").unwrap_or(session);
+        let session = session.min(most).as_millis();
+        client.set("session.timeout.ms", session.to_string());
+    }
+    if client.get("heartbeat.interval.ms").is_none() {
+        let session = millis(client, "session.timeout.ms").unwrap_or(SESSION);
+        let heartbeat = HEARTBEAT.min(session / 3).as_millis();
+        client.set("heartbeat.interval.ms", heartbeat.max(1).to_string());
+    }
 }
 
 /// The client fetches a partition again while it holds less than so many of its records.
