@@ -329,6 +329,19 @@ pub fn producer(config: &Config, identity: &Identity, targets: Targets) -> Clien
     client
 }
 
+/// A producer that takes over a transactional id, and does nothing else.
+pub fn fencing(config: &Config, transactional_id: &str) -> ClientConfig {
+    let mut leave_out = CONSUMER_ONLY.to_vec();
+    leave_out.extend(PRODUCER_ONLY);
+    let mut client = base(config, &leave_out);
+    client
+        .set("transactional.id", transactional_id)
+        // while the broker aborts, it asks to be asked again
+        .set("retry.backoff.ms", "20")
+        .set("retry.backoff.max.ms", "200");
+    client
+}
+
 /// A producer like that of any application, for generated records.
 pub fn feed(config: &Config) -> ClientConfig {
     let mut leave_out = CONSUMER_ONLY.to_vec();

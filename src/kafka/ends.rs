@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use rdkafka::TopicPartitionList;
+use rdkafka::client::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
@@ -18,6 +20,9 @@ impl Ends {
     pub fn connect(config: &Config) -> KafkaResult<Ends> {
         let mut client = client::admin(config);
         client.set("isolation.level", "read_uncommitted");
+        // for the offsets that the group has committed; it does not join
+        client.set("group.id", &config.application_id);
+        client.set("enable.auto.commit", "false");
         Ok(Ends {
             client: client.create_with_context(Quiet::default())?,
         })
@@ -34,6 +39,29 @@ impl Ends {
         // topic it forgets after three intervals of its refresh only.
         self.client.fetch_metadata(Some(topic), wait)?;
         self.client.fetch_watermarks(topic, partition, wait)
+    }
+
+    pub fn client(&self) -> &Client<Quiet> {
+        self.client.client()
+    }
+
+    /// The metadata of the offsets that the group has committed of partitions, whether or not a transaction that is open
+    /// may still move those.
+    pub fn committed(
+        &self,
+        partitions: &[(&str, i32)],
+        wait: Duration,
+    ) -> KafkaResult<Vec<String>> {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for (topic, partition) in partitions {
+            list.add_partition(topic, *partition);
+        }
+        let answer = self.client.committed_offsets(list, wait)?;
+        let elements = answer.elements();
+        Ok(elements
+            .iter()
+            .map(|element| element.metadata().to_owned())
+            .collect())
     }
 
     /// The last trouble with the cluster, if there was one.

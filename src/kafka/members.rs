@@ -8,6 +8,7 @@ use rdkafka::bindings as rd;
 use rdkafka::client::{Client, ClientContext};
 
 use super::topic_id::{Owned, Unanswered, text};
+use crate::worker::takeover::is_worker;
 
 /// A member of the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,12 +24,9 @@ pub struct Member {
 }
 
 impl Member {
-    /// Whether this member is the worker that has this transactional id. The `client.id` of an instance may be its own,
-    /// so only what follows the application's id must be the same.
+    /// Whether this member is the worker that has this transactional id.
     pub fn is_worker(&self, transactional_id: &str, application_id: &str) -> bool {
-        transactional_id
-            .strip_prefix(application_id)
-            .is_some_and(|worker| worker.starts_with('-') && self.client_id.ends_with(worker))
+        is_worker(&self.client_id, transactional_id, application_id)
     }
 }
 

@@ -6,6 +6,7 @@ pub mod consumer;
 mod deliveries;
 pub mod ends;
 pub mod feed;
+pub mod fence;
 pub mod members;
 pub mod native;
 mod patience;

@@ -6,5 +6,6 @@ pub mod lookup;
 pub mod outputs;
 pub mod processor;
 pub mod registry;
+mod rendezvous;
 pub mod report;
 pub mod signals;

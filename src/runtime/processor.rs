@@ -11,6 +11,7 @@ use super::driver::{self, ForwardedPositions, Parts};
 use super::lookup::{self, Lookup};
 use super::outputs::OutputTopics;
 use super::registry::Schemata;
+use super::rendezvous::Rendezvous;
 use super::report::Reporter;
 use super::signals::Stop;
 use crate::cli::exit::Failure;
@@ -146,6 +147,7 @@ impl Processor {
             batch_bytes: found.limits.iter().copied().min().unwrap_or(1_000_000),
             partitions: (found.partitions + found.snapshot_partitions) as usize,
         };
+        let rendezvous = Arc::new(Rendezvous::of(count));
         let mut workers = Vec::with_capacity(count);
         for (worker, questions) in questions.into_iter().enumerate() {
             let parts = Parts {
@@ -166,6 +168,7 @@ impl Processor {
                 schemas: schemata.cached.clone(),
                 questions,
                 forwarded_positions: Arc::clone(&positions),
+                rendezvous: Arc::clone(&rendezvous),
                 settings: Arc::clone(&settings),
                 stop: stop.clone(),
             };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::batch::{Finished, Ledger};
 use super::fatal::Fatal;
+use super::offset_metadata::OffsetMetadata;
 use super::{Action, Place, Worker};
 use crate::config::Guarantee;
 use crate::store::Change;
@@ -46,16 +47,13 @@ impl CommitResult {
     }
 }
 
-/// The metadata of a committed offset of the forwarded topic: the highest known end of the state partition.
-fn end_metadata(end: i64) -> String {
-    format!("state-end={end}")
-}
-
-/// The end that [`end_metadata`] wrote, or 0.
+/// The end of the state partition that the metadata of a forwarded partition's offset tell, or 0. Versions before
+/// [`OffsetMetadata`] wrote it alone.
 pub fn known_end(metadata: &str) -> i64 {
-    metadata
-        .strip_prefix("state-end=")
-        .and_then(|end| end.parse().ok())
+    let alone = || metadata.strip_prefix("state-end=")?.parse().ok();
+    OffsetMetadata::parse(metadata)
+        .and_then(|metadata| metadata.state_end)
+        .or_else(alone)
         .unwrap_or(0)
 }
 
@@ -113,14 +111,18 @@ impl Worker {
                 )));
                 return None;
             };
-            let metadata = if settings.is_forwarded(place) {
+            let state_end = settings.is_forwarded(place).then(|| {
                 let state = self.assignment.states.get(&place.partition);
                 let end = state.map_or(0, |state| state.known_end);
-                end_metadata(end + ends.get(&place.partition).unwrap_or(&0))
-            } else {
-                String::new()
+                end + ends.get(&place.partition).unwrap_or(&0)
+            });
+            let writer = self.takeover.writer.as_ref();
+            let metadata = OffsetMetadata {
+                state_end,
+                writer: writer.map(|writer| writer.transactional_id.clone()),
+                ..OffsetMetadata::default()
             };
-            offsets.push((place, position, metadata));
+            offsets.push((place, position, metadata.to_string()));
         }
         Some(offsets)
     }

@@ -21,6 +21,7 @@ pub mod record;
 pub mod restore;
 pub mod settings;
 pub mod status;
+pub mod takeover;
 pub mod writing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,7 @@ use assignment::{Assignment, Consumption, Loading, StatePartition};
 use batch::{Batch, Customers, Finished};
 use breaker::Breaker;
 use fatal::Fatal;
+use takeover::Takeover;
 
 pub use settings::{Place, Settings, Topic};
 
@@ -62,6 +64,12 @@ pub enum Action {
     FetchEnds(Vec<i32>),
     /// Read these partitions of the state topic, and no others, from these offsets.
     Restore(Vec<(i32, i64)>),
+    /// Ask who committed last at these places, whether or not that is stable, and for the group's members; the answers
+    /// go to [`Worker::writers`].
+    FindWriters(Vec<Place>),
+    /// Take over these transactional ids, so that what is open under them is aborted; then tell
+    /// [`Worker::fenced_others`].
+    Fence(Vec<String>),
     /// Take records from these places, from these offsets on.
     Consume(Vec<(Place, i64)>),
     Stop(Fatal),
@@ -102,6 +110,7 @@ pub struct Worker {
     committed: BTreeMap<Place, i64>,
     /// Whether an assignment, be it an empty one, was ever given.
     joined_group: bool,
+    takeover: Takeover,
 }
 
 impl Worker {
@@ -126,6 +135,7 @@ impl Worker {
             renew_at: None,
             committed: BTreeMap::new(),
             joined_group: false,
+            takeover: Takeover::default(),
             settings,
         }
     }
@@ -231,7 +241,11 @@ impl Worker {
 
     /// Where places stand, as far as that could be learnt.
     pub fn standings(&mut self, answers: Vec<(Place, Option<Standing>)>, now: Duration) {
-        self.asked(answers.iter().all(|(_, standing)| standing.is_some()), now);
+        let answered = answers.iter().all(|(_, standing)| standing.is_some());
+        self.asked(answered, now);
+        if !answered {
+            self.waits_for_writer();
+        }
         for (place, standing) in answers {
             if self.assignment.places.get(&place) != Some(&Consumption::Asked) {
                 continue;
@@ -290,6 +304,7 @@ impl Worker {
             None => {}
         }
         self.renew_at = None;
+        actions.extend(self.find_writers(now));
         if now < self.retry_at {
             return actions;
         }

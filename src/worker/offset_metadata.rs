@@ -13,7 +13,8 @@ pub struct OffsetMetadata {
     pub topic_id: Option<String>,
     /// Of a forwarded partition: the highest known end of the state partition with its number.
     pub state_end: Option<i64>,
-    /// Of a forwarded partition: the transactional id of the producer that committed it; none without transactions.
+    /// The transactional id of the producer that committed it; none without transactions, and none of a worker with an
+    /// `instance_id` ([`super::takeover`]).
     pub writer: Option<String>,
 }
 

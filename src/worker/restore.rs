@@ -151,7 +151,11 @@ impl Worker {
         if offset > *position {
             (*position, *moved) = (offset, now);
         }
-        if offset < *target || self.fatal.is_some() {
+        if offset < *target {
+            // what lies behind it is not decided
+            return self.waits_for_writer();
+        }
+        if self.fatal.is_some() {
             return;
         }
         let Some(store) = self.stores.get_mut(&partition) else {

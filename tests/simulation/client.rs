@@ -33,6 +33,7 @@ enum Phase {
 #[derive(Debug)]
 pub struct Member {
     id: Option<u64>,
+    client: u64,
     generation: i32,
     phase: Phase,
     told: VecDeque<Told>,
@@ -48,9 +49,10 @@ pub struct Member {
 const HEARTBEAT: Duration = Duration::from_millis(150);
 
 impl Member {
-    pub fn new(hasty: bool) -> Member {
+    pub fn new(client: u64, hasty: bool) -> Member {
         Member {
             id: None,
+            client,
             generation: -1,
             phase: Phase::Out,
             told: VecDeque::new(),
@@ -80,7 +82,7 @@ impl Member {
         self.next_beat = now + HEARTBEAT;
         match self.phase {
             Phase::Out => {
-                self.id = Some(group.join(self.id, now));
+                self.id = Some(group.join(self.id, self.client, now));
                 match group.protocol {
                     Protocol::Classic => self.phase = Phase::Joining,
                     Protocol::Kip848 => {

@@ -92,6 +92,8 @@ pub struct Sabotage {
     pub guess_aborted: bool,
     /// A batch's limit is looked at only between two polls.
     pub limit_after_poll: bool,
+    /// Whoever wrote last is taken for dead, the group's members or not.
+    pub fence_the_living: bool,
     /// The group's client joins anew before it has told of the loss (librdkafka does not).
     pub hasty_client: bool,
 }

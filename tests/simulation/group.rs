@@ -29,6 +29,8 @@ struct Member {
     epoch: i32,
     /// What it has been given, and has not let go of.
     owned: BTreeSet<Place>,
+    /// Its client id.
+    client: u64,
 }
 
 /// The answer to a heartbeat.
@@ -77,7 +79,7 @@ impl Group {
     }
 
     /// A member comes, or comes again.
-    pub fn join(&mut self, member: Option<u64>, now: Duration) -> u64 {
+    pub fn join(&mut self, member: Option<u64>, client: u64, now: Duration) -> u64 {
         let known =
             member.filter(|id| self.protocol == Protocol::Kip848 || self.members.contains_key(id));
         let id = known.unwrap_or_else(|| {
@@ -89,6 +91,7 @@ impl Group {
             joined: true,
             epoch: 0,
             owned: BTreeSet::new(),
+            client,
         };
         self.members.insert(id, new);
         self.changed(Some(id), now);
@@ -242,6 +245,12 @@ impl Group {
         Beat::Reconcile(member.epoch, member.owned.clone())
     }
 
+    /// The client ids of the members; a group of KIP-848 is not described.
+    pub fn described(&self) -> Option<Vec<u64>> {
+        let members = self.members.values().map(|member| member.client);
+        (self.protocol == Protocol::Classic).then(|| members.collect())
+    }
+
     /// Whether a commit under this standing is taken.
     pub fn accepts(&self, (epoch, id): Standing) -> bool {
         self.members
@@ -273,6 +282,13 @@ impl Group {
             self.offsets.insert(place, (offset, metadata));
         }
         Ok(())
+    }
+
+    /// The metadata of a committed offset, be it stable or not.
+    pub fn metadata(&self, place: Place) -> Option<&str> {
+        self.offsets
+            .get(&place)
+            .map(|(_, metadata)| metadata.as_str())
     }
 
     /// The committed offset of a place, and whether it is stable: no transaction that names it is undecided.

@@ -97,6 +97,15 @@ fn lost_answers_are_not_guessed() {
     });
 }
 
+/// The last writer of a partition may live and own others: only the group's members tell.
+#[test]
+fn a_takeover_spares_the_living() {
+    finds(&Sabotage {
+        fence_the_living: true,
+        ..Sabotage::default()
+    });
+}
+
 /// keyfold rests on a client that joins anew only after the application has served the loss, as librdkafka does.
 #[test]
 fn a_hasty_client_would_break_it() {

@@ -125,7 +125,7 @@ impl World {
             at as u64 + 1000 * process.starts
         };
         let hasty = self.plan.sabotage.hasty_client;
-        process.driver = Some(Driver::start(&self.settings, id, hasty));
+        process.driver = Some(Driver::start(&self.settings, id, self.plan.named, hasty));
         process.fatal = None;
         (process.stalled, process.resting) = (self.now, self.now);
     }

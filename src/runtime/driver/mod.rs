@@ -8,6 +8,7 @@ mod commit;
 mod group;
 mod places;
 mod records;
+mod takeover;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::mpsc::Receiver;
@@ -18,9 +19,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::lookup::{self, Question};
 use super::outputs::{Aside, OutputTopics};
+use super::rendezvous::Rendezvous;
 use super::report::Reporter;
 use super::signals::Stop;
-use crate::config::Config;
+use crate::config::{Config, Guarantee};
 use crate::kafka::client::{self, Identity, TRANSACTION_TIMEOUT, Targets};
 use crate::kafka::consumer::{GroupConsumer, Membership};
 use crate::kafka::ends::Ends;
@@ -29,6 +31,7 @@ use crate::kafka::producer::BatchProducer;
 use crate::kafka::restorer::Restorer;
 use crate::registry::CachedSchemas;
 use crate::worker::fatal::Fatal;
+use crate::worker::takeover::Writer;
 use crate::worker::{Action, Settings, Worker};
 
 /// A drained input is committed at once, but no sooner after the commit before than this.
@@ -56,6 +59,7 @@ pub struct Parts {
     pub schemas: Option<Arc<CachedSchemas>>,
     pub questions: Receiver<Question>,
     pub forwarded_positions: ForwardedPositions,
+    pub rendezvous: Arc<Rendezvous>,
     pub stop: Stop,
 }
 
@@ -125,10 +129,11 @@ impl Driver {
     fn start(mut parts: Parts) -> Result<Driver, Halt> {
         let ends = Ends::connect(&parts.settings.config).map_err(service)?;
         let producer = connect_producer(&mut parts)?;
+        parts.rendezvous.wait(&parts.stop);
         let consumer = join(&parts)?;
         let now = Instant::now();
         Ok(Driver {
-            worker: Worker::new(Arc::clone(&parts.settings)),
+            worker: Worker::new(Arc::clone(&parts.settings)).with_writer(writer(&parts)),
             restorer: None,
             consumer,
             producer,
@@ -259,6 +264,8 @@ impl Driver {
             Action::FetchEnds(partitions) => self.fetch_ends(&partitions),
             Action::Restore(from) => self.start_restore(&from)?,
             Action::Consume(from) => self.consume(&from),
+            Action::FindWriters(places) => self.find_writers(&places),
+            Action::Fence(ids) => self.fence(&ids),
             Action::Stop(fatal) => {
                 self.await_commit()?;
                 if self.worker.open_records().is_some()
@@ -303,6 +310,16 @@ impl Driver {
             }
         }
     }
+}
+
+/// Who this worker is to the others; none without transactions, and where it has a name that it comes back with.
+fn writer(parts: &Parts) -> Option<Writer> {
+    let config = &parts.settings.config;
+    let transactions = config.processing.guarantee == Guarantee::ExactlyOnce;
+    (transactions && config.instance_id.is_empty()).then(|| Writer {
+        application_id: config.application_id.clone(),
+        transactional_id: parts.identity.transactional_id.clone(),
+    })
 }
 
 fn join(parts: &Parts) -> Result<GroupConsumer, Fatal> {

@@ -2,6 +2,7 @@
 //! anything may come between two steps.
 
 mod commit;
+mod takeover;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -72,6 +73,8 @@ pub enum Step {
     CommitIfDue {
         drained: bool,
     },
+    /// A takeover has done what it must not.
+    Broken(String),
     /// Waits for the end of the commit that is under way.
     Await(Box<Step>),
     /// Goes on writing the batch that has ended.
@@ -146,6 +149,8 @@ pub struct Driver {
     restorer: Option<BTreeMap<i32, i64>>,
     membership: Option<Standing>,
     actions: VecDeque<Action>,
+    /// The members of the group when it was described last.
+    alive: Vec<u64>,
     messages: VecDeque<Message>,
     /// Whether the polled messages are not all taken yet.
     within_poll: bool,
@@ -162,10 +167,16 @@ pub struct Driver {
 }
 
 impl Driver {
-    pub fn start(settings: &Arc<Settings>, transactional_id: u64, hasty: bool) -> Driver {
+    pub fn start(
+        settings: &Arc<Settings>,
+        transactional_id: u64,
+        named: bool,
+        hasty: bool,
+    ) -> Driver {
         Driver {
-            worker: Worker::new(Arc::clone(settings)),
-            member: Member::new(hasty),
+            worker: Worker::new(Arc::clone(settings))
+                .with_writer((!named).then(|| takeover::writer(transactional_id))),
+            member: Member::new(transactional_id, hasty),
             producer: Producer::new(transactional_id, -1),
             step: Step::Renew(Then::Serve),
             commit: None,
@@ -176,6 +187,7 @@ impl Driver {
             restorer: None,
             membership: None,
             actions: VecDeque::new(),
+            alive: Vec::new(),
             messages: VecDeque::new(),
             within_poll: false,
             drained: true,
@@ -231,6 +243,7 @@ impl Driver {
             }
             Step::Tell => self.tell(around),
             Step::Finish => self.finish(around),
+            Step::Broken(what) => return Stepped::Broken(what),
         }
         Stepped::On
     }
@@ -358,6 +371,8 @@ impl Driver {
                 }
                 self.worker.consuming(&from, taken_up, around.now);
             }
+            Action::FindWriters(places) => self.find_writers(&places, around),
+            Action::Fence(ids) => self.fence(&ids, then, around),
             Action::Stop(_) => {}
         }
     }
@@ -480,7 +495,7 @@ impl Driver {
         if let Some(id) = self.member.id() {
             around.cluster.group.leave(id, around.now);
         }
-        self.member = Member::new(around.sabotage.hasty_client);
+        self.member = Member::new(self.producer.id, around.sabotage.hasty_client);
         self.told.clear();
     }
 

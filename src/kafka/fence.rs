@@ -1,0 +1,26 @@
+//! Fences a producer that is gone, so that what it left open need not be waited for.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::config::ClientConfig;
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::producer::{BaseProducer, Producer};
+
+use super::deliveries::{Context, Deliveries};
+
+/// Takes over the transactional id that the configuration names: the broker fences its producer and aborts what is
+/// open under it, and answers when that is done.
+pub fn fence(config: &ClientConfig, patience: Duration) -> KafkaResult<()> {
+    let deadline = Instant::now() + patience;
+    let context = Context(Arc::new(Deliveries::default()));
+    let producer: BaseProducer<Context> = config.create_with_context(context)?;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match producer.init_transactions(left.max(Duration::from_millis(1))) {
+            Err(KafkaError::Transaction(error))
+                if error.is_retriable() && Instant::now() < deadline => {}
+            ended => return ended,
+        }
+    }
+}

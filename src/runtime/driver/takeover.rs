@@ -1,0 +1,65 @@
+//! What takes over from a dead owner: who wrote last, who is in the group, and the end of what the dead one left open.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Driver;
+use crate::kafka::{client, fence, members};
+use crate::worker::Place;
+use crate::worker::offset_metadata::OffsetMetadata;
+
+/// The longest wait for each of the questions, and for a producer to be fenced: the group is not served meanwhile.
+const ASK: Duration = Duration::from_secs(2);
+
+impl Driver {
+    /// Asks who committed last at these places, and for the members of the group.
+    pub(super) fn find_writers(&mut self, places: &[Place]) {
+        let settings = Arc::clone(&self.parts.settings);
+        let asked: Vec<_> = places
+            .iter()
+            .map(|place| (settings.topic_name(*place), place.partition))
+            .collect();
+        let writers: Vec<String> = match self.ends.committed(&asked, ASK) {
+            Ok(texts) => texts
+                .iter()
+                .filter_map(|text| OffsetMetadata::parse(text)?.writer)
+                .collect(),
+            Err(error) => {
+                tracing::debug!(%error, "the last writers can't be read");
+                return;
+            }
+        };
+        if writers.is_empty() {
+            return;
+        }
+        let group = &settings.config.application_id;
+        let members = match members::of(self.ends.client(), group, ASK) {
+            Ok(members) => members,
+            Err(unanswered) => {
+                tracing::debug!(reason = unanswered.reason, "the group is not described");
+                None
+            }
+        };
+        let members: Option<Vec<String>> =
+            members.map(|all| all.into_iter().map(|member| member.client_id).collect());
+        self.worker.writers(writers, members.as_deref());
+    }
+
+    /// Takes over the transactional ids of dead owners. Where that fails, the broker's time-out is waited for.
+    pub(super) fn fence(&mut self, ids: &[String]) {
+        for id in ids {
+            let producer = client::fencing(self.config(), id);
+            match fence::fence(&producer, ASK) {
+                Ok(()) => tracing::info!(
+                    transactional_id = id,
+                    "the producer of an owner that is gone is fenced; what it left open is aborted"
+                ),
+                Err(error) => self.explain_error(
+                    "the producer of an owner that is gone can't be fenced; what it left open is waited for",
+                    &error,
+                ),
+            }
+        }
+        self.worker.fenced_others();
+    }
+}
