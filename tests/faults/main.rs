@@ -64,4 +64,5 @@ mod overload;
 #[cfg(feature = "failpoints")]
 mod points;
 mod storms;
+mod takeover;
 mod zombies;

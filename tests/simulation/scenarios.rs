@@ -247,13 +247,45 @@ fn a_lost_answer_is_resolved_both_ways() {
     }
 }
 
-/// A producer dies with an open transaction on the state topic: restoring waits for the broker to abort it.
+/// A producer without a name dies with an open transaction on the state topic: where the group's members can be told,
+/// its next owner fences it, and is ready long before the broker aborts what is open.
+#[test]
+fn a_dead_producer_is_fenced_and_not_waited_for() {
+    let scenario = || {
+        let mut plan = Plan::quiet(Protocol::Classic);
+        plan.transaction_time_out = Duration::from_secs(60);
+        let session = plan.session;
+        let mut world = alone(plan)?;
+        let id = customer_of(&world.settings, 1);
+        world.append(place(CONSOLE, 1), console(&id, 1, 0));
+        world.run_until("it is committed", 50_000, World::is_settled)?;
+        world.append(place(CONSOLE, 1), console(&id, 2, 0));
+        world.run_until("a state record is written", 5000, |world| {
+            is_flushing(world, 0) && is_open(world, LogId::State(1))
+        })?;
+        world.kill(0);
+        stand_still(&mut world.processes[0], Duration::MAX);
+        stand_still(&mut world.processes[1], Duration::ZERO);
+        let soon = world.now + session * 3 + Duration::from_secs(3);
+        world.run_until("the next owner is ready", 50_000, |world| {
+            is_ready(world, 1) || world.now > soon
+        })?;
+        assert!(is_ready(&world, 1), "{:?}", world.now);
+        world.settle()
+    };
+    let settled: Result<(), Broken> = scenario();
+    assert!(settled.is_ok(), "{settled:?}");
+}
+
+/// A producer dies with an open transaction on the state topic. Where nobody fences it, restoring waits for the broker to
+/// abort it.
 #[test]
 fn restoring_waits_for_the_open_transaction_of_a_dead_producer() {
     for protocol in BOTH {
         let scenario = || {
             let mut plan = Plan::quiet(protocol);
             plan.transaction_time_out = Duration::from_secs(8);
+            plan.named = true;
             let mut world = alone(plan)?;
             let id = customer_of(&world.settings, 1);
             world.append(place(CONSOLE, 1), console(&id, 1, 0));
