@@ -5,7 +5,11 @@
 //! which members the group has, and has those fenced that are gone ([`Action::Fence`]).
 //!
 //! The name may be that of a former owner which lives and owns other partitions: the one that died in its first
-//! transaction had not put its own name there. So whoever the group still has as a member is not fenced. One that the
+//! transaction for that place had not put its own name there. Its name is looked for at all places, so that only one is
+//! not found that has died in its very first transaction, and the broker's time-out is waited for. (A commit of the offsets
+//! alone by each new owner would name it sooner, but it would be one more transaction in each rebalance that every owner
+//! waits for, to spare a wait that is bounded.)
+//! Whoever the group still has as a member is not fenced. One that the
 //! group has thrown out owns nothing; fenced, it makes a new producer when it joins again. Where the members are not
 //! known, as in a group of KIP-848, nobody is fenced, and the broker's time-out is waited for.
 //!
@@ -15,7 +19,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::assignment::{Consumption, Loading};
 use super::{Action, Place, Worker};
 
 /// Between two questions for dead writers.
@@ -95,24 +98,16 @@ impl Worker {
         }
         takeover.waits = false;
         takeover.next = now + PAUSE;
-        let states = &self.assignment.states;
-        let restoring = |place: &Place| {
-            let state = states.get(&place.partition);
-            state.is_some_and(|state| matches!(state.loading, Loading::Restoring { .. }))
-        };
-        let waiting = self
-            .assignment
-            .places
-            .iter()
-            .filter(|(place, consumption)| {
-                matches!(consumption, Consumption::Unknown | Consumption::Asked)
-                    || self.settings.is_forwarded(**place) && restoring(place)
-            });
-        let places: Vec<Place> = waiting.map(|(place, _)| *place).collect();
-        (!places.is_empty()).then_some(Action::FindWriters(places))
+        // A dead owner may not have put its name to the place that waits, but has to another: its own, or whichever
+        // state partition it last joined records into.
+        let own = self.assignment.places.keys().copied();
+        let forwarded =
+            (0..self.settings.partitions).map(|partition| self.settings.forwarded(partition));
+        let places: BTreeSet<Place> = own.chain(forwarded).collect();
+        Some(Action::FindWriters(places.into_iter().collect()))
     }
 
-    /// Who wrote last where something waits, and the client ids of the group's members; none where those are not known.
+    /// Who wrote last there, and the client ids of the group's members; none where those are not known.
     pub fn writers(&mut self, writers: Vec<String>, members: Option<&[String]>) {
         if let Some(writer) = &self.takeover.writer {
             let dead = writer.dead(writers, members);

@@ -15,7 +15,7 @@ use crate::process::{Keyfold, sum};
 use crate::proxy::{ADD_OFFSETS_TO_TXN, END_TXN, Fate, PRODUCE, Proxy, TXN_OFFSET_COMMIT, Way};
 use crate::slots::Slot;
 
-type Step = (i16, Way);
+pub type Step = (i16, Way);
 
 /// In the order of a batch. What is lost as a request was never done; what is lost as an answer was done, and the
 /// process that dies did not learn of it.
@@ -31,7 +31,7 @@ const STEPS: [Step; 6] = [
 
 /// Kills an instance that reaches the broker through the proxy, at a step of one of its next batches.
 #[track_caller]
-fn kill_at(step: Step, skipped: usize, proxy: &Proxy, keyfold: &mut Keyfold) {
+pub fn kill_at(step: Step, skipped: usize, proxy: &Proxy, keyfold: &mut Keyfold) {
     let (sender, reached) = mpsc::channel();
     let mut left = skipped;
     proxy.rule(move |kind, way| {
