@@ -459,6 +459,43 @@ mod tests {
     }
 
     #[test]
+    fn a_member_without_a_name_has_a_short_session() {
+        let of = |name: &str, set: &[(&str, &str)]| {
+            let mut config = Config {
+                instance_id: name.to_owned(),
+                ..Config::default()
+            };
+            for (key, value) in set {
+                let properties = &mut config.kafka.properties;
+                properties.insert((*key).to_owned(), (*value).to_owned());
+            }
+            let identity = Identity {
+                transactional_id: format!("{}-1a-0", config.application_id),
+                group_instance_id: None,
+            };
+            let client = member(&config, &identity);
+            assert!(client.create_native_config().is_ok());
+            assert!(
+                client
+                    .get("client.id")
+                    .is_some_and(|id| id.ends_with("-1a-0"))
+            );
+            ["session.timeout.ms", "heartbeat.interval.ms"]
+                .map(|name| client.get(name).unwrap_or_default().to_owned())
+        };
+        assert_eq!(of("", &[]), ["10000", "1000"]);
+        assert_eq!(of("one", &[]), ["", ""]);
+        assert_eq!(of("", &[("group.protocol", "consumer")]), ["", ""]);
+        assert_eq!(of("", &[("session.timeout.ms", "1500")]), ["1500", "500"]);
+        let heartbeat = [("heartbeat.interval.ms", "5000")];
+        assert_eq!(of("", &heartbeat), ["15000", "5000"]);
+        assert_eq!(
+            of("", &[("max.poll.interval.ms", "7000")]),
+            ["7000", "1000"]
+        );
+    }
+
+    #[test]
     fn a_property_that_no_client_takes_is_named_without_its_value() {
         let found = |name: &str, value: &str| {
             let mut config = Config::default();

@@ -9,9 +9,10 @@
 //! not found that has died in its very first transaction, and the broker's time-out is waited for. (A commit of the offsets
 //! alone by each new owner would name it sooner, but it would be one more transaction in each rebalance that every owner
 //! waits for, to spare a wait that is bounded.)
-//! Whoever the group still has as a member is not fenced. One that the
-//! group has thrown out owns nothing; fenced, it makes a new producer when it joins again. Where the members are not
-//! known, as in a group of KIP-848, nobody is fenced, and the broker's time-out is waited for.
+//!
+//! Whoever the group still has as a member is not fenced. One that the group has thrown out owns nothing; fenced, it makes
+//! a new producer when it joins again. Where the members are not known, as in a group of KIP-848, nobody is fenced, and the
+//! broker's time-out is waited for.
 //!
 //! Only workers without an `instance_id` name themselves. A named one's session is longer than its transaction may live,
 //! so that there is nothing to wait for; and to be fenced twice tells it of a second process by its name.

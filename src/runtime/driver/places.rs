@@ -16,6 +16,8 @@ use crate::worker::{Place, Standing};
 
 /// The longest wait for an answer that a rebalance may have to wait for too.
 const ASK: Duration = Duration::from_secs(2);
+/// The same for the first question for committed offsets.
+const FIRST_ASK: Duration = Duration::from_millis(500);
 /// What the ends of many partitions may take together, before each is given no more than a moment: those whose
 /// leader is away must not keep the others, nor the group, waiting.
 const ASK_ALL: Duration = Duration::from_secs(4);
@@ -31,7 +33,12 @@ impl Driver {
             .map(|place| (settings.topic_name(*place), place.partition))
             .collect();
         let lows = self.ends_of(&asked);
-        let committed = match self.consumer.committed(&asked, ASK) {
+        // where a dead owner has left a transaction open, waiting alone does not help
+        let wait = match self.worker.is_retrying() {
+            false => FIRST_ASK,
+            true => ASK,
+        };
+        let committed = match self.consumer.committed(&asked, wait) {
             Ok(committed) => committed,
             Err(error) => {
                 self.explain_error(
