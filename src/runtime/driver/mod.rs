@@ -8,6 +8,7 @@ mod commit;
 mod group;
 mod places;
 mod records;
+mod stuck;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::mpsc::Receiver;
@@ -93,6 +94,8 @@ struct Driver {
     worker: Worker,
     // the clients in the order in which they are dropped
     restorer: Option<Restorer>,
+    /// What was polled and is not taken yet.
+    polled: Messages,
     consumer: GroupConsumer,
     producer: BatchProducer,
     ends: Ends,
@@ -109,6 +112,9 @@ struct Driver {
     published_at: Instant,
     /// Indexes of topics by the client's handle of them.
     handles: HashMap<usize, usize>,
+    /// The partitions that can't be read, by topic and partition.
+    stuck: BTreeMap<(String, i32), stuck::Stuck>,
+    read_again_at: Instant,
     /// Since when the group has refused this instance's name.
     name_refused: Option<Instant>,
     explained: Option<Instant>,
@@ -130,6 +136,7 @@ impl Driver {
         Ok(Driver {
             worker: Worker::new(Arc::clone(&parts.settings)),
             restorer: None,
+            polled: Messages::default(),
             consumer,
             producer,
             ends,
@@ -142,6 +149,8 @@ impl Driver {
             committed_at: now,
             published_at: now,
             handles: HashMap::new(),
+            stuck: BTreeMap::new(),
+            read_again_at: now,
             name_refused: None,
             explained: None,
             doubted: false,
@@ -166,11 +175,12 @@ impl Driver {
             self.serve_group()?;
             self.look_for_schemas();
             self.look_for_brokers();
+            self.look_at_stuck();
             self.act()?;
             self.restore(&mut messages)?;
-            self.take_records(&mut messages)?;
+            let nothing = self.take_records()?;
             self.look_at_commit()?;
-            self.commit_if_due(messages.is_empty())?;
+            self.commit_if_due(nothing)?;
             self.report();
             let view = &self.parts.settings.view;
             let partitions = self.parts.settings.partitions;
