@@ -1,6 +1,7 @@
 //! A batch, read element by element: a bad one does not keep the others from being read.
 
 use std::marker::PhantomData;
+use std::rc::Rc;
 
 use serde::de::{Deserialize, IgnoredAny};
 
@@ -8,16 +9,23 @@ use super::Error;
 use super::deserialize::Decoder;
 use super::input::Blocks;
 use super::json::Transcode;
-use super::plan::{Node, NodeId, Plan, Step};
+use super::plan::{Node, NodeId, Plan, Skip, SkipId, Step};
 
 /// An element of a batch.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Element<'a> {
     plan: &'a Plan,
     node: NodeId,
     bytes: &'a [u8],
-    /// What the batch holds before and after its list.
-    around: (&'a [u8], &'a [u8]),
+    around: Rc<Around>,
+}
+
+/// What the batch holds before and after its list. Each of its elements is handed on with it, so what is passed over
+/// there is as short as its type can be where it was long.
+#[derive(Debug, Default)]
+struct Around {
+    before: Vec<u8>,
+    after: Vec<u8>,
 }
 
 impl Element<'_> {
@@ -26,9 +34,9 @@ impl Element<'_> {
 
     /// The batch with this element alone, by the same writer schema.
     pub fn alone(&self) -> Vec<u8> {
-        let (before, after) = self.around;
+        let Around { before, after } = &*self.around;
         // a block of one, and the block that ends a list
-        [before, &[2], self.bytes, &[0], after].concat()
+        [&before[..], &[2], self.bytes, &[0], after].concat()
     }
 
     /// Its JSON text, as [`super::to_json`] makes it.
@@ -57,19 +65,26 @@ pub fn read<'a, T: Deserialize<'a>>(
     let mut decoder = Decoder::new(plan, bytes);
     let whole = decoder.input;
     let mut found = None;
-    let mut before = bytes;
-    let mut rest = decoder.input;
+    let mut around = Around::default();
     match decoder.branch(plan.root)? {
         Node::Record(steps) => {
+            around.before.extend_from_slice(decoder.input.since(whole));
             for step in steps {
+                let start = decoder.input;
+                let side = match found {
+                    None => &mut around.before,
+                    Some(_) => &mut around.after,
+                };
                 match step {
-                    Step::Skip(skip) => decoder.skip(*skip, 0)?,
+                    Step::Skip(skip) => {
+                        decoder.skip(*skip, 0)?;
+                        shorten(plan, *skip, decoder.input.since(start), side);
+                    }
                     Step::Read { name, node } => match decoder.branch(*node)? {
-                        Node::Null => {}
+                        Node::Null => side.extend_from_slice(decoder.input.since(start)),
                         Node::List(item) if *name == list => {
-                            before = decoder.input.since(whole);
+                            side.extend_from_slice(decoder.input.since(start));
                             found = Some(elements(&mut decoder, plan, *item)?);
-                            rest = decoder.input;
                         }
                         _ => return Err(Error::Malformed),
                     },
@@ -79,13 +94,55 @@ pub fn read<'a, T: Deserialize<'a>>(
         Node::Null => {}
         _ => return Err(Error::Malformed),
     }
-    let after = decoder.input.since(rest);
     decoder.input.end()?;
     let mut elements = found.ok_or(Error::Refused)?;
+    let around = Rc::new(around);
     for (element, _) in &mut elements {
-        element.around = (before, after);
+        element.around = Rc::clone(&around);
     }
     Ok(elements)
+}
+
+/// Writes what was passed over, or, where that is long, a short value of its type.
+fn shorten(plan: &Plan, skip: SkipId, bytes: &[u8], out: &mut Vec<u8>) {
+    const LONG: usize = 64;
+    const STEPS: usize = 256;
+    let start = out.len();
+    let mut left = (STEPS, bytes.len());
+    if bytes.len() > LONG && short(plan, skip, out, &mut left) {
+        return;
+    }
+    out.truncate(start);
+    out.extend_from_slice(bytes);
+}
+
+/// Writes a short value of a type; false where none was found with so many steps and bytes as are left.
+fn short(plan: &Plan, skip: SkipId, out: &mut Vec<u8>, left: &mut (usize, usize)) -> bool {
+    let bytes = match plan.skip(skip) {
+        Skip::Fixed(size) => *size,
+        _ => 1,
+    };
+    let (Some(steps), Some(room)) = (left.0.checked_sub(1), left.1.checked_sub(bytes)) else {
+        return false;
+    };
+    *left = (steps, room);
+    match plan.skip(skip) {
+        // zero, nothing, no items
+        Skip::Number | Skip::Bytes | Skip::Array(_) | Skip::Map(_) => out.push(0),
+        Skip::Fixed(size) => out.resize(out.len() + size, 0),
+        Skip::Record(fields) => return fields.iter().all(|field| short(plan, *field, out, left)),
+        Skip::Union(branches) => {
+            let start = out.len();
+            // the places of up to 64 branches take a byte, as the double of the number
+            return branches.iter().take(64).enumerate().any(|(at, branch)| {
+                out.truncate(start);
+                out.push(at as u8 * 2);
+                short(plan, *branch, out, left)
+            });
+        }
+        Skip::Pending => return false,
+    }
+    true
 }
 
 fn elements<'a, T: Deserialize<'a>>(
@@ -94,6 +151,7 @@ fn elements<'a, T: Deserialize<'a>>(
     node: NodeId,
 ) -> Result<Elements<'a, T>, Error> {
     let mut elements = Vec::new();
+    let around = Rc::new(Around::default());
     let mut blocks = Blocks::default();
     while blocks.advance(&mut decoder.input)? {
         let start = decoder.input;
@@ -115,9 +173,48 @@ fn elements<'a, T: Deserialize<'a>>(
             plan,
             node,
             bytes,
-            around: (&[], &[]),
+            around: Rc::clone(&around),
         };
         elements.push((element, value));
     }
     Ok(elements)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Source;
+    use crate::source::publisher_customers::CustomerWire;
+
+    /// Each element is handed on with what stands around its list: twenty thousand of them behind half a megabyte that
+    /// nobody reads would be ten gigabytes.
+    #[test]
+    fn what_nobody_reads_is_handed_on_short() {
+        const SCHEMA: &str = include_str!("../../schemas/publisher-customers.avsc");
+        let mut schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+        let unread = serde_json::json!([
+            {"name": "note", "type": ["string", "null"]},
+            {"name": "blob", "type": {"type": "fixed", "name": "Blob", "size": 3}},
+        ]);
+        let fields = schema["fields"].as_array_mut().unwrap();
+        fields.splice(0..0, unread.as_array().unwrap().iter().cloned());
+        let plan = Plan::compile(Source::PublisherCustomers, &schema.to_string(), &[]).unwrap();
+        let mut written = vec![0, 0xc0, 0x84, 0x3d];
+        written.resize(4 + 500_000, b'n');
+        written.extend_from_slice(b"abc");
+        let mut out = Vec::new();
+        let skip = match plan.node(plan.root) {
+            Node::Record(steps) => steps.iter().find_map(|step| match step {
+                Step::Skip(skip) => Some(*skip),
+                Step::Read { .. } => None,
+            }),
+            _ => None,
+        };
+        shorten(&plan, skip.unwrap(), &written[..500_004], &mut out);
+        assert_eq!(out, [0, 0]);
+        // an empty list, which the batch ends with
+        written.push(0);
+        let read = read::<CustomerWire<'_>>(&plan, "customers", &written);
+        assert!(read.is_ok_and(|elements| elements.is_empty()));
+    }
 }

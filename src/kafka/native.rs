@@ -1,6 +1,7 @@
 //! The few calls of librdkafka that its Rust binding does not offer: batches from a queue of one's own, and
 //! transactions that neither poll nor wait in slices. All unsafe code of keyfold is in this folder's files.
 
+use std::collections::VecDeque;
 use std::ffi::{CStr, CString, c_void};
 use std::ptr::{self, NonNull};
 use std::time::Duration;
@@ -62,14 +63,24 @@ impl Queue {
             let Some(first) = NonNull::new(first) else {
                 return;
             };
-            into.list.push(Message(first));
-            let mut more: [*mut rd::rd_kafka_message_t; Messages::MOST] =
-                [ptr::null_mut(); Messages::MOST];
-            let count =
-                rd::rd_kafka_consume_batch_queue(self.0.as_ptr(), 0, more.as_mut_ptr(), more.len());
-            let count = usize::try_from(count).unwrap_or(0);
-            let more = more.into_iter().take(count).filter_map(NonNull::new);
-            into.list.extend(more.map(Message));
+            into.list.push_back(Message(first));
+            // What is taken is not in the client's queue any more, which it fills anew: not much at once.
+            while into.list.len() < Messages::MOST && into.bytes() < Messages::ENOUGH {
+                let mut more: [*mut rd::rd_kafka_message_t; Messages::AT_ONCE] =
+                    [ptr::null_mut(); Messages::AT_ONCE];
+                let count = rd::rd_kafka_consume_batch_queue(
+                    self.0.as_ptr(),
+                    0,
+                    more.as_mut_ptr(),
+                    more.len(),
+                );
+                let count = usize::try_from(count).unwrap_or(0);
+                let more = more.into_iter().take(count).filter_map(NonNull::new);
+                into.list.extend(more.map(Message));
+                if count < Messages::AT_ONCE {
+                    break;
+                }
+            }
         }
     }
 }
@@ -92,14 +103,33 @@ impl Drop for Queue {
 /// Messages that were taken at once.
 #[derive(Default)]
 pub struct Messages {
-    list: Vec<Message>,
+    list: VecDeque<Message>,
 }
 
 impl Messages {
-    const MOST: usize = 500;
+    const MOST: usize = 128;
+    const AT_ONCE: usize = 32;
+    /// Bytes of keys and values.
+    const ENOUGH: usize = 1024 * 1024;
 
-    pub fn iter(&self) -> std::slice::Iter<'_, Message> {
+    fn bytes(&self) -> usize {
+        let all = self.list.iter();
+        all.map(|message| message.raw().len + message.raw().key_len)
+            .sum()
+    }
+
+    pub fn iter(&self) -> std::collections::vec_deque::Iter<'_, Message> {
         self.list.iter()
+    }
+
+    /// Takes out the first.
+    pub fn take(&mut self) -> Option<Message> {
+        self.list.pop_front()
+    }
+
+    /// Lets go of those that do not pass.
+    pub fn retain(&mut self, passes: impl FnMut(&Message) -> bool) {
+        self.list.retain(passes);
     }
 
     pub fn is_empty(&self) -> bool {

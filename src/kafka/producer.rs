@@ -20,6 +20,9 @@ use super::transaction::{Ended, Request, SLICE, Sent, Transactions};
 /// A queue from which nothing went for so long does not only wait for the broker's next answer.
 const STUCK: Duration = Duration::from_millis(100);
 
+/// Bytes of keys and headers that may wait to be sent. The client's bound of its queue counts values alone.
+const UNCOUNTED: usize = 8 * 1024 * 1024;
+
 /// A record to send. Without a partition it is chosen by the key, as Java does.
 pub struct Record<'a> {
     pub topic: &'a str,
@@ -37,6 +40,8 @@ pub struct BatchProducer {
     client: Arc<Transactions>,
     /// Bytes handed over since the batch began.
     handed_over: Cell<usize>,
+    /// Bytes of keys and headers handed over since nothing was left to be sent.
+    uncounted: Cell<usize>,
     /// Since when there is no room in the client's queue.
     full_since: Cell<Option<Instant>>,
     /// The bytes that the client sends in one request for a partition.
@@ -75,6 +80,7 @@ impl BatchProducer {
             transactional,
             client,
             handed_over: Cell::new(0),
+            uncounted: Cell::new(0),
             full_since: Cell::new(None),
             request_bytes: config
                 .get("batch.size")
@@ -113,9 +119,22 @@ impl BatchProducer {
     /// Hands a record over for delivery if there is room for it; whether there was. A failure shows when the batch ends,
     /// and so does a queue that has been full for too long.
     pub fn offer(&self, record: &Record<'_>) -> bool {
+        if self.uncounted.get() >= UNCOUNTED {
+            if self.client.producer.in_flight_count() == 0 {
+                self.uncounted.set(0);
+            } else if self.may_wait() {
+                self.client.let_all_go();
+                return false;
+            }
+        }
         match self.hand_over(record) {
             Ok(()) => {
-                let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+                let headers = record.headers.iter();
+                let headers =
+                    headers.map(|(name, value)| name.len() + value.as_ref().map_or(0, Vec::len));
+                let beside = record.key.map_or(0, <[u8]>::len) + headers.sum::<usize>();
+                let bytes = beside + record.value.map_or(0, <[u8]>::len);
+                self.uncounted.set(self.uncounted.get() + beside);
                 self.handed_over.set(self.handed_over.get() + bytes);
                 self.full_since.set(None);
             }

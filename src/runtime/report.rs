@@ -31,6 +31,8 @@ pub struct Reporter {
     /// State partitions that it owned when it was last looked at.
     owned: usize,
     progress: Option<(Instant, i64)>,
+    /// What is said of the partitions that can't be read, and how many they are.
+    stuck: Option<(String, usize)>,
     /// Warnings that were not logged yet.
     warned: BTreeMap<(Source, Code), Warned>,
     /// When some were logged last.
@@ -66,6 +68,7 @@ impl Reporter {
             unready: true,
             owned: 0,
             progress: None,
+            stuck: None,
             warned: BTreeMap::new(),
             warned_at: None,
         }
@@ -169,7 +172,8 @@ impl Reporter {
         let away = away.then(|| "no broker can be reached".to_owned());
         let unready = away.or_else(|| worker.unready());
         self.unready = unready.is_some();
-        let unready = unready.or(registry);
+        let stuck = self.stuck.as_ref().map(|(reason, _)| reason.clone());
+        let unready = unready.or(registry).or(stuck);
         self.health.readiness(
             self.worker,
             unready.map_or(Readiness::Ready, Readiness::NotReady),
@@ -191,6 +195,15 @@ impl Reporter {
             "{}; {waiting} partitions wait for it",
             registry::away(&trouble)
         ))
+    }
+
+    /// What is said of the partitions that can't be read, and how many they are.
+    pub fn stuck(&mut self, stuck: Option<(String, usize)>) {
+        let partitions = stuck.as_ref().map_or(0, |(_, partitions)| *partitions);
+        self.metrics.stuck(self.worker, partitions);
+        self.stuck = stuck;
+        // is said at once
+        self.said = None;
     }
 
     fn show_restore(&mut self, worker: &Worker, now: Instant) {
@@ -271,6 +284,7 @@ impl Reporter {
         self.log_warnings();
         self.metrics.worker_state(self.worker, WorkerState::Stopped);
         self.metrics.state(self.worker, 0, 0);
+        self.metrics.stuck(self.worker, 0);
         self.health.ended(self.worker);
     }
 

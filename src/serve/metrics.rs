@@ -112,6 +112,9 @@ pub struct Metrics {
     latency: Histogram,
     lateness: HistogramVec,
     lag: IntGaugeVec,
+    stuck: IntGauge,
+    /// Each worker's share of the gauge above.
+    stuck_shares: Mutex<BTreeMap<usize, usize>>,
     restore_records: IntCounter,
     restore_remaining: IntGaugeVec,
     state_customers: IntGauge,
@@ -200,6 +203,14 @@ impl Metrics {
                 "Offsets between the committed position and the end of a partition that this instance owns.",
                 &["topic", "partition"],
             )?,
+            stuck: register(
+                r,
+                IntGauge::new(
+                    "keyfold_partitions_stuck",
+                    "Partitions whose next record can't be read; /readyz names them.",
+                )?,
+            )?,
+            stuck_shares: Mutex::new(BTreeMap::new()),
             restore_records: register(
                 r,
                 IntCounter::new(
@@ -339,6 +350,16 @@ impl Metrics {
     /// Removes the lag of a partition that was given away.
     pub fn forget_lag(&self, topic: &str, partition: i32) {
         forget(&self.lag, &[topic, &partition.to_string()]);
+    }
+
+    /// Sets how many partitions one worker can't read; the metric shows the sum over all workers.
+    pub fn stuck(&self, worker: usize, partitions: usize) {
+        let mut shares = self
+            .stuck_shares
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        shares.insert(worker, partitions);
+        self.stuck.set(shares.values().sum::<usize>() as i64);
     }
 
     /// Adds `n` records read from the state topic to catch up.

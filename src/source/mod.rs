@@ -59,23 +59,23 @@ pub struct BatchElement<'a> {
 impl BatchElement<'_> {
     /// The value of a batch of this element alone, in the form of the whole one, without a frame.
     pub fn alone(&self) -> Vec<u8> {
-        match self.alone {
+        match &self.alone {
             Alone::Json(text) => [b"{\"customers\":[", text.as_bytes(), b"]}"].concat(),
             Alone::Avro(element) => element.alone(),
         }
     }
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Alone<'a> {
     Json(&'a str),
     Avro(avro::batch::Element<'a>),
 }
 
 impl<'a> Alone<'a> {
-    fn json(self) -> Cow<'a, str> {
+    fn json(&self) -> Cow<'a, str> {
         match self {
-            Alone::Json(text) => text.into(),
+            Alone::Json(text) => (*text).into(),
             // it has been read once already, so this does not fail
             Alone::Avro(element) => element.to_json().unwrap_or_default().into(),
         }

@@ -28,6 +28,10 @@ pub enum Consumption {
     Waiting {
         position: i64,
     },
+    /// The client can't read the next record; none behind it is taken.
+    Unreadable {
+        position: i64,
+    },
 }
 
 /// How far a state partition is.
@@ -75,7 +79,8 @@ impl Assignment {
         match self.places.get(&place)? {
             Consumption::Held { position }
             | Consumption::Consuming { position }
-            | Consumption::Waiting { position } => Some(*position),
+            | Consumption::Waiting { position }
+            | Consumption::Unreadable { position } => Some(*position),
             Consumption::Unknown | Consumption::Asked => None,
         }
     }
@@ -101,6 +106,25 @@ impl Assignment {
     pub fn wait_no_longer(&mut self) {
         for consumption in self.places.values_mut() {
             if let Consumption::Waiting { position } = *consumption {
+                *consumption = Consumption::Held { position };
+            }
+        }
+    }
+
+    /// Takes no more of a place, whose next record the client can't read; its position, where it was consumed.
+    pub fn unreadable(&mut self, place: Place) -> Option<i64> {
+        let consumption = self.places.get_mut(&place)?;
+        let Consumption::Consuming { position } = *consumption else {
+            return None;
+        };
+        *consumption = Consumption::Unreadable { position };
+        Some(position)
+    }
+
+    /// Has the places whose next record could not be read try again.
+    pub fn read_again(&mut self) {
+        for consumption in self.places.values_mut() {
+            if let Consumption::Unreadable { position } = *consumption {
                 *consumption = Consumption::Held { position };
             }
         }

@@ -127,7 +127,10 @@ pub struct Batch {
     pub joined: BTreeSet<i32>,
     pub ledger: Ledger,
     pub records: usize,
+    /// Of the records' keys and values, and of what they led to: forwarded records and dead letters.
     pub bytes: usize,
+    /// Encoded bytes of the states that its customers began with.
+    pub states: usize,
 }
 
 /// A batch that takes no more records: it is written, and then committed. The next batch is built upon it: if it fails,

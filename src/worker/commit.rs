@@ -66,8 +66,8 @@ impl Worker {
     /// Whether the open batch has reached a bound.
     pub fn is_full(&self) -> bool {
         self.batch.as_ref().is_some_and(|batch| {
-            batch.records >= self.batch_limit
-                || batch.bytes >= self.settings.config.processing.max_batch_bytes
+            let most = self.settings.config.processing.max_batch_bytes;
+            batch.records >= self.batch_limit || batch.bytes >= most || batch.states >= most
         })
     }
 

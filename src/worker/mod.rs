@@ -401,6 +401,24 @@ impl Worker {
         self.asked(taken_up, now);
     }
 
+    /// The client can't read the next record of a place. Nothing behind it may be taken, whatever the client passes
+    /// over; the position, where the place was consumed.
+    pub fn unreadable(&mut self, place: Place) -> Option<i64> {
+        let position = self.assignment.unreadable(place)?;
+        self.urgent.push(Action::Pause(vec![place]));
+        Some(position)
+    }
+
+    /// Places whose next record could not be read are tried again.
+    pub fn read_again(&mut self) {
+        self.assignment.read_again();
+    }
+
+    /// The state topic is to be read anew, from where each state partition stands.
+    pub fn restore_again(&mut self) {
+        self.restore_changed = true;
+    }
+
     /// The schema registry has answered something: who waits for a schema looks again.
     pub fn schemas_arrived(&mut self) {
         self.assignment.wait_no_longer();

@@ -158,7 +158,7 @@ impl Worker {
         });
         batch.began_at.entry(place).or_insert(began_at);
         batch.records += 1;
-        batch.bytes += record.value().map_or(0, <[u8]>::len);
+        batch.bytes += record.value().map_or(0, <[u8]>::len) + record.key().map_or(0, <[u8]>::len);
         if let Some(timestamp) = record.timestamp() {
             batch.ledger.timestamps.push(timestamp);
         }
@@ -303,6 +303,7 @@ impl Worker {
                     held: Some(Box::new(state)),
                     state: None,
                 };
+                batch.states += touched.before.unwrap_or(0);
                 let id = customer.into_boxed_str();
                 batch.customers.insert_full(id, touched).0
             }
@@ -357,7 +358,7 @@ impl Worker {
 
     /// Writes to the forwarded topic, if it takes a record of this size; whether it does.
     fn hand_on(
-        &self,
+        &mut self,
         home: i32,
         customer: &str,
         value: Option<&[u8]>,
@@ -370,9 +371,11 @@ impl Worker {
         }
         let headers = context.origin.wrap(&context.headers);
         let key = Some(customer.as_bytes());
-        if record_bytes(key, value, &headers) > self.settings.max_forwarded_bytes {
+        let bytes = record_bytes(key, value, &headers);
+        if bytes > self.settings.max_forwarded_bytes {
             return Ok(false);
         }
+        self.count_written(bytes);
         out.produce(Outgoing {
             output: Output::Forwarded { partition: home },
             key,
@@ -403,6 +406,11 @@ impl Worker {
             value: letter.value,
             headers: &letter.headers,
         });
+        self.count_written(record_bytes(
+            origin.key.as_deref(),
+            letter.value,
+            &letter.headers,
+        ));
         if let Some(batch) = &mut self.batch {
             let rejections = &mut batch.ledger.rejections;
             *rejections
@@ -410,6 +418,13 @@ impl Worker {
                 .or_default() += 1;
         }
         Ok((context.label, Outcome::Rejected))
+    }
+
+    /// What a record leads to counts too: it may be far more than the record.
+    fn count_written(&mut self, bytes: usize) {
+        if let Some(batch) = &mut self.batch {
+            batch.bytes += bytes;
+        }
     }
 
     fn foreign(&self, place: Place, offset: i64) -> Fatal {

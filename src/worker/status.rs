@@ -22,7 +22,9 @@ impl Worker {
         let mut idle = 0;
         for consumption in self.assignment.places.values() {
             match consumption {
-                Consumption::Consuming { .. } | Consumption::Waiting { .. } => {}
+                Consumption::Consuming { .. }
+                | Consumption::Waiting { .. }
+                | Consumption::Unreadable { .. } => {}
                 _ => idle += 1,
             }
         }

@@ -23,6 +23,7 @@ mod avro;
 mod avro_evolution;
 mod avro_faults;
 mod avro_rejections;
+mod bounded;
 mod crashes;
 mod dead_letters;
 mod disk;

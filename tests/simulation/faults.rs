@@ -29,6 +29,8 @@ pub struct Faults {
     pub stop: u64,
     /// Batches of more records time out.
     pub longest_batch: usize,
+    /// The time of a turn is over behind a record, though more were polled.
+    pub short_turn: u64,
     /// The most records of a poll.
     pub max_poll: u64,
 }
@@ -49,6 +51,7 @@ impl Faults {
             crash: 0,
             stop: 0,
             longest_batch: usize::MAX,
+            short_turn: 0,
             max_poll: 6,
         }
     }
@@ -60,6 +63,7 @@ impl Faults {
             full: 5000,
             lost_answer: 300,
             lost_position: 10,
+            short_turn: 1000,
             stall: 40,
             thread_stall: 20,
             crash: 8,
@@ -94,6 +98,8 @@ pub struct Sabotage {
     pub limit_after_poll: bool,
     /// Whoever wrote last is taken for dead, the group's members or not.
     pub fence_the_living: bool,
+    /// What was polled before a place is taken up again is taken all the same.
+    pub stale_poll: bool,
     /// The group's client joins anew before it has told of the loss (librdkafka does not).
     pub hasty_client: bool,
 }

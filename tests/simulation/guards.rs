@@ -106,6 +106,15 @@ fn a_takeover_spares_the_living() {
     });
 }
 
+/// What was polled before an abort lies behind the place that is taken up again, with a gap between.
+#[test]
+fn what_was_polled_before_an_abort_is_dropped() {
+    finds(&Sabotage {
+        stale_poll: true,
+        ..Sabotage::default()
+    });
+}
+
 /// keyfold rests on a client that joins anew only after the application has served the loss, as librdkafka does.
 #[test]
 fn a_hasty_client_would_break_it() {

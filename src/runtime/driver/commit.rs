@@ -81,7 +81,7 @@ impl Driver {
 
     /// Whether there is nothing to wait for, as far as the client knows.
     fn is_drained(&self, polled_nothing: bool) -> bool {
-        if !self.consumer.is_drained() {
+        if !self.polled.is_empty() || !self.consumer.is_drained() {
             return false;
         }
         let waiting = self.waiting();

@@ -94,6 +94,7 @@ impl Driver {
         self.consumer.leave(LEAVE);
         std::thread::sleep(Duration::from_millis(500));
         self.handles.clear();
+        self.polled.clear();
         self.consumer = join(&self.parts)?;
         Ok(())
     }

@@ -8,6 +8,7 @@ mod commit;
 mod group;
 mod places;
 mod records;
+mod stuck;
 mod takeover;
 
 use std::collections::{BTreeMap, HashMap};
@@ -97,6 +98,8 @@ struct Driver {
     worker: Worker,
     // the clients in the order in which they are dropped
     restorer: Option<Restorer>,
+    /// What was polled and is not taken yet.
+    polled: Messages,
     consumer: GroupConsumer,
     producer: BatchProducer,
     ends: Ends,
@@ -113,6 +116,9 @@ struct Driver {
     published_at: Instant,
     /// Indexes of topics by the client's handle of them.
     handles: HashMap<usize, usize>,
+    /// The partitions that can't be read, by topic and partition.
+    stuck: BTreeMap<(String, i32), stuck::Stuck>,
+    read_again_at: Instant,
     /// Since when the group has refused this instance's name.
     name_refused: Option<Instant>,
     explained: Option<Instant>,
@@ -135,6 +141,7 @@ impl Driver {
         Ok(Driver {
             worker: Worker::new(Arc::clone(&parts.settings)).with_writer(writer(&parts)),
             restorer: None,
+            polled: Messages::default(),
             consumer,
             producer,
             ends,
@@ -147,6 +154,8 @@ impl Driver {
             committed_at: now,
             published_at: now,
             handles: HashMap::new(),
+            stuck: BTreeMap::new(),
+            read_again_at: now,
             name_refused: None,
             explained: None,
             doubted: false,
@@ -171,11 +180,12 @@ impl Driver {
             self.serve_group()?;
             self.look_for_schemas();
             self.look_for_brokers();
+            self.look_at_stuck();
             self.act()?;
             self.restore(&mut messages)?;
-            self.take_records(&mut messages)?;
+            let nothing = self.take_records()?;
             self.look_at_commit()?;
-            self.commit_if_due(messages.is_empty())?;
+            self.commit_if_due(nothing)?;
             self.report();
             let view = &self.parts.settings.view;
             let partitions = self.parts.settings.partitions;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
-use super::{Driver, Halt, MAX_WAIT, refused, service};
+use super::{Driver, Halt, MAX_WAIT, refused, service, stuck};
 use crate::failpoint;
 use crate::kafka::client;
 use crate::kafka::native::Messages;
@@ -114,7 +114,8 @@ impl Driver {
         let now = self.started.elapsed();
         let since = Instant::now();
         let mut restored = 0;
-        while since.elapsed() < MAX_WAIT {
+        let mut unreadable = None;
+        'reading: while since.elapsed() < MAX_WAIT {
             restorer.poll(Duration::from_millis(5), messages);
             if messages.is_empty() {
                 break;
@@ -137,18 +138,36 @@ impl Driver {
                         if client::is_refusal(code) {
                             return Err(refused(&text).into());
                         }
+                        if stuck::is_unreadable(code) {
+                            unreadable = Some((partition, offset, code, text));
+                            break 'reading;
+                        }
                         tracing::warn!(?code, reason = text, "restoring");
                     }
                 }
             }
         }
         messages.clear();
+        if let Some((partition, offset, code, text)) = unreadable {
+            // the client would go on behind it
+            self.restorer = None;
+            let topic = self.parts.settings.state_topic.clone();
+            self.is_stuck(&topic, partition, offset, code, &text);
+        }
         self.parts.reporter.metrics().restore_records(restored);
         Ok(())
     }
 
     pub(super) fn consume(&mut self, from: &[(Place, i64)]) {
         let settings = Arc::clone(&self.parts.settings);
+        // What was polled before lies behind these offsets, with a gap between.
+        self.polled.retain(|message| {
+            let old = |(place, _): &(Place, i64)| {
+                place.partition == message.partition()
+                    && settings.topic_name(*place) == message.topic()
+            };
+            !from.iter().any(old)
+        });
         let named: Vec<_> = from
             .iter()
             .map(|(place, offset)| (settings.topic_name(*place), place.partition, *offset))

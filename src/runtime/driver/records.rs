@@ -4,16 +4,72 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::{Driver, Halt, MAX_WAIT, MIN_COMMIT_GAP};
-use crate::kafka::native::{Message, Messages};
+use super::{Driver, Halt, MAX_WAIT, MIN_COMMIT_GAP, stuck};
+use crate::kafka::native::Message;
 use crate::runtime::outputs::KafkaOutbox;
 use crate::worker::Place;
 use crate::worker::origin::Header;
 use crate::worker::record::Delivered;
 
+/// How long records are taken before the group, the clock and a stop are looked at.
+const TURN: Duration = Duration::from_millis(50);
+
+/// Whether a record may be a batch whose elements, each with all headers, are more than may be kept aside.
+fn may_grow(message: &Message) -> bool {
+    const SMALL: usize = 4096;
+    const SMALLEST_ELEMENT: usize = 16;
+    const MOST: usize = 8 * 1024 * 1024;
+    let value = message.payload().map_or(0, <[u8]>::len);
+    if value < SMALL {
+        return false;
+    }
+    let headers = message.headers();
+    let headers: usize = headers
+        .iter()
+        .map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len))
+        .sum();
+    let key = message.key().map_or(0, <[u8]>::len);
+    (value / SMALLEST_ELEMENT).saturating_mul(headers + key + 256) > MOST
+}
+
 impl Driver {
-    pub(super) fn take_records(&mut self, messages: &mut Messages) -> Result<(), Halt> {
-        let wait = if self.restorer.is_some() {
+    /// Takes records for a while: those that were polled and not taken yet, or else new ones; whether a poll found none.
+    /// What is left when the time is over is taken in the next turn, behind whatever else there is to do.
+    pub(super) fn take_records(&mut self) -> Result<bool, Halt> {
+        let mut found_none = false;
+        if self.polled.is_empty() {
+            let wait = self.wait();
+            self.consumer.poll(wait, &mut self.polled);
+            found_none = self.polled.is_empty();
+        }
+        let mut lost = None;
+        let until = Instant::now() + TURN;
+        while let Some(message) = self.polled.take() {
+            if let Some(error) = message.error() {
+                let place = self.partition_trouble(&message, error.into())?;
+                lost = lost.or(place);
+            } else {
+                self.take_record(&message)?;
+            }
+            // nothing is taken up behind a place that is lost: those that are left come again
+            if Instant::now() >= until && lost.is_none() {
+                break;
+            }
+        }
+        if let Some(place) = lost {
+            // the client has stopped fetching the partition, and would refuse to seek in it
+            let topic = self.parts.settings.topic_name(place).to_owned();
+            let reason = format!("a position in {topic}[{}] is lost", place.partition);
+            self.rejoin(RDKafkaErrorCode::AutoOffsetReset, &reason)?;
+            return Ok(found_none);
+        }
+        self.act()?;
+        Ok(found_none)
+    }
+
+    /// How long to wait for records.
+    fn wait(&self) -> Duration {
+        if self.restorer.is_some() {
             Duration::ZERO
         } else if self.worker.open_records().is_some() {
             MIN_COMMIT_GAP
@@ -25,47 +81,38 @@ impl Driver {
             MIN_COMMIT_GAP
         } else {
             MAX_WAIT
+        }
+    }
+
+    fn take_record(&mut self, message: &Message) -> Result<(), Halt> {
+        let Some(topic) = self.topic_of(message) else {
+            return Ok(());
         };
-        self.consumer.poll(wait, messages);
-        let mut lost = Vec::new();
-        for message in messages.iter() {
-            if let Some(error) = message.error() {
-                lost.extend(self.partition_trouble(message, error.into())?);
-                continue;
-            }
-            let Some(topic) = self.topic_of(message) else {
-                continue;
-            };
-            let record = Consumed { message, topic };
-            let mut outbox = KafkaOutbox {
-                consumer: &self.consumer,
-                producer: &self.producer,
-                topics: &self.parts.outputs,
-                membership: &mut self.membership,
-                aside: self.committing.is_some().then_some(&mut self.aside),
-            };
-            let was_open = self.worker.open_records().is_some();
-            self.worker.record(&record, &mut outbox);
-            if !was_open {
-                self.batch_began = Instant::now();
-                self.transaction_began = self.batch_began;
-            }
-            // what is left of this poll is passed over if a batch is aborted: nothing may be taken up again before
-            // it is through
-            if self.worker.is_full() {
-                self.commit()?;
-            } else if self.aside.is_full() {
-                self.await_commit()?;
-            }
+        if self.committing.is_some() && may_grow(message) {
+            // aside is no room for what it may lead to
+            self.await_commit()?;
         }
-        if let Some(place) = lost.first() {
-            // the client has stopped fetching the partition, and would refuse to seek in it
-            let topic = self.parts.settings.topic_name(*place).to_owned();
-            messages.clear();
-            let reason = format!("a position in {topic}[{}] is lost", place.partition);
-            return self.rejoin(RDKafkaErrorCode::AutoOffsetReset, &reason);
+        let record = Consumed { message, topic };
+        let mut outbox = KafkaOutbox {
+            consumer: &self.consumer,
+            producer: &self.producer,
+            topics: &self.parts.outputs,
+            membership: &mut self.membership,
+            aside: self.committing.is_some().then_some(&mut self.aside),
+        };
+        let was_open = self.worker.open_records().is_some();
+        self.worker.record(&record, &mut outbox);
+        if !was_open {
+            self.batch_began = Instant::now();
+            self.transaction_began = self.batch_began;
         }
-        self.act()
+        // if a batch is aborted, what was polled of its places is passed over until they are taken up again
+        if self.worker.is_full() {
+            self.commit()?;
+        } else if self.aside.is_full() {
+            self.await_commit()?;
+        }
+        Ok(())
     }
 
     fn topic_of(&mut self, message: &Message) -> Option<usize> {
@@ -95,6 +142,17 @@ impl Driver {
             let partition = message.partition();
             let topic = self.topic_of(message);
             return Ok(topic.map(|topic| Place { topic, partition }));
+        }
+        if stuck::is_unreadable(code)
+            && let Some(topic) = self.topic_of(message)
+        {
+            let partition = message.partition();
+            let place = Place { topic, partition };
+            if let Some(position) = self.worker.unreadable(place) {
+                let topic = message.topic();
+                self.is_stuck(&topic, partition, position, code, &reason);
+            }
+            return Ok(None);
         }
         self.trouble(code, &reason).map(|()| None)
     }

@@ -366,6 +366,10 @@ impl Driver {
             }
             Action::Consume(from) => {
                 let taken_up = !around.random.often(around.faults.no_answer);
+                if !around.sabotage.stale_poll {
+                    let again = |place| from.iter().any(|(from, _)| *from == place);
+                    self.messages.retain(|message| !again(message.place));
+                }
                 if taken_up {
                     self.member.consume(&from);
                 }
@@ -447,6 +451,12 @@ impl Driver {
     }
 
     fn poll(&mut self, around: &mut Surroundings<'_>) -> Stepped {
+        self.within_poll = true;
+        self.step = Step::Take;
+        if !self.messages.is_empty() {
+            // the rest of the poll before
+            return Stepped::On;
+        }
         let most = around.random.between(1, around.faults.max_poll);
         let consuming = self.member.consuming();
         let mut lost = None;
@@ -480,8 +490,6 @@ impl Driver {
             consuming.remove(&place);
             self.lost = true;
         }
-        self.step = Step::Take;
-        self.within_poll = true;
         let has_work = self.worker.open_records().is_some() || self.commit.is_some();
         if self.drained && !has_work && self.restorer.is_none() {
             return Stepped::Idle(around.now + Duration::from_millis(50));
@@ -496,6 +504,7 @@ impl Driver {
             around.cluster.group.leave(id, around.now);
         }
         self.member = Member::new(self.producer.id, around.sabotage.hasty_client);
+        self.messages.clear();
         self.told.clear();
     }
 
@@ -538,6 +547,13 @@ impl Driver {
             self.taken.push((message.place, message.offset));
         }
         self.step = Step::Take;
+        if !self.lost && around.random.often(around.faults.short_turn) {
+            // the time of the turn is over
+            self.within_poll = false;
+            self.step = Step::Act(Then::CommitIfDue {
+                drained: self.drained && self.messages.is_empty(),
+            });
+        }
         if self.worker.is_full() && !around.sabotage.limit_after_poll {
             self.step = Step::Await(Box::new(Step::Finish));
         }
