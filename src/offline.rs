@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::{Config, Deleted, Lists};
+use crate::customer::Keep;
 use crate::customer::bounded::{Bounded, Limits};
 use crate::customer::contribution::Contribution;
 use crate::customer::snapshot::{self, View};
@@ -20,10 +21,22 @@ impl View {
     }
 }
 
+impl Keep {
+    pub fn of(config: &Config) -> Keep {
+        Keep {
+            actions: config.merge.max_actions,
+            hidden: match config.merge.lists {
+                Lists::Replace => config.merge.max_hidden,
+                Lists::Union => usize::MAX,
+            },
+        }
+    }
+}
+
 impl Limits {
     pub fn of(config: &Config) -> Limits {
         Limits {
-            max_actions: config.merge.max_actions,
+            keep: Keep::of(config),
             max_state_bytes: config.validation.max_state_bytes,
             view: View::of(config),
         }
