@@ -48,6 +48,8 @@ pub struct OfflineFold<'c> {
     config: &'c Config,
     limits: Limits,
     customers: BTreeMap<String, Bounded>,
+    /// The last record was an erasure that left data of its sources to show.
+    outlived: bool,
 }
 
 impl<'c> OfflineFold<'c> {
@@ -56,6 +58,7 @@ impl<'c> OfflineFold<'c> {
             config,
             limits: Limits::of(config),
             customers: BTreeMap::new(),
+            outlived: false,
         }
     }
 
@@ -72,7 +75,13 @@ impl<'c> OfflineFold<'c> {
         self.fold(judged.verdict)
     }
 
+    /// Whether the last record was an erasure that left data of its sources to show, for they claim a later time.
+    pub fn outlived(&self) -> bool {
+        self.outlived
+    }
+
     fn fold(&mut self, verdict: Verdict<'_>) -> Vec<Rejection> {
+        self.outlived = false;
         match verdict {
             Verdict::Valid(contribution) => self.join(contribution).into_iter().collect(),
             Verdict::Rejected(rejection) => vec![rejection],
@@ -91,8 +100,13 @@ impl<'c> OfflineFold<'c> {
 
     fn join(&mut self, contribution: Contribution) -> Option<Rejection> {
         let Contribution { customer, data } = contribution;
+        let erasure = data.erasure_told();
         match self.customers.get_mut(&customer) {
-            Some(held) => held.join(&customer, data, &self.limits).err(),
+            Some(held) => {
+                let joined = held.join(&customer, data, &self.limits);
+                self.outlived = erasure.is_some_and(|erasure| held.customer().outlives(erasure));
+                joined.err()
+            }
             None => {
                 let mut new = Bounded::default();
                 let joined = new.join(&customer, data, &self.limits);

@@ -134,6 +134,8 @@ pub enum Code {
     DuplicateElement,
     NoTimestamp,
     StateTooLarge,
+    /// Only ever a warning, and no rule that can be set.
+    OutlivesErasure,
 }
 
 impl Code {
@@ -170,6 +172,7 @@ impl Code {
             Code::DuplicateElement => "duplicate_element",
             Code::NoTimestamp => "no_timestamp",
             Code::StateTooLarge => "state_too_large",
+            Code::OutlivesErasure => "outlives_erasure",
         }
     }
 
@@ -217,6 +220,9 @@ impl Code {
             Code::DuplicateElement => "a list holds the same id twice",
             Code::NoTimestamp => {
                 "the record has no timestamp, which orders the data of this source"
+            }
+            Code::OutlivesErasure => {
+                "a null value leaves data shown that claim a later time than its own"
             }
             Code::StateTooLarge => {
                 "the customer's state would grow larger than validation.max_state_bytes, or its snapshot than its topic takes"

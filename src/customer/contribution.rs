@@ -34,6 +34,13 @@ pub enum Told {
 }
 
 impl Data {
+    pub fn erasure_told(&self) -> Option<Erasure> {
+        match &self.told {
+            Told::Erasure(erasure) => Some(*erasure),
+            _ => None,
+        }
+    }
+
     pub fn erasure(erasure: Erasure) -> Data {
         Data {
             told: Told::Erasure(erasure),

@@ -245,6 +245,22 @@ impl Customer {
         }
     }
 
+    /// Whether an erasure left data of its sources to show, for they claim a later time than its own.
+    pub fn outlives(&self, erasure: Erasure) -> bool {
+        Source::ALL
+            .into_iter()
+            .filter(|source| erasure.only.is_none_or(|only| only == *source))
+            .any(|source| match source {
+                Source::LoyaltyCustomers => self.scalars.created_at.is_some(),
+                Source::LoyaltyActions => !self.actions.kept.is_empty(),
+                Source::ConsoleCustomers => {
+                    let held = self.console.as_ref();
+                    held.is_some_and(|held| held.parts.is_some())
+                }
+                Source::PublisherCustomers => self.publisher.is_some(),
+            })
+    }
+
     /// The time of the newest datum, against which the lateness of an event is told.
     pub fn newest(&self) -> Option<Instant> {
         let times = [

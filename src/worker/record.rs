@@ -111,6 +111,22 @@ impl<'a, D: Delivered> Arrived<'a, D> {
         Opened::open(&self.raw, guid, format, most, &*settings.schemas)
     }
 
+    /// Where it was read first, as far as that is a topic that is consumed here.
+    fn place(&self, settings: &Settings) -> (Place, i64) {
+        let here = (self.delivered.place(), self.delivered.offset());
+        let Some(origin) = &self.origin else {
+            return here;
+        };
+        let topic = settings
+            .topics
+            .iter()
+            .position(|topic| topic.name == origin.topic);
+        topic.map_or(here, |topic| {
+            let partition = origin.partition;
+            (Place { topic, partition }, origin.offset)
+        })
+    }
+
     fn context(self, opened: &Opened<'_>, settings: &Settings) -> Context<'a> {
         let place = self.delivered.place();
         let value = self.raw.value;
@@ -214,7 +230,21 @@ impl Worker {
         if let Verdict::Valid(contribution) = verdict {
             let home = partition::of_key(contribution.customer.as_bytes(), settings.partitions);
             if self.assignment.is_ready(home) {
-                return match self.join(home, contribution, label)? {
+                let (from, from_offset) = arrived.place(settings);
+                let erasure = contribution.data.erasure_told();
+                let id = erasure.map(|_| contribution.customer.clone());
+                let joined = self.join(home, contribution, label)?;
+                if let (Some(erasure), Some(id), Some(batch)) = (erasure, id, &mut self.batch) {
+                    let held = batch
+                        .customers
+                        .get(&*id)
+                        .and_then(|held| held.held.as_ref());
+                    if held.is_some_and(|held| held.customer().outlives(erasure)) {
+                        let ledger = &mut batch.ledger;
+                        ledger.warn_of(Code::OutlivesErasure, raw.source, from, from_offset);
+                    }
+                }
+                return match joined {
                     Ok(outcome) => Ok((label, outcome)),
                     Err(StateTooLarge) => {
                         let context = arrived.context(opened, settings);
