@@ -3,6 +3,12 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// What stands in the place of an apostrophe, and the full stop. None of them tells countries apart.
+const APOSTROPHES: &str = "'\u{2019}\u{2018}\u{2bc}\u{60}\u{b4}\u{2032}.";
+
 /// Names that are not in the list: what ISO called a country until it changed the name, and what lists that go by
 /// ISO 3166 call it all the same.
 const OTHER_NAMES: [(&str, &str); 5] = [
@@ -48,13 +54,19 @@ fn from_alpha3(text: &str) -> Option<&'static str> {
     rust_iso3166::from_alpha3(&code).map(|country| country.alpha2)
 }
 
-/// A name in lower case, without its punctuation and articles: ISO's own lists write "Bahamas (the)" and "Korea
+/// A name in lower case, without accents, in one normalisation form, and without its punctuation and articles: ISO's own lists write "Bahamas (the)" and "Korea
 /// (the Republic of)", others "Bahamas" and "Korea, Republic of".
 fn folded(name: &str) -> String {
-    let lower: String = name
-        .to_lowercase()
+    // decomposed twice, for the lower case of "İ" is a letter and a mark again
+    let lower: String = name.nfkd().flat_map(char::to_lowercase).nfkd().collect();
+    let lower: String = lower
         .chars()
-        .filter(|character| !matches!(character, '\'' | '\u{2019}' | '.'))
+        .filter(|character| !is_combining_mark(*character) && !APOSTROPHES.contains(*character))
+        .map(|character| match character {
+            // it is what an upper-cased "i" comes back as where the language is Turkish
+            'ı' => 'i',
+            other => other,
+        })
         .collect();
     let words = lower
         .split(|character: char| character.is_whitespace() || "()[],".contains(character))
@@ -96,6 +108,47 @@ mod tests {
             assert_eq!(from_any(no_code), None, "{no_code}");
         }
         assert_eq!(from_any(""), None);
+    }
+
+    /// Every name as it is, in upper and in lower case, in each normalisation form, and without accents.
+    #[test]
+    fn knows_every_name_however_it_is_written() {
+        let all = rust_iso3166::ALL.iter().map(|one| (one.name, one.alpha2));
+        for (name, alpha2) in all.chain(OTHER_NAMES) {
+            let bare = name
+                .nfd()
+                .filter(|character| !is_combining_mark(*character));
+            for written in [name.to_owned(), bare.collect()] {
+                for cased in [
+                    written.clone(),
+                    written.to_uppercase(),
+                    written.to_lowercase(),
+                ] {
+                    let forms = [
+                        cased.nfc().collect::<String>(),
+                        cased.nfd().collect(),
+                        cased.nfkc().collect(),
+                        cased.nfkd().collect(),
+                    ];
+                    for form in forms {
+                        assert_eq!(from_any(&form), Some(alpha2), "{form}");
+                    }
+                }
+            }
+        }
+        for (text, alpha2) in [
+            ("TÜRKİYE", "TR"),
+            ("Tu\u{308}rkiye", "TR"),
+            ("türkıye", "TR"),
+            ("Cote d\u{2bc}Ivoire", "CI"),
+            ("Re\u{301}union", "RE"),
+            ("ALAND ISLANDS", "AX"),
+            ("curacao", "CW"),
+            ("São Tomé and Príncipe", "ST"),
+        ] {
+            assert_eq!(from_any(text), Some(alpha2), "{text}");
+        }
+        assert_eq!(from_alpha2("T\u{308}R"), None);
     }
 
     #[test]

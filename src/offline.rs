@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::{Config, Deleted, Lists};
+use crate::customer::Keep;
 use crate::customer::bounded::{Bounded, Limits};
 use crate::customer::contribution::Contribution;
 use crate::customer::snapshot::{self, View};
@@ -20,10 +21,22 @@ impl View {
     }
 }
 
+impl Keep {
+    pub fn of(config: &Config) -> Keep {
+        Keep {
+            actions: config.merge.max_actions,
+            hidden: match config.merge.lists {
+                Lists::Replace => config.merge.max_hidden,
+                Lists::Union => usize::MAX,
+            },
+        }
+    }
+}
+
 impl Limits {
     pub fn of(config: &Config) -> Limits {
         Limits {
-            max_actions: config.merge.max_actions,
+            keep: Keep::of(config),
             max_state_bytes: config.validation.max_state_bytes,
             view: View::of(config),
         }
@@ -35,6 +48,8 @@ pub struct OfflineFold<'c> {
     config: &'c Config,
     limits: Limits,
     customers: BTreeMap<String, Bounded>,
+    /// The last record was an erasure that left data of its sources to show.
+    outlived: bool,
 }
 
 impl<'c> OfflineFold<'c> {
@@ -43,6 +58,7 @@ impl<'c> OfflineFold<'c> {
             config,
             limits: Limits::of(config),
             customers: BTreeMap::new(),
+            outlived: false,
         }
     }
 
@@ -59,7 +75,13 @@ impl<'c> OfflineFold<'c> {
         self.fold(judged.verdict)
     }
 
+    /// Whether the last record was an erasure that left data of its sources to show, for they claim a later time.
+    pub fn outlived(&self) -> bool {
+        self.outlived
+    }
+
     fn fold(&mut self, verdict: Verdict<'_>) -> Vec<Rejection> {
+        self.outlived = false;
         match verdict {
             Verdict::Valid(contribution) => self.join(contribution).into_iter().collect(),
             Verdict::Rejected(rejection) => vec![rejection],
@@ -78,8 +100,13 @@ impl<'c> OfflineFold<'c> {
 
     fn join(&mut self, contribution: Contribution) -> Option<Rejection> {
         let Contribution { customer, data } = contribution;
+        let erasure = data.erasure_told();
         match self.customers.get_mut(&customer) {
-            Some(held) => held.join(&customer, data, &self.limits).err(),
+            Some(held) => {
+                let joined = held.join(&customer, data, &self.limits);
+                self.outlived = erasure.is_some_and(|erasure| held.customer().outlives(erasure));
+                joined.err()
+            }
             None => {
                 let mut new = Bounded::default();
                 let joined = new.join(&customer, data, &self.limits);

@@ -54,7 +54,7 @@ impl fmt::Display for Source {
 #[derive(Debug, Clone, Copy)]
 pub struct RawRecord<'a> {
     pub source: Source,
-    /// Milliseconds since 1970; none where the record carries none. See [`usable_timestamp`].
+    /// Milliseconds since 1970 as they came; none where the record carries none. See [`usable_timestamp`].
     pub timestamp: Option<i64>,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
@@ -123,6 +123,7 @@ pub enum Code {
     UnknownSchemaId,
     InvalidAvro,
     NullValue,
+    InvalidKey,
     SchemaViolation,
     EventType,
     UnsupportedVersion,
@@ -133,6 +134,8 @@ pub enum Code {
     DuplicateElement,
     NoTimestamp,
     StateTooLarge,
+    /// Only ever a warning, and no rule that can be set.
+    OutlivesErasure,
 }
 
 impl Code {
@@ -158,6 +161,7 @@ impl Code {
             Code::UnknownSchemaId => "unknown_schema_id",
             Code::InvalidAvro => "invalid_avro",
             Code::NullValue => "null_value",
+            Code::InvalidKey => "invalid_key",
             Code::SchemaViolation => "schema_violation",
             Code::EventType => "event_type",
             Code::UnsupportedVersion => "unsupported_version",
@@ -168,6 +172,7 @@ impl Code {
             Code::DuplicateElement => "duplicate_element",
             Code::NoTimestamp => "no_timestamp",
             Code::StateTooLarge => "state_too_large",
+            Code::OutlivesErasure => "outlives_erasure",
         }
     }
 
@@ -179,7 +184,8 @@ impl Code {
             | Code::DuplicateField
             | Code::UnknownSchemaId
             | Code::InvalidAvro
-            | Code::NullValue => Stage::Decode,
+            | Code::NullValue
+            | Code::InvalidKey => Stage::Decode,
             Code::SchemaViolation => Stage::Schema,
             _ => Stage::Semantic,
         }
@@ -199,6 +205,9 @@ impl Code {
                 "the value is not in the wire format of Avro, can't be decoded by its writer schema, or that schema can't be resolved"
             }
             Code::NullValue => "this source takes no null values",
+            Code::InvalidKey => {
+                "the key of a null value gives no customer id: it is not of the source's key_format, or under \"text\" begins with a control character or a double quote"
+            }
             Code::SchemaViolation => "the value breaks the JSON Schema of its source",
             Code::EventType => "the eventType is not that of the source",
             Code::UnsupportedVersion => "the version is not from 1 to below 2",
@@ -212,12 +221,19 @@ impl Code {
             Code::NoTimestamp => {
                 "the record has no timestamp, which orders the data of this source"
             }
+            Code::OutlivesErasure => {
+                "a null value leaves data shown that claim a later time than its own"
+            }
             Code::StateTooLarge => {
                 "the customer's state would grow larger than validation.max_state_bytes, or its snapshot than its topic takes"
             }
         }
     }
 }
+
+/// What is said where a record has a timestamp that is not [usable](usable_timestamp).
+const UNUSABLE_TIMESTAMP: &str =
+    "the record has no usable timestamp (negative, or after the year 9999)";
 
 /// One thing that is wrong with a value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -267,6 +283,18 @@ impl Rejection {
             code,
             message: message.into(),
             violations: Vec::new(),
+        }
+    }
+
+    /// Says of a rejection for want of a timestamp that the record has one, but none that can be used.
+    pub fn tell_unusable_timestamp(&mut self) {
+        if self.code == Code::NoTimestamp {
+            UNUSABLE_TIMESTAMP.clone_into(&mut self.message);
+        }
+        for violation in &mut self.violations {
+            if violation.keyword == Code::NoTimestamp.name() {
+                UNUSABLE_TIMESTAMP.clone_into(&mut violation.message);
+            }
         }
     }
 

@@ -127,13 +127,14 @@ impl std::fmt::Display for Instant {
     }
 }
 
-/// A `full-date` of RFC 3339, as it came: ten ASCII characters.
+/// A `full-date` of RFC 3339 in the years 0001 to 9999, as it came: ten ASCII characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Date([u8; 10]);
 
 impl Date {
     pub fn parse(text: &str) -> Option<Date> {
-        parse_day(text.as_bytes())?;
+        // an instant may be written with a day of the year 0, where its offset brings it into the year 1
+        parse_day(text.as_bytes()).filter(|day| *day >= 1)?;
         text.as_bytes().try_into().ok().map(Date)
     }
 
@@ -286,6 +287,16 @@ mod tests {
             "2024-02-06T10:00:00Zé",
         ] {
             assert_eq!(canonical(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_lie_in_the_years_0001_to_9999() {
+        for text in ["0001-01-01", "9999-12-31", "2024-02-29"] {
+            assert!(Date::parse(text).is_some(), "{text}");
+        }
+        for text in ["0000-01-01", "0000-12-31", "0000-02-29", "2023-02-29"] {
+            assert!(Date::parse(text).is_none(), "{text}");
         }
     }
 

@@ -18,7 +18,7 @@ use examples::Example;
 use keyfold::avro::{self, Plan, snapshot};
 use keyfold::config::Config;
 use keyfold::customer::snapshot::View;
-use keyfold::customer::{Customer, contribution::Contribution};
+use keyfold::customer::{Customer, Keep, contribution::Contribution};
 use keyfold::record::{Code, RawRecord, Rejection, Source};
 use keyfold::source::wire::{self, Plain};
 use keyfold::source::{self, Judged, Verdict};
@@ -103,7 +103,7 @@ fn snapshots(contributions: Vec<Contribution>) -> BTreeMap<String, Vec<u8>> {
         customers
             .entry(customer)
             .or_default()
-            .join(data, config.merge.max_actions);
+            .join(data, Keep::of(&config));
     }
     let text = |(id, customer): (String, Customer)| {
         let mut text = Vec::new();

@@ -440,3 +440,45 @@ fn the_demo_ends_with_the_fold_of_its_records() {
         assert!(demo.out.contains(shown), "{shown}: {}", demo.out);
     }
 }
+
+/// A null value whose key is framed or quoted erases nobody, unless `key_format` says how to read it.
+#[test]
+fn a_null_value_erases_whom_its_key_names() {
+    let event = br#"{"topic":"loyalty.customers","ts":1700000000000,"key":"c1","payload":"{\"eventType\":\"CUSTOMER\",\"eventAction\":\"CREATED\",\"version\":1,\"body\":{\"customerId\":\"c1\",\"addresses\":[],\"createdAt\":\"2023-11-01T00:00:00Z\",\"updatedAt\":\"2023-11-01T00:00:00Z\"}}"}"#;
+    let folded = |key: &[u8], millis: i64, format: &str| {
+        let end = format!(r#"","ts":{millis},"offset":7,"payload":null}}"#);
+        let null = [
+            br#"{"topic":"loyalty.customers","key":""#,
+            key,
+            end.as_bytes(),
+        ]
+        .concat();
+        let input = [&event[..], &null].join(&b'\n');
+        let set = [("KEYFOLD__SOURCES__LOYALTY_CUSTOMERS__KEY_FORMAT", format)];
+        let folded = keyfold(&["fold"], &input, &set);
+        let verdicts = keyfold(&["validate"], &input, &set);
+        let erased = folded.out == "{\"key\":\"c1\",\"value\":null}\n";
+        let rejected = verdicts
+            .out
+            .contains(r#""stage":"decode","code":"invalid_key""#);
+        assert_eq!(folded.out.lines().count(), 1, "{}", folded.out);
+        (erased, rejected, folded.err)
+    };
+    let later = 1_700_000_000_000;
+    let quiet = |erased, rejected| (erased, rejected, String::new());
+    let framed: &[u8] = b"\\u0000\\u0000\\u0000\\u0000\\u0001\\u0004c1";
+    assert_eq!(folded(b"c1", later, "text"), quiet(true, false));
+    assert_eq!(folded(b"\\\"c1\\\"", later, "text"), quiet(false, true));
+    assert_eq!(folded(framed, later, "text"), quiet(false, true));
+    assert_eq!(folded(b"\\\"c1\\\"", later, "json"), quiet(true, false));
+    assert_eq!(folded(b"c1", later, "json"), quiet(false, true));
+    assert_eq!(folded(framed, later, "avro"), quiet(true, false));
+    assert_eq!(folded(b"c1", later, "avro"), quiet(false, true));
+    // the customer claims a later time than the erasure
+    let (erased, _, warning) = folded(b"c1", 1_690_000_000_000, "text");
+    assert!(!erased);
+    assert!(
+        warning.contains("outlives_erasure: loyalty.customers 0 7"),
+        "{warning}"
+    );
+}

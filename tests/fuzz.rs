@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use apache_avro::Schema;
 use evolve::{Evolution, Evolved};
 use keyfold::config::Config;
-use keyfold::customer::Customer;
+use keyfold::customer::{Customer, Keep};
 use keyfold::record::{RawRecord, Source};
 use keyfold::source::framing;
 use keyfold::source::wire::{self, Plain};
@@ -221,7 +221,7 @@ fn states(record: &RawRecord<'_>) -> Vec<Vec<u8>> {
     };
     let states = contributions.into_iter().map(|contribution| {
         let mut customer = Customer::default();
-        customer.join(contribution.data, 100);
+        customer.join(contribution.data, Keep::of(&Config::default()));
         let mut state = Vec::new();
         customer.encode(&mut state);
         state

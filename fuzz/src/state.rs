@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use keyfold::config::Config;
-use keyfold::customer::Customer;
 use keyfold::customer::codec::{CodecError, LAYOUT};
 use keyfold::customer::contribution::{Data, Erasure};
 use keyfold::customer::snapshot::{self, View};
+use keyfold::customer::{Customer, Keep};
 use keyfold::time::Instant;
 
 /// Any bytes are a state or refused. A state is the same when it is written and read again, and everything that is
@@ -38,7 +38,7 @@ pub fn decode(bytes: &[u8]) {
             only: None,
             at: Instant::from_millis(1_800_000_000_000),
         }),
-        100,
+        Keep::of(&Config::default()),
     );
     let written = encode(&erased);
     assert_eq!(Customer::decode(&written), Ok(erased));

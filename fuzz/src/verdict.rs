@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use keyfold::avro::{Plan, snapshot as avro_snapshot};
 use keyfold::config::Config;
-use keyfold::customer::Customer;
 use keyfold::customer::contribution::Contribution;
 use keyfold::customer::snapshot::{self, View};
+use keyfold::customer::{Customer, Keep};
 use keyfold::record::{Code, MAX_VIOLATIONS, RawRecord, Rejection, Source, Stage};
 use keyfold::source::wire::{self, Plain};
 use keyfold::source::{self, BatchElement, Judged, Value, Verdict};
@@ -117,9 +117,9 @@ fn fold(contribution: &Contribution) {
     let id = &contribution.customer;
     assert!(!id.trim().is_empty());
     let mut customer = Customer::default();
-    customer.join(contribution.data.clone(), config.merge.max_actions);
+    customer.join(contribution.data.clone(), Keep::of(&config));
     let once = customer.clone();
-    assert!(!customer.join(contribution.data.clone(), config.merge.max_actions));
+    assert!(!customer.join(contribution.data.clone(), Keep::of(&config)));
     assert_eq!(customer, once);
     let mut state = Vec::new();
     customer.encode(&mut state);

@@ -21,7 +21,7 @@
 
 pub mod batch;
 mod deserialize;
-mod input;
+pub mod input;
 mod json;
 mod plan;
 mod reader;

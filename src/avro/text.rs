@@ -41,7 +41,7 @@ pub fn write_date(out: &mut Vec<u8>, day: i32) {
     let date = day
         .checked_add(EPOCH_DAY)
         .and_then(NaiveDate::from_num_days_from_ce_opt)
-        .filter(|date| (0..=9999).contains(&date.year()));
+        .filter(|date| (1..=9999).contains(&date.year()));
     let Some(date) = date else {
         out.extend_from_slice(OUT_OF_RANGE);
         return;
@@ -111,16 +111,16 @@ mod tests {
 
     #[test]
     fn days_outside_the_calendar_are_no_dates() {
-        for day in [i32::MIN, i32::MAX, 2_932_897, -719_529] {
+        for day in [i32::MIN, i32::MAX, 2_932_897, -719_163, -719_528] {
             assert!(crate::time::Date::parse(&date(day)).is_none(), "{day}");
         }
         assert_eq!(date(2_932_896), "9999-12-31");
-        assert_eq!(date(-719_528), "0000-01-01");
+        assert_eq!(date(-719_162), "0001-01-01");
     }
 
     proptest! {
         #[test]
-        fn days_and_dates_are_one(day in -719_528..=2_932_896) {
+        fn days_and_dates_are_one(day in -719_162..=2_932_896) {
             let text = date(day);
             prop_assert!(crate::time::Date::parse(&text).is_some());
             prop_assert_eq!(day_of(&text), Some(day));

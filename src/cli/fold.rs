@@ -9,6 +9,7 @@ use super::lines::{self, RejectionLine};
 use super::schemas::SchemaArgs;
 use crate::config::Config;
 use crate::offline::OfflineFold;
+use crate::record::Code;
 use crate::source::json::write_string;
 
 /// Fold records into snapshots, without Kafka.
@@ -42,6 +43,15 @@ pub fn run(config: &Config, args: &FoldArgs) -> Result<Done, Failure> {
         let record = line.record(source);
         let opened = schemas.open(line, &record, config)?;
         let rejections = fold.opened(&record, &opened);
+        if fold.outlived() {
+            eprintln!(
+                "warning: outlives_erasure: {} {} {}: {}",
+                line.topic,
+                line.partition,
+                line.offset,
+                Code::OutlivesErasure.meaning()
+            );
+        }
         let Some(file) = &mut rejected else {
             return Ok(());
         };

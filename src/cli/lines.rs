@@ -10,7 +10,7 @@ use serde_bytes::ByteBuf;
 
 use super::exit::Failure;
 use crate::config::Config;
-use crate::record::{RawRecord, Rejection, Source, Violation, usable_timestamp};
+use crate::record::{RawRecord, Rejection, Source, Violation};
 
 /// A line of kcat. Key, payload and headers are bytes, for kcat prints those that are not UTF-8 as they are. Since
 /// such a line is no JSON, a payload of Avro can be given in base64.
@@ -48,7 +48,7 @@ impl Line {
         if self.tstype.as_deref() == Some("unknown") {
             return None;
         }
-        self.ts.and_then(usable_timestamp)
+        self.ts.filter(|millis| *millis != -1)
     }
 
     pub fn record(&self, source: Source) -> RawRecord<'_> {

@@ -150,6 +150,9 @@ fn source_config(reader: &mut Reader, source: Source) -> SourceConfig {
             .unwrap_or(default.topics),
         format: reader.word(&path("format")).unwrap_or(default.format),
         tombstone: reader.word(&path("tombstone")).unwrap_or(default.tombstone),
+        key_format: reader
+            .word(&path("key_format"))
+            .unwrap_or(default.key_format),
     }
 }
 
@@ -176,6 +179,9 @@ fn merge(reader: &mut Reader, default: &Merge) -> Merge {
         max_actions: reader
             .whole("merge.max_actions", 1..=ACTIONS)
             .unwrap_or(default.max_actions),
+        max_hidden: reader
+            .whole("merge.max_hidden", 0..=ACTIONS)
+            .unwrap_or(default.max_hidden),
     }
 }
 

@@ -41,8 +41,8 @@ pub use registry::Registry;
 pub use rules::Rules;
 pub use sources::{SourceConfig, Sources};
 pub use words::{
-    Action, Customers, Deleted, Format, Guarantee, Lists, LogFormat, OnLostOffset, SnapshotFormat,
-    Store, SubjectStrategy, Tombstone,
+    Action, Customers, Deleted, Format, Guarantee, KeyFormat, Lists, LogFormat, OnLostOffset,
+    SnapshotFormat, Store, SubjectStrategy, Tombstone,
 };
 
 /// Everything that can be set. The defaults are those of the contract, section 7.
@@ -216,6 +216,8 @@ pub struct Merge {
     pub lists: Lists,
     /// How many actions of a customer are kept, 1 to 1,000,000.
     pub max_actions: usize,
+    /// How many addresses, and how many dependents, that are not shown are kept, 0 to 1,000,000.
+    pub max_hidden: usize,
 }
 
 impl Default for Merge {
@@ -223,6 +225,7 @@ impl Default for Merge {
         Merge {
             lists: Lists::Replace,
             max_actions: 100,
+            max_hidden: 100,
         }
     }
 }

@@ -35,6 +35,7 @@ impl Config {
         out.table("merge");
         out.word("lists", self.merge.lists);
         out.line("max_actions", self.merge.max_actions);
+        out.line("max_hidden", self.merge.max_hidden);
 
         self.print_validation(&mut out);
 
@@ -100,6 +101,7 @@ impl Config {
             out.line("topics", format_args!("[{}]", topics.join(", ")));
             out.word("format", settings.format);
             out.word("tombstone", settings.tombstone);
+            out.word("key_format", settings.key_format);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The sources that are on, and the topics that feed them.
 
-use super::words::{Format, Tombstone};
+use super::words::{Format, KeyFormat, Tombstone};
 use crate::record::Source;
 
 /// The sources that are on. By default all four of the contract, section 1.
@@ -18,6 +18,8 @@ pub struct SourceConfig {
     pub format: Format,
     /// What a record with a null value does.
     pub tombstone: Tombstone,
+    /// How the key of such a record gives the customer id.
+    pub key_format: KeyFormat,
 }
 
 impl SourceConfig {
@@ -34,6 +36,7 @@ impl SourceConfig {
             topics: vec![topic.to_owned()],
             format: Format::Json,
             tombstone,
+            key_format: KeyFormat::Text,
         }
     }
 }

@@ -86,6 +86,18 @@ words! {
 }
 
 words! {
+    /// How the key of a null value gives the customer id (the contract, section 2).
+    KeyFormat {
+        /// The key is the id.
+        Text = "text",
+        /// The key is a JSON string, the id.
+        Json = "json",
+        /// The key is an Avro string, the id, in the frame of the registry's clients.
+        Avro = "avro",
+    }
+}
+
+words! {
     /// What becomes of a customer with the status `DELETED` (the contract, section 4).
     Deleted {
         /// It stays a snapshot.

@@ -2,16 +2,16 @@
 
 use bytes::Bytes;
 
-use super::Customer;
 use super::codec::CodecError;
 use super::contribution::{Data, Told};
 use super::snapshot::{self, View};
+use super::{Customer, Keep};
 
 /// The bounds of a customer's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// `merge.max_actions`.
-    pub max_actions: usize,
+    /// How much of a customer is kept.
+    pub keep: Keep,
     /// `validation.max_state_bytes`.
     pub max_state_bytes: usize,
     /// What snapshots are measured by.
@@ -68,14 +68,14 @@ impl Bounded {
         let fits = at_most <= limits.max_state_bytes
             && (id.len() + at_most) * SHOWN <= limits.max_written();
         if fits || matches!(data.told, Told::Erasure(_)) {
-            let changed = self.customer.join(data, limits.max_actions);
+            let changed = self.customer.join(data, limits.keep);
             if changed {
                 self.at_most = at_most;
             }
             return Ok(changed);
         }
         let mut grown = self.customer.clone();
-        if !grown.join(data, limits.max_actions) {
+        if !grown.join(data, limits.keep) {
             return Ok(false);
         }
         let mut bytes = Vec::with_capacity(at_most);
@@ -120,6 +120,10 @@ mod tests {
     fn a_snapshot_is_no_larger_than_its_bound() {
         // hardly a byte of text, and as much around it as there can be
         let mut customer = Customer::default();
+        let keep = Keep {
+            actions: 1_000,
+            hidden: 100,
+        };
         for number in 0..1_000_u16 {
             let id = number.to_be_bytes().map(|byte| b'0' + byte % 64);
             let mut texts = Texts::default();
@@ -134,7 +138,7 @@ mod tests {
                 id: texts.add(&id),
             };
             let told = Told::Action(action);
-            customer.join(Data { told, texts }, 1_000);
+            customer.join(Data { told, texts }, keep);
         }
         let view = View {
             union: false,

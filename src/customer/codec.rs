@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::actions::Actions;
 use super::contribution::{Action, ActionKind, ConsoleParts, Content, Publisher, Status};
 use super::fields::Fields;
-use super::list::{Held, List};
+use super::list::{Floor, Held, List, Listing};
 use super::register::Register;
 use super::stamp::Stamp;
 use super::texts::{Span, Texts};
@@ -17,7 +17,7 @@ use super::{Customer, HeldConsole, Scalars};
 use crate::time::{Date, Instant};
 
 /// The layout that this version writes. A state of another layout must be rebuilt from the inputs.
-pub const LAYOUT: u8 = 3;
+pub const LAYOUT: u8 = 4;
 
 /// A state that this version can't read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -205,7 +205,28 @@ fn put_scalars(out: &mut Vec<u8>, scalars: &Scalars) {
 }
 
 fn put_list(out: &mut Vec<u8>, texts: &Texts, list: &List) {
-    put_options(out, [list.newest], put_stamp);
+    out.push(bits([
+        (1, list.newest.is_some()),
+        (2, !list.shorter.is_empty()),
+        (4, list.floor.is_some()),
+    ]));
+    let put_listing = |out: &mut Vec<u8>, listing: &Listing| {
+        put_stamp(out, listing.stamp);
+        put_number(out, listing.length as u64);
+    };
+    if let Some(newest) = &list.newest {
+        put_listing(out, newest);
+    }
+    if !list.shorter.is_empty() {
+        put_number(out, list.shorter.len() as u64);
+        for listing in &list.shorter {
+            put_listing(out, listing);
+        }
+    }
+    if let Some(floor) = &list.floor {
+        put_stamp(out, floor.stamp);
+        put_bytes(out, texts.get(floor.id));
+    }
     put_number(out, list.elements.len() as u64);
     for held in &list.elements {
         put_bytes(out, texts.get(held.id));
@@ -378,9 +399,23 @@ impl Reader<'_> {
     }
 
     fn list(&mut self) -> Result<List, CodecError> {
-        let newest = match self.byte()? & 1 {
+        let present = self.byte()?;
+        let newest = match present & 1 {
             0 => None,
-            _ => Some(self.stamp()?),
+            _ => Some(self.listing()?),
+        };
+        let mut shorter = Vec::new();
+        if present & 2 != 0 {
+            for _ in 0..self.count()? {
+                shorter.push(self.listing()?);
+            }
+        }
+        let floor = match present & 4 {
+            0 => None,
+            _ => Some(Floor {
+                stamp: self.stamp()?,
+                id: self.text()?,
+            }),
         };
         let count = self.count()?;
         let mut elements = Vec::with_capacity(count);
@@ -401,7 +436,19 @@ impl Reader<'_> {
             };
             elements.push(Held { id, seen, content });
         }
-        Ok(List { newest, elements })
+        Ok(List {
+            newest,
+            shorter,
+            floor,
+            elements,
+        })
+    }
+
+    fn listing(&mut self) -> Result<Listing, CodecError> {
+        Ok(Listing {
+            stamp: self.stamp()?,
+            length: self.length()?,
+        })
     }
 
     fn actions(&mut self) -> Result<Actions, CodecError> {

@@ -1,5 +1,7 @@
 //! What one valid record says about one customer, normalised: the only thing that the fold takes.
 
+use std::cmp::Ordering;
+
 use super::fields::Fields;
 use super::stamp::Stamp;
 use super::texts::{Span, Texts};
@@ -32,6 +34,13 @@ pub enum Told {
 }
 
 impl Data {
+    pub fn erasure_told(&self) -> Option<Erasure> {
+        match &self.told {
+            Told::Erasure(erasure) => Some(*erasure),
+            _ => None,
+        }
+    }
+
     pub fn erasure(erasure: Erasure) -> Data {
         Data {
             told: Told::Erasure(erasure),
@@ -123,14 +132,16 @@ impl<T> Content<T> {
 }
 
 impl Content<&[u8]> {
-    /// Whether it is the greater one of two of one element: by the stamp, and then by the canonical text.
-    pub fn outweighs(&self, other: &Content<&[u8]>) -> bool {
+    /// The order of two of one element: by the stamp, and then by the canonical text.
+    pub fn order(&self, other: &Content<&[u8]>) -> Ordering {
         let text = |content: &Content<&[u8]>| content.created_at.canonical();
         let order = self.stamp.cmp(&other.stamp);
         order
             .then_with(|| Fields::of(self.body).cmp_texts(Fields::of(other.body)))
-            .then_with(|| text(self).cmp(&text(other)))
-            .is_gt()
+            .then_with(|| match self.created_at == other.created_at {
+                true => Ordering::Equal,
+                false => text(self).cmp(&text(other)),
+            })
     }
 
     /// Appends what stands behind the id in the canonical text of an element.
@@ -382,7 +393,7 @@ mod tests {
         fn of_two_elements_the_greater_text_wins_a_tie(one in content(), other in content()) {
             let (one, other) = (one.map(|text| &text[..]), other.map(|text| &text[..]));
             let texts = [one, other].map(|content| text(|out| content.write(out)));
-            prop_assert_eq!(one.outweighs(&other), texts[0] > texts[1]);
+            prop_assert_eq!(one.order(&other), texts[0].cmp(&texts[1]));
         }
     }
 }

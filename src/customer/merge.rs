@@ -1,27 +1,26 @@
 //! The join of two states of one customer that were folded apart.
 
-use super::Customer;
 use super::actions::Actions;
-use super::contribution::{ConsoleParts, Content, Element, Erasure};
-use super::list::List;
+use super::contribution::{ConsoleParts, Erasure};
 use super::register::{self, Register, TieBreak};
-use super::stamp::Stamp;
 use super::texts::Texts;
+use super::{Customer, Keep};
 use crate::record::Source;
 use crate::time::Instant;
 
 impl Customer {
     /// Takes in another state of this customer; whether that changed this one. The result is the state of the
-    /// records of both, so merging is associative, commutative and idempotent. At most `max_actions` actions
-    /// are kept; both states must have been folded with no smaller a bound.
-    pub fn merge(&mut self, other: Customer, max_actions: usize) -> bool {
+    /// records of both, so merging is associative, commutative and idempotent. Both states
+    /// must have been folded with no smaller bounds.
+    pub fn merge(&mut self, other: Customer, keep: Keep) -> bool {
         let mut changed = false;
         for source in Source::ALL {
             // first the erasures: every join below passes over what they cover
-            changed |= self.erase(Erasure {
+            let erasure = Erasure {
                 only: Some(source),
                 at: other.erased[source.index()],
-            });
+            };
+            changed |= self.erase(erasure, keep);
         }
         let erased = self.erased[Source::LoyaltyCustomers.index()];
         let (own, its) = (&mut self.scalars, other.scalars);
@@ -31,8 +30,12 @@ impl Customer {
         changed |= merge_register(&mut own.sms_opt_in, its.sms_opt_in, erased);
         changed |= merge_register(&mut own.created_at, its.created_at, erased);
         let (texts, its) = (&mut self.texts, &other.texts);
-        changed |= merge_list(texts, &mut self.addresses, its, &other.addresses, erased);
-        changed |= merge_list(texts, &mut self.dependents, its, &other.dependents, erased);
+        for (own, other) in [
+            (&mut self.addresses, &other.addresses),
+            (&mut self.dependents, &other.dependents),
+        ] {
+            changed |= own.merge(texts, other, its, erased, keep.hidden);
+        }
 
         let erased = self.erased[Source::LoyaltyActions.index()];
         changed |= merge_actions(
@@ -40,7 +43,7 @@ impl Customer {
             &mut self.actions,
             its,
             &other.actions,
-            max_actions,
+            keep.actions,
             erased,
         );
         if let Some(console) = &other.console {
@@ -70,33 +73,6 @@ fn merge_register<T: TieBreak>(
     other
         .filter(|held| held.stamp.at() > erased)
         .is_some_and(|held| register::join(own, held.stamp, held.value))
-}
-
-/// Each element of the other list comes like one of an event that lists it alone. What is not known of it has a
-/// stamp that every erasure covers.
-fn merge_list(
-    texts: &mut Texts,
-    own: &mut List,
-    its: &Texts,
-    other: &List,
-    erased: Instant,
-) -> bool {
-    let listed = other.newest.unwrap_or(Stamp::NEVER);
-    let mut changed = own.join(texts, listed, [], erased);
-    for held in &other.elements {
-        let content = held.content.map(|held| held.map(|body| its.get(*body)));
-        let element = Element {
-            id: its.get(held.id),
-            content: content.unwrap_or(Content {
-                stamp: Stamp::NEVER,
-                created_at: Instant::NEVER,
-                body: &[],
-            }),
-        };
-        let seen = held.seen.unwrap_or(Stamp::NEVER);
-        changed |= own.join(texts, seen, [element], erased);
-    }
-    changed
 }
 
 fn merge_actions(

@@ -60,6 +60,17 @@ struct HeldConsole {
     parts: Option<ConsoleParts<Span>>,
 }
 
+/// How much of a customer is kept. With smaller bounds more is let go from then on; with greater ones what was let go
+/// stays so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// `merge.max_actions`: the newest actions.
+    pub actions: usize,
+    /// `merge.max_hidden`: of the elements that a list does not show, those that were listed last. With
+    /// `merge.lists = "union"` none is hidden, and so none is let go.
+    pub hidden: usize,
+}
+
 impl PartialEq for Customer {
     fn eq(&self, other: &Customer) -> bool {
         let encoded = |customer: &Customer| {
@@ -89,22 +100,22 @@ impl Default for Customer {
 }
 
 impl Customer {
-    /// Takes in what a record says; whether that changed the state. At most `max_actions` actions are kept.
-    pub fn join(&mut self, data: Data, max_actions: usize) -> bool {
+    /// Takes in what a record says; whether that changed the state.
+    pub fn join(&mut self, data: Data, keep: Keep) -> bool {
         let Data { told, texts: its } = &data;
         let text = |text: &Span| its.get(*text);
         self.texts.reserve(its.bytes());
         let changed = match told {
-            Told::Customer(event) => self.join_event(event, its),
+            Told::Customer(event) => self.join_event(event, its, keep),
             Told::Action(action) => {
                 let erased = self.erased[Source::LoyaltyActions.index()];
                 let action = action.map(text);
                 self.actions
-                    .join(&mut self.texts, action, max_actions, erased)
+                    .join(&mut self.texts, action, keep.actions, erased)
             }
             Told::Console(told) => self.join_console(told.version, told.at, told.parts.map(text)),
             Told::Publisher(told) => self.join_publisher(told.map(text)),
-            Told::Erasure(erasure) => self.erase(*erasure),
+            Told::Erasure(erasure) => self.erase(*erasure, keep),
         };
         self.tidy();
         changed
@@ -122,7 +133,7 @@ impl Customer {
         }
     }
 
-    fn join_event(&mut self, event: &CustomerEvent, its: &Texts) -> bool {
+    fn join_event(&mut self, event: &CustomerEvent, its: &Texts, keep: Keep) -> bool {
         let erased = self.erased[Source::LoyaltyCustomers.index()];
         let stamp = event.stamp;
         let mut changed = false;
@@ -148,7 +159,7 @@ impl Customer {
         ] {
             if let Some(told) = told {
                 let elements = told.iter().map(|told| told.map(|text| its.get(*text)));
-                changed |= list.join(&mut self.texts, stamp, elements, erased);
+                changed |= list.join(&mut self.texts, stamp, elements, erased, keep.hidden);
             }
         }
         changed
@@ -194,20 +205,20 @@ impl Customer {
         wins
     }
 
-    fn erase(&mut self, erasure: Erasure) -> bool {
+    fn erase(&mut self, erasure: Erasure, keep: Keep) -> bool {
         let mut changed = false;
         for source in Source::ALL {
             let erased = &mut self.erased[source.index()];
             if erasure.only.is_none_or(|only| only == source) && erasure.at > *erased {
                 *erased = erasure.at;
                 changed = true;
-                self.forget(source, erasure.at);
+                self.forget(source, erasure.at, keep);
             }
         }
         changed
     }
 
-    fn forget(&mut self, source: Source, erased: Instant) {
+    fn forget(&mut self, source: Source, erased: Instant, keep: Keep) {
         match source {
             Source::LoyaltyCustomers => {
                 let scalars = &mut self.scalars;
@@ -216,8 +227,9 @@ impl Customer {
                 register::erase(&mut scalars.marketing_opt_in, erased);
                 register::erase(&mut scalars.sms_opt_in, erased);
                 register::erase(&mut scalars.created_at, erased);
-                self.addresses.erase(erased);
-                self.dependents.erase(erased);
+                let (texts, hidden) = (&mut self.texts, keep.hidden);
+                self.addresses.erase(texts, erased, hidden);
+                self.dependents.erase(texts, erased, hidden);
             }
             Source::LoyaltyActions => self.actions.erase(erased),
             Source::ConsoleCustomers => {
@@ -231,6 +243,22 @@ impl Customer {
                 self.publisher = self.publisher.take().filter(|held| held.at > erased);
             }
         }
+    }
+
+    /// Whether an erasure left data of its sources to show, for they claim a later time than its own.
+    pub fn outlives(&self, erasure: Erasure) -> bool {
+        Source::ALL
+            .into_iter()
+            .filter(|source| erasure.only.is_none_or(|only| only == *source))
+            .any(|source| match source {
+                Source::LoyaltyCustomers => self.scalars.created_at.is_some(),
+                Source::LoyaltyActions => !self.actions.kept.is_empty(),
+                Source::ConsoleCustomers => {
+                    let held = self.console.as_ref();
+                    held.is_some_and(|held| held.parts.is_some())
+                }
+                Source::PublisherCustomers => self.publisher.is_some(),
+            })
     }
 
     /// The time of the newest datum, against which the lateness of an event is told.
@@ -255,6 +283,11 @@ mod tests {
     use super::stamp::{Rank, Stamp};
     use super::*;
 
+    const KEEP: Keep = Keep {
+        actions: 10,
+        hidden: 100,
+    };
+
     /// An action whose texts take a kilobyte, as of this second.
     fn action(second: i64) -> Data {
         let mut texts = Texts::default();
@@ -274,7 +307,7 @@ mod tests {
     fn texts_that_were_replaced_are_let_go() {
         let mut customer = Customer::default();
         for second in 1..=1000 {
-            assert!(customer.join(action(second), 10));
+            assert!(customer.join(action(second), KEEP));
             assert!(
                 customer.texts.bytes() < 10_000,
                 "{}",
@@ -282,7 +315,7 @@ mod tests {
             );
         }
         let mut once = Customer::default();
-        once.join(action(1000), 10);
+        once.join(action(1000), KEEP);
         assert_eq!(customer, once);
     }
 }

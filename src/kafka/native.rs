@@ -191,13 +191,13 @@ impl Message {
         self.raw().offset
     }
 
-    /// Milliseconds since 1970, if the record has a timestamp.
+    /// Milliseconds since 1970 as the record has them, negative ones too; -1 says that it has none.
     pub fn timestamp(&self) -> Option<i64> {
         let mut kind = rd::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: the message is alive.
         let millis = unsafe { rd::rd_kafka_message_timestamp(self.0.as_ptr(), &mut kind) };
         let available = kind != rd::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-        (available && millis >= 0).then_some(millis)
+        (available && millis != -1).then_some(millis)
     }
 
     pub fn key(&self) -> Option<&[u8]> {

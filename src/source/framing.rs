@@ -131,7 +131,8 @@ fn framed<'a>(value: &'a [u8], guid: Option<&[u8]>) -> Option<(SchemaId, &'a [u8
     by_guid.or_else(|| numbered(value))
 }
 
-fn numbered(value: &[u8]) -> Option<(SchemaId, &[u8])> {
+/// The schema's number, and what stands behind the frame.
+pub fn numbered(value: &[u8]) -> Option<(SchemaId, &[u8])> {
     let (id, body) = value.strip_prefix(&[NUMBERED])?.split_first_chunk()?;
     Some((SchemaId::Number(u32::from_be_bytes(*id)), body))
 }

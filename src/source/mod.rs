@@ -7,6 +7,7 @@ pub mod console_customers;
 pub mod framing;
 pub mod json;
 pub mod judge;
+pub mod key;
 pub mod loyalty_actions;
 pub mod loyalty_customers;
 pub mod publisher_customers;
@@ -21,7 +22,7 @@ use serde::Deserialize;
 use wire::Plain;
 
 use crate::avro::{self, Plan};
-use crate::config::{Config, Tombstone};
+use crate::config::{Config, KeyFormat, Tombstone};
 use crate::customer::contribution::{Contribution, Data, Erasure};
 use crate::record::{
     Code, MAX_VIOLATIONS, RawRecord, Rejection, Source, Violation, sort_and_cut_warnings,
@@ -92,10 +93,11 @@ pub enum Value<'a> {
 
 /// Judges a record of JSON by the contract's section 2, all but the size of the state that it leads to.
 pub fn judge<'a>(record: &RawRecord<'a>, config: &Config) -> Judged<'a> {
-    match record.value {
+    let judged = match record.value {
         Some(value) => judge_value(record, Value::Json(value), config),
         None => judge_null(record, config).into(),
-    }
+    };
+    judged.of(record)
 }
 
 /// Judges a record whose value was taken out of its frame.
@@ -104,11 +106,12 @@ pub fn judge_opened<'a>(
     opened: &'a Opened<'a>,
     config: &Config,
 ) -> Judged<'a> {
-    match opened.value() {
+    let judged: Judged<'a> = match opened.value() {
         Ok(value) => judge_value(record, value, config),
         Err(Some(code)) => Rejection::new(code).into(),
         Err(None) => judge_null(record, config).into(),
-    }
+    };
+    judged.of(record)
 }
 
 /// Judges a record that is not null by its `value`. The record's own value is only asked for its size.
@@ -254,14 +257,16 @@ fn judge_null(record: &RawRecord<'_>, config: &Config) -> Result<Contribution, R
         Tombstone::Retract => Some(record.source),
         Tombstone::Reject => return Err(Rejection::new(Code::NullValue)),
     };
-    let customer = record
-        .key
-        .and_then(|key| std::str::from_utf8(key).ok())
-        .filter(|id| !id.trim().is_empty());
+    let format = config
+        .sources
+        .get(record.source)
+        .map_or(KeyFormat::Text, |source| source.key_format);
+    let customer = key::customer_id(record.key, format)
+        .map_err(|key::NotOfTheForm| Rejection::new(Code::InvalidKey))?;
     let at = record.timestamp.and_then(usable_timestamp);
     match (customer, at) {
         (Some(customer), Some(at)) => Ok(Contribution {
-            customer: customer.to_owned(),
+            customer: customer.into_owned(),
             data: Data::erasure(Erasure {
                 only,
                 at: Instant::from_millis(at),
@@ -380,6 +385,25 @@ fn repeated_customers(all: &[Element<'_>]) -> Vec<usize> {
         .into_iter()
         .map(|at| ids[at].0)
         .collect()
+}
+
+impl Judged<'_> {
+    /// What is said of a missing timestamp depends on whether the record has one that is not usable.
+    fn of(mut self, record: &RawRecord<'_>) -> Self {
+        let is_unusable = record
+            .timestamp
+            .is_some_and(|millis| usable_timestamp(millis).is_none());
+        if is_unusable
+            && let Verdict::Rejected(rejection)
+            | Verdict::Batch {
+                rejection: Some(rejection),
+                ..
+            } = &mut self.verdict
+        {
+            rejection.tell_unusable_timestamp();
+        }
+        self
+    }
 }
 
 impl From<Rejection> for Judged<'_> {

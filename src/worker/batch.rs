@@ -86,16 +86,21 @@ impl Ledger {
                 .iter()
                 .any(|warning| warning.keyword == code.name())
             {
-                let warned = self.warnings.entry((source, code));
-                let warned = warned.or_insert(Warned {
-                    records: 0,
-                    place,
-                    offset,
-                });
-                (warned.place, warned.offset) = (place, offset);
-                warned.records += 1;
+                self.warn_of(code, source, place, offset);
             }
         }
+    }
+
+    /// Counts a record with a warning of this code.
+    pub fn warn_of(&mut self, code: Code, source: Source, place: Place, offset: i64) {
+        let warned = self.warnings.entry((source, code));
+        let warned = warned.or_insert(Warned {
+            records: 0,
+            place,
+            offset,
+        });
+        (warned.place, warned.offset) = (place, offset);
+        warned.records += 1;
     }
 }
 

@@ -69,6 +69,12 @@ impl Origin {
     }
 }
 
+/// The key that the origin of a forwarded record had.
+pub fn key<'a>(headers: &[Header<'a>]) -> Option<&'a [u8]> {
+    let (_, value) = headers.iter().find(|(header, _)| *header == KEY)?;
+    *value
+}
+
 /// The headers that the origin had.
 pub fn without_envelope<'a>(headers: &'a [Header<'a>]) -> impl Iterator<Item = Header<'a>> {
     headers

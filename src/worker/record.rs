@@ -13,7 +13,7 @@ use crate::config::Format;
 use crate::customer::bounded::{Bounded, StateTooLarge};
 use crate::customer::contribution::Contribution;
 use crate::partition;
-use crate::record::{Code, Outcome, RawRecord, Rejection};
+use crate::record::{Code, Outcome, RawRecord, Rejection, usable_timestamp};
 use crate::source::framing::{GUID_HEADER, Opened};
 use crate::source::{self, BatchElement, Judged, Verdict};
 
@@ -21,7 +21,7 @@ use super::assignment::Consumption;
 use super::batch::{Batch, Label, Touched};
 use super::dead_letter::record_bytes;
 use super::fatal::Fatal;
-use super::origin::{Header, Origin};
+use super::origin::{self, Header, Origin};
 use super::outbox::{Outbox, Outgoing, Output};
 use super::{Action, Place, Settings, Worker};
 
@@ -64,19 +64,28 @@ impl<'a, D: Delivered> Arrived<'a, D> {
             .topics
             .get(place.topic)
             .and_then(|topic| topic.source);
-        let (label, source, timestamp, origin) = match input {
-            Some(source) => (Label::Source(source), source, delivered.timestamp(), None),
-            None => {
-                let origin = Origin::unwrap_from(&delivered.headers())?;
-                let source = origin.source;
-                (Label::Forwarded, source, origin.timestamp, Some(origin))
+        let (label, raw, origin) = match input {
+            Some(source) => {
+                let raw = RawRecord {
+                    source,
+                    timestamp: delivered.timestamp(),
+                    key: delivered.key(),
+                    value: delivered.value(),
+                };
+                (Label::Source(source), raw, None)
             }
-        };
-        let raw = RawRecord {
-            source,
-            timestamp,
-            key: delivered.key(),
-            value: delivered.value(),
+            None => {
+                let headers = delivered.headers();
+                let origin = Origin::unwrap_from(&headers)?;
+                let raw = RawRecord {
+                    source: origin.source,
+                    timestamp: origin.timestamp,
+                    // its own key is the customer id; the origin's is of the source's `key_format`
+                    key: origin::key(&headers),
+                    value: delivered.value(),
+                };
+                (Label::Forwarded, raw, Some(origin))
+            }
         };
         Some(Arrived {
             delivered,
@@ -100,6 +109,22 @@ impl<'a, D: Delivered> Arrived<'a, D> {
             .map_or(Format::Json, |source| source.format);
         let most = config.validation.max_record_bytes;
         Opened::open(&self.raw, guid, format, most, &*settings.schemas)
+    }
+
+    /// Where it was read first, as far as that is a topic that is consumed here.
+    fn place(&self, settings: &Settings) -> (Place, i64) {
+        let here = (self.delivered.place(), self.delivered.offset());
+        let Some(origin) = &self.origin else {
+            return here;
+        };
+        let topic = settings
+            .topics
+            .iter()
+            .position(|topic| topic.name == origin.topic);
+        topic.map_or(here, |topic| {
+            let partition = origin.partition;
+            (Place { topic, partition }, origin.offset)
+        })
     }
 
     fn context(self, opened: &Opened<'_>, settings: &Settings) -> Context<'a> {
@@ -159,7 +184,7 @@ impl Worker {
         batch.began_at.entry(place).or_insert(began_at);
         batch.records += 1;
         batch.bytes += record.value().map_or(0, <[u8]>::len) + record.key().map_or(0, <[u8]>::len);
-        if let Some(timestamp) = record.timestamp() {
+        if let Some(timestamp) = record.timestamp().and_then(usable_timestamp) {
             batch.ledger.timestamps.push(timestamp);
         }
 
@@ -205,7 +230,21 @@ impl Worker {
         if let Verdict::Valid(contribution) = verdict {
             let home = partition::of_key(contribution.customer.as_bytes(), settings.partitions);
             if self.assignment.is_ready(home) {
-                return match self.join(home, contribution, label)? {
+                let (from, from_offset) = arrived.place(settings);
+                let erasure = contribution.data.erasure_told();
+                let id = erasure.map(|_| contribution.customer.clone());
+                let joined = self.join(home, contribution, label)?;
+                if let (Some(erasure), Some(id), Some(batch)) = (erasure, id, &mut self.batch) {
+                    let held = batch
+                        .customers
+                        .get(&*id)
+                        .and_then(|held| held.held.as_ref());
+                    if held.is_some_and(|held| held.customer().outlives(erasure)) {
+                        let ledger = &mut batch.ledger;
+                        ledger.warn_of(Code::OutlivesErasure, raw.source, from, from_offset);
+                    }
+                }
+                return match joined {
                     Ok(outcome) => Ok((label, outcome)),
                     Err(StateTooLarge) => {
                         let context = arrived.context(opened, settings);

@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use jsonschema::{Draft, Validator};
 use keyfold::config::{Action, Config, Deleted, Lists, SourceConfig, Tombstone};
-use keyfold::customer::Customer;
 use keyfold::customer::contribution::Contribution;
 use keyfold::customer::snapshot::{self, View};
+use keyfold::customer::{Customer, Keep};
 use keyfold::offline::OfflineFold;
 use keyfold::record::{Code, RawRecord, Source};
 use keyfold::source::{self, Verdict};
@@ -53,6 +53,7 @@ pub fn config(settings: &Settings) -> Config {
         })
         .collect();
     config.merge.max_actions = settings.max_actions;
+    config.merge.max_hidden = settings.max_hidden;
     config.snapshot.recent_actions = settings.recent_actions;
     if settings.union {
         config.merge.lists = Lists::Union;
@@ -105,7 +106,7 @@ pub fn survive(bytes: Vec<u8>) {
     let view = View::of(&Config::default());
     snapshot::write(&customer, "c", &view, &mut Vec::new());
     let other = customer.clone();
-    customer.merge(other, 100);
+    customer.merge(other, Keep::of(&Config::default()));
     encoded(&customer);
 }
 
@@ -143,11 +144,11 @@ impl<'c> Fold<'c> {
                     .map(|element| element.contribution)
                     .collect(),
             };
-        let max_actions = self.config.merge.max_actions;
+        let keep = Keep::of(self.config);
         let mut changed = BTreeSet::new();
         for Contribution { customer, data } in contributions {
             let held = self.customers.entry(customer.clone()).or_default();
-            if held.join(data, max_actions) {
+            if held.join(data, keep) {
                 changed.insert(customer);
             }
         }
@@ -157,7 +158,7 @@ impl<'c> Fold<'c> {
     pub fn merge(&mut self, other: Fold<'_>) {
         for (id, customer) in other.customers {
             let held = self.customers.entry(id).or_default();
-            held.merge(customer, self.config.merge.max_actions);
+            held.merge(customer, Keep::of(self.config));
         }
     }
 

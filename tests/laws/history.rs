@@ -51,6 +51,7 @@ pub fn settings() -> impl Strategy<Value = Settings> {
                 Settings {
                     union,
                     max_actions,
+                    max_hidden: 100,
                     recent_actions,
                     deleted_tombstone,
                     tombstone,

@@ -2,13 +2,14 @@
 //! alone, and what is published is what a second, naive implementation makes of the definition.
 
 mod folding;
+mod hidden;
 mod history;
 mod oracle;
 mod traps;
 
 use bytes::Bytes;
 use keyfold::config::Config;
-use keyfold::customer::Customer;
+use keyfold::customer::{Customer, Keep};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::FileFailurePersistence;
@@ -139,7 +140,7 @@ proptest! {
         for (id, mut customer) in one.customers.clone() {
             if let Some(other) = two.customers.get(&id) {
                 let before = encoded(&customer);
-                let changed = customer.merge(other.clone(), settings.max_actions);
+                let changed = customer.merge(other.clone(), Keep::of(&config));
                 prop_assert_eq!(changed, before != encoded(&customer));
             }
         }

@@ -85,6 +85,8 @@ pub struct Settings {
     pub union: bool,
     /// `merge.max_actions`.
     pub max_actions: usize,
+    /// `merge.max_hidden`.
+    pub max_hidden: usize,
     /// `snapshot.recent_actions`.
     pub recent_actions: usize,
     /// `snapshot.deleted = "tombstone"` instead of `"keep"`.
@@ -100,6 +102,7 @@ impl Default for Settings {
         Settings {
             union: false,
             max_actions: 100,
+            max_hidden: 100,
             recent_actions: 20,
             deleted_tombstone: false,
             tombstone: [Tomb::Erase, Tomb::Reject, Tomb::Retract, Tomb::Reject],
@@ -160,8 +163,8 @@ fn snapshot(customer: &str, facts: &[&Fact], settings: &Settings) -> Option<Stri
 
     // Loyalty customer. The elements of a forgotten event still count where
     // their own time is later, so the lists get all events.
-    let addresses = shown(&events, |e| &e.addresses, &erasures, settings.union);
-    let dependents = shown(&events, |e| &e.dependents, &erasures, settings.union);
+    let addresses = shown(&events, |e| &e.addresses, &erasures, settings);
+    let dependents = shown(&events, |e| &e.dependents, &erasures, settings);
     events.retain(|e| erasures.spare(Src::LoyaltyCustomers, e.stamp.at));
     let scalar = |name: &str| {
         let mut data: Vec<(Stamp, &String)> = events
@@ -275,7 +278,7 @@ fn shown(
     events: &[&LoyaltyEvent],
     list: impl Fn(&LoyaltyEvent) -> &Option<Vec<Element>>,
     erasures: &Erasures,
-    union: bool,
+    settings: &Settings,
 ) -> Vec<String> {
     let spare = |at| erasures.spare(Src::LoyaltyCustomers, at);
 
@@ -288,25 +291,56 @@ fn shown(
     let newest = carriers.iter().map(|(stamp, _)| *stamp).max();
     let listed: BTreeSet<&String> = carriers
         .iter()
-        .filter(|(stamp, _)| union || Some(*stamp) == newest)
+        .filter(|(stamp, _)| settings.union || Some(*stamp) == newest)
         .flat_map(|(_, elements)| elements.iter().map(|element| &element.id))
         .collect();
 
+    let floor = (!settings.union)
+        .then(|| floor(&carriers, settings.max_hidden))
+        .flatten();
     // What each of them holds: a datum of the element's time, from any event.
     listed
         .into_iter()
         .filter_map(|id| {
             let mut contents: Vec<(Stamp, &String)> = events
                 .iter()
-                .filter_map(|event| list(event).as_ref())
-                .flatten()
-                .filter(|element| element.id == *id && spare(element.stamp.at))
-                .map(|element| (element.stamp, &element.text))
+                .filter_map(|event| Some((event.stamp, list(event).as_ref()?)))
+                .flat_map(|(stamp, elements)| elements.iter().map(move |element| (stamp, element)))
+                .filter(|(_, element)| element.id == *id && spare(element.stamp.at))
+                .filter(|(stamp, _)| {
+                    floor
+                        .as_ref()
+                        .is_none_or(|floor| (*stamp, (*id).clone()) >= *floor)
+                })
+                .map(|(_, element)| (element.stamp, &element.text))
                 .collect();
             contents.sort();
             contents.pop().map(|(_, text)| text.clone())
         })
         .collect()
+}
+
+/// What was listed below it is let go: for each list, what more than `max_hidden` ids besides as many as it has itself
+/// were listed after, and what is older than the list. The highest of those.
+fn floor(carriers: &[(Stamp, &Vec<Element>)], max_hidden: usize) -> Option<(Stamp, String)> {
+    let mut last: BTreeMap<&String, Stamp> = BTreeMap::new();
+    for (stamp, elements) in carriers {
+        for element in *elements {
+            let held = last.entry(&element.id).or_insert(*stamp);
+            *held = (*held).max(*stamp);
+        }
+    }
+    let mut keys: Vec<(Stamp, &String)> = last.into_iter().map(|(id, at)| (at, id)).collect();
+    keys.sort();
+    keys.reverse();
+    let floors = carriers.iter().filter_map(|(stamp, elements)| {
+        let ids: BTreeSet<&String> = elements.iter().map(|element| &element.id).collect();
+        let kept = max_hidden + ids.len();
+        let below = (*stamp, String::new());
+        let (at, id) = keys.get(kept)?;
+        Some(below.min((*at, (*id).clone())))
+    });
+    floors.max()
 }
 
 /// The kept actions, newest first, and whether older ones were let go.

@@ -102,7 +102,7 @@ impl Audit {
         let new = Customer::decode(&state).map_err(|error| error.to_string())?;
         if let Some(before) = before {
             let before = Customer::decode(before).map_err(|error| error.to_string())?;
-            if new.clone().merge(before, settings.limits.max_actions) {
+            if new.clone().merge(before, settings.limits.keep) {
                 return Err(format!("the state of {id} goes back"));
             }
         }
