@@ -46,7 +46,7 @@ impl Element<'_> {
             out: &mut out,
             depth: Self::DEPTH,
         };
-        Decoder::new(self.plan, self.bytes)
+        Decoder::new(self.plan, self.bytes, usize::MAX) // counted when the batch was read
             .value(self.node, seed)
             .map_err(|_| Error::Malformed)?;
         String::from_utf8(out).map_err(|_| Error::Malformed)
@@ -61,8 +61,9 @@ pub fn read<'a, T: Deserialize<'a>>(
     plan: &'a Plan,
     list: &str,
     bytes: &'a [u8],
+    max_texts: usize,
 ) -> Result<Elements<'a, T>, Error> {
-    let mut decoder = Decoder::new(plan, bytes);
+    let mut decoder = Decoder::new(plan, bytes, max_texts);
     let whole = decoder.input;
     let mut found = None;
     let mut around = Around::default();
@@ -155,17 +156,19 @@ fn elements<'a, T: Deserialize<'a>>(
     let mut blocks = Blocks::default();
     while blocks.advance(&mut decoder.input)? {
         let start = decoder.input;
+        let texts_left = decoder.texts_left;
         let value = match decoder.value(node, PhantomData::<T>) {
             Ok(value) => Some(Box::new(value)),
-            Err(Error::Malformed) => return Err(Error::Malformed),
             Err(Error::Refused) => {
                 // the type may have stopped anywhere; this finds the element's end
                 decoder.input = start;
+                decoder.texts_left = texts_left;
                 decoder
                     .value(node, PhantomData::<IgnoredAny>)
-                    .map_err(|_| Error::Malformed)?;
+                    .map_err(Error::or_malformed)?;
                 None
             }
+            Err(error) => return Err(error),
         };
         decoder.count_empty(start.left())?;
         let bytes = decoder.input.since(start);

@@ -10,9 +10,13 @@ use super::input::{Blocks, Head, Input};
 use super::plan::{Node, NodeId, Plan, Skip, SkipId, Step};
 use super::text::{write_date, write_timestamp};
 
-/// Reads the whole of `bytes` as one value.
-pub fn read<'de, T: Deserialize<'de>>(plan: &Plan, bytes: &'de [u8]) -> Result<T, Error> {
-    let mut decoder = Decoder::new(plan, bytes);
+/// Reads the whole of `bytes` as one value, whose texts may have `max_texts` bytes.
+pub fn read<'de, T: Deserialize<'de>>(
+    plan: &Plan,
+    bytes: &'de [u8],
+    max_texts: usize,
+) -> Result<T, Error> {
+    let mut decoder = Decoder::new(plan, bytes, max_texts);
     let value = decoder.value(plan.root, std::marker::PhantomData)?;
     decoder.input.end()?;
     Ok(value)
@@ -23,6 +27,9 @@ const MAX_SKIP_DEPTH: usize = 128;
 /// A value may hold so many list items that take no bytes.
 const MAX_EMPTY_ITEMS: usize = 65_536;
 
+/// As many characters of an entry's name are shown.
+const MAX_SHOWN_NAME: usize = 100;
+
 pub(super) struct Decoder<'p, 'de> {
     plan: &'p Plan,
     pub(super) input: Input<'de>,
@@ -30,16 +37,53 @@ pub(super) struct Decoder<'p, 'de> {
     scratch: Vec<u8>,
     /// As many more list items may take no bytes.
     empty_items: usize,
+    /// As many more bytes may be read as texts. What one byte of a value stands for, the symbol of an enumeration, may
+    /// be long.
+    pub(super) texts_left: usize,
+    /// The field that was read last, and the entry of its map that is no JSON, if one was met.
+    field: &'static str,
+    no_json: Option<&'de str>,
 }
 
 impl<'p, 'de> Decoder<'p, 'de> {
-    pub(super) fn new(plan: &'p Plan, bytes: &'de [u8]) -> Decoder<'p, 'de> {
+    pub(super) fn new(plan: &'p Plan, bytes: &'de [u8], max_texts: usize) -> Decoder<'p, 'de> {
         Decoder {
             plan,
             input: Input::new(bytes),
             scratch: Vec::new(),
             empty_items: MAX_EMPTY_ITEMS,
+            texts_left: max_texts,
+            field: "",
+            no_json: None,
         }
+    }
+
+    /// Counts a text before it is copied.
+    #[inline]
+    fn counted<'t>(&mut self, text: &'t str) -> Result<&'t str, Error> {
+        self.texts_left = self
+            .texts_left
+            .checked_sub(text.len())
+            .ok_or(Error::TooMuchText)?;
+        Ok(text)
+    }
+
+    #[inline]
+    fn text(&mut self) -> Result<&'de str, Error> {
+        let text = self.input.text()?;
+        self.counted(text)
+    }
+
+    /// The place of the text that should be JSON and is not, as a pointer.
+    pub(super) fn no_json(&self) -> Option<String> {
+        let name: String = self.no_json?.chars().take(MAX_SHOWN_NAME).collect();
+        let name = name.replace('~', "~0").replace('/', "~1");
+        Some(format!("/{}/{}", self.field, name.escape_debug()))
+    }
+
+    /// Reads the value from its beginning.
+    pub(super) fn root<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
+        self.value(self.plan.root, seed)
     }
 
     /// Reads the value that comes next.
@@ -139,6 +183,8 @@ impl<'p, 'de> Next<'_, 'p, 'de> {
         let scratch = &mut self.decoder.scratch;
         scratch.clear();
         write(scratch);
+        let left = self.decoder.texts_left.checked_sub(scratch.len());
+        self.decoder.texts_left = left.ok_or(Error::TooMuchText)?;
         visitor.visit_str(std::str::from_utf8(scratch).map_err(|_| Error::Malformed)?)
     }
 }
@@ -155,10 +201,10 @@ impl<'de> Deserializer<'de> for Next<'_, '_, 'de> {
             Node::Long => Self::number(input.long()?, visitor),
             Node::Float => visitor.visit_f64(input.float()?),
             Node::Double => visitor.visit_f64(input.double()?),
-            Node::Text => visitor.visit_borrowed_str(input.text()?),
+            Node::Text => visitor.visit_borrowed_str(self.decoder.text()?),
             Node::Enum(symbols) => {
                 let at = input.choose(symbols)?;
-                visitor.visit_str(&symbols[at])
+                visitor.visit_str(self.decoder.counted(&symbols[at])?)
             }
             Node::Timestamp(unit) => {
                 let count = input.long()?;
@@ -182,6 +228,7 @@ impl<'de> Deserializer<'de> for Next<'_, '_, 'de> {
                 decoder: self.decoder,
                 value: *value,
                 blocks: Blocks::default(),
+                name: "",
                 text: "",
             }),
             Node::Union(branches) => {
@@ -190,7 +237,7 @@ impl<'de> Deserializer<'de> for Next<'_, '_, 'de> {
                 // branches are no unions themselves
                 Next { node, ..self }.deserialize_any(visitor)
             }
-            Node::Mismatch => Err(Error::Malformed),
+            Node::Mismatch => Err(Error::Unresolved),
         }
     }
 
@@ -235,6 +282,7 @@ impl<'de> MapAccess<'de> for Fields<'_, '_, 'de> {
                     Node::Null => {}
                     node => {
                         self.value = node;
+                        self.decoder.field = name;
                         let name = BorrowedStrDeserializer::new(name);
                         return seed.deserialize(name).map(Some);
                     }
@@ -280,6 +328,7 @@ struct Members<'d, 'p, 'de> {
     decoder: &'d mut Decoder<'p, 'de>,
     value: NodeId,
     blocks: Blocks,
+    name: &'de str,
     text: &'de str,
 }
 
@@ -291,11 +340,12 @@ impl<'de> MapAccess<'de> for Members<'_, '_, 'de> {
         seed: K,
     ) -> Result<Option<K::Value>, Error> {
         while self.blocks.advance(&mut self.decoder.input)? {
-            let name = self.decoder.input.text()?;
+            let name = self.decoder.text()?;
             match self.decoder.branch(self.value)? {
                 Node::Null => {}
                 Node::Text => {
-                    self.text = self.decoder.input.text()?;
+                    self.text = self.decoder.text()?;
+                    self.name = name;
                     return seed
                         .deserialize(BorrowedStrDeserializer::new(name))
                         .map(Some);
@@ -310,8 +360,13 @@ impl<'de> MapAccess<'de> for Members<'_, '_, 'de> {
         let mut json = serde_json::Deserializer::from_str(self.text);
         // the seeds of this crate keep to the limit themselves
         json.disable_recursion_limit();
-        let value = seed.deserialize(&mut json).map_err(|_| Error::Malformed)?;
-        json.end().map_err(|_| Error::Malformed)?;
-        Ok(value)
+        let value = seed.deserialize(&mut json);
+        match value.and_then(|value| json.end().map(|()| value)) {
+            Ok(value) => Ok(value),
+            Err(_) => {
+                self.decoder.no_json = Some(self.name);
+                Err(Error::NotJson)
+            }
+        }
     }
 }

@@ -11,17 +11,27 @@ use crate::source::json::write_string;
 use crate::source::wire::{MAX_DEPTH, Text};
 
 /// The JSON text of the value that `bytes` hold, with the fields that the reader schema knows; those that are null
-/// are left out. An error is always [`Error::Malformed`].
-pub fn to_json(plan: &Plan, bytes: &[u8]) -> Result<String, Error> {
-    let mut decoder = Decoder::new(plan, bytes);
-    let mut out = Vec::with_capacity(bytes.len() * 2);
+/// are left out. An error is never [`Error::Refused`].
+pub fn to_json(plan: &Plan, bytes: &[u8], max_texts: usize) -> Result<String, Error> {
+    transcoded(&mut Decoder::new(plan, bytes, max_texts))
+}
+
+/// The same; an error says to people why there is none, and where.
+pub fn explain(plan: &Plan, bytes: &[u8], max_texts: usize) -> Result<String, String> {
+    let mut decoder = Decoder::new(plan, bytes, max_texts);
+    transcoded(&mut decoder).map_err(|error| match decoder.no_json() {
+        Some(pointer) => format!("{pointer} is no JSON text"),
+        None => error.to_string(),
+    })
+}
+
+fn transcoded(decoder: &mut Decoder<'_, '_>) -> Result<String, Error> {
+    let mut out = Vec::with_capacity(decoder.input.left() * 2);
     let seed = Transcode {
         out: &mut out,
         depth: 0,
     };
-    decoder
-        .value(plan.root, seed)
-        .map_err(|_| Error::Malformed)?;
+    decoder.root(seed).map_err(Error::or_malformed)?;
     decoder.input.end()?;
     String::from_utf8(out).map_err(|_| Error::Malformed)
 }

@@ -17,12 +17,13 @@
 //!   without a logical type names no unit: it stays a number, which the rules refuse.
 //! - Where a field's name is not found, an alias that the *writer* gives its field counts as its name: so a
 //!   renamed field that keeps its old name as an alias is still found.
-//! - The names of records don't matter.
+//! - The names of types don't matter, nor does how they are spelt; references to them still resolve.
 
 pub mod batch;
 mod deserialize;
 pub mod input;
 mod json;
+mod names;
 mod plan;
 mod reader;
 pub mod snapshot;
@@ -32,18 +33,36 @@ mod text;
 mod writer;
 
 pub use deserialize::read;
-pub use json::to_json;
+pub use json::{explain, to_json};
 pub use plan::{Plan, PlanError};
 
 /// Why a value was not read. Never quotes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The bytes are no value of their writer schema, or not one that the reader schema resolves.
-    #[error("the bytes can't be decoded by their schema")]
+    /// The bytes are no value of their writer schema.
+    #[error("the value can't be decoded by its writer schema")]
     Malformed,
+    /// A union's branch that the reader schema has no type for.
+    #[error("the value has a branch of a union that the source's schema has no type for")]
+    Unresolved,
+    /// An entry of a map whose texts are JSON.
+    #[error("an entry of a map is no JSON text")]
+    NotJson,
+    #[error("the value's texts, decoded, are larger than 4 times validation.max_record_bytes")]
+    TooMuchText,
     /// The bytes are sound, but the type that was read refuses the value.
     #[error("the value is not what its type asks for")]
     Refused,
+}
+
+impl Error {
+    /// The error where no type can refuse the value.
+    fn or_malformed(self) -> Error {
+        match self {
+            Error::Refused => Error::Malformed,
+            error => error,
+        }
+    }
 }
 
 impl serde::de::Error for Error {

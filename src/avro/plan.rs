@@ -1,6 +1,7 @@
 //! The plan by which values of one writer schema are read: the schema resolved against the reader schema, once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use apache_avro::Schema;
 use apache_avro::schema::{Name, RecordSchema};
@@ -20,12 +21,32 @@ pub struct Plan {
 
 /// Why a schema has no plan: every value of it is `invalid_avro`. Says what is wrong with the schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct PlanError(String);
+#[error("{}{message}", self.place())]
+pub struct PlanError {
+    /// The fields of the reader schema that lead to the place, the innermost first.
+    fields: Vec<&'static str>,
+    message: Arc<str>,
+}
 
 impl PlanError {
     pub(super) fn new(message: impl Into<String>) -> PlanError {
-        PlanError(message.into())
+        PlanError {
+            fields: Vec::new(),
+            message: message.into().into(),
+        }
+    }
+
+    fn within(mut self, field: &'static str) -> PlanError {
+        self.fields.push(field);
+        self
+    }
+
+    fn place(&self) -> String {
+        if self.fields.is_empty() {
+            return String::new();
+        }
+        let fields: Vec<&str> = self.fields.iter().rev().copied().collect();
+        format!("at the field {}: ", fields.join("."))
     }
 }
 
@@ -46,7 +67,7 @@ pub(super) enum Node {
     Double,
     /// A string, or bytes that must be UTF-8.
     Text,
-    Enum(Box<[Box<str>]>),
+    Enum(Arc<[Box<str>]>),
     Timestamp(Unit),
     Date,
     Record(Box<[Step]>),
@@ -88,14 +109,19 @@ impl Plan {
 
     pub(super) fn against(shape: &'static Shape, writer: &Writer) -> Result<Plan, PlanError> {
         let mut compiler = Compiler {
+            writer,
+            symbols: HashMap::new(),
             names: writer.names(),
             nodes: Vec::new(),
             skips: Vec::new(),
             read: HashMap::new(),
             skipped: HashMap::new(),
             depth: 0,
+            work: 0,
         };
         let root = compiler.read(writer.root(), shape)?;
+        // a union may have taken it for a branch that is not read
+        compiler.within_bounds()?;
         Ok(Plan {
             nodes: compiler.nodes,
             skips: compiler.skips,
@@ -115,17 +141,39 @@ impl Plan {
 /// Named types may refer to each other this deep. The schema's own nesting is bounded by its JSON's.
 const MAX_REFERENCES: usize = 256;
 
+/// The most steps that resolving a schema may take: so many types are looked at, and fields compared with fields.
+/// Schemas of a thousand fields take some ten thousand.
+const MAX_WORK: usize = 2_000_000;
+
 struct Compiler<'s> {
+    writer: &'s Writer,
+    symbols: HashMap<&'s Name, Arc<[Box<str>]>>,
     names: HashMap<Name, &'s Schema>,
     nodes: Vec<Node>,
     skips: Vec<Skip>,
     /// Records that are compiled already, by their place and that of their shape.
-    read: HashMap<(*const RecordSchema, *const Shape), NodeId>,
+    /// What can't be read is not tried again: unions may ask for it at a thousand places.
+    read: HashMap<(*const RecordSchema, *const Shape), Result<NodeId, PlanError>>,
     skipped: HashMap<&'s Name, SkipId>,
     depth: usize,
+    work: usize,
 }
 
 impl<'s> Compiler<'s> {
+    fn within_bounds(&self) -> Result<(), PlanError> {
+        match self.work > MAX_WORK {
+            true => Err(PlanError::new(
+                "the schema is too large, or its types refer to each other too often",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    fn works(&mut self, steps: usize) -> Result<(), PlanError> {
+        self.work = self.work.saturating_add(steps);
+        self.within_bounds()
+    }
+
     fn node(&mut self, node: Node) -> NodeId {
         self.nodes.push(node);
         NodeId(self.nodes.len() as u32 - 1)
@@ -139,6 +187,7 @@ impl<'s> Compiler<'s> {
 
     /// Resolves what the writer writes against what the reader asks for.
     fn read(&mut self, schema: &'s Schema, shape: &'static Shape) -> Result<NodeId, PlanError> {
+        self.works(1)?;
         let node = match (schema, shape) {
             (Schema::Ref { name }, _) => return self.read(self.definition(name)?, shape),
             (Schema::Union(union), _) => self.union(union.variants(), shape)?,
@@ -146,21 +195,23 @@ impl<'s> Compiler<'s> {
             (Schema::Null, _) => Node::Null,
             (Schema::Record(record), Shape::Object(fields)) => {
                 let key = (&raw const *record, &raw const *shape);
-                if let Some(&known) = self.read.get(&key) {
-                    return Ok(known);
+                if let Some(known) = self.read.get(&key) {
+                    return known.clone();
                 }
-                let node = self.record(record, fields)?;
-                let id = self.node(node);
-                self.read.insert(key, id);
-                return Ok(id);
+                let read = self.record(record, fields).map(|node| self.node(node));
+                self.read.insert(key, read.clone());
+                return read;
             }
             (Schema::Array(array), Shape::List(item)) => Node::List(self.read(&array.items, item)?),
             (Schema::Map(map), Shape::JsonMap) => {
                 Node::JsonMap(self.read(&map.types, &Shape::JsonText)?)
             }
             (Schema::Enum(symbols), Shape::Text | Shape::Time | Shape::NumberOrText) => {
-                let symbols = symbols.symbols.iter();
-                Node::Enum(symbols.map(|text| text.as_str().into()).collect())
+                let texts = self.writer.symbols(&symbols.name).iter();
+                let known = self.symbols.entry(&symbols.name);
+                let texts =
+                    known.or_insert_with(|| texts.map(|text| text.as_str().into()).collect());
+                Node::Enum(Arc::clone(texts))
             }
             _ => scalar(schema, shape)?,
         };
@@ -190,6 +241,7 @@ impl<'s> Compiler<'s> {
         record: &'s RecordSchema,
         fields: &'static [Field],
     ) -> Result<Node, PlanError> {
+        self.works(record.fields.len().saturating_mul(fields.len()))?;
         let mut wanted: Vec<Option<&'static Field>> = vec![None; record.fields.len()];
         for field in fields {
             // two fields may have an alias in common
@@ -211,7 +263,9 @@ impl<'s> Compiler<'s> {
         for (written, field) in record.fields.iter().zip(wanted) {
             match field {
                 Some(Field { name, shape, .. }) => {
-                    let node = self.read(&written.schema, shape)?;
+                    let node = self
+                        .read(&written.schema, shape)
+                        .map_err(|error| error.within(name))?;
                     steps.push(Step::Read { name, node });
                 }
                 None => {
@@ -237,6 +291,7 @@ impl<'s> Compiler<'s> {
     }
 
     fn skip_deeper(&mut self, schema: &'s Schema) -> Result<SkipId, PlanError> {
+        self.works(1)?;
         let id = SkipId(self.skips.len() as u32);
         if let Some(name) = schema.name() {
             if let Some(&known) = self.skipped.get(name) {

@@ -32,7 +32,7 @@ fn text(text: &str) -> Vec<u8> {
 
 /// What a plan reads from bytes, as JSON.
 fn read(plan: &Plan, bytes: &[u8]) -> Result<String, Error> {
-    to_json(plan, bytes)
+    to_json(plan, bytes, 4_000_000)
 }
 
 const OPTIONAL: &str = r#"{"name":"a","type":["null","string"],"default":null}"#;
@@ -126,7 +126,7 @@ fn schemas_that_do_not_resolve_have_no_plan() {
     assert_eq!(read(&some, &long(1)).unwrap(), "{}");
     assert_eq!(
         read(&some, &[long(0), long(7)].concat()),
-        Err(Error::Malformed)
+        Err(Error::Unresolved)
     );
     assert_eq!(read(&some, &long(3)), Err(Error::Malformed));
     assert_eq!(read(&some, &long(-1)), Err(Error::Malformed));
@@ -388,4 +388,45 @@ fn numbers_that_json_does_not_have_are_malformed() {
         read(&plan(&truth, &truth).unwrap(), &[2]),
         Err(Error::Malformed)
     );
+}
+
+/// Names that the Java library takes, of types, further fields and symbols.
+#[test]
+fn names_do_not_matter() {
+    let reader = record(r#"{"name":"id","type":"string"}"#);
+    let fields = r#""fields":[{"name":"id","type":"string"}]"#;
+    for writer in [
+        format!(r#"{{"type":"record","name":"R","namespace":"com.acme-shop.events",{fields}}}"#),
+        format!(r#"{{"type":"record","name":"R","namespace":"com.acme.Outer$",{fields}}}"#),
+        format!(r#"{{"type":"record","name":"com.2024.acme.R",{fields}}}"#),
+        format!(r#"{{"type":"record","name":".R",{fields}}}"#),
+        format!(r#"{{"type":"record","name":"R","namespace":"",{fields}}}"#),
+        format!(r#"{{"type":"record","name":"R","aliases":["com.acme-old.R","R","R"],{fields}}}"#),
+    ] {
+        let plan = plan(&reader, &writer).unwrap();
+        assert_eq!(
+            read(&plan, &text("x")),
+            Ok(r#"{"id":"x"}"#.to_owned()),
+            "{writer}"
+        );
+    }
+    // references follow, within the namespace and by the full name; further fields and symbols have any name
+    let writer = r#"{"type":"record","name":"R","namespace":"a-b.c","fields":[
+        {"name":"größe","type":{"type":"enum","name":"E-1","symbols":["no-1","x"]}},
+        {"name":"id","type":"E-1"},
+        {"name":"1st","type":["null","a-b.c.E-1"]}]}"#;
+    let plan = plan(&reader, writer).unwrap();
+    assert_eq!(read(&plan, &[2, 0, 0]), Ok(r#"{"id":"no-1"}"#.to_owned()));
+}
+
+#[test]
+fn texts_are_bounded_as_they_are_decoded() {
+    let reader = record(r#"{"name":"a","type":{"type":"array","items":"string"}}"#);
+    let writer = record(
+        r#"{"name":"a","type":{"type":"array","items":{"type":"enum","name":"E","symbols":["abcdefghij"]}}}"#,
+    );
+    let plan = plan(&reader, &writer).unwrap();
+    let bytes = [6, 0, 0, 0, 0];
+    assert!(to_json(&plan, &bytes, 30).is_ok());
+    assert_eq!(to_json(&plan, &bytes, 29), Err(Error::TooMuchText));
 }

@@ -7,68 +7,64 @@ use apache_avro::schema::{DecimalSchema, InnerDecimalSchema, Name, UuidSchema};
 use serde_json::Value;
 
 use super::PlanError;
+use super::names::Renamed;
 
 /// A schema and the named types that are defined in it or in those that it refers to.
 pub struct Writer {
     root: Schema,
     references: Vec<Schema>,
+    symbols: HashMap<String, Vec<String>>,
 }
 
 impl Writer {
-    /// Parses a schema; `references` are the texts of the schemas that it names types of, in any order.
+    /// Parses a schema; `references` are the texts of the schemas that it names types of, in any order. A field that
+    /// is no object is an error here, since `apache-avro` would pass over it.
     pub fn parse(text: &str, references: &[&str]) -> Result<Writer, PlanError> {
-        let text = prepared(text)?;
-        let references = references
+        let parse = |text: &&str| {
+            serde_json::from_str(text)
+                .map_err(|_| PlanError::new("the schema is not JSON, or nested too deep"))
+        };
+        let mut all = references
             .iter()
-            .map(|text| prepared(text))
-            .collect::<Result<Vec<_>, _>>()?;
-        let (root, references) = Schema::parse_str_with_list(&text, &references)
+            .chain([&text])
+            .map(parse)
+            .collect::<Result<Vec<Value>, _>>()?;
+        let mut names = Renamed::default();
+        for schema in &all {
+            names.note(schema)?;
+        }
+        for schema in &mut all {
+            *schema = names.rewrite(schema)?;
+        }
+        let mut texts: Vec<String> = all.iter().map(Value::to_string).collect();
+        let text = texts.pop().unwrap_or_default();
+        let (root, references) = Schema::parse_str_with_list(&text, &texts)
             .map_err(|error| PlanError::new(format!("the schema is not sound: {error}")))?;
-        Ok(Writer { root, references })
+        Ok(Writer {
+            root,
+            references,
+            symbols: names.symbols,
+        })
     }
 
     pub fn root(&self) -> &Schema {
         &self.root
     }
 
-    /// The definitions of the named types, also by their aliases.
+    /// The symbols of an enumeration as its schema gives them.
+    pub fn symbols(&self, name: &Name) -> &[String] {
+        self.symbols
+            .get(name.name())
+            .map_or(&[], |symbols| symbols.as_slice())
+    }
+
+    /// The definitions of the named types.
     pub fn names(&self) -> HashMap<Name, &Schema> {
         let mut names = HashMap::new();
         for schema in self.references.iter().chain([&self.root]) {
             collect(schema, &mut names);
         }
         names
-    }
-}
-
-/// A writer schema without its fields' defaults. They play no part in reading, yet `apache-avro` refuses a schema
-/// for a default that does not fit its type, which registries have let through. A field that is no object is an
-/// error here, since `apache-avro` would pass over it.
-fn prepared(text: &str) -> Result<String, PlanError> {
-    let mut schema: Value = serde_json::from_str(text)
-        .map_err(|_| PlanError::new("the schema is not JSON, or nested too deep"))?;
-    drop_defaults(&mut schema)?;
-    Ok(schema.to_string())
-}
-
-fn drop_defaults(schema: &mut Value) -> Result<(), PlanError> {
-    match schema {
-        Value::Array(branches) => branches.iter_mut().try_for_each(drop_defaults),
-        Value::Object(parts) => {
-            if let Some(Value::Array(fields)) = parts.get_mut("fields") {
-                for field in fields {
-                    let Value::Object(field) = field else {
-                        return Err(PlanError::new("a field of the schema is no object"));
-                    };
-                    field.remove("default");
-                    field.get_mut("type").map_or(Ok(()), drop_defaults)?;
-                }
-            }
-            ["type", "items", "values"]
-                .into_iter()
-                .try_for_each(|name| parts.get_mut(name).map_or(Ok(()), drop_defaults))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -90,10 +86,6 @@ fn collect<'s>(schema: &'s Schema, names: &mut HashMap<Name, &'s Schema>) {
         _ => {}
     }
     if let Some(name) = schema.name() {
-        for alias in schema.aliases().into_iter().flatten() {
-            let alias = alias.fully_qualified_name(name.namespace());
-            names.entry(alias.into_owned()).or_insert(schema);
-        }
         names.insert(name.clone(), schema);
     }
 }

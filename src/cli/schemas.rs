@@ -110,7 +110,7 @@ impl Lookup {
                     None => (fetched.schema, fetched.references),
                     Some(reason) => {
                         unusable(source, id, &reason);
-                        return Ok(Known::Unusable);
+                        return Ok(Known::Unusable(reason.into()));
                     }
                 },
                 Ok(None) => return Ok(Known::Missing),
@@ -121,8 +121,9 @@ impl Lookup {
         Ok(match Plan::compile(source, &schema, &references) {
             Ok(plan) => Known::Plan(Arc::new(plan)),
             Err(error) => {
-                unusable(source, id, &error.to_string());
-                Known::Unusable
+                let reason = error.to_string();
+                unusable(source, id, &reason);
+                Known::Unusable(reason.into())
             }
         })
     }

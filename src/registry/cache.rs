@@ -216,7 +216,7 @@ impl Shared {
                         error,
                         "no value of this schema can be read for this source"
                     );
-                    Known::Unusable
+                    Known::Unusable(error.into())
                 }
             }
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::avro::Plan;
 use crate::config::Format;
-use crate::record::{Code, RawRecord, Source};
+use crate::record::{Code, RawRecord, Rejection, Source};
 
 use super::Value;
 
@@ -47,8 +47,8 @@ pub enum Known {
     Plan(Arc<Plan>),
     /// The registry says that there is none: `unknown_schema_id`.
     Missing,
-    /// There is one, but no value of it can be read for this source: `invalid_avro`.
-    Unusable,
+    /// There is one, but no value of it can be read for this source: `invalid_avro`, and why.
+    Unusable(Arc<str>),
 }
 
 /// Where the plans of writer schemas come from.
@@ -75,7 +75,7 @@ pub enum Opened<'a> {
     /// The plan of the writer schema, and the body.
     Avro(Arc<Plan>, &'a [u8]),
     /// It can't be read.
-    Bad(Code),
+    Bad(Rejection),
 }
 
 impl<'a> Opened<'a> {
@@ -93,29 +93,38 @@ impl<'a> Opened<'a> {
         };
         // nothing is asked of the registry for a value that is rejected anyhow
         if value.len() > max_bytes {
-            return Some(Opened::Bad(Code::TooLarge));
+            return Some(Opened::Bad(Rejection::new(Code::TooLarge)));
         }
         Some(match format {
             Format::Json => Opened::Json(value),
             Format::JsonRegistry => Opened::Json(numbered(value).map_or(value, |(_, body)| body)),
             Format::Avro => {
                 let Some((id, body)) = framed(value, guid()) else {
-                    return Some(Opened::Bad(Code::InvalidAvro));
+                    let message = "the value has no frame that names its writer schema: it begins with neither 0 and a schema id of four bytes, nor is there a header __value_schema_id with a GUID";
+                    return Some(Opened::Bad(Rejection::with_message(
+                        Code::InvalidAvro,
+                        message,
+                    )));
                 };
                 match schemas.known(record.source, id)? {
                     Known::Plan(plan) => Opened::Avro(plan, body),
-                    Known::Missing => Opened::Bad(Code::UnknownSchemaId),
-                    Known::Unusable => Opened::Bad(Code::InvalidAvro),
+                    Known::Missing => Opened::Bad(Rejection::new(Code::UnknownSchemaId)),
+                    Known::Unusable(why) => {
+                        let message = format!(
+                            "the writer schema {id} can't be read as the source's schema: {why}"
+                        );
+                        Opened::Bad(Rejection::with_message(Code::InvalidAvro, message))
+                    }
                 }
             }
         })
     }
 
     /// The value, if there is one that can be judged.
-    pub fn value(&'a self) -> Result<Value<'a>, Option<Code>> {
+    pub fn value(&'a self) -> Result<Value<'a>, Option<&'a Rejection>> {
         match self {
             Opened::Null => Err(None),
-            Opened::Bad(code) => Err(Some(*code)),
+            Opened::Bad(rejection) => Err(Some(rejection)),
             Opened::Json(bytes) => Ok(Value::Json(bytes)),
             Opened::Avro(plan, body) => Ok(Value::Avro(plan, body)),
         }
@@ -155,7 +164,10 @@ mod tests {
             value: Some(value),
         };
         let opened = Opened::open(&record, || header, format, 30, &NoSchemas);
-        format!("{:?}", opened.unwrap())
+        match opened.unwrap() {
+            Opened::Bad(rejection) => format!("{:?}", rejection.code),
+            opened => format!("{opened:?}"),
+        }
     }
 
     #[test]
@@ -168,7 +180,7 @@ mod tests {
     #[test]
     fn frames() {
         const GUID_OF_ONES: &[u8] = &[1; 17];
-        let code = |code: Code| format!("{:?}", Opened::Bad(code));
+        let code = |code: Code| format!("{code:?}");
         let json = |text: &'static [u8]| format!("{:?}", Opened::Json(text));
         let framed: &[u8] = b"\0\0\0\0\x07{}";
         assert_eq!(opened(b"{}", None, Format::Json), json(b"{}"));

@@ -108,7 +108,7 @@ pub fn judge_opened<'a>(
 ) -> Judged<'a> {
     let judged: Judged<'a> = match opened.value() {
         Ok(value) => judge_value(record, value, config),
-        Err(Some(code)) => Rejection::new(code).into(),
+        Err(Some(rejection)) => rejection.clone().into(),
         Err(None) => judge_null(record, config).into(),
     };
     judged.of(record)
@@ -120,12 +120,13 @@ pub fn judge_value<'a>(record: &RawRecord<'a>, value: Value<'a>, config: &Config
     if framed > config.validation.max_record_bytes {
         return Rejection::new(Code::TooLarge).into();
     }
+    let max_texts = config.validation.max_record_bytes.saturating_mul(4);
     let form = match value {
         Value::Json(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => Form::Json(text),
             Err(_) => return Rejection::new(Code::InvalidUtf8).into(),
         },
-        Value::Avro(plan, body) => Form::Avro(plan, body),
+        Value::Avro(plan, body) => Form::Avro(plan, body, max_texts),
     };
     let at = record
         .timestamp
@@ -155,7 +156,8 @@ pub fn judge_value<'a>(record: &RawRecord<'a>, value: Value<'a>, config: &Config
 #[derive(Clone, Copy)]
 enum Form<'a> {
     Json(&'a str),
-    Avro(&'a Plan, &'a [u8]),
+    /// With the most bytes that its texts may have.
+    Avro(&'a Plan, &'a [u8], usize),
 }
 
 /// The typed reading refused a value; [`Form::explain`] says why.
@@ -165,7 +167,9 @@ impl<'a> Form<'a> {
     fn read<T: Deserialize<'a>>(self) -> Result<T, Refused> {
         match self {
             Form::Json(text) => wire::read(text, Plain::default()).map_err(|_| Refused),
-            Form::Avro(plan, body) => avro::read(plan, body).map_err(|_| Refused),
+            Form::Avro(plan, body, max_texts) => {
+                avro::read(plan, body, max_texts).map_err(|_| Refused)
+            }
         }
     }
 
@@ -176,9 +180,9 @@ impl<'a> Form<'a> {
                 Ok(()) => Cow::Borrowed(text),
                 Err(_) => return Rejection::new(Code::InvalidJson),
             },
-            Form::Avro(plan, body) => match avro::to_json(plan, body) {
+            Form::Avro(plan, body, max_texts) => match avro::explain(plan, body, max_texts) {
                 Ok(text) => Cow::Owned(text),
-                Err(_) => return Rejection::new(Code::InvalidAvro),
+                Err(why) => return Rejection::with_message(Code::InvalidAvro, why),
             },
         };
         explained_or_refused(schema.map(|schema| schema.explain(&text, "")))
@@ -205,8 +209,8 @@ impl<'a> Form<'a> {
                 }
                 Ok(elements)
             }
-            Form::Avro(plan, body) => {
-                let elements = avro::batch::read(plan, "customers", body)
+            Form::Avro(plan, body, max_texts) => {
+                let elements = avro::batch::read(plan, "customers", body, max_texts)
                     .map_err(|_| self.explain(schema::of_batch_frame()))?;
                 let element = |(text, wire)| Element {
                     wire,

@@ -107,8 +107,11 @@ fn a_schema_that_does_not_fit_is_unusable_for_ever() {
     ] {
         let server = Server::start(move |_, _| json(200, body));
         let cache = cache(&server, Duration::ZERO);
-        assert!(matches!(answer(&cache, SOURCE, id(7)), Known::Unusable));
-        assert!(matches!(cache.known(SOURCE, id(7)), Some(Known::Unusable)));
+        assert!(matches!(answer(&cache, SOURCE, id(7)), Known::Unusable(_)));
+        assert!(matches!(
+            cache.known(SOURCE, id(7)),
+            Some(Known::Unusable(_))
+        ));
         assert_eq!(cache.requests().ok, 1);
     }
 }
