@@ -52,7 +52,7 @@ fn judge_by(plan: &Plan, source: Source, body: &[u8]) {
     let config = Config::default();
     let judged = source::judge_value(&record(source, body), Value::Avro(plan, body), &config);
     let from_avro = checked(judged, source, Some(plan));
-    match avro::to_json(plan, body) {
+    match avro::to_json(plan, body, 4 * config.validation.max_record_bytes) {
         Err(_) => {
             let code = from_avro.rejection.map(|rejection| rejection.code);
             assert_eq!(code, Some(Code::InvalidAvro));
