@@ -3,6 +3,7 @@
 
 pub mod driver;
 pub mod lookup;
+mod notices;
 pub mod outputs;
 pub mod processor;
 pub mod registry;

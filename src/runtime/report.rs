@@ -1,15 +1,16 @@
 //! What a worker tells the outside: metrics on commit, health, and how far it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::notices::{Kind, Notices};
 use super::registry;
 use crate::kafka::consumer::GroupConsumer;
-use crate::record::{Code, Source};
 use crate::registry::CachedSchemas;
 use crate::serve::{BatchHistograms, Health, Metrics, Readiness, WorkerState};
-use crate::worker::batch::{Ledger, Warned};
+use crate::worker::batch::Ledger;
+use crate::worker::breaker::Example;
 use crate::worker::{Settings, Worker};
 
 /// One worker's voice.
@@ -33,18 +34,14 @@ pub struct Reporter {
     progress: Option<(Instant, i64)>,
     /// What is said of the partitions that can't be read, and how many they are.
     stuck: Option<(String, usize)>,
-    /// Warnings that were not logged yet.
-    warned: BTreeMap<(Source, Code), Warned>,
-    /// When some were logged last.
-    warned_at: Option<Instant>,
+    /// Rejections and warnings that are to be logged.
+    notices: Notices,
 }
 
 /// How often the slower figures are renewed.
 const PERIOD: Duration = Duration::from_millis(500);
 /// How often a restore says in the log how far it is.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(5);
-/// How often warnings are logged.
-const WARNINGS_PERIOD: Duration = Duration::from_secs(5);
 
 impl Reporter {
     pub fn new(
@@ -69,8 +66,7 @@ impl Reporter {
             owned: 0,
             progress: None,
             stuck: None,
-            warned: BTreeMap::new(),
-            warned_at: None,
+            notices: Notices::default(),
         }
     }
 
@@ -86,15 +82,21 @@ impl Reporter {
         for (&(label, outcome), &count) in &ledger.outcomes {
             metrics.records(label.name(), outcome.name(), count);
         }
-        for (&(label, code), &count) in &ledger.rejections {
-            metrics.rejections(label.name(), code.stage().name(), code.name(), count);
+        for (&(label, source, code), rejected) in &ledger.rejections {
+            let (records, last) = (rejected.records, rejected.last.clone());
+            metrics.rejections(label.name(), code.stage().name(), code.name(), records);
+            self.notices
+                .note(Kind::Rejected, source, code, records, last);
         }
         for (&(source, code), &warned) in &ledger.warnings {
             metrics.warnings(source.name(), code.name(), warned.records);
-            let records = self.warned.get(&(source, code));
-            let records = records.map_or(0, |before| before.records) + warned.records;
-            self.warned
-                .insert((source, code), Warned { records, ..warned });
+            let last = Example {
+                topic: self.settings.topic_name(warned.place).to_owned(),
+                partition: warned.place.partition,
+                offset: warned.offset,
+            };
+            self.notices
+                .note(Kind::Warned, source, code, warned.records, last);
         }
         metrics.snapshots("snapshot", ledger.snapshots);
         metrics.snapshots("tombstone", ledger.tombstones);
@@ -113,35 +115,14 @@ impl Reporter {
             }
         }
         self.histograms.flush();
-        self.log_warnings();
-    }
-
-    /// Says which rules records broke that were accepted all the same, how many did, and where the last one lies; at
-    /// most once a period, for a stream may have one such record after another.
-    fn log_warnings(&mut self) {
-        let soon = |logged: Instant| logged.elapsed() < WARNINGS_PERIOD;
-        if self.warned.is_empty() || self.warned_at.is_some_and(soon) {
-            return;
-        }
-        for ((source, code), warned) in std::mem::take(&mut self.warned) {
-            tracing::warn!(
-                source = source.name(),
-                code = code.name(),
-                records = warned.records,
-                topic = self.settings.topic_name(warned.place),
-                partition = warned.place.partition,
-                offset = warned.offset,
-                "accepted with a warning; the place is that of the last such record"
-            );
-        }
-        self.warned_at = Some(Instant::now());
+        self.notices.log(self.worker, Instant::now(), false);
     }
 
     /// Says how the worker is; renews the slower figures now and then. `away`: no broker can be reached.
     pub fn tick(&mut self, worker: &Worker, consumer: Option<&GroupConsumer>, away: bool) {
         let now = Instant::now();
         self.health.heartbeat(self.worker, now);
-        self.log_warnings();
+        self.notices.log(self.worker, now, false);
         // that it has become ready is said at once, and so is what it owns, which another worker may count too
         let ready_now = self.unready && !away && worker.unready().is_none();
         let owned = std::mem::replace(&mut self.owned, worker.owned_states());
@@ -280,8 +261,7 @@ impl Reporter {
 
     /// The worker ends, by itself or by a failure.
     pub fn ended(&mut self) {
-        self.warned_at = None;
-        self.log_warnings();
+        self.notices.log(self.worker, Instant::now(), true);
         self.metrics.worker_state(self.worker, WorkerState::Stopped);
         self.metrics.state(self.worker, 0, 0);
         self.metrics.stuck(self.worker, 0);

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 
 use super::Place;
+use super::breaker::{Example, Opened};
 use super::writing::Progress;
 use crate::customer::bounded::Bounded;
 use crate::record::{Code, Outcome, Source, Violation};
@@ -55,7 +56,7 @@ impl<T: PartialEq> Tally<T> {
 #[derive(Debug, Default)]
 pub struct Ledger {
     pub outcomes: BTreeMap<(Label, Outcome), u64>,
-    pub rejections: BTreeMap<(Label, Code), u64>,
+    pub rejections: BTreeMap<(Label, Source, Code), Rejected>,
     pub warnings: BTreeMap<(Source, Code), Warned>,
     pub snapshots: u64,
     pub tombstones: u64,
@@ -74,7 +75,26 @@ pub struct Warned {
     pub offset: i64,
 }
 
+/// Records that were rejected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    pub records: u64,
+    /// Where the last of them was read first.
+    pub last: Example,
+}
+
 impl Ledger {
+    /// Counts a rejected record.
+    pub fn reject(&mut self, label: Label, source: Source, code: Code, place: &Example) {
+        let rejected = self.rejections.entry((label, source, code));
+        let rejected = rejected.or_insert_with(|| Rejected {
+            records: 0,
+            last: place.clone(),
+        });
+        rejected.records += 1;
+        rejected.last.clone_from(place);
+    }
+
     pub fn count(&mut self, label: Label, outcome: Outcome) {
         *self.outcomes.entry((label, outcome)).or_default() += 1;
     }
@@ -136,6 +156,8 @@ pub struct Batch {
     pub bytes: usize,
     /// Encoded bytes of the states that its customers began with.
     pub states: usize,
+    /// The circuit breaker opened with its last record: it is committed, and the worker stops.
+    pub breaker_opened: Option<Opened>,
 }
 
 /// A batch that takes no more records: it is written, and then committed. The next batch is built upon it: if it fails,
@@ -147,6 +169,8 @@ pub struct Finished {
     pub ledger: Ledger,
     pub records: usize,
     pub progress: Progress,
+    /// See [`Batch::breaker_opened`].
+    pub breaker_opened: Option<Opened>,
 }
 
 impl Finished {
@@ -175,6 +199,7 @@ impl Batch {
             ledger: self.ledger,
             records: self.records,
             progress: Progress::default(),
+            breaker_opened: self.breaker_opened,
         }
     }
 }

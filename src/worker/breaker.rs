@@ -1,36 +1,92 @@
-//! The circuit breaker: it stops the processor when most of a long run of records is rejected, instead of emptying
-//! the topic into the dead letters.
+//! The circuit breaker: it stops the processor when most of a long run of a source's records is rejected, instead of
+//! emptying the topic into the dead letters. Each source is counted by itself, so that three good sources do not hide a
+//! fourth that is broken as a whole.
 
-/// Counts over windows of records, one after the other.
+use std::collections::BTreeMap;
+
+use crate::record::{Code, Source};
+
+/// Where a record lies in its input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+}
+
+/// Why the breaker opens: what most of the rejections of the window were, and how many records of the window were
+/// rejected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    pub source: Source,
+    pub code: Code,
+    pub rejected: usize,
+    pub window: usize,
+    /// The last record of the window that was rejected with this code.
+    pub example: Example,
+}
+
+/// The records of one source since its last window ended.
+#[derive(Debug, Clone, Default)]
+struct Window {
+    records: usize,
+    rejected: BTreeMap<Code, (usize, Example)>,
+}
+
+/// Counts over windows of a source's records, one after the other.
 #[derive(Debug, Clone)]
 pub struct Breaker {
     window: usize,
     max_share: f64,
-    records: usize,
-    rejected: usize,
+    sources: BTreeMap<Source, Window>,
 }
 
 impl Breaker {
-    /// Opens when more than `max_share` of `window` records are rejected; a share of 1 never is.
+    /// Opens when more than `max_share` of `window` records of a source are rejected; a share of 1 never is.
     pub fn new(window: usize, max_share: f64) -> Breaker {
         Breaker {
             window,
             max_share,
-            records: 0,
-            rejected: 0,
+            sources: BTreeMap::new(),
         }
     }
 
-    /// Counts a record; whether the breaker opens.
-    pub fn count(&mut self, rejected: bool) -> bool {
-        self.records += 1;
-        self.rejected += usize::from(rejected);
-        if self.records < self.window {
-            return false;
+    /// Notes why a record was rejected, which [`Breaker::count`] counts.
+    pub fn rejected(&mut self, source: Source, code: Code, example: Example) {
+        let window = self.sources.entry(source).or_default();
+        match window.rejected.get_mut(&code) {
+            Some((records, last)) => {
+                *records += 1;
+                *last = example;
+            }
+            None => {
+                window.rejected.insert(code, (1, example));
+            }
         }
-        let share = self.rejected as f64 / self.records as f64;
-        (self.records, self.rejected) = (0, 0);
-        share > self.max_share
+    }
+
+    /// Counts a record; why the breaker opens, if it does.
+    pub fn count(&mut self, source: Source) -> Option<Opened> {
+        let window = self.sources.entry(source).or_default();
+        window.records += 1;
+        if window.records < self.window {
+            return None;
+        }
+        let Window { records, rejected } = std::mem::take(window);
+        let all: usize = rejected.values().map(|(records, _)| records).sum();
+        if all as f64 / records as f64 <= self.max_share {
+            return None;
+        }
+        let most = rejected
+            .into_iter()
+            .max_by_key(|(_, (records, _))| *records);
+        most.map(|(code, (_, example))| Opened {
+            source,
+            code,
+            rejected: all,
+            window: records,
+            example,
+        })
     }
 }
 
@@ -38,13 +94,50 @@ impl Breaker {
 mod tests {
     use super::*;
 
+    const GOOD: Source = Source::LoyaltyCustomers;
+    const BAD: Source = Source::ConsoleCustomers;
+
+    fn reject(breaker: &mut Breaker, offset: i64, code: Code) -> Option<Opened> {
+        let example = Example {
+            topic: "console".to_owned(),
+            partition: 1,
+            offset,
+        };
+        breaker.rejected(BAD, code, example);
+        breaker.count(BAD)
+    }
+
     #[test]
     fn opens_at_the_end_of_a_window_with_too_many_rejections() {
         let mut breaker = Breaker::new(10, 0.5);
-        assert!((0..20).all(|at| !breaker.count(at % 2 == 0)));
-        assert!((0..9).all(|_| !breaker.count(true)));
-        assert!(breaker.count(true));
+        for at in 0..20 {
+            let opened = match at % 2 {
+                0 => reject(&mut breaker, at, Code::InvalidJson),
+                _ => breaker.count(BAD),
+            };
+            assert_eq!(opened, None);
+        }
+        assert!((0..9).all(|at| reject(&mut breaker, at, Code::InvalidJson).is_none()));
+        assert!(reject(&mut breaker, 9, Code::InvalidJson).is_some());
         let mut off = Breaker::new(10, 1.0);
-        assert!((0..100).all(|_| !off.count(true)));
+        assert!((0..100).all(|at| reject(&mut off, at, Code::InvalidJson).is_none()));
+    }
+
+    #[test]
+    fn good_sources_do_not_hide_a_broken_one() {
+        let mut breaker = Breaker::new(10, 0.5);
+        let mut opened = None;
+        for at in 0..10 {
+            assert!((0..9).all(|_| breaker.count(GOOD).is_none()));
+            let code = match at {
+                0..3 => Code::InvalidUtf8,
+                _ => Code::InvalidJson,
+            };
+            opened = reject(&mut breaker, at, code);
+        }
+        let opened = opened.expect("a source of which all is rejected opens the breaker");
+        assert_eq!((opened.source, opened.code), (BAD, Code::InvalidJson));
+        assert_eq!((opened.rejected, opened.window), (10, 10));
+        assert_eq!(opened.example.offset, 9);
     }
 }

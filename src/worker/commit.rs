@@ -63,11 +63,14 @@ impl Worker {
         self.batch.as_ref().map(|batch| batch.records)
     }
 
-    /// Whether the open batch has reached a bound.
+    /// Whether the open batch takes no more records: it has reached a bound, or the circuit breaker has opened.
     pub fn is_full(&self) -> bool {
         self.batch.as_ref().is_some_and(|batch| {
             let most = self.settings.config.processing.max_batch_bytes;
-            batch.records >= self.batch_limit || batch.bytes >= most || batch.states >= most
+            batch.breaker_opened.is_some()
+                || batch.records >= self.batch_limit
+                || batch.bytes >= most
+                || batch.states >= most
         })
     }
 
@@ -162,7 +165,10 @@ impl Worker {
         }
     }
 
-    fn take_over(&mut self, finished: Finished, written: Written) -> Ledger {
+    fn take_over(&mut self, mut finished: Finished, written: Written) -> Ledger {
+        if let Some(opened) = finished.breaker_opened.take() {
+            self.stop(Fatal::BreakerOpen(opened));
+        }
         (self.failed_commits, self.failed_asks) = (0, 0);
         let guarantee = self.settings.config.processing.guarantee;
         let most = self.settings.config.processing.max_batch_records;

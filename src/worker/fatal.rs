@@ -1,5 +1,6 @@
-//! Why a worker can't go on. Nothing of the open batch is committed.
+//! Why a worker can't go on. Nothing of the open batch is committed; only the circuit breaker has it committed first.
 
+use super::breaker::Opened;
 use crate::customer::codec::CodecError;
 use crate::store::StoreError;
 
@@ -49,9 +50,11 @@ pub enum Fatal {
         error: CodecError,
     },
     #[error(
-        "more than {percent} % of the last {window} records were rejected: the circuit breaker is open, and the last batch was not committed. Look at the newest dead letters for the reason; processing.max_reject_share = 1.0 switches the breaker off"
+        "{} of the last {} records of {} ({} %) were rejected, most of them as {}/{}, for example {}[{}]@{}: the circuit breaker is open. What was read is committed, and the dead letters say why. Correct the producer or the setting that is at fault, then start again; processing.max_reject_share = 1.0 switches the breaker off",
+        .0.rejected, .0.window, .0.source, .0.rejected * 100 / .0.window.max(1), .0.code.stage().name(), .0.code.name(),
+        .0.example.topic, .0.example.partition, .0.example.offset
     )]
-    BreakerOpen { percent: u32, window: usize },
+    BreakerOpen(Opened),
     #[error(
         "the rejected record at {topic}[{partition}]@{offset} does not fit into the dead-letter topic, not even without its value: raise the topic's max.message.bytes"
     )]

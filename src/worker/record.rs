@@ -13,12 +13,13 @@ use crate::config::Format;
 use crate::customer::bounded::{Bounded, StateTooLarge};
 use crate::customer::contribution::Contribution;
 use crate::partition;
-use crate::record::{Code, Outcome, RawRecord, Rejection, usable_timestamp};
+use crate::record::{Code, Outcome, RawRecord, Rejection, Source, usable_timestamp};
 use crate::source::framing::{GUID_HEADER, Opened};
 use crate::source::{self, BatchElement, Judged, Verdict};
 
 use super::assignment::Consumption;
 use super::batch::{Batch, Label, Touched};
+use super::breaker::Example;
 use super::dead_letter::record_bytes;
 use super::fatal::Fatal;
 use super::origin::{self, Header, Origin};
@@ -188,20 +189,25 @@ impl Worker {
             batch.ledger.timestamps.push(timestamp);
         }
 
+        let source = arrived.raw.source;
         match self.follow(arrived, &opened, &settings, out) {
-            Ok((label, outcome)) => {
-                if let Some(batch) = &mut self.batch {
-                    batch.ledger.count(label, outcome);
-                }
-                if self.breaker.count(outcome == Outcome::Rejected) {
-                    let processing = &settings.config.processing;
-                    self.stop(Fatal::BreakerOpen {
-                        percent: (processing.max_reject_share * 100.0) as u32,
-                        window: processing.reject_window,
-                    });
-                }
-            }
+            Ok((label, outcome)) => self.ended_in(source, label, outcome),
             Err(fatal) => self.stop(fatal),
+        }
+    }
+
+    /// Counts the outcome of a record. What was forwarded was counted by the breaker where it was read first; here it
+    /// is only where it is rejected after all.
+    fn ended_in(&mut self, source: Source, label: Label, outcome: Outcome) {
+        let Some(batch) = &mut self.batch else {
+            return;
+        };
+        batch.ledger.count(label, outcome);
+        if (label != Label::Forwarded || outcome == Outcome::Rejected)
+            && let Some(opened) = self.breaker.count(source)
+        {
+            // what it was opened by is committed first: the dead letters are the evidence
+            batch.breaker_opened.get_or_insert(opened);
         }
     }
 
@@ -451,10 +457,16 @@ impl Worker {
             &letter.headers,
         ));
         if let Some(batch) = &mut self.batch {
-            let rejections = &mut batch.ledger.rejections;
-            *rejections
-                .entry((context.label, rejection.code))
-                .or_default() += 1;
+            let example = Example {
+                topic: origin.topic.clone(),
+                partition: origin.partition,
+                offset: origin.offset,
+            };
+            batch
+                .ledger
+                .reject(context.label, origin.source, rejection.code, &example);
+            self.breaker
+                .rejected(origin.source, rejection.code, example);
         }
         Ok((context.label, Outcome::Rejected))
     }

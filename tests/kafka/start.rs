@@ -111,7 +111,7 @@ fn authentication_and_permissions() {
     assert!(!said.contains("stranger-secret"), "{said}");
 }
 
-/// The circuit breaker does not empty a topic into the dead letters.
+/// The circuit breaker does not empty a topic into the dead letters, but what it stopped for is in there.
 #[test]
 fn a_run_of_rejections_stops_keyfold() {
     let mut app = App::new();
@@ -136,6 +136,47 @@ fn a_run_of_rejections_stops_keyfold() {
     assert_eq!(running.wait_exit(Duration::from_secs(60)), 3);
     let said = running.log();
     assert!(said.contains("max_reject_share"), "{said}");
-    assert!(app.read_dead_letters().len() < 1_000);
+    assert!(said.contains("records of console-customers"), "{said}");
+    assert!(said.contains("decode/invalid_json"), "{said}");
+    assert!(
+        said.contains("records were rejected"),
+        "each is logged: {said}"
+    );
+    let letters = app.read_dead_letters().len();
+    assert!((90..1_000).contains(&letters), "{letters} dead letters");
     assert!(!app.is_drained(), "the rest stays unread");
+
+    // a start goes on behind what was committed
+    let mut again = app.run();
+    assert_eq!(again.wait_exit(Duration::from_secs(60)), 3);
+    let more = app.read_dead_letters().len();
+    assert!(more >= letters + 90, "{letters} dead letters, then {more}");
+}
+
+/// Good sources do not hide one that is broken as a whole.
+#[test]
+fn a_broken_source_stops_keyfold_among_good_ones() {
+    let mut app = App::new();
+    app.set(&["processing", "reject_window"], 100);
+    app.create();
+    let good = app.stream(keyfold::generate::Options {
+        invalid: 0.0,
+        null: 0.0,
+        ..Default::default()
+    });
+    let actions = app.input(Source::LoyaltyActions);
+    let good = good.filter(|record| record.topic != actions);
+    let good: Vec<Record> = good.take(2_000).collect();
+    app.client.produce(&good);
+    let bad = app
+        .record(Source::LoyaltyActions)
+        .partition(0)
+        .value("not JSON");
+    app.client.produce(&vec![bad; 200]);
+    let mut running = app.run();
+    assert_eq!(running.wait_exit(Duration::from_secs(60)), 3);
+    let said = running.log();
+    assert!(said.contains("records of loyalty-actions"), "{said}");
+    let letters = app.read_dead_letters().len();
+    assert!(letters >= 100, "{letters} dead letters");
 }
