@@ -73,7 +73,7 @@ pub fn open(bytes: &[u8]) {
     let judged = source::judge_opened(&record, &opened, &config);
     match opened {
         Opened::Null => {}
-        Opened::Bad(expected) => match judged.verdict {
+        Opened::Bad(ref expected) => match judged.verdict {
             Verdict::Rejected(rejection) => assert_eq!(rejection.code, expected.code),
             _ => panic!("a value that can't be opened was read"),
         },
