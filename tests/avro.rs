@@ -374,6 +374,24 @@ proptest! {
     }
 }
 
+/// The attribute is the JSON text that the snapshot's JSON has.
+#[test]
+fn a_long_integer_in_attributes_is_kept_in_avro() {
+    let value =
+        br#"{"customerId":"c","version":1,"attributes":{"sim":[89310410106543789301,-0,1e3]}}"#;
+    let record = record(Source::ConsoleCustomers, value);
+    let judged = source::judge(&record, &Config::default());
+    let (contributions, _, _) = comparable(judged, &record, None);
+    let text = snapshots(contributions).into_values().next().unwrap();
+    let mut bytes = Vec::new();
+    snapshot::encode(&text, &mut bytes).unwrap();
+    let attribute = b"[89310410106543789301,0,1000.0]";
+    for form in [text, bytes] {
+        let found = form.windows(attribute.len()).any(|part| part == attribute);
+        assert!(found, "{}", String::from_utf8_lossy(&form));
+    }
+}
+
 #[test]
 fn snapshots_say_the_same_in_either_form() {
     let schema = Schema::parse_str(snapshot::SCHEMA).unwrap();

@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(out, [0, 0]);
         // an empty list, which the batch ends with
         written.push(0);
-        let read = read::<CustomerWire<'_>>(&plan, "customers", &written);
+        let read = read::<CustomerWire<'_>>(&plan, "customers", &written, usize::MAX);
         assert!(read.is_ok_and(|elements| elements.is_empty()));
     }
 }

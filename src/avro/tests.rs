@@ -339,7 +339,15 @@ fn attributes_are_json() {
         let map = [long(1), text("k"), long(1), text(attribute), long(0)];
         [text("c"), long(1), map.concat()].concat()
     };
-    for good in ["null", " 1 ", "\"x\"", r#"{"b":1,"a":[1e2,{}]}"#] {
+    let digits = "9".repeat(308);
+    for good in [
+        "null",
+        " 1 ",
+        "\"x\"",
+        r#"{"b":1,"a":[1e2,{}]}"#,
+        " -89310410106543789301 ",
+        &digits,
+    ] {
         assert_eq!(verdict(&fields, &bytes(good)), "valid", "{good}");
     }
     let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
@@ -351,6 +359,7 @@ fn attributes_are_json() {
         "{",
         "\"\\ud800\"",
         "1e400",
+        &"9".repeat(309),
         "'x'",
         &nested(127),
     ] {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-use super::json::{Canonical, open_object, write_field, write_string, write_trimmed};
+use super::json::{CanonicalObject, open_object, write_field, write_string, write_trimmed};
 use super::judge::{Judge, texts};
 use super::wire::{Text, wire_enum, wire_object};
 use crate::customer::contribution::{Console, ConsoleParts, Contribution, Data, Told};
@@ -106,7 +106,7 @@ pub struct Attributes(pub Vec<u8>);
 
 impl<'de> Deserialize<'de> for Attributes {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        json.deserialize_map(Canonical { depth: 1 }).map(Attributes)
+        json.deserialize_map(CanonicalObject).map(Attributes)
     }
 }
 

@@ -1,10 +1,12 @@
 //! Writing canonical JSON: compact, escaping only what JSON must have escaped (the contract, section 4).
 
+use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
-use super::wire::{MAX_DEPTH, Text};
+use super::wire::{self, MAX_DEPTH, Text};
 use crate::time::Instant;
 
 /// Appends a text as a JSON string.
@@ -126,21 +128,137 @@ pub fn open_object(out: &mut Vec<u8>, start: usize) {
     }
 }
 
-/// Any value in canonical form: keys sorted by bytes at every level and the last of equal ones kept, integers
-/// of 64 bits as they are, other numbers as the shortest text of their double. `depth` counts the objects and
-/// arrays around it.
+/// Any value of JSON in canonical form: keys sorted by bytes at every level and the last of equal ones kept, integers
+/// digit by digit (`-0`, which equals 0, is `0`), other numbers as the shortest text of their double. `depth` counts the
+/// objects and arrays around it.
 #[derive(Clone, Copy)]
 pub struct Canonical {
     pub depth: usize,
 }
 
-impl Canonical {
-    fn deeper<E: Error>(self) -> Result<Canonical, E> {
+impl<'de> DeserializeSeed<'de> for Canonical {
+    type Value = Vec<u8>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Vec<u8>, D::Error> {
+        // the library gives a long integer only as a double, so its digits are looked up in the text
+        let text: &'de RawValue = Deserialize::deserialize(json)?;
+        let numbers = Numbers::of(text.get());
+        let value = CanonicalValue {
+            depth: self.depth,
+            numbers: &numbers,
+        };
+        wire::read(text.get(), value).map_err(D::Error::custom)
+    }
+}
+
+/// An object whose values are read as [`Canonical`], and which is one itself.
+pub struct CanonicalObject;
+
+impl<'de> Visitor<'de> for CanonicalObject {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Vec<u8>, A::Error> {
+        // the record's object, and this one
+        sorted_object(fields, Canonical { depth: 2 })
+    }
+}
+
+fn sorted_object<'de, A, S>(mut fields: A, value: S) -> Result<Vec<u8>, A::Error>
+where
+    A: MapAccess<'de>,
+    S: DeserializeSeed<'de, Value = Vec<u8>> + Copy,
+{
+    let mut sorted = std::collections::BTreeMap::new();
+    while let Some(name) = fields.next_key::<Text<'de>>()? {
+        sorted.insert(name.0, fields.next_value_seed(value)?);
+    }
+    let mut out = b"{".to_vec();
+    for (name, text) in sorted {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        write_string(&mut out, &name);
+        out.push(b':');
+        out.extend_from_slice(&text);
+    }
+    out.push(b'}');
+    Ok(out)
+}
+
+/// The numbers of a JSON text that are no integers of 64 bits, in their order: those which the library gives as a
+/// double. It reads the text in the same order.
+struct Numbers<'a> {
+    left: Cell<&'a str>,
+}
+
+impl<'a> Numbers<'a> {
+    fn of(text: &'a str) -> Numbers<'a> {
+        Numbers {
+            left: Cell::new(text),
+        }
+    }
+
+    fn next(&self) -> Option<&'a str> {
+        let text = self.left.get();
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            let start = at;
+            at += 1;
+            match byte {
+                b'"' => at = behind_string(bytes, at),
+                b'-' | b'0'..=b'9' => {
+                    let more =
+                        |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+                    at += bytes[at..].iter().take_while(|byte| more(byte)).count();
+                    let number = &text[start..at];
+                    if !is_of_64_bits(number) {
+                        self.left.set(&text[at..]);
+                        return Some(number);
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+/// The place behind the end of a string whose inside begins at `at`.
+fn behind_string(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(byte) = bytes.get(at) {
+        at += match byte {
+            b'"' => return at + 1,
+            b'\\' => 2,
+            _ => 1,
+        };
+    }
+    bytes.len()
+}
+
+/// Whether the library gives the number as an integer; it takes `-0` for a double.
+fn is_of_64_bits(number: &str) -> bool {
+    number.parse::<u64>().is_ok() || number != "-0" && number.parse::<i64>().is_ok()
+}
+
+#[derive(Clone, Copy)]
+struct CanonicalValue<'n, 'a> {
+    depth: usize,
+    numbers: &'n Numbers<'a>,
+}
+
+impl CanonicalValue<'_, '_> {
+    fn deeper<E: Error>(self) -> Result<Self, E> {
         if self.depth >= MAX_DEPTH {
             return Err(E::custom("nested too deep"));
         }
-        Ok(Canonical {
+        Ok(CanonicalValue {
             depth: self.depth + 1,
+            ..self
         })
     }
 }
@@ -149,7 +267,7 @@ fn written<N: serde::Serialize, E: Error>(number: N) -> Result<Vec<u8>, E> {
     serde_json::to_vec(&number).map_err(E::custom)
 }
 
-impl<'de> DeserializeSeed<'de> for Canonical {
+impl<'de> DeserializeSeed<'de> for CanonicalValue<'_, '_> {
     type Value = Vec<u8>;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Vec<u8>, D::Error> {
@@ -157,7 +275,7 @@ impl<'de> DeserializeSeed<'de> for Canonical {
     }
 }
 
-impl<'de> Visitor<'de> for Canonical {
+impl<'de> Visitor<'de> for CanonicalValue<'_, '_> {
     type Value = Vec<u8>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -185,7 +303,11 @@ impl<'de> Visitor<'de> for Canonical {
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Vec<u8>, E> {
-        written(number)
+        match self.numbers.next() {
+            Some("-0") => Ok(b"0".to_vec()),
+            Some(text) if !text.contains(['.', 'e', 'E']) => Ok(text.as_bytes().to_vec()),
+            _ => written(number),
+        }
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Vec<u8>, E> {
@@ -207,23 +329,9 @@ impl<'de> Visitor<'de> for Canonical {
         Ok(out)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Vec<u8>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Vec<u8>, A::Error> {
         let value = self.deeper()?;
-        let mut sorted = std::collections::BTreeMap::new();
-        while let Some(name) = fields.next_key::<Text<'de>>()? {
-            sorted.insert(name.0, fields.next_value_seed(value)?);
-        }
-        let mut out = b"{".to_vec();
-        for (name, text) in sorted {
-            if out.len() > 1 {
-                out.push(b',');
-            }
-            write_string(&mut out, &name);
-            out.push(b':');
-            out.extend_from_slice(&text);
-        }
-        out.push(b'}');
-        Ok(out)
+        sorted_object(fields, value)
     }
 }
 
@@ -248,7 +356,37 @@ mod tests {
         let canonical = crate::source::wire::read(text, Canonical { depth: 0 }).unwrap();
         assert_eq!(
             String::from_utf8(canonical).unwrap(),
-            r#"{"":true,"a":{"z":2,"é":1},"b":[1.5,100.0,-0.0,18446744073709551615,1.8446744073709552e+19,null]}"#
+            r#"{"":true,"a":{"z":2,"é":1},"b":[1.5,100.0,0,18446744073709551615,18446744073709551616,null]}"#
         );
+    }
+
+    #[test]
+    fn integers_are_kept_digit_by_digit_however_long() {
+        let long = "9".repeat(308);
+        let text = format!(
+            r#"{{"a1": {long}, "b-2e5": [-{long}, {{"c\\\"7": [-9223372036854775808, -9223372036854775809]}}, "8.5"],
+            "d": 12345678901234567890.5, "e": [1e3, -0.0, 1.0], "a1": 89310410106543789301, "f": 1e-400}}"#
+        );
+        let canonical = crate::source::wire::read(&text, Canonical { depth: 0 }).unwrap();
+        assert_eq!(
+            String::from_utf8(canonical).unwrap(),
+            format!(
+                r#"{{"a1":89310410106543789301,"b-2e5":[-{long},{{"c\\\"7":[-9223372036854775808,-9223372036854775809]}},"8.5"],"d":1.2345678901234567e+19,"e":[1000.0,-0.0,1.0],"f":0.0}}"#
+            )
+        );
+        let beyond = "9".repeat(309);
+        for bad in [&beyond, &format!("[-{beyond}]"), "1e309"] {
+            assert!(crate::source::wire::read(bad, Canonical { depth: 0 }).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_is_an_integer_of_64_bits_where_the_library_says_so(
+            number in r"-?(0|[1-9][0-9]{0,22})(\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?",
+        ) {
+            let read: serde_json::Value = serde_json::from_str(&number).unwrap();
+            prop_assert_eq!(is_of_64_bits(&number), !read.is_f64());
+        }
     }
 }

@@ -68,17 +68,16 @@ pub fn sorted(value: &str) -> String {
     }
 }
 
-/// Integers of 64 bits as they are, other numbers as the shortest text of
-/// their double. The standard library rounds correctly, whatever the features
-/// of serde_json are.
+/// Integers digit by digit, other numbers as the shortest text of their double.
+/// The standard library rounds correctly, whatever the features of serde_json
+/// are.
 fn number(text: &str) -> String {
-    if let Ok(integer) = text.parse::<i64>() {
-        return integer.to_string();
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    match digits {
+        "0" => "0".to_owned(),
+        _ if digits.bytes().all(|byte| byte.is_ascii_digit()) => text.to_owned(),
+        _ => serde_json::to_string(&text.parse::<f64>().unwrap()).unwrap(),
     }
-    if let Ok(integer) = text.parse::<u64>() {
-        return integer.to_string();
-    }
-    serde_json::to_string(&text.parse::<f64>().unwrap()).unwrap()
 }
 
 /// Microseconds since 1970 of a date-time: RFC 3339, or without an offset,
