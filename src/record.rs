@@ -139,6 +139,28 @@ pub enum Code {
 }
 
 impl Code {
+    /// All codes that a rejection can have, in the order in which they are judged.
+    pub const ALL: [Code; 18] = [
+        Code::TooLarge,
+        Code::InvalidUtf8,
+        Code::InvalidJson,
+        Code::DuplicateField,
+        Code::UnknownSchemaId,
+        Code::InvalidAvro,
+        Code::NullValue,
+        Code::InvalidKey,
+        Code::SchemaViolation,
+        Code::EventType,
+        Code::UnsupportedVersion,
+        Code::BlankId,
+        Code::CountryCode,
+        Code::FutureTimestamp,
+        Code::CreatedAfterUpdated,
+        Code::DuplicateElement,
+        Code::NoTimestamp,
+        Code::StateTooLarge,
+    ];
+
     /// The codes of the semantic stage, in their order.
     pub const SEMANTIC: [Code; 9] = [
         Code::EventType,

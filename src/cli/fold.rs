@@ -41,9 +41,11 @@ pub fn run(config: &Config, args: &FoldArgs) -> Result<Done, Failure> {
     let mut fold = OfflineFold::new(config);
     lines::read(&args.files, config, |line, source| {
         let record = line.record(source);
-        let opened = schemas.open(line, &record, config)?;
-        let rejections = fold.opened(&record, &opened);
-        if fold.outlived() {
+        let rejections = match &line.incomplete {
+            Some(rejection) => vec![rejection.clone()],
+            None => fold.opened(&record, &schemas.open(line, &record, config)?),
+        };
+        if line.incomplete.is_none() && fold.outlived() {
             eprintln!(
                 "warning: outlives_erasure: {} {} {}: {}",
                 line.topic,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::exit::Failure;
+use super::letters;
 use crate::config::Config;
 use crate::record::{RawRecord, Rejection, Source, Violation};
 
@@ -35,6 +36,12 @@ pub struct Line {
     /// Names and values in turn.
     #[serde(default)]
     headers: Vec<Option<ByteBuf>>,
+    /// The topic that the record is judged as one of: its own, or of a dead letter the one that it came from.
+    #[serde(skip)]
+    pub feeds: String,
+    /// The verdict on a dead letter that lacks a part of its record.
+    #[serde(skip)]
+    pub incomplete: Option<Rejection>,
 }
 
 fn base64_text<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
@@ -63,6 +70,23 @@ impl Line {
     fn payload(&self) -> Option<&[u8]> {
         let plain = || self.payload.as_deref().map(Vec::as_slice);
         self.payload_base64.as_deref().or_else(plain)
+    }
+
+    /// Has the record carry this timestamp, in milliseconds; -1 and none stand for none.
+    pub fn set_timestamp(&mut self, millis: Option<i64>) {
+        self.tstype = None;
+        self.ts = millis;
+    }
+
+    /// Takes headers away by their names.
+    pub fn drop_headers(&mut self, is_dropped: impl Fn(&[u8]) -> bool) {
+        let headers = std::mem::take(&mut self.headers);
+        for pair in headers.chunks(2) {
+            let name = pair.first().and_then(Option::as_deref);
+            if !name.is_some_and(|name| is_dropped(name)) {
+                self.headers.extend_from_slice(pair);
+            }
+        }
     }
 
     /// The value of the last header with a name.
@@ -124,14 +148,18 @@ fn read_one(
             continue;
         }
         let wrong = |what: String| Failure::Usage(format!("{name}, line {number}: {what}"));
-        let line: Line = serde_json::from_slice(text.trim_ascii_end()).map_err(|error| {
+        let mut line: Line = serde_json::from_slice(text.trim_ascii_end()).map_err(|error| {
             // the error's own text could quote the line
             wrong(format!(
                 "not a record as `kcat -C -J` prints them (column {})",
                 error.column()
             ))
         })?;
-        let source = config.sources.source_of(&line.topic).ok_or_else(|| {
+        line.feeds.clone_from(&line.topic);
+        if config.sources.source_of(&line.topic).is_none() {
+            letters::restore(&mut line);
+        }
+        let source = config.sources.source_of(&line.feeds).ok_or_else(|| {
             wrong(
                 "its topic feeds no source; see `topics` under [sources] in the configuration"
                     .to_owned(),

@@ -10,6 +10,7 @@ use super::lines;
 use super::schemas::SchemaArgs;
 use crate::config::Config;
 use crate::record::{Rejection, Violation};
+use crate::source::framing::Opened;
 use crate::source::{self, Verdict};
 
 /// Judge records, without Kafka.
@@ -43,7 +44,10 @@ pub fn run(config: &Config, args: &ValidateArgs) -> Result<Done, Failure> {
     let schemas = args.schemas.lookup(config)?;
     lines::read(&args.files, config, |line, source| {
         let record = line.record(source);
-        let opened = schemas.open(line, &record, config)?;
+        let opened = match &line.incomplete {
+            Some(rejection) => Opened::Bad(rejection.clone()),
+            None => schemas.open(line, &record, config)?,
+        };
         let judged = source::judge_opened(&record, &opened, config);
         let rejection: Option<&Rejection> = match &judged.verdict {
             Verdict::Valid(_) => None,

@@ -184,9 +184,6 @@ pub fn reader(config: &Config) -> ClientConfig {
     client
 }
 
-/// The bytes of one answer to a member.
-const ANSWER_BYTES: &str = "16384";
-
 /// A member of the consumer group. Its `client.id` ends in the instance and the worker, so that the group's other members
 /// can tell which worker it is ([`super::members::Member::is_worker`]).
 pub fn member(config: &Config, identity: &Identity) -> ClientConfig {
@@ -201,14 +198,12 @@ pub fn member(config: &Config, identity: &Identity) -> ClientConfig {
     set_session(&mut client, config);
     // What waits to be taken is memory: each record that the client holds takes half a kilobyte besides its own bytes,
     // and an answer is unpacked as a whole. A worker takes less than 200 records in a millisecond.
-    // The client's bound of what waits counts values alone: with headers of a megabyte it is the number that bounds it.
-    fetching(&mut client, "300");
-    if client.get("fetch.max.bytes").is_none() {
-        // Of all partitions together, packed: a batch of zeros unpacks to 20,000 times its bytes, and all batches of an
-        // answer are unpacked before the first record of it can be taken. A batch that is larger comes alone.
-        client.set("fetch.max.bytes", ANSWER_BYTES);
-        // the client does not take less for the one than for the other
-        client.set("message.max.bytes", ANSWER_BYTES);
+    fetching(&mut client, "2000");
+    if let Some(answer) = client.get("fetch.max.bytes").map(str::to_owned)
+        && client.get("message.max.bytes").is_none()
+    {
+        // the client does not take less for the one than for the other, whose default is larger than some set this
+        client.set("message.max.bytes", answer);
     }
     const ANSWER: [&str; 2] = ["fetch.message.max.bytes", "max.partition.fetch.bytes"];
     if ANSWER.iter().all(|name| client.get(name).is_none()) {
