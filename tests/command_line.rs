@@ -508,8 +508,8 @@ fn dead_letters_are_judged_as_the_records_that_they_were() {
     let batch = json!({"customers": [{
         "sourceCustomerId": "c1", "organizationId": "1", "postalCode": "1", "country": "US",
         "customerCreationDate": "2017-01-01T08:00:00Z", "enrollmentStartDate": "2023-01-01T08:00:00Z",
-        "enrollmentOptInStatus": "ACTIVE", "enrollmentAlertOptInStatus": ["ALL"], "targetingIndicator": "TARGET",
-        "sourceAccounts": [],
+        "enrollmentOptInStatus": "ACTIVE", "alertOptInStatus": ["ALL"], "targetingIndicator": "TARGET",
+        "accounts": [],
     }]});
     let omitted = ["__keyfold.errors.value.omitted", "true"];
     let letters = [
