@@ -178,37 +178,6 @@ fn an_offset_that_somebody_else_committed_stops_keyfold() {
     assert_eq!(keyfold.terminate(), 0);
 }
 
-/// Without the state's end that keyfold puts there, a lost state would go unseen.
-#[test]
-fn a_foreign_offset_of_the_forwarded_topic_stops_keyfold() {
-    let mut app = App::new();
-    app.set_partitions([1, 1, 4, 1]);
-    app.create();
-    let other = |n: usize| {
-        let value = format!(r#"{{"customerId":"c-{n}","version":1}}"#);
-        let record = app.record(Source::ConsoleCustomers);
-        // by another hash than keyfold's, so that some are forwarded
-        record
-            .partition(n as i32 % 4)
-            .key(format!("c-{n}"))
-            .value(value)
-    };
-    app.client.produce(&(0..40).map(other).collect::<Vec<_>>());
-    let mut keyfold = app.run_ready();
-    app.wait_drained(&mut keyfold);
-    assert_eq!(keyfold.terminate(), 0);
-    let topic = app.forwarded();
-    let committed = app.client.committed_offsets(&app.id, &[&topic]);
-    let offset = committed[&(topic.clone(), 0)];
-    assert!(offset > 0, "nothing was forwarded");
-    // what is behind it would have been deleted in time
-    commit_as_a_stranger(&app, &topic, offset);
-    let said = app.run_refused();
-    for word in [topic.as_str(), "on_foreign_offset"] {
-        assert!(said.contains(word), "{word} in: {said}");
-    }
-}
-
 /// Joins keyfold's group as another application would, and takes what it gets.
 fn join_as_a_stranger(app: &App, keyfold: &mut Keyfold) -> BaseConsumer {
     let stranger = stranger(app);
