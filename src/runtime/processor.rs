@@ -14,6 +14,7 @@ use super::registry::Schemata;
 use super::rendezvous::Rendezvous;
 use super::report::Reporter;
 use super::signals::Stop;
+use super::watch::{self, Watch};
 use crate::cli::exit::Failure;
 use crate::config::{Config, Guarantee, Store};
 use crate::customer::bounded::Limits;
@@ -183,6 +184,7 @@ impl Processor {
             let housekeeper = Housekeeper {
                 settings: Arc::clone(&settings),
                 metrics: Arc::clone(&metrics),
+                watch: Watch::new(&settings, &metrics, &health),
                 positions,
                 deleted: BTreeMap::new(),
                 stop: stop.clone(),
@@ -355,6 +357,7 @@ fn serve(
 struct Housekeeper {
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
+    watch: Watch,
     positions: Arc<Mutex<BTreeMap<i32, i64>>>,
     deleted: BTreeMap<i32, i64>,
     stop: Stop,
@@ -365,18 +368,24 @@ impl Housekeeper {
         let settings = Arc::clone(&self.settings);
         let mut cluster = None;
         let mut last = Instant::now();
+        let mut watched = Instant::now();
         while !self.stop.is_set() {
             std::thread::sleep(Duration::from_millis(200));
-            if last.elapsed() < HOUSEKEEPING {
+            if watched.elapsed() < watch::PAUSE {
                 continue;
             }
-            last = Instant::now();
+            watched = Instant::now();
             if cluster.is_none() {
                 cluster = Cluster::connect(&settings.config, || self.stop.is_set())
                     .map_err(|error| tracing::warn!(%error, "housekeeping waits"))
                     .ok();
             }
-            if let Some(cluster) = &cluster {
+            let Some(cluster) = &cluster else {
+                continue;
+            };
+            self.watch.look_at_members(cluster);
+            if last.elapsed() >= HOUSEKEEPING {
+                last = Instant::now();
                 self.look_at_partitions(cluster)?;
                 self.delete_forwarded(cluster);
             }
