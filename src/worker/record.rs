@@ -22,7 +22,7 @@ use super::batch::{Batch, Label, Touched};
 use super::breaker::Example;
 use super::dead_letter::record_bytes;
 use super::fatal::Fatal;
-use super::origin::{self, Header, Origin};
+use super::origin::{Header, Origin, Unwrapped};
 use super::outbox::{Outbox, Outgoing, Output};
 use super::{Action, Place, Settings, Worker};
 
@@ -45,6 +45,7 @@ struct Context<'a> {
     /// What stands before the value's body.
     frame: &'a [u8],
     value: Option<&'a [u8]>,
+    /// Those that the origin had.
     headers: Vec<Header<'a>>,
 }
 
@@ -53,8 +54,9 @@ struct Arrived<'a, D> {
     delivered: &'a D,
     label: Label,
     raw: RawRecord<'a>,
-    /// The origin of a forwarded record. An input's record needs it only on the way out.
-    origin: Option<Origin>,
+    /// The origin of a forwarded record, and how many of its headers that had. An input's record needs it only on the
+    /// way out.
+    origin: Option<(Origin, usize)>,
 }
 
 impl<'a, D: Delivered> Arrived<'a, D> {
@@ -77,15 +79,16 @@ impl<'a, D: Delivered> Arrived<'a, D> {
             }
             None => {
                 let headers = delivered.headers();
-                let origin = Origin::unwrap_from(&headers)?;
+                let Unwrapped { origin, key, own } = Unwrapped::of(&headers)?;
                 let raw = RawRecord {
                     source: origin.source,
                     timestamp: origin.timestamp,
                     // its own key is the customer id; the origin's is of the source's `key_format`
-                    key: origin::key(&headers),
+                    key,
                     value: delivered.value(),
                 };
-                (Label::Forwarded, raw, Some(origin))
+                let own = own.len();
+                (Label::Forwarded, raw, Some((origin, own)))
             }
         };
         Some(Arrived {
@@ -115,7 +118,7 @@ impl<'a, D: Delivered> Arrived<'a, D> {
     /// Where it was read first, as far as that is a topic that is consumed here.
     fn place(&self, settings: &Settings) -> (Place, i64) {
         let here = (self.delivered.place(), self.delivered.offset());
-        let Some(origin) = &self.origin else {
+        let Some((origin, _)) = &self.origin else {
             return here;
         };
         let topic = settings
@@ -136,20 +139,29 @@ impl<'a, D: Delivered> Arrived<'a, D> {
             _ => value.map_or(0, <[u8]>::len),
         };
         let frame = value.and_then(|value| value.get(..value.len().saturating_sub(body)));
-        Context {
-            label: self.label,
-            forwarded_to: self.origin.is_some().then_some(place.partition),
-            origin: self.origin.unwrap_or_else(|| Origin {
+        let mut headers = self.delivered.headers();
+        let forwarded_to = self.origin.is_some().then_some(place.partition);
+        let origin = match self.origin {
+            Some((origin, own)) => {
+                headers.truncate(own);
+                origin
+            }
+            None => Origin {
                 source: self.raw.source,
                 topic: settings.topic_name(place).to_owned(),
                 partition: place.partition,
                 offset: self.delivered.offset(),
                 timestamp: self.raw.timestamp,
                 key: self.raw.key.map(<[u8]>::to_vec),
-            }),
+            },
+        };
+        Context {
+            label: self.label,
+            forwarded_to,
+            origin,
             frame: frame.unwrap_or_default(),
             value,
-            headers: self.delivered.headers(),
+            headers,
         }
     }
 }
@@ -447,15 +459,11 @@ impl Worker {
             })?;
         out.produce(Outgoing {
             output: Output::DeadLetter,
-            key: origin.key.as_deref(),
+            key: letter.key,
             value: letter.value,
             headers: &letter.headers,
         });
-        self.count_written(record_bytes(
-            origin.key.as_deref(),
-            letter.value,
-            &letter.headers,
-        ));
+        self.count_written(record_bytes(letter.key, letter.value, &letter.headers));
         if let Some(batch) = &mut self.batch {
             let example = Example {
                 topic: origin.topic.clone(),
