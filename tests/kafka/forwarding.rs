@@ -146,3 +146,53 @@ fn a_producers_headers_named_like_the_envelope_stay_and_say_nothing() {
     assert_eq!(sum(&metrics, "keyfold_records_total", &arrived), 1.0);
     assert_eq!(keyfold.terminate(), 0);
 }
+
+/// The id is in the key of a null value in the form that the source says, at home and where it is forwarded.
+#[test]
+fn a_null_value_with_a_key_of_json_erases_its_customer() {
+    let mut app = App::new();
+    let source = Source::LoyaltyCustomers;
+    app.set(&["sources", source.name(), "key_format"], "json");
+    app.set(&["processing", "workers"], 2);
+    app.create();
+    let event = |id: &str| {
+        format!(
+            r#"{{"eventType":"CUSTOMER","eventAction":"CREATED","version":1.0,"body":{{"customerId":"{id}",
+            "addresses":[],"createdAt":"2024-01-01T00:00:00Z","updatedAt":"2024-01-01T00:00:00Z"}}}}"#
+        )
+    };
+    let null = |key: String, n: i32| app.record(source).key(key).partition(n % 3);
+    let mut records = Vec::new();
+    for n in 0..12 {
+        let id = format!("c{n}");
+        let json = format!("\"{id}\"");
+        records.push(app.record(source).key(json.clone()).value(event(&id)));
+        records.push(null(json, n));
+    }
+    records.push(app.record(source).value(event("kept")));
+    records.push(null("kept".to_owned(), 0));
+    app.client.produce(&records);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+
+    let shown: Vec<Vec<u8>> = app.newest_snapshots().into_keys().collect();
+    assert_eq!(shown, [b"kept".to_vec()]);
+    let erased = app
+        .client
+        .read_all(&app.snapshots(), Isolation::ReadCommitted);
+    let quoted = |record: &&Consumed| record.key.as_deref().is_some_and(|key| key[0] == b'"');
+    assert_eq!(
+        erased.iter().find(quoted),
+        None,
+        "the key of a snapshot is the id"
+    );
+    let letters = app.read_dead_letters();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(error_header(&letters[0], "code"), "invalid_key");
+    assert_eq!(letters[0].key_text(), "kept");
+    let metrics = keyfold.metrics();
+    app.assert_ledger(&[&metrics]);
+    let arrived = [("source", "forwarded"), ("outcome", "merged")];
+    assert!(sum(&metrics, "keyfold_records_total", &arrived) > 0.0);
+    assert_eq!(keyfold.terminate(), 0);
+}
