@@ -2,6 +2,7 @@
 
 use super::origin::{Header, Origin};
 use crate::record::Rejection;
+use crate::source::metadata::Metadata;
 
 const PREFIX: &str = "__keyfold.errors.";
 /// There where the value was left out, since the record does not fit into the dead-letter topic;
@@ -153,15 +154,23 @@ fn attempts_before(headers: &[Header<'_>]) -> u64 {
         .map_or(0, |attempts| attempts.min(u64::MAX - 1))
 }
 
+/// No less than [`record_bytes`] of what an input's record is forwarded as.
+pub fn most_forwarded_bytes(metadata: Metadata, customer: &str, value: usize) -> usize {
+    // with the names, the topic of 249 bytes at most, and numbers of 20
+    const ENVELOPE: usize = 1024;
+    ENVELOPE + customer.len() + value + metadata.bytes + HEADER * metadata.headers
+}
+
+// a batch has 61 bytes of its own, a record and each of its headers a few lengths
+const BATCH: usize = 61 + 40;
+const HEADER: usize = 10;
+
 /// At least the bytes of a batch with just this record, uncompressed, which is what the broker limits.
 pub fn record_bytes<N: AsRef<str>, V: AsRef<[u8]>>(
     key: Option<&[u8]>,
     value: Option<&[u8]>,
     headers: &[(N, Option<V>)],
 ) -> usize {
-    // a batch has 61 bytes of its own, a record and each of its headers a few lengths
-    const BATCH: usize = 61 + 40;
-    const HEADER: usize = 10;
     let headers: usize = headers
         .iter()
         .map(|(name, value)| {

@@ -15,12 +15,13 @@ use crate::customer::contribution::Contribution;
 use crate::partition;
 use crate::record::{Code, Outcome, RawRecord, Rejection, Source, usable_timestamp};
 use crate::source::framing::{GUID_HEADER, Opened};
+use crate::source::metadata::Metadata;
 use crate::source::{self, BatchElement, Judged, Verdict};
 
 use super::assignment::Consumption;
 use super::batch::{Batch, Label, Touched};
 use super::breaker::Example;
-use super::dead_letter::record_bytes;
+use super::dead_letter::{most_forwarded_bytes, record_bytes};
 use super::fatal::Fatal;
 use super::origin::{Header, Origin, Unwrapped};
 use super::outbox::{Outbox, Outgoing, Output};
@@ -35,6 +36,13 @@ pub trait Delivered {
     fn key(&self) -> Option<&[u8]>;
     fn value(&self) -> Option<&[u8]>;
     fn headers(&self) -> Vec<Header<'_>>;
+    /// The sizes of its key and headers.
+    fn metadata(&self) -> Metadata {
+        let headers = self.headers();
+        let headers = headers.iter();
+        let headers = headers.map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len));
+        Metadata::of(self.key(), headers)
+    }
 }
 
 /// What is needed of a record behind its verdict.
@@ -57,6 +65,8 @@ struct Arrived<'a, D> {
     /// The origin of a forwarded record, and how many of its headers that had. An input's record needs it only on the
     /// way out.
     origin: Option<(Origin, usize)>,
+    /// Of an input's record. One that was forwarded was judged before.
+    metadata: Option<Metadata>,
 }
 
 impl<'a, D: Delivered> Arrived<'a, D> {
@@ -91,16 +101,23 @@ impl<'a, D: Delivered> Arrived<'a, D> {
                 (Label::Forwarded, raw, Some((origin, own)))
             }
         };
+        let metadata = origin.is_none().then(|| delivered.metadata());
         Some(Arrived {
             delivered,
             label,
             raw,
             origin,
+            metadata,
         })
     }
 
     /// The value out of its frame; none while its writer schema is not known.
     fn open(&self, settings: &Settings) -> Option<Opened<'a>> {
+        let metadata = self.metadata;
+        if let Some(rejection) = metadata.and_then(|metadata| metadata.rejection(&settings.config))
+        {
+            return Some(Opened::Bad(rejection));
+        }
         let guid = || {
             let headers = self.delivered.headers();
             let found = headers.iter().rev().find(|(name, _)| *name == GUID_HEADER);
@@ -113,6 +130,15 @@ impl<'a, D: Delivered> Arrived<'a, D> {
             .map_or(Format::Json, |source| source.format);
         let most = config.validation.max_record_bytes;
         Opened::open(&self.raw, guid, format, most, &*settings.schemas)
+    }
+
+    /// Whether the forwarded topic takes it. That is asked wherever its customer's home is, for the verdict must not
+    /// depend on it.
+    fn fits(&self, customer: &str, settings: &Settings) -> bool {
+        self.metadata.is_none_or(|metadata| {
+            let value = self.raw.value.map_or(0, <[u8]>::len);
+            most_forwarded_bytes(metadata, customer, value) <= settings.max_forwarded_bytes
+        })
     }
 
     /// Where it was read first, as far as that is a topic that is consumed here.
@@ -246,6 +272,10 @@ impl Worker {
             batch.ledger.warn(&warnings, raw.source, place, offset);
         }
         if let Verdict::Valid(contribution) = verdict {
+            if !arrived.fits(&contribution.customer, settings) {
+                let context = arrived.context(opened, settings);
+                return self.reject(&context, &does_not_fit(), out);
+            }
             let home = partition::of_key(contribution.customer.as_bytes(), settings.partitions);
             if self.assignment.is_ready(home) {
                 let (from, from_offset) = arrived.place(settings);

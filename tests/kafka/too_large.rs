@@ -5,6 +5,7 @@ use keyfold::record::Source;
 use crate::app::App;
 use crate::client::{Consumed, Record};
 use crate::fold::error_header;
+use crate::process::sum;
 
 const MANY: usize = 2_000_000;
 
@@ -60,6 +61,67 @@ fn a_letter_goes_without_its_headers_and_without_its_key_if_it_must() {
     assert!(
         !log.contains("kkkk") && !log.contains("hhhh"),
         "a key or a header in the log"
+    );
+    assert_eq!(keyfold.terminate(), 0);
+}
+
+/// The verdict on a record is the same on the worker that has its customer and on one that would forward it.
+#[test]
+fn large_metadata_are_judged_the_same_wherever_the_customer_is_at_home() {
+    const MOST: usize = 65_536;
+    const MOST_VALUE: usize = 1_048_576;
+    let mut app = App::new();
+    app.set(&["processing", "workers"], 2);
+    app.create();
+    let value = |id: &str| format!(r#"{{"customerId":"{id}","version":1}}"#);
+    let header = |record: Record, bytes: usize| record.header("h", vec![b'h'; bytes - 1]);
+    let mut records = Vec::new();
+    for n in 0..12 {
+        let (large, whole) = (format!("large-{n:02}"), format!("whole-{n:02}"));
+        let key = "k".repeat(1_000 + n);
+        let on = |record: Record| record.partition(n as i32 % 3).key(key.clone());
+        records.push(on(header(console(&app, &value(&large)), 1_300_000)));
+        records.push(on(header(
+            console(&app, &value(&large)),
+            MOST + 1 - key.len(),
+        )));
+        // as large as a record may be
+        let mut text = value(&whole);
+        text.insert_str(1, &" ".repeat(MOST_VALUE - text.len()));
+        records.push(on(header(console(&app, &text), MOST - key.len())));
+    }
+    let null = app.record(Source::ConsoleCustomers);
+    records.push(null.clone().key("k".repeat(MOST + 1)));
+    records.push(header(null.key("k"), MOST));
+    app.client.produce(&records);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+
+    let letters = app.read_dead_letters();
+    assert_eq!(letters.len(), 12 * 2 + 2);
+    for letter in &letters {
+        assert_eq!(error_header(letter, "stage"), "decode");
+        assert_eq!(error_header(letter, "code"), "too_large");
+        let message = error_header(letter, "message");
+        assert!(
+            message.contains("validation.max_metadata_bytes"),
+            "{message}"
+        );
+    }
+    let shown: Vec<String> = app
+        .newest_snapshots()
+        .into_keys()
+        .map(|key| String::from_utf8(key).expect("an id of text"))
+        .collect();
+    let whole: Vec<String> = (0..12).map(|n| format!("whole-{n:02}")).collect();
+    assert_eq!(shown, whole);
+    let metrics = keyfold.metrics();
+    app.assert_ledger(&[&metrics]);
+    let total = |labels: &[(&str, &str)]| sum(&metrics, "keyfold_records_total", labels);
+    assert!(total(&[("outcome", "forwarded")]) > 0.0);
+    assert_eq!(
+        total(&[("source", "forwarded"), ("outcome", "rejected")]),
+        0.0
     );
     assert_eq!(keyfold.terminate(), 0);
 }
