@@ -547,3 +547,32 @@ fn dead_letters_are_judged_as_the_records_that_they_were() {
         "the record's own time orders it"
     );
 }
+
+#[test]
+fn key_and_headers_are_bounded_together() {
+    let line = |key: usize, name: usize, value: usize| {
+        let (key, name, value) = ("k".repeat(key), "n".repeat(name), "v".repeat(value));
+        format!(
+            r#"{{"topic":"console.customers","ts":1707220000000,"key":"{key}","headers":["{name}","{value}","null",null],"payload":"{{\"customerId\":\"c\",\"version\":1}}"}}"#
+        ) + "\n"
+    };
+    let most = line(536, 5_000, 60_000 - 4);
+    let run = keyfold(&["validate"], most.as_bytes(), &[]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let null = r#"{"topic":"loyalty.customers","ts":1707220000000,"key":"HHH","headers":["h","x"],"payload":null}"#;
+    let null = null.replace("HHH", &"k".repeat(65_535));
+    for more in [
+        line(537, 5_000, 60_000 - 4),
+        line(536, 5_001, 60_000 - 4),
+        line(536, 5_000, 60_000 - 3),
+        null,
+    ] {
+        let run = keyfold(&["validate"], more.as_bytes(), &[]);
+        assert_eq!(run.code, Some(1), "{}", run.err);
+        let verdict: Value = serde_json::from_str(&run.out).unwrap();
+        assert_eq!(verdict["stage"], "decode");
+        assert_eq!(verdict["code"], "too_large");
+        let run = keyfold(&["fold"], more.as_bytes(), &[]);
+        assert_eq!((run.code, run.out.as_str()), (Some(0), ""));
+    }
+}

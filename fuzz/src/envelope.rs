@@ -1,6 +1,6 @@
 //! The envelope of the forwarded topic.
 
-use keyfold::worker::origin::{Header, Origin, without_envelope};
+use keyfold::worker::origin::{Header, Unwrapped};
 
 /// Names that the bytes can have by one byte.
 const NAMES: [&str; 8] = [
@@ -18,21 +18,18 @@ const NAMES: [&str; 8] = [
 /// which none was lost.
 pub fn unwrap(bytes: &[u8]) {
     let headers = headers(bytes);
-    let own: Vec<Header<'_>> = without_envelope(&headers).collect();
-    assert!(
-        own.iter()
-            .all(|(name, _)| !name.starts_with("__keyfold.forwarded."))
-    );
-    let Some(origin) = Origin::unwrap_from(&headers) else {
+    let Some(Unwrapped { origin, key, own }) = Unwrapped::of(&headers) else {
         return;
     };
-    let wrapped = origin.wrap(&headers);
+    assert_eq!(key, origin.key.as_deref());
+    let wrapped = origin.wrap(own);
     let wrapped: Vec<Header<'_>> = wrapped
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_deref()))
         .collect();
-    assert_eq!(Origin::unwrap_from(&wrapped), Some(origin));
-    assert!(without_envelope(&wrapped).eq(own));
+    let again = Unwrapped::of(&wrapped).expect("an envelope that was just written");
+    assert_eq!(again.origin, origin);
+    assert_eq!(again.own, own);
 }
 
 /// Headers, each a byte for its name (one of [`NAMES`], or the length of another), then a byte for the length of its

@@ -12,6 +12,7 @@ use super::exit::Failure;
 use super::letters;
 use crate::config::Config;
 use crate::record::{RawRecord, Rejection, Source, Violation};
+use crate::source::metadata::Metadata;
 
 /// A line of kcat. Key, payload and headers are bytes, for kcat prints those that are not UTF-8 as they are. Since
 /// such a line is no JSON, a payload of Avro can be given in base64.
@@ -87,6 +88,13 @@ impl Line {
                 self.headers.extend_from_slice(pair);
             }
         }
+    }
+
+    pub fn metadata(&self) -> Metadata {
+        let length = |part: &Option<ByteBuf>| part.as_deref().map_or(0, |bytes| bytes.len());
+        let headers = self.headers.chunks(2);
+        let headers = headers.map(|header| header.iter().map(length).sum());
+        Metadata::of(self.key.as_deref().map(Vec::as_slice), headers)
     }
 
     /// The value of the last header with a name.

@@ -79,6 +79,9 @@ impl Lookup {
         record: &RawRecord<'a>,
         config: &Config,
     ) -> Result<Opened<'a>, Failure> {
+        if let Some(rejection) = line.metadata().rejection(config) {
+            return Ok(Opened::Bad(rejection));
+        }
         let format = config
             .sources
             .get(record.source)

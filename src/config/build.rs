@@ -198,6 +198,9 @@ fn validation(reader: &mut Reader, default: &Validation) -> Validation {
         max_record_bytes: reader
             .whole("validation.max_record_bytes", KIB..=100 * MIB)
             .unwrap_or(default.max_record_bytes),
+        max_metadata_bytes: reader
+            .whole("validation.max_metadata_bytes", KIB..=100 * MIB)
+            .unwrap_or(default.max_metadata_bytes),
         max_state_bytes: reader
             .whole("validation.max_state_bytes", KIB..=100 * MIB)
             .unwrap_or(default.max_state_bytes),

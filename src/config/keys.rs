@@ -44,6 +44,7 @@ const KEYS: &[&str] = &[
     "merge.max_hidden",
     "validation.max_future_skew",
     "validation.max_record_bytes",
+    "validation.max_metadata_bytes",
     "validation.max_state_bytes",
     "validation.rules.event_type",
     "validation.rules.unsupported_version",

@@ -241,6 +241,8 @@ pub struct Validation {
     pub max_future_skew: Duration,
     /// The largest record value in bytes, 1 KiB to 100 MiB.
     pub max_record_bytes: usize,
+    /// The most bytes of a record's key, header names and header values together, 1 KiB to 100 MiB.
+    pub max_metadata_bytes: usize,
     /// The largest encoded state of a customer in bytes, 1 KiB to 100 MiB.
     pub max_state_bytes: usize,
     /// What becomes of a record that breaks a semantic rule.
@@ -252,6 +254,7 @@ impl Default for Validation {
         Validation {
             max_future_skew: Duration::from_secs(24 * 60 * 60),
             max_record_bytes: 1_048_576,
+            max_metadata_bytes: 65_536,
             max_state_bytes: 900_000,
             rules: Rules::default(),
         }

@@ -111,6 +111,7 @@ impl Config {
         out.table("validation");
         out.duration("max_future_skew", validation.max_future_skew);
         out.line("max_record_bytes", validation.max_record_bytes);
+        out.line("max_metadata_bytes", validation.max_metadata_bytes);
         out.line("max_state_bytes", validation.max_state_bytes);
         out.table("validation.rules");
         for code in SEMANTIC {

@@ -10,6 +10,8 @@ use rdkafka::bindings as rd;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
+use crate::source::metadata::Metadata;
+
 /// A queue that partitions' records are forwarded to. It must be dropped before its client.
 pub struct Queue(NonNull<rd::rd_kafka_queue_t>);
 
@@ -210,6 +212,34 @@ impl Message {
         let raw = self.raw();
         // SAFETY: payload and length belong together and live as long as the message.
         unsafe { bytes(raw.payload, raw.len) }
+    }
+
+    /// The sizes of key and headers. Headers are parsed for it, where there are any, but not copied.
+    pub fn metadata(&self) -> Metadata {
+        let key = self.raw().key_len;
+        let mut metadata = Metadata {
+            headers: 0,
+            bytes: key,
+        };
+        let mut headers = ptr::null_mut();
+        // SAFETY: headers, names and values live as long as the message.
+        unsafe {
+            let found = rd::rd_kafka_message_headers(self.0.as_ptr(), &mut headers);
+            if found != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return metadata;
+            }
+            for index in 0.. {
+                let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
+                let found =
+                    rd::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut size);
+                if found != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR || name.is_null() {
+                    break;
+                }
+                metadata.headers += 1;
+                metadata.bytes += CStr::from_ptr(name).count_bytes() + size;
+            }
+        }
+        metadata
     }
 
     /// Names and values in their order. Names are UTF-8 in Kafka; others are passed over.

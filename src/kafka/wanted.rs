@@ -57,6 +57,8 @@ pub struct Wanted {
 pub fn wanted(config: &Config) -> [Wanted; 4] {
     let record = config.validation.max_record_bytes;
     let largest = record.max(config.validation.max_state_bytes);
+    // whole records go here, with their key and headers
+    let whole = largest.max(record + config.validation.max_metadata_bytes);
     let size = |bytes: usize, vital: bool| Expected {
         name: "max.message.bytes",
         value: (bytes + HEADROOM).to_string(),
@@ -92,7 +94,7 @@ pub fn wanted(config: &Config) -> [Wanted; 4] {
                 exactly("cleanup.policy", "delete", true),
                 exactly("retention.ms", "-1", true),
                 exactly("retention.bytes", "-1", true),
-                size(largest, false),
+                size(whole, false),
             ],
         },
         Wanted {
@@ -116,7 +118,7 @@ pub fn wanted(config: &Config) -> [Wanted; 4] {
             name: config.dead_letters.topic.clone(),
             settings: vec![
                 exactly("cleanup.policy", "delete", false),
-                size(largest, false),
+                size(whole, false),
             ],
         },
     ]

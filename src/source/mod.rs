@@ -10,6 +10,7 @@ pub mod judge;
 pub mod key;
 pub mod loyalty_actions;
 pub mod loyalty_customers;
+pub mod metadata;
 pub mod publisher_customers;
 pub mod schema;
 pub mod wire;

@@ -1,13 +1,18 @@
 //! Dead letters: the original record, and why it was rejected in headers (the contract, section 5).
 
-use super::origin::{Header, Origin, without_envelope};
+use super::origin::{Header, Origin};
 use crate::record::Rejection;
+use crate::source::metadata::Metadata;
 
 const PREFIX: &str = "__keyfold.errors.";
-/// There where the value was left out, since it does not fit into the dead-letter topic.
+/// There where the value was left out, since the record does not fit into the dead-letter topic;
 const VALUE_OMITTED: &str = "value.omitted";
+/// where its own headers were too, since it did not fit without the value either;
+const HEADERS_OMITTED: &str = "headers.omitted";
+/// and where its key was too.
+const KEY_OMITTED: &str = "key.omitted";
 /// The headers of a dead letter, behind [`PREFIX`]. Others that begin so are the record's own.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 15] = [
     "topic",
     "partition",
     "offset",
@@ -21,6 +26,8 @@ const NAMES: [&str; 13] = [
     "version",
     "attempts",
     VALUE_OMITTED,
+    HEADERS_OMITTED,
+    KEY_OMITTED,
 ];
 
 /// What the dead letters of a processor have in common.
@@ -32,34 +39,79 @@ pub struct Letterhead {
     pub max_bytes: usize,
 }
 
-/// A dead letter, ready to be produced with the origin's key.
+/// A dead letter, ready to be produced.
 #[derive(Debug, PartialEq, Eq)]
 pub struct DeadLetter<'a> {
+    pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
-/// The record does not fit into the dead-letter topic, not even without its value.
+/// What is said of the record does not fit into the dead-letter topic, not even without its value, headers and key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DoesNotFit;
 
 impl Letterhead {
+    /// What does not fit is left out: the value first, then also the record's own headers, then also its key.
     pub fn write<'a>(
         &self,
-        origin: &Origin,
+        origin: &'a Origin,
         value: Option<&'a [u8]>,
         headers: &[Header<'_>],
         rejection: &Rejection,
     ) -> Result<DeadLetter<'a>, DoesNotFit> {
-        let attempts = attempts_before(headers) + 1;
-        let mut all: Vec<(String, Option<Vec<u8>>)> = without_envelope(headers)
+        let own = headers
+            .iter()
             .filter(|(name, _)| !is_of_a_letter(name))
-            .map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec)))
-            .collect();
+            .map(|(name, value)| ((*name).to_owned(), value.map(<[u8]>::to_vec)));
+        let mut letter = DeadLetter {
+            key: origin.key.as_deref(),
+            value,
+            headers: own.collect(),
+        };
+        let own = letter.headers.len();
+        letter.headers.extend(self.told(origin, headers, rejection));
+        if self.takes(&letter) {
+            return Ok(letter);
+        }
+        if letter.value.take().is_some() {
+            letter.say(VALUE_OMITTED);
+            if self.takes(&letter) {
+                return Ok(letter);
+            }
+        }
+        if own > 0 {
+            letter.headers.drain(..own);
+            letter.say(HEADERS_OMITTED);
+            if self.takes(&letter) {
+                return Ok(letter);
+            }
+        }
+        if letter.key.take().is_some() {
+            letter.say(KEY_OMITTED);
+        }
+        match self.takes(&letter) {
+            true => Ok(letter),
+            false => Err(DoesNotFit),
+        }
+    }
+
+    fn takes(&self, letter: &DeadLetter<'_>) -> bool {
+        record_bytes(letter.key, letter.value, &letter.headers) <= self.max_bytes
+    }
+
+    /// The headers that say where the record came from, and why it was rejected.
+    fn told(
+        &self,
+        origin: &Origin,
+        headers: &[Header<'_>],
+        rejection: &Rejection,
+    ) -> Vec<(String, Option<Vec<u8>>)> {
+        let attempts = attempts_before(headers) + 1;
         let violations = serde_json::to_string(&rejection.violations).unwrap_or_default();
         // Kafka's own number for "none" is -1
         let timestamp = origin.timestamp.unwrap_or(-1).to_string();
-        for (name, text) in [
+        let told = [
             ("topic", origin.topic.as_str()),
             ("partition", &origin.partition.to_string()),
             ("offset", &origin.offset.to_string()),
@@ -72,24 +124,16 @@ impl Letterhead {
             ("application", &self.application),
             ("version", self.version),
             ("attempts", &attempts.to_string()),
-        ] {
-            all.push((format!("{PREFIX}{name}"), Some(text.into())));
-        }
-        let key = origin.key.as_deref();
-        if record_bytes(key, value, &all) <= self.max_bytes {
-            return Ok(DeadLetter {
-                value,
-                headers: all,
-            });
-        }
-        all.push((format!("{PREFIX}{VALUE_OMITTED}"), Some(b"true".to_vec())));
-        if record_bytes(key, None, &all) > self.max_bytes {
-            return Err(DoesNotFit);
-        }
-        Ok(DeadLetter {
-            value: None,
-            headers: all,
-        })
+        ];
+        told.map(|(name, text)| (format!("{PREFIX}{name}"), Some(text.into())))
+            .into()
+    }
+}
+
+impl DeadLetter<'_> {
+    fn say(&mut self, omitted: &str) {
+        let header = (format!("{PREFIX}{omitted}"), Some(b"true".to_vec()));
+        self.headers.push(header);
     }
 }
 
@@ -110,15 +154,23 @@ fn attempts_before(headers: &[Header<'_>]) -> u64 {
         .map_or(0, |attempts| attempts.min(u64::MAX - 1))
 }
 
+/// No less than [`record_bytes`] of what an input's record is forwarded as.
+pub fn most_forwarded_bytes(metadata: Metadata, customer: &str, value: usize) -> usize {
+    // with the names, the topic of 249 bytes at most, and numbers of 20
+    const ENVELOPE: usize = 1024;
+    ENVELOPE + customer.len() + value + metadata.bytes + HEADER * metadata.headers
+}
+
+// a batch has 61 bytes of its own, a record and each of its headers a few lengths
+const BATCH: usize = 61 + 40;
+const HEADER: usize = 10;
+
 /// At least the bytes of a batch with just this record, uncompressed, which is what the broker limits.
 pub fn record_bytes<N: AsRef<str>, V: AsRef<[u8]>>(
     key: Option<&[u8]>,
     value: Option<&[u8]>,
     headers: &[(N, Option<V>)],
 ) -> usize {
-    // a batch has 61 bytes of its own, a record and each of its headers a few lengths
-    const BATCH: usize = 61 + 40;
-    const HEADER: usize = 10;
     let headers: usize = headers
         .iter()
         .map(|(name, value)| {
@@ -131,6 +183,60 @@ pub fn record_bytes<N: AsRef<str>, V: AsRef<[u8]>>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{Code, Source};
+
+    fn letterhead(max_bytes: usize) -> Letterhead {
+        Letterhead {
+            application: "keyfold".to_owned(),
+            version: "1",
+            max_bytes,
+        }
+    }
+
+    /// What is left of a record of 1,000 bytes each of key, value and headers, and what is said to be left out.
+    fn left(max_bytes: usize) -> Result<(bool, bool, bool, Vec<String>), DoesNotFit> {
+        let origin = Origin {
+            source: Source::ConsoleCustomers,
+            topic: "input".to_owned(),
+            partition: 0,
+            offset: 7,
+            timestamp: None,
+            key: Some(vec![b'k'; 1_000]),
+        };
+        let (own, attempts) = (vec![b'h'; 990], "__keyfold.errors.attempts");
+        let older = "__keyfold.errors.key.omitted";
+        let headers: [Header<'_>; 3] = [
+            ("trace", Some(&own)),
+            (attempts, Some(b"4")),
+            (older, Some(b"true")),
+        ];
+        let rejection = Rejection::new(Code::TooLarge);
+        let value = vec![b'v'; 1_000];
+        let letter = letterhead(max_bytes).write(&origin, Some(&value), &headers, &rejection)?;
+        let has = |name: &str| letter.headers.iter().any(|(header, _)| header == name);
+        let told = letter.headers.iter().filter_map(|(name, value)| {
+            if name == attempts {
+                assert_eq!(value.as_deref(), Some(b"5".as_slice()));
+            }
+            let omitted = name.strip_prefix(PREFIX)?.strip_suffix(".omitted")?;
+            Some(omitted.to_owned())
+        });
+        let told = told.collect();
+        let (key, value) = (letter.key.is_some(), letter.value.is_some());
+        Ok((key, value, has("trace"), told))
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_the_value_first_and_the_key_last() {
+        assert_eq!(left(5_000), Ok((true, true, true, vec![])));
+        let told = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect();
+        assert_eq!(left(3_500), Ok((true, false, true, told(&["value"]))));
+        let two = told(&["value", "headers"]);
+        assert_eq!(left(2_500), Ok((true, false, false, two)));
+        let three = told(&["value", "headers", "key"]);
+        assert_eq!(left(1_500), Ok((false, false, false, three)));
+        assert_eq!(left(500), Err(DoesNotFit));
+    }
 
     #[test]
     fn only_headers_of_an_older_letter_are_replaced() {

@@ -64,7 +64,7 @@ pub enum Fatal {
     )]
     BreakerOpen(Opened),
     #[error(
-        "the rejected record at {topic}[{partition}]@{offset} does not fit into the dead-letter topic, not even without its value: raise the topic's max.message.bytes"
+        "the rejected record at {topic}[{partition}]@{offset} does not fit into the dead-letter topic, not even without its value, headers and key: raise the topic's max.message.bytes"
     )]
     DeadLetterDoesNotFit {
         topic: String,

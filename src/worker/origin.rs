@@ -1,7 +1,9 @@
 //! Where a record comes from, and the envelope of the forwarded topic that carries it along.
 //!
 //! A forwarded record is a record of its source: it has the original value (or one element of a batch, as a batch
-//! of one), the original headers, and the origin in headers of its own. Its key is the customer id.
+//! of one), the original headers, and behind them the origin in headers of its own. Its key is the customer id.
+//!
+//! A producer's header may have a name like those of the envelope: it is taken for what it is by its place.
 
 use crate::record::Source;
 
@@ -20,7 +22,6 @@ pub struct Origin {
     pub key: Option<Vec<u8>>,
 }
 
-const PREFIX: &str = "__keyfold.forwarded.";
 const SOURCE: &str = "__keyfold.forwarded.source";
 const TOPIC: &str = "__keyfold.forwarded.topic";
 const PARTITION: &str = "__keyfold.forwarded.partition";
@@ -31,8 +32,9 @@ const KEY: &str = "__keyfold.forwarded.key";
 impl Origin {
     /// The headers of a forwarded record: those of the origin, then the envelope.
     pub fn wrap(&self, headers: &[Header<'_>]) -> Vec<(String, Option<Vec<u8>>)> {
-        let mut wrapped: Vec<_> = without_envelope(headers)
-            .map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec)))
+        let mut wrapped: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.map(<[u8]>::to_vec)))
             .collect();
         let mut add = |name: &str, value: Vec<u8>| wrapped.push((name.to_owned(), Some(value)));
         add(SOURCE, self.source.name().into());
@@ -48,10 +50,9 @@ impl Origin {
         wrapped
     }
 
-    /// The origin of a forwarded record. None where the envelope is not one of keyfold's.
-    pub fn unwrap_from(headers: &[Header<'_>]) -> Option<Origin> {
+    fn read(envelope: &[Header<'_>]) -> Option<Origin> {
         let find = |name| {
-            let (_, value) = headers.iter().find(|(header, _)| *header == name)?;
+            let (_, value) = envelope.iter().find(|(header, _)| *header == name)?;
             *value
         };
         let text = |name| find(name).and_then(|value| std::str::from_utf8(value).ok());
@@ -69,18 +70,29 @@ impl Origin {
     }
 }
 
-/// The key that the origin of a forwarded record had.
-pub fn key<'a>(headers: &[Header<'a>]) -> Option<&'a [u8]> {
-    let (_, value) = headers.iter().find(|(header, _)| *header == KEY)?;
-    *value
+/// The headers of a forwarded record, taken apart.
+#[derive(Debug)]
+pub struct Unwrapped<'h, 'a> {
+    pub origin: Origin,
+    /// The key that the origin had.
+    pub key: Option<&'a [u8]>,
+    /// The headers that the origin had.
+    pub own: &'h [Header<'a>],
 }
 
-/// The headers that the origin had.
-pub fn without_envelope<'a>(headers: &'a [Header<'a>]) -> impl Iterator<Item = Header<'a>> {
-    headers
-        .iter()
-        .copied()
-        .filter(|(name, _)| !name.starts_with(PREFIX))
+impl<'h, 'a> Unwrapped<'h, 'a> {
+    /// None where the headers end with no envelope of keyfold's.
+    pub fn of(headers: &'h [Header<'a>]) -> Option<Unwrapped<'h, 'a>> {
+        // the envelope has one header of this name, and comes last
+        let start = headers.iter().rposition(|(name, _)| *name == SOURCE)?;
+        let (own, envelope) = headers.split_at(start);
+        let key = envelope.iter().find(|(name, _)| *name == KEY);
+        Some(Unwrapped {
+            origin: Origin::read(envelope)?,
+            key: key.and_then(|(_, value)| *value),
+            own,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -98,12 +110,21 @@ mod tests {
         ) {
             let source = Source::ConsoleCustomers;
             let origin = Origin { source, topic, partition, offset, timestamp, key };
-            let wrapped = origin.wrap(&[("trace", Some(b"1")), ("empty", None)]);
+            // the producer's own, whatever their names
+            let producer: [Header<'_>; 5] = [
+                (SOURCE, Some(b"loyalty-actions")),
+                ("trace", Some(b"1")),
+                (TIMESTAMP, Some(b"7")),
+                (KEY, Some(b"somebody else")),
+                ("empty", None),
+            ];
+            let wrapped = origin.wrap(&producer);
             let headers: Vec<Header<'_>> =
                 wrapped.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
-            prop_assert_eq!(Origin::unwrap_from(&headers), Some(origin));
-            let own: Vec<_> = without_envelope(&headers).collect();
-            prop_assert_eq!(own, vec![("trace", Some(b"1" as &[u8])), ("empty", None)]);
+            let found = Unwrapped::of(&headers).unwrap();
+            prop_assert_eq!(found.own, producer);
+            prop_assert_eq!(found.key, origin.key.as_deref());
+            prop_assert_eq!(found.origin, origin);
         }
     }
 }

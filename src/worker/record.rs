@@ -15,14 +15,15 @@ use crate::customer::contribution::Contribution;
 use crate::partition;
 use crate::record::{Code, Outcome, RawRecord, Rejection, Source, usable_timestamp};
 use crate::source::framing::{GUID_HEADER, Opened};
+use crate::source::metadata::Metadata;
 use crate::source::{self, BatchElement, Judged, Verdict};
 
 use super::assignment::Consumption;
 use super::batch::{Batch, Label, Touched};
 use super::breaker::Example;
-use super::dead_letter::record_bytes;
+use super::dead_letter::{most_forwarded_bytes, record_bytes};
 use super::fatal::Fatal;
-use super::origin::{self, Header, Origin};
+use super::origin::{Header, Origin, Unwrapped};
 use super::outbox::{Outbox, Outgoing, Output};
 use super::{Action, Place, Settings, Worker};
 
@@ -35,6 +36,13 @@ pub trait Delivered {
     fn key(&self) -> Option<&[u8]>;
     fn value(&self) -> Option<&[u8]>;
     fn headers(&self) -> Vec<Header<'_>>;
+    /// The sizes of its key and headers.
+    fn metadata(&self) -> Metadata {
+        let headers = self.headers();
+        let headers = headers.iter();
+        let headers = headers.map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len));
+        Metadata::of(self.key(), headers)
+    }
 }
 
 /// What is needed of a record behind its verdict.
@@ -45,6 +53,7 @@ struct Context<'a> {
     /// What stands before the value's body.
     frame: &'a [u8],
     value: Option<&'a [u8]>,
+    /// Those that the origin had.
     headers: Vec<Header<'a>>,
 }
 
@@ -53,8 +62,11 @@ struct Arrived<'a, D> {
     delivered: &'a D,
     label: Label,
     raw: RawRecord<'a>,
-    /// The origin of a forwarded record. An input's record needs it only on the way out.
-    origin: Option<Origin>,
+    /// The origin of a forwarded record, and how many of its headers that had. An input's record needs it only on the
+    /// way out.
+    origin: Option<(Origin, usize)>,
+    /// Of an input's record. One that was forwarded was judged before.
+    metadata: Option<Metadata>,
 }
 
 impl<'a, D: Delivered> Arrived<'a, D> {
@@ -77,27 +89,35 @@ impl<'a, D: Delivered> Arrived<'a, D> {
             }
             None => {
                 let headers = delivered.headers();
-                let origin = Origin::unwrap_from(&headers)?;
+                let Unwrapped { origin, key, own } = Unwrapped::of(&headers)?;
                 let raw = RawRecord {
                     source: origin.source,
                     timestamp: origin.timestamp,
                     // its own key is the customer id; the origin's is of the source's `key_format`
-                    key: origin::key(&headers),
+                    key,
                     value: delivered.value(),
                 };
-                (Label::Forwarded, raw, Some(origin))
+                let own = own.len();
+                (Label::Forwarded, raw, Some((origin, own)))
             }
         };
+        let metadata = origin.is_none().then(|| delivered.metadata());
         Some(Arrived {
             delivered,
             label,
             raw,
             origin,
+            metadata,
         })
     }
 
     /// The value out of its frame; none while its writer schema is not known.
     fn open(&self, settings: &Settings) -> Option<Opened<'a>> {
+        let metadata = self.metadata;
+        if let Some(rejection) = metadata.and_then(|metadata| metadata.rejection(&settings.config))
+        {
+            return Some(Opened::Bad(rejection));
+        }
         let guid = || {
             let headers = self.delivered.headers();
             let found = headers.iter().rev().find(|(name, _)| *name == GUID_HEADER);
@@ -112,10 +132,19 @@ impl<'a, D: Delivered> Arrived<'a, D> {
         Opened::open(&self.raw, guid, format, most, &*settings.schemas)
     }
 
+    /// Whether the forwarded topic takes it. That is asked wherever its customer's home is, for the verdict must not
+    /// depend on it.
+    fn fits(&self, customer: &str, settings: &Settings) -> bool {
+        self.metadata.is_none_or(|metadata| {
+            let value = self.raw.value.map_or(0, <[u8]>::len);
+            most_forwarded_bytes(metadata, customer, value) <= settings.max_forwarded_bytes
+        })
+    }
+
     /// Where it was read first, as far as that is a topic that is consumed here.
     fn place(&self, settings: &Settings) -> (Place, i64) {
         let here = (self.delivered.place(), self.delivered.offset());
-        let Some(origin) = &self.origin else {
+        let Some((origin, _)) = &self.origin else {
             return here;
         };
         let topic = settings
@@ -136,20 +165,29 @@ impl<'a, D: Delivered> Arrived<'a, D> {
             _ => value.map_or(0, <[u8]>::len),
         };
         let frame = value.and_then(|value| value.get(..value.len().saturating_sub(body)));
-        Context {
-            label: self.label,
-            forwarded_to: self.origin.is_some().then_some(place.partition),
-            origin: self.origin.unwrap_or_else(|| Origin {
+        let mut headers = self.delivered.headers();
+        let forwarded_to = self.origin.is_some().then_some(place.partition);
+        let origin = match self.origin {
+            Some((origin, own)) => {
+                headers.truncate(own);
+                origin
+            }
+            None => Origin {
                 source: self.raw.source,
                 topic: settings.topic_name(place).to_owned(),
                 partition: place.partition,
                 offset: self.delivered.offset(),
                 timestamp: self.raw.timestamp,
                 key: self.raw.key.map(<[u8]>::to_vec),
-            }),
+            },
+        };
+        Context {
+            label: self.label,
+            forwarded_to,
+            origin,
             frame: frame.unwrap_or_default(),
             value,
-            headers: self.delivered.headers(),
+            headers,
         }
     }
 }
@@ -234,6 +272,10 @@ impl Worker {
             batch.ledger.warn(&warnings, raw.source, place, offset);
         }
         if let Verdict::Valid(contribution) = verdict {
+            if !arrived.fits(&contribution.customer, settings) {
+                let context = arrived.context(opened, settings);
+                return self.reject(&context, &does_not_fit(), out);
+            }
             let home = partition::of_key(contribution.customer.as_bytes(), settings.partitions);
             if self.assignment.is_ready(home) {
                 let (from, from_offset) = arrived.place(settings);
@@ -447,15 +489,11 @@ impl Worker {
             })?;
         out.produce(Outgoing {
             output: Output::DeadLetter,
-            key: origin.key.as_deref(),
+            key: letter.key,
             value: letter.value,
             headers: &letter.headers,
         });
-        self.count_written(record_bytes(
-            origin.key.as_deref(),
-            letter.value,
-            &letter.headers,
-        ));
+        self.count_written(record_bytes(letter.key, letter.value, &letter.headers));
         if let Some(batch) = &mut self.batch {
             let example = Example {
                 topic: origin.topic.clone(),

@@ -307,10 +307,10 @@ fn a_letter_that_does_not_fit_at_all_stops_keyfold_and_nothing_is_lost() {
     let mut app = App::new();
     app.set(&["validation", "max_record_bytes"], 2_000);
     app.create_inputs();
-    let settings = [("max.message.bytes", "4000")];
+    let settings = [("max.message.bytes", "400")];
     app.client.create_topic(&app.dead_letters(), 1, &settings);
     app.command(&["topics"], b"");
-    let record = app.record(Source::LoyaltyCustomers).key("k".repeat(4_000));
+    let record = app.record(Source::LoyaltyCustomers).key("k".repeat(400));
     app.client.produce(&[record.value("not JSON")]);
     let said = app.run_refused();
     assert!(said.contains("max.message.bytes"), "{said}");

@@ -4,8 +4,8 @@ use keyfold::partition;
 use keyfold::record::Source;
 
 use crate::app::{App, LIMIT};
-use crate::client::{Isolation, Record};
-use crate::fold::Repeats;
+use crate::client::{Consumed, Isolation, Record};
+use crate::fold::{Repeats, error_header};
 use crate::process::sum;
 
 /// Four events of each of 50 customers, under the right key, another's, none, and on any partition.
@@ -81,4 +81,118 @@ fn a_foreign_record_on_the_forwarded_topic_stops_keyfold() {
         said.contains(&app.forwarded()) && said.contains("[0]@0"),
         "{said}"
     );
+}
+
+/// Headers of a producer whose names begin like those of keyfold's own are taken for what they are: the producer's.
+#[test]
+fn a_producers_headers_named_like_the_envelope_stay_and_say_nothing() {
+    let mut app = App::new();
+    app.set(&["validation", "max_state_bytes"], 1024);
+    app.create();
+    let customer = format!(
+        r#"{{"customers":[{{"sourceCustomerId":"c1","organizationId":"{}","postalCode":"7","country":"US",
+        "customerCreationDate":"2017-01-01T08:00:00Z","enrollmentStartDate":"2023-01-01T08:00:00Z",
+        "enrollmentOptInStatus":"ACTIVE","alertOptInStatus":["ALL"],"targetingIndicator":"TARGET","accounts":[]}}]}}"#,
+        "o".repeat(2_000)
+    );
+    let own = [
+        ("__keyfold.forwarded.source", "loyalty-actions"),
+        ("trace", "1"),
+        ("__keyfold.forwarded.topic", "elsewhere"),
+        ("__keyfold.forwarded.partition", "77"),
+        ("__keyfold.forwarded.offset", "77"),
+        ("__keyfold.forwarded.timestamp", "5"),
+        ("__keyfold.forwarded.key", "somebody else"),
+        ("__keyfold.forwarded.note", "x"),
+    ];
+    let with_headers = |record: Record| {
+        own.iter()
+            .fold(record, |record, (name, value)| record.header(name, *value))
+    };
+    // without a key and, as far as a producer can, with nothing else that the envelope could hide
+    let forwarded = app.record(Source::PublisherCustomers).value(customer);
+    let at_once = app.record(Source::LoyaltyCustomers).value("not JSON");
+    let records = [forwarded, at_once].map(with_headers);
+    app.client.produce(&records);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+
+    let letters = app.read_dead_letters();
+    assert_eq!(letters.len(), 2);
+    for (source, code) in [
+        (Source::PublisherCustomers, "state_too_large"),
+        (Source::LoyaltyCustomers, "invalid_json"),
+    ] {
+        let of_source = |letter: &&Consumed| error_header(letter, "source") == source.name();
+        let letter = letters.iter().find(of_source).expect("a dead letter");
+        assert_eq!(error_header(letter, "code"), code);
+        assert_eq!(error_header(letter, "topic"), app.input(source));
+        assert_eq!(error_header(letter, "offset"), "0");
+        assert_ne!(error_header(letter, "timestamp"), "5");
+        assert_eq!(letter.key, None);
+        let kept: Vec<(&str, &str)> = letter
+            .headers
+            .iter()
+            .filter(|(name, _)| !name.starts_with("__keyfold.errors."))
+            .map(|(name, value)| {
+                let value = value.as_deref().expect("a value");
+                (name.as_str(), std::str::from_utf8(value).expect("a text"))
+            })
+            .collect();
+        assert_eq!(kept, own);
+    }
+    let metrics = keyfold.metrics();
+    let arrived = [("source", "forwarded"), ("outcome", "rejected")];
+    assert_eq!(sum(&metrics, "keyfold_records_total", &arrived), 1.0);
+    assert_eq!(keyfold.terminate(), 0);
+}
+
+/// The id is in the key of a null value in the form that the source says, at home and where it is forwarded.
+#[test]
+fn a_null_value_with_a_key_of_json_erases_its_customer() {
+    let mut app = App::new();
+    let source = Source::LoyaltyCustomers;
+    app.set(&["sources", source.name(), "key_format"], "json");
+    app.set(&["processing", "workers"], 2);
+    app.create();
+    let event = |id: &str| {
+        format!(
+            r#"{{"eventType":"CUSTOMER","eventAction":"CREATED","version":1.0,"body":{{"customerId":"{id}",
+            "addresses":[],"createdAt":"2024-01-01T00:00:00Z","updatedAt":"2024-01-01T00:00:00Z"}}}}"#
+        )
+    };
+    let null = |key: String, n: i32| app.record(source).key(key).partition(n % 3);
+    let mut records = Vec::new();
+    for n in 0..12 {
+        let id = format!("c{n}");
+        let json = format!("\"{id}\"");
+        records.push(app.record(source).key(json.clone()).value(event(&id)));
+        records.push(null(json, n));
+    }
+    records.push(app.record(source).value(event("kept")));
+    records.push(null("kept".to_owned(), 0));
+    app.client.produce(&records);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+
+    let shown: Vec<Vec<u8>> = app.newest_snapshots().into_keys().collect();
+    assert_eq!(shown, [b"kept".to_vec()]);
+    let erased = app
+        .client
+        .read_all(&app.snapshots(), Isolation::ReadCommitted);
+    let quoted = |record: &&Consumed| record.key.as_deref().is_some_and(|key| key[0] == b'"');
+    assert_eq!(
+        erased.iter().find(quoted),
+        None,
+        "the key of a snapshot is the id"
+    );
+    let letters = app.read_dead_letters();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(error_header(&letters[0], "code"), "invalid_key");
+    assert_eq!(letters[0].key_text(), "kept");
+    let metrics = keyfold.metrics();
+    app.assert_ledger(&[&metrics]);
+    let arrived = [("source", "forwarded"), ("outcome", "merged")];
+    assert!(sum(&metrics, "keyfold_records_total", &arrived) > 0.0);
+    assert_eq!(keyfold.terminate(), 0);
 }

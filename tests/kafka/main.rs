@@ -39,5 +39,6 @@ mod restarts;
 mod restore;
 mod snapshots;
 mod start;
+mod too_large;
 mod topics;
 mod transactions;

@@ -7,6 +7,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use super::{Driver, Halt, MAX_WAIT, MIN_COMMIT_GAP, stuck};
 use crate::kafka::native::Message;
 use crate::runtime::outputs::KafkaOutbox;
+use crate::source::metadata::Metadata;
 use crate::worker::Place;
 use crate::worker::origin::Header;
 use crate::worker::record::Delivered;
@@ -190,5 +191,9 @@ impl Delivered for Consumed<'_> {
 
     fn headers(&self) -> Vec<Header<'_>> {
         self.message.headers()
+    }
+
+    fn metadata(&self) -> Metadata {
+        self.message.metadata()
     }
 }
