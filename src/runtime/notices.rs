@@ -79,10 +79,12 @@ impl Notices {
             return Vec::new();
         }
         let soon = |told: &Instant| now.saturating_duration_since(*told) < PERIOD;
-        let is_due = |key: &(Kind, Source, Code)| all || !self.told.get(key).is_some_and(soon);
-        let due: Vec<_> = self.untold.extract_if(.., |key, _| is_due(key)).collect();
-        self.told.extend(due.iter().map(|(key, _)| (*key, now)));
-        due
+        let (due, later): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.untold)
+            .into_iter()
+            .partition(|(key, _)| all || !self.told.get(key).is_some_and(soon));
+        self.untold = later;
+        self.told.extend(due.keys().map(|key| (*key, now)));
+        due.into_iter().collect()
     }
 }
 
