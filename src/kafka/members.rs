@@ -1,26 +1,18 @@
-//! The members of a consumer group as its coordinator describes them, which the Rust binding does not ask for.
+//! The members of a consumer group as its coordinator describes them.
 
-use std::ffi::CString;
-use std::ptr::NonNull;
 use std::time::Duration;
 
-use rdkafka::bindings as rd;
 use rdkafka::client::{Client, ClientContext};
+use rdkafka::error::KafkaResult;
 
-use super::topic_id::{Owned, Unanswered, text};
 use crate::worker::takeover::is_worker;
 
 /// A member of the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    pub member_id: String,
     /// Of a worker of keyfold, what [`super::client::member`] makes it.
     pub client_id: String,
     pub host: String,
-    /// None for a member without a name.
-    pub group_instance_id: Option<String>,
-    /// None where the members do not own anything yet, for the group is rebalancing.
-    pub partitions: Option<Vec<(String, i32)>>,
 }
 
 impl Member {
@@ -30,8 +22,8 @@ impl Member {
     }
 
     /// Whether this member is a worker of keyfold: its `client.id` is that of this instance or the application's id, and
-    /// the instance and the worker behind it. Another instance may have a `client.id` of its own; it is known by the form
-    /// of what follows: 16 hexadecimal digits, or what the member is named in the group, and the worker.
+    /// the instance and the worker behind it. Another instance without a name may have a `client.id` of its own; it is
+    /// known by the form of what follows: 16 hexadecimal digits and the worker.
     pub fn is_keyfold(&self, client_id: &str, application_id: &str) -> bool {
         let id = self.client_id.as_str();
         // "<instance>-<worker>"
@@ -46,13 +38,9 @@ impl Member {
         {
             return true;
         }
-        // so Java's consumers call themselves where they are not told how, one with a name in the group by that
+        // so Java's consumers call themselves where they are not told how
         if id.starts_with(&format!("consumer-{application_id}-")) {
             return false;
-        }
-        if let Some(name) = &self.group_instance_id {
-            let before = id.strip_suffix(name.as_str());
-            return of_worker(name) && before.is_some_and(|before| before.ends_with('-'));
         }
         let mut parts = id.rsplitn(3, '-');
         let (worker, instance) = (parts.next(), parts.next());
@@ -71,144 +59,43 @@ fn is_hexadecimal(byte: u8) -> bool {
 
 /// The members of a group. None: the coordinator does not describe it, as one of KIP-848 to a client that asks in the
 /// classic way; who its members are is not known then.
+///
+/// This asks by `rd_kafka_list_groups`. `rd_kafka_DescribeConsumerGroups` must not be used: when its coordinator goes away
+/// while it waits, the client ends the process by a failed assertion (seen with librdkafka 2.12.1, in
+/// `rd_kafka_enq_once_del_source_return`).
 pub fn of<C: ClientContext>(
     client: &Client<C>,
     group: &str,
     patience: Duration,
-) -> Result<Option<Vec<Member>>, Unanswered> {
-    let name = CString::new(group).map_err(|_| "its name holds a null character")?;
-    let millis = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
-    let client = client.native_ptr();
-    // SAFETY: the client outlives all that is made of it here; what is made is destroyed by its owner, the answer's
-    // parts with the answer, and strings are copied before that.
-    unsafe {
-        let queue = Owned::new(rd::rd_kafka_queue_new(client), rd::rd_kafka_queue_destroy)?;
-        let options = Owned::new(
-            rd::rd_kafka_AdminOptions_new(
-                client,
-                rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS,
-            ),
-            rd::rd_kafka_AdminOptions_destroy,
-        )?;
-        let mut said = [0; 512];
-        rd::rd_kafka_AdminOptions_set_request_timeout(
-            options.get(),
-            millis,
-            said.as_mut_ptr(),
-            said.len(),
-        );
-        let mut names = [name.as_ptr()];
-        rd::rd_kafka_DescribeConsumerGroups(
-            client,
-            names.as_mut_ptr(),
-            names.len(),
-            options.get(),
-            queue.get(),
-        );
-        let event = rd::rd_kafka_queue_poll(queue.get(), millis.saturating_add(500));
-        let event = NonNull::new(event).ok_or("no answer in time")?;
-        let event = Owned::from(event, rd::rd_kafka_event_destroy);
-        let code = rd::rd_kafka_event_error(event.get());
-        if code != rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(Unanswered {
-                code: Some(code.into()),
-                reason: text(rd::rd_kafka_event_error_string(event.get())),
-            });
-        }
-        let result = rd::rd_kafka_event_DescribeConsumerGroups_result(event.get());
-        if result.is_null() {
-            return Err("the answer is to another question".into());
-        }
-        let mut count = 0;
-        let groups = rd::rd_kafka_DescribeConsumerGroups_result_groups(result, &raw mut count);
-        if groups.is_null() || count != 1 {
-            return Err("the answer names no group".into());
-        }
-        described(*groups)
+) -> KafkaResult<Option<Vec<Member>>> {
+    let list = client.fetch_group_list(Some(group), patience)?;
+    let Some(found) = list.groups().iter().find(|found| found.name() == group) else {
+        return Ok(None);
+    };
+    // so the coordinator also calls a group of another kind
+    if matches!(found.state(), "" | "Dead") {
+        return Ok(None);
     }
-}
-
-/// # Safety
-/// The group must be part of an answer that is alive.
-unsafe fn described(
-    group: *const rd::rd_kafka_ConsumerGroupDescription_t,
-) -> Result<Option<Vec<Member>>, Unanswered> {
-    use rd::rd_kafka_consumer_group_state_t as State;
-    // SAFETY: as the caller promises.
-    unsafe {
-        let error = rd::rd_kafka_ConsumerGroupDescription_error(group);
-        let code = rd::rd_kafka_error_code(error);
-        if code == rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND {
-            return Ok(None);
-        }
-        if code != rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(Unanswered {
-                code: Some(code.into()),
-                reason: text(rd::rd_kafka_error_string(error)),
-            });
-        }
-        let settled = match rd::rd_kafka_ConsumerGroupDescription_state(group) {
-            State::RD_KAFKA_CONSUMER_GROUP_STATE_STABLE => true,
-            State::RD_KAFKA_CONSUMER_GROUP_STATE_PREPARING_REBALANCE
-            | State::RD_KAFKA_CONSUMER_GROUP_STATE_COMPLETING_REBALANCE => false,
-            State::RD_KAFKA_CONSUMER_GROUP_STATE_EMPTY => return Ok(Some(Vec::new())),
-            // so the coordinator also calls a group of another kind
-            _ => return Ok(None),
-        };
-        let count = rd::rd_kafka_ConsumerGroupDescription_member_count(group);
-        let mut members = Vec::with_capacity(count);
-        for index in 0..count {
-            let member = rd::rd_kafka_ConsumerGroupDescription_member(group, index);
-            if member.is_null() {
-                return Err("the answer lacks a member".into());
-            }
-            let instance = rd::rd_kafka_MemberDescription_group_instance_id(member);
-            members.push(Member {
-                member_id: text(rd::rd_kafka_MemberDescription_consumer_id(member)),
-                client_id: text(rd::rd_kafka_MemberDescription_client_id(member)),
-                host: text(rd::rd_kafka_MemberDescription_host(member)),
-                group_instance_id: Some(text(instance)).filter(|name| !name.is_empty()),
-                partitions: settled.then(|| assigned(member)),
-            });
-        }
-        Ok(Some(members))
-    }
-}
-
-/// # Safety
-/// The member must be part of an answer that is alive.
-unsafe fn assigned(member: *const rd::rd_kafka_MemberDescription_t) -> Vec<(String, i32)> {
-    // SAFETY: as the caller promises; the list's elements are as many as it says.
-    unsafe {
-        let assignment = rd::rd_kafka_MemberDescription_assignment(member);
-        if assignment.is_null() {
-            return Vec::new();
-        }
-        let list = rd::rd_kafka_MemberAssignment_partitions(assignment);
-        let Some(list) = list.as_ref().filter(|list| !list.elems.is_null()) else {
-            return Vec::new();
-        };
-        let count = usize::try_from(list.cnt).unwrap_or(0);
-        std::slice::from_raw_parts(list.elems, count)
-            .iter()
-            .map(|element| (text(element.topic), element.partition))
-            .collect()
-    }
+    let members = found.members().iter().map(|member| Member {
+        client_id: member.client_id().to_owned(),
+        host: member.client_host().to_owned(),
+    });
+    Ok(Some(members.collect()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_worker_is_known_by_what_follows_the_application() {
-        let member = |client_id: &str| Member {
-            member_id: String::new(),
+    fn member(client_id: &str) -> Member {
+        Member {
             client_id: client_id.to_owned(),
             host: String::new(),
-            group_instance_id: None,
-            partitions: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_worker_is_known_by_what_follows_the_application() {
         let id = "keyfold-1a-0";
         assert!(member("keyfold-1a-0").is_worker(id, "keyfold"));
         assert!(member("shop-client-1a-0").is_worker(id, "keyfold"));
@@ -220,37 +107,25 @@ mod tests {
 
     #[test]
     fn other_clients_of_the_group_are_told_from_workers() {
-        let is_keyfold = |client_id: &str, name: Option<&str>| {
-            let member = Member {
-                member_id: String::new(),
-                client_id: client_id.to_owned(),
-                host: String::new(),
-                group_instance_id: name.map(str::to_owned),
-                partitions: None,
-            };
-            member.is_keyfold("shop", "keyfold")
-        };
-        for (client_id, name) in [
-            ("shop-0123456789abcdef-0", None),
-            ("keyfold-0123456789abcdef-12", None),
-            ("host-7-0123456789abcdef-1", None),
-            ("shop-one-0", Some("one-0")),
-            ("host-7-one-0", Some("one-0")),
+        let is_keyfold = |client_id: &str| member(client_id).is_keyfold("shop", "keyfold");
+        for client_id in [
+            "shop-0123456789abcdef-0",
+            "keyfold-0123456789abcdef-12",
+            "host-7-0123456789abcdef-1",
+            "shop-one-0",
         ] {
-            assert!(is_keyfold(client_id, name), "{client_id}");
+            assert!(is_keyfold(client_id), "{client_id}");
         }
-        for (client_id, name) in [
-            ("", None),
-            ("rdkafka", None),
-            ("keyfold", None),
-            ("keyfold-0", None),
-            ("console-consumer", None),
-            ("consumer-keyfold-1", None),
-            ("consumer-keyfold-one-0", Some("one-0")),
-            ("host-7-one-0", Some("two-0")),
-            ("host-7-one-0", None),
+        for client_id in [
+            "",
+            "rdkafka",
+            "keyfold",
+            "keyfold-0",
+            "console-consumer",
+            "consumer-keyfold-1",
+            "host-7-one-0",
         ] {
-            assert!(!is_keyfold(client_id, name), "{client_id}");
+            assert!(!is_keyfold(client_id), "{client_id}");
         }
     }
 }

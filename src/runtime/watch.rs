@@ -42,8 +42,8 @@ impl Watch {
         let members = match members::of(cluster.client(), group, ASK) {
             // of a group whose members are not told, nothing is said
             Ok(members) => members.unwrap_or_default(),
-            Err(unanswered) => {
-                tracing::debug!(reason = unanswered.reason, "the group is not described");
+            Err(error) => {
+                tracing::debug!(%error, "the group is not described");
                 return;
             }
         };

@@ -215,36 +215,3 @@ fn a_member_that_is_not_keyfold_is_named() {
     assert_eq!(log.matches("was not keyfold is gone").count(), 1, "{log}");
     assert_eq!(keyfold.terminate(), 0);
 }
-
-#[test]
-fn a_stranger_that_takes_partitions_and_commits_stops_keyfold() {
-    let app = App::new();
-    app.create();
-    let mut keyfold = app.run_ready();
-    let stranger = join_as_a_stranger(&app, &mut keyfold);
-    let owned = stranger.assignment().expect("an assignment");
-    let record = |n: usize| {
-        let value = format!(r#"{{"customerId":"c-{n}","version":1}}"#);
-        let record = app.record(Source::ConsoleCustomers);
-        let partition = owned.elements()[0].partition();
-        record
-            .partition(partition)
-            .key(format!("c-{n}"))
-            .value(value)
-    };
-    app.client.produce(&(0..20).map(record).collect::<Vec<_>>());
-    let mut taken = 0;
-    keyfold.wait_for(LIMIT, "to lose records to the stranger", |_| {
-        if let Some(Ok(_)) = stranger.poll(Duration::from_millis(100)) {
-            taken += 1;
-        }
-        (taken == 20).then_some(())
-    });
-    let committed = stranger.commit_consumer_state(CommitMode::Sync);
-    committed.expect("the group takes the offset");
-    drop(stranger);
-    let code = keyfold.wait_exit(LIMIT);
-    let said = keyfold.log();
-    assert_eq!(code, 3, "{said}");
-    assert!(said.contains("on_foreign_offset"), "{said}");
-}

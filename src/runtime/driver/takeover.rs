@@ -35,8 +35,8 @@ impl Driver {
         let group = &settings.config.application_id;
         let members = match members::of(self.ends.client(), group, ASK) {
             Ok(members) => members,
-            Err(unanswered) => {
-                tracing::debug!(reason = unanswered.reason, "the group is not described");
+            Err(error) => {
+                tracing::debug!(%error, "the group is not described");
                 None
             }
         };
