@@ -99,7 +99,10 @@ fn comparable(
 /// compared as doubles: one of the two forms has come through a library that knows them as such only.
 fn rounded(contributions: Vec<Contribution>) -> BTreeMap<String, serde_json::Value> {
     let value = |(id, text): (String, Vec<u8>)| {
-        let value = serde_json::from_slice(&text).expect("a snapshot is JSON");
+        let mut reader = serde_json::Deserializer::from_slice(&text);
+        // attributes may be nested as deep as a record may
+        reader.disable_recursion_limit();
+        let value = serde::Deserialize::deserialize(&mut reader).expect("a snapshot is JSON");
         (id, value)
     };
     snapshots(contributions).into_iter().map(value).collect()
