@@ -60,6 +60,14 @@ pub struct RawRecord<'a> {
     pub value: Option<&'a [u8]>,
 }
 
+/// Where a record lies, or where one that was forwarded was read first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+}
+
 /// A Kafka timestamp as the core takes it. Negative ones stand for "none", and one past the year 9999
 /// could not be shown in a snapshot: both count as missing.
 pub fn usable_timestamp(millis: i64) -> Option<i64> {

@@ -4,9 +4,9 @@
 use crate::record::{Code, Rejection};
 
 use super::lines::Line;
-
-/// What keyfold's headers of a dead letter begin with.
-const PREFIX: &str = "__keyfold.errors.";
+use crate::worker::dead_letter::{
+    HEADERS_OMITTED, KEY_OMITTED, PREFIX, VALUE_OMITTED, is_of_a_letter,
+};
 
 /// Gives the record that a dead letter holds its own topic's name, its timestamp, and its headers back. Does nothing where
 /// the line is no letter. To be asked only where the line's own topic feeds no source: a record that was sent back to
@@ -20,13 +20,13 @@ pub fn restore(line: &mut Line) {
         return;
     };
     let timestamp = text("timestamp").and_then(|millis| millis.parse().ok());
-    let omitted = ["value.omitted", "headers.omitted", "key.omitted"]
+    let omitted = [VALUE_OMITTED, HEADERS_OMITTED, KEY_OMITTED]
         .iter()
         .any(|name| line.header(&format!("{PREFIX}{name}")).is_some());
     let code = text("code").and_then(|name| Code::ALL.into_iter().find(|code| code.name() == name));
     line.feeds = topic;
     line.set_timestamp(timestamp);
-    line.drop_headers(|name| name.starts_with(PREFIX.as_bytes()));
+    line.drop_headers(is_of_a_letter);
     if omitted {
         // without its value it would be taken for a null value, which erases
         line.incomplete = Some(Rejection::with_message(

@@ -80,11 +80,12 @@ impl Line {
     }
 
     /// Takes headers away by their names.
-    pub fn drop_headers(&mut self, is_dropped: impl Fn(&[u8]) -> bool) {
+    pub fn drop_headers(&mut self, is_dropped: impl Fn(&str) -> bool) {
         let headers = std::mem::take(&mut self.headers);
         for pair in headers.chunks(2) {
             let name = pair.first().and_then(Option::as_deref);
-            if !name.is_some_and(|name| is_dropped(name)) {
+            let name = name.and_then(|name| std::str::from_utf8(name).ok());
+            if !name.is_some_and(&is_dropped) {
                 self.headers.extend_from_slice(pair);
             }
         }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::check::{self, Check};
 use super::read::Reader;
-use super::rules::{SEMANTIC, always_rejects};
+use super::rules::always_rejects;
 use super::words::Action;
 use super::{
     Config, DeadLetters, Http, Kafka, Log, Merge, Processing, Registry, Rules, Snapshot,
     SourceConfig, Sources, State, Topics, Validation, keys, properties,
 };
-use crate::record::Source;
+use crate::record::{Code, Source};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -210,7 +210,7 @@ fn validation(reader: &mut Reader, default: &Validation) -> Validation {
 
 fn rules(reader: &mut Reader) -> Rules {
     let mut rules = Rules::default();
-    for code in SEMANTIC {
+    for code in Code::SEMANTIC {
         let path = format!("validation.rules.{}", code.name());
         match reader.word::<Action>(&path) {
             Some(Action::Warn | Action::Off) if always_rejects(code) => {

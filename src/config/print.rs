@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Config;
 use super::properties::redacted;
-use super::rules::{SEMANTIC, always_rejects};
+use super::rules::always_rejects;
 use super::words::Word;
 use crate::record::{Code, Source};
 
@@ -114,7 +114,7 @@ impl Config {
         out.line("max_metadata_bytes", validation.max_metadata_bytes);
         out.line("max_state_bytes", validation.max_state_bytes);
         out.table("validation.rules");
-        for code in SEMANTIC {
+        for code in Code::SEMANTIC {
             match validation.rules.explicit(code) {
                 Some(action) => out.word(code.name(), action),
                 None => out.comment(&self.default_rule(code)),

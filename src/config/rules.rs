@@ -3,19 +3,6 @@
 use super::words::Action;
 use crate::record::{Code, Source};
 
-/// The semantic codes, in the order of the contract, section 2.
-pub(super) const SEMANTIC: [Code; 9] = [
-    Code::EventType,
-    Code::UnsupportedVersion,
-    Code::BlankId,
-    Code::CountryCode,
-    Code::FutureTimestamp,
-    Code::CreatedAfterUpdated,
-    Code::DuplicateElement,
-    Code::NoTimestamp,
-    Code::StateTooLarge,
-];
-
 /// Whether a code cannot be anything but `reject`.
 pub(super) fn always_rejects(code: Code) -> bool {
     matches!(
@@ -77,7 +64,7 @@ mod tests {
     fn defaults_are_the_contracts() {
         let rules = Rules::default();
         for source in Source::ALL {
-            for code in SEMANTIC {
+            for code in Code::SEMANTIC {
                 let expected = match (code, source) {
                     (Code::CreatedAfterUpdated | Code::DuplicateElement, _)
                     | (Code::CountryCode, Source::ConsoleCustomers | Source::PublisherCustomers) => {

@@ -446,17 +446,23 @@ pub fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 mod tests {
     use super::*;
 
+    /// The settings of an instance of this name, with these properties of the client.
+    fn with(name: &str, set: &[(&str, &str)]) -> Config {
+        let mut config = Config {
+            instance_id: name.to_owned(),
+            ..Config::default()
+        };
+        for (key, value) in set {
+            let properties = &mut config.kafka.properties;
+            properties.insert((*key).to_owned(), (*value).to_owned());
+        }
+        config
+    }
+
     #[test]
     fn a_named_member_of_a_classic_group_waits_for_its_next_heartbeat() {
         let within = |name: &str, set: &[(&str, &str)]| {
-            let mut config = Config {
-                instance_id: name.to_owned(),
-                ..Config::default()
-            };
-            for (key, value) in set {
-                let properties = &mut config.kafka.properties;
-                properties.insert((*key).to_owned(), (*value).to_owned());
-            }
+            let config = with(name, set);
             replaced_within(&config).as_millis()
         };
         assert_eq!(within("one", &[]), 4000);
@@ -469,14 +475,7 @@ mod tests {
     #[test]
     fn a_member_without_a_name_has_a_short_session() {
         let of = |name: &str, set: &[(&str, &str)]| {
-            let mut config = Config {
-                instance_id: name.to_owned(),
-                ..Config::default()
-            };
-            for (key, value) in set {
-                let properties = &mut config.kafka.properties;
-                properties.insert((*key).to_owned(), (*value).to_owned());
-            }
+            let config = with(name, set);
             let identity = Identity {
                 transactional_id: format!("{}-1a-0", config.application_id),
                 group_instance_id: None,

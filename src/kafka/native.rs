@@ -216,55 +216,46 @@ impl Message {
 
     /// The sizes of key and headers. Headers are parsed for it, where there are any, but not copied.
     pub fn metadata(&self) -> Metadata {
-        let key = self.raw().key_len;
         let mut metadata = Metadata {
             headers: 0,
-            bytes: key,
+            bytes: self.raw().key_len,
         };
-        let mut headers = ptr::null_mut();
-        // SAFETY: headers, names and values live as long as the message.
-        unsafe {
-            let found = rd::rd_kafka_message_headers(self.0.as_ptr(), &mut headers);
-            if found != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-                return metadata;
-            }
-            for index in 0.. {
-                let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
-                let found =
-                    rd::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut size);
-                if found != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR || name.is_null() {
-                    break;
-                }
-                metadata.headers += 1;
-                metadata.bytes += CStr::from_ptr(name).count_bytes() + size;
-            }
-        }
+        self.each_header(|name, value| {
+            metadata.headers += 1;
+            metadata.bytes += name.count_bytes() + value.map_or(0, <[u8]>::len);
+        });
         metadata
     }
 
     /// Names and values in their order. Names are UTF-8 in Kafka; others are passed over.
     pub fn headers(&self) -> Vec<(&str, Option<&[u8]>)> {
         let mut list = Vec::new();
+        self.each_header(|name, value| {
+            if let Ok(name) = name.to_str() {
+                list.push((name, value));
+            }
+        });
+        list
+    }
+
+    fn each_header<'m>(&'m self, mut take: impl FnMut(&'m CStr, Option<&'m [u8]>)) {
         let mut headers = ptr::null_mut();
         // SAFETY: headers, names and values live as long as the message.
         unsafe {
             let found = rd::rd_kafka_message_headers(self.0.as_ptr(), &mut headers);
             if found != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-                return list;
+                return;
             }
             for index in 0.. {
                 let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
                 let found =
                     rd::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut size);
                 if found != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR || name.is_null() {
-                    break;
+                    return;
                 }
-                if let Ok(name) = CStr::from_ptr(name).to_str() {
-                    list.push((name, bytes(value.cast_mut(), size)));
-                }
+                take(CStr::from_ptr(name), bytes(value.cast_mut(), size));
             }
         }
-        list
     }
 }
 

@@ -26,22 +26,15 @@ impl From<&str> for Unanswered {
 }
 
 /// A pointer of librdkafka, and what destroys it.
-pub(super) struct Owned<T>(NonNull<T>, unsafe extern "C" fn(*mut T));
+struct Owned<T>(NonNull<T>, unsafe extern "C" fn(*mut T));
 
 impl<T> Owned<T> {
-    pub fn new(
-        pointer: *mut T,
-        destroy: unsafe extern "C" fn(*mut T),
-    ) -> Result<Owned<T>, Unanswered> {
+    fn new(pointer: *mut T, destroy: unsafe extern "C" fn(*mut T)) -> Result<Owned<T>, Unanswered> {
         let pointer = NonNull::new(pointer).ok_or("the client is out of memory")?;
         Ok(Owned(pointer, destroy))
     }
 
-    pub fn from(pointer: NonNull<T>, destroy: unsafe extern "C" fn(*mut T)) -> Owned<T> {
-        Owned(pointer, destroy)
-    }
-
-    pub fn get(&self) -> *mut T {
+    fn get(&self) -> *mut T {
         self.0.as_ptr()
     }
 }
@@ -88,7 +81,7 @@ pub fn of<C: ClientContext>(
         rd::rd_kafka_DescribeTopics(client, topics.get(), options.get(), queue.get());
         let event = rd::rd_kafka_queue_poll(queue.get(), millis.saturating_add(1000));
         let event = NonNull::new(event).ok_or("no answer in time")?;
-        let event = Owned::from(event, rd::rd_kafka_event_destroy);
+        let event = Owned(event, rd::rd_kafka_event_destroy);
         let code = rd::rd_kafka_event_error(event.get());
         if code != rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
             return Err(Unanswered {
@@ -125,7 +118,7 @@ pub fn of<C: ClientContext>(
 
 /// # Safety
 /// The text must be null or a C string.
-pub(super) unsafe fn text(text: *const std::ffi::c_char) -> String {
+unsafe fn text(text: *const std::ffi::c_char) -> String {
     if text.is_null() {
         return String::new();
     }

@@ -5,8 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::record::{Code, Source};
-use crate::worker::breaker::Example;
+use crate::record::{Code, Location, Source};
 
 /// The shortest time between two lines of the same source and code.
 const PERIOD: Duration = Duration::from_secs(5);
@@ -22,7 +21,7 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Untold {
     records: u64,
-    last: Example,
+    last: Location,
 }
 
 /// What is to be said of the records of one worker.
@@ -34,7 +33,7 @@ pub struct Notices {
 
 impl Notices {
     /// Notes so many more records, the last of which lies there.
-    pub fn note(&mut self, kind: Kind, source: Source, code: Code, records: u64, last: Example) {
+    pub fn note(&mut self, kind: Kind, source: Source, code: Code, records: u64, last: Location) {
         let untold = self.untold.entry((kind, source, code));
         let untold = untold.or_insert_with(|| Untold {
             records: 0,
@@ -92,8 +91,8 @@ impl Notices {
 mod tests {
     use super::*;
 
-    fn at(offset: i64) -> Example {
-        Example {
+    fn at(offset: i64) -> Location {
+        Location {
             topic: "t".to_owned(),
             partition: 0,
             offset,

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::notices::{Kind, Notices};
 use super::registry;
 use crate::kafka::consumer::GroupConsumer;
+use crate::record::Location;
 use crate::registry::CachedSchemas;
 use crate::serve::{BatchHistograms, Health, Metrics, Readiness, WorkerState};
 use crate::worker::batch::Ledger;
-use crate::worker::breaker::Example;
 use crate::worker::{Settings, Worker};
 
 /// One worker's voice.
@@ -90,7 +90,7 @@ impl Reporter {
         }
         for (&(source, code), &warned) in &ledger.warnings {
             metrics.warnings(source.name(), code.name(), warned.records);
-            let last = Example {
+            let last = Location {
                 topic: self.settings.topic_name(warned.place).to_owned(),
                 partition: warned.place.partition,
                 offset: warned.offset,

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 
 use super::Place;
-use super::breaker::{Example, Opened};
+use super::breaker::Opened;
 use super::writing::Progress;
 use crate::customer::bounded::Bounded;
-use crate::record::{Code, Outcome, Source, Violation};
+use crate::record::{Code, Location, Outcome, Source, Violation};
 
 /// Where a record is counted: under its source, or under `forwarded`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -80,19 +80,19 @@ pub struct Warned {
 pub struct Rejected {
     pub records: u64,
     /// Where the last of them was read first.
-    pub last: Example,
+    pub last: Location,
 }
 
 impl Ledger {
     /// Counts a rejected record.
-    pub fn reject(&mut self, label: Label, source: Source, code: Code, place: &Example) {
+    pub fn reject(&mut self, label: Label, source: Source, code: Code, at: &Location) {
         let rejected = self.rejections.entry((label, source, code));
         let rejected = rejected.or_insert_with(|| Rejected {
             records: 0,
-            last: place.clone(),
+            last: at.clone(),
         });
         rejected.records += 1;
-        rejected.last.clone_from(place);
+        rejected.last.clone_from(at);
     }
 
     pub fn count(&mut self, label: Label, outcome: Outcome) {

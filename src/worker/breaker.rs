@@ -4,15 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::{Code, Source};
-
-/// Where a record lies in its input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Example {
-    pub topic: String,
-    pub partition: i32,
-    pub offset: i64,
-}
+use crate::record::{Code, Location, Source};
 
 /// Why the breaker opens: what most of the rejections of the window were, and how many records of the window were
 /// rejected.
@@ -23,14 +15,14 @@ pub struct Opened {
     pub rejected: usize,
     pub window: usize,
     /// The last record of the window that was rejected with this code.
-    pub example: Example,
+    pub example: Location,
 }
 
 /// The records of one source since its last window ended.
 #[derive(Debug, Clone, Default)]
 struct Window {
     records: usize,
-    rejected: BTreeMap<Code, (usize, Example)>,
+    rejected: BTreeMap<Code, (usize, Location)>,
 }
 
 /// Counts over windows of a source's records, one after the other.
@@ -52,7 +44,7 @@ impl Breaker {
     }
 
     /// Notes why a record was rejected, which [`Breaker::count`] counts.
-    pub fn rejected(&mut self, source: Source, code: Code, example: Example) {
+    pub fn rejected(&mut self, source: Source, code: Code, example: Location) {
         let window = self.sources.entry(source).or_default();
         match window.rejected.get_mut(&code) {
             Some((records, last)) => {
@@ -98,7 +90,7 @@ mod tests {
     const BAD: Source = Source::ConsoleCustomers;
 
     fn reject(breaker: &mut Breaker, offset: i64, code: Code) -> Option<Opened> {
-        let example = Example {
+        let example = Location {
             topic: "console".to_owned(),
             partition: 1,
             offset,

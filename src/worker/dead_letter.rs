@@ -4,13 +4,14 @@ use super::origin::{Header, Origin};
 use crate::record::Rejection;
 use crate::source::metadata::Metadata;
 
-const PREFIX: &str = "__keyfold.errors.";
+/// What the headers of a dead letter begin with.
+pub const PREFIX: &str = "__keyfold.errors.";
 /// There where the value was left out, since the record does not fit into the dead-letter topic;
-const VALUE_OMITTED: &str = "value.omitted";
+pub const VALUE_OMITTED: &str = "value.omitted";
 /// where its own headers were too, since it did not fit without the value either;
-const HEADERS_OMITTED: &str = "headers.omitted";
+pub const HEADERS_OMITTED: &str = "headers.omitted";
 /// and where its key was too.
-const KEY_OMITTED: &str = "key.omitted";
+pub const KEY_OMITTED: &str = "key.omitted";
 /// The headers of a dead letter, behind [`PREFIX`]. Others that begin so are the record's own.
 const NAMES: [&str; 15] = [
     "topic",
@@ -138,7 +139,7 @@ impl DeadLetter<'_> {
 }
 
 /// Whether the header is one of an older dead letter.
-fn is_of_a_letter(header: &str) -> bool {
+pub fn is_of_a_letter(header: &str) -> bool {
     header
         .strip_prefix(PREFIX)
         .is_some_and(|name| NAMES.contains(&name))

@@ -11,16 +11,15 @@ use std::sync::Arc;
 
 use crate::config::Format;
 use crate::customer::bounded::{Bounded, StateTooLarge};
-use crate::customer::contribution::Contribution;
+use crate::customer::contribution::{Contribution, Erasure};
 use crate::partition;
-use crate::record::{Code, Outcome, RawRecord, Rejection, Source, usable_timestamp};
+use crate::record::{Code, Location, Outcome, RawRecord, Rejection, Source, usable_timestamp};
 use crate::source::framing::{GUID_HEADER, Opened};
 use crate::source::metadata::Metadata;
 use crate::source::{self, BatchElement, Judged, Verdict};
 
 use super::assignment::Consumption;
 use super::batch::{Batch, Label, Touched};
-use super::breaker::Example;
 use super::dead_letter::{most_forwarded_bytes, record_bytes};
 use super::fatal::Fatal;
 use super::origin::{Header, Origin, Unwrapped};
@@ -278,19 +277,16 @@ impl Worker {
             }
             let home = partition::of_key(contribution.customer.as_bytes(), settings.partitions);
             if self.assignment.is_ready(home) {
-                let (from, from_offset) = arrived.place(settings);
                 let erasure = contribution.data.erasure_told();
-                let id = erasure.map(|_| contribution.customer.clone());
+                let erased = erasure.map(|erasure| (erasure, contribution.customer.clone()));
                 let joined = self.join(home, contribution, label)?;
-                if let (Some(erasure), Some(id), Some(batch)) = (erasure, id, &mut self.batch) {
-                    let held = batch
-                        .customers
-                        .get(&*id)
-                        .and_then(|held| held.held.as_ref());
-                    if held.is_some_and(|held| held.customer().outlives(erasure)) {
-                        let ledger = &mut batch.ledger;
-                        ledger.warn_of(Code::OutlivesErasure, raw.source, from, from_offset);
-                    }
+                if let Some((erasure, customer)) = erased
+                    && self.outlives(&customer, erasure)
+                    && let Some(batch) = &mut self.batch
+                {
+                    let (place, offset) = arrived.place(settings);
+                    let ledger = &mut batch.ledger;
+                    ledger.warn_of(Code::OutlivesErasure, raw.source, place, offset);
                 }
                 return match joined {
                     Ok(outcome) => Ok((label, outcome)),
@@ -312,6 +308,17 @@ impl Worker {
             } => self.split(elements, rejection, &context, out),
             Verdict::Valid(_) => Err(self.foreign(place, offset)),
         }
+    }
+
+    /// Whether an erasure that was joined in the open batch leaves data of its customer to show.
+    fn outlives(&self, customer: &str, erasure: Erasure) -> bool {
+        let touched = self
+            .batch
+            .as_ref()
+            .and_then(|batch| batch.customers.get(customer));
+        touched
+            .and_then(|touched| touched.held.as_ref())
+            .is_some_and(|held| held.customer().outlives(erasure))
     }
 
     /// Each good element of a batch goes through the forwarded topic; there it comes as a batch of one, which is
@@ -495,16 +502,15 @@ impl Worker {
         });
         self.count_written(record_bytes(letter.key, letter.value, &letter.headers));
         if let Some(batch) = &mut self.batch {
-            let example = Example {
+            let at = Location {
                 topic: origin.topic.clone(),
                 partition: origin.partition,
                 offset: origin.offset,
             };
             batch
                 .ledger
-                .reject(context.label, origin.source, rejection.code, &example);
-            self.breaker
-                .rejected(origin.source, rejection.code, example);
+                .reject(context.label, origin.source, rejection.code, &at);
+            self.breaker.rejected(origin.source, rejection.code, at);
         }
         Ok((context.label, Outcome::Rejected))
     }

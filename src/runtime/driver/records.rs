@@ -24,13 +24,8 @@ fn may_grow(message: &Message) -> bool {
     if value < SMALL {
         return false;
     }
-    let headers = message.headers();
-    let headers: usize = headers
-        .iter()
-        .map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len))
-        .sum();
-    let key = message.key().map_or(0, <[u8]>::len);
-    (value / SMALLEST_ELEMENT).saturating_mul(headers + key + 256) > MOST
+    let metadata = message.metadata().bytes;
+    (value / SMALLEST_ELEMENT).saturating_mul(metadata + 256) > MOST
 }
 
 impl Driver {
