@@ -39,16 +39,6 @@ words! {
 }
 
 words! {
-    /// What happens when an offset of the group was committed by somebody else.
-    OnForeignOffset {
-        /// The processor stops.
-        Fail = "fail",
-        /// It goes on from there.
-        Accept = "accept",
-    }
-}
-
-words! {
     /// The encoding of a source's record values (the contract, section 1).
     Format {
         /// JSON in UTF-8.

@@ -28,45 +28,6 @@ impl Member {
     pub fn is_worker(&self, transactional_id: &str, application_id: &str) -> bool {
         is_worker(&self.client_id, transactional_id, application_id)
     }
-
-    /// Whether this member is a worker of keyfold: its `client.id` is that of this instance or the application's id, and
-    /// the instance and the worker behind it. Another instance may have a `client.id` of its own; it is known by the form
-    /// of what follows: 16 hexadecimal digits, or what the member is named in the group, and the worker.
-    pub fn is_keyfold(&self, client_id: &str, application_id: &str) -> bool {
-        let id = self.client_id.as_str();
-        // "<instance>-<worker>"
-        let of_worker = |text: &str| {
-            let parts = text.rsplit_once('-');
-            parts.is_some_and(|(instance, worker)| !instance.is_empty() && is_number(worker))
-        };
-        let behind = |prefix: &str| id.strip_prefix(prefix)?.strip_prefix('-');
-        if [client_id, application_id]
-            .into_iter()
-            .any(|prefix| behind(prefix).is_some_and(of_worker))
-        {
-            return true;
-        }
-        // so Java's consumers call themselves where they are not told how, one with a name in the group by that
-        if id.starts_with(&format!("consumer-{application_id}-")) {
-            return false;
-        }
-        if let Some(name) = &self.group_instance_id {
-            let before = id.strip_suffix(name.as_str());
-            return of_worker(name) && before.is_some_and(|before| before.ends_with('-'));
-        }
-        let mut parts = id.rsplitn(3, '-');
-        let (worker, instance) = (parts.next(), parts.next());
-        let is_instance = |text: &str| text.len() == 16 && text.bytes().all(is_hexadecimal);
-        worker.is_some_and(is_number) && instance.is_some_and(is_instance) && parts.next().is_some()
-    }
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn is_hexadecimal(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
 /// The members of a group. None: the coordinator does not describe it, as one of KIP-848 to a client that asks in the
@@ -216,41 +177,5 @@ mod tests {
         assert!(!member("keyfold-2a-0").is_worker(id, "keyfold"));
         assert!(!member("rdkafka").is_worker(id, "keyfold"));
         assert!(!member("keyfold").is_worker("keyfold", "keyfold"));
-    }
-
-    #[test]
-    fn other_clients_of_the_group_are_told_from_workers() {
-        let is_keyfold = |client_id: &str, name: Option<&str>| {
-            let member = Member {
-                member_id: String::new(),
-                client_id: client_id.to_owned(),
-                host: String::new(),
-                group_instance_id: name.map(str::to_owned),
-                partitions: None,
-            };
-            member.is_keyfold("shop", "keyfold")
-        };
-        for (client_id, name) in [
-            ("shop-0123456789abcdef-0", None),
-            ("keyfold-0123456789abcdef-12", None),
-            ("host-7-0123456789abcdef-1", None),
-            ("shop-one-0", Some("one-0")),
-            ("host-7-one-0", Some("one-0")),
-        ] {
-            assert!(is_keyfold(client_id, name), "{client_id}");
-        }
-        for (client_id, name) in [
-            ("", None),
-            ("rdkafka", None),
-            ("keyfold", None),
-            ("keyfold-0", None),
-            ("console-consumer", None),
-            ("consumer-keyfold-1", None),
-            ("consumer-keyfold-one-0", Some("one-0")),
-            ("host-7-one-0", Some("two-0")),
-            ("host-7-one-0", None),
-        ] {
-            assert!(!is_keyfold(client_id, name), "{client_id}");
-        }
     }
 }

@@ -10,4 +10,3 @@ pub mod registry;
 mod rendezvous;
 pub mod report;
 pub mod signals;
-mod watch;

@@ -14,7 +14,6 @@ use super::registry::Schemata;
 use super::rendezvous::Rendezvous;
 use super::report::Reporter;
 use super::signals::Stop;
-use super::watch::{self, Watch};
 use crate::cli::exit::Failure;
 use crate::config::{Config, Guarantee, Store};
 use crate::customer::bounded::Limits;
@@ -184,7 +183,6 @@ impl Processor {
             let housekeeper = Housekeeper {
                 settings: Arc::clone(&settings),
                 metrics: Arc::clone(&metrics),
-                watch: Watch::new(&settings, &metrics, &health),
                 positions,
                 deleted: BTreeMap::new(),
                 stop: stop.clone(),
@@ -357,7 +355,6 @@ fn serve(
 struct Housekeeper {
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
-    watch: Watch,
     positions: Arc<Mutex<BTreeMap<i32, i64>>>,
     deleted: BTreeMap<i32, i64>,
     stop: Stop,
@@ -368,24 +365,18 @@ impl Housekeeper {
         let settings = Arc::clone(&self.settings);
         let mut cluster = None;
         let mut last = Instant::now();
-        let mut watched = Instant::now();
         while !self.stop.is_set() {
             std::thread::sleep(Duration::from_millis(200));
-            if watched.elapsed() < watch::PAUSE {
+            if last.elapsed() < HOUSEKEEPING {
                 continue;
             }
-            watched = Instant::now();
+            last = Instant::now();
             if cluster.is_none() {
                 cluster = Cluster::connect(&settings.config, || self.stop.is_set())
                     .map_err(|error| tracing::warn!(%error, "housekeeping waits"))
                     .ok();
             }
-            let Some(cluster) = &cluster else {
-                continue;
-            };
-            self.watch.look_at_members(cluster);
-            if last.elapsed() >= HOUSEKEEPING {
-                last = Instant::now();
+            if let Some(cluster) = &cluster {
                 self.look_at_partitions(cluster)?;
                 self.delete_forwarded(cluster);
             }

@@ -26,8 +26,6 @@ pub enum Readiness {
 pub struct Health {
     limit: Duration,
     workers: Mutex<BTreeMap<usize, Worker>>,
-    /// What the group has of members that are not keyfold.
-    foreign: Mutex<Option<String>>,
 }
 
 struct Worker {
@@ -60,7 +58,6 @@ impl Health {
         Health {
             limit,
             workers: Mutex::new((0..workers).map(worker).collect()),
-            foreign: Mutex::new(None),
         }
     }
 
@@ -100,12 +97,6 @@ impl Health {
         }
     }
 
-    /// Members of the group that are not keyfold; none where there are no such. They keep the process from being ready.
-    pub fn foreign(&self, said: Option<String>) {
-        let said = said.map(|said| bounded(&said));
-        *self.foreign.lock().unwrap_or_else(PoisonError::into_inner) = said;
-    }
-
     /// `/healthz`: every worker lives and has beaten within the limit.
     ///
     /// # Errors
@@ -127,7 +118,7 @@ impl Health {
     /// # Errors
     /// One line for each worker that is not.
     pub fn ready(&self, now: Instant) -> Result<(), Vec<String>> {
-        let mut lines: Vec<String> = self
+        let lines: Vec<String> = self
             .lock()
             .iter()
             .filter_map(|(index, worker)| {
@@ -141,8 +132,6 @@ impl Health {
                 Some(format!("worker {index}: {reason}"))
             })
             .collect();
-        let foreign = self.foreign.lock();
-        lines.extend(foreign.unwrap_or_else(PoisonError::into_inner).clone());
         none_or(lines)
     }
 
@@ -213,18 +202,6 @@ mod tests {
             Err(vec!["worker 0: broker away".to_owned()])
         );
         assert_eq!(health.live(now), Ok(()));
-    }
-
-    #[test]
-    fn members_that_are_not_keyfold_are_named() {
-        let now = Instant::now();
-        let health = Health::new(1, LIMIT, now);
-        health.readiness(0, Readiness::Ready);
-        health.foreign(Some("kcat".to_owned()));
-        assert_eq!(health.ready(now), Err(vec!["kcat".to_owned()]));
-        assert_eq!(health.live(now), Ok(()));
-        health.foreign(None);
-        assert_eq!(health.ready(now), Ok(()));
     }
 
     #[test]

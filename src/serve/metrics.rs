@@ -115,7 +115,6 @@ pub struct Metrics {
     stuck: IntGauge,
     /// Each worker's share of the gauge above.
     stuck_shares: Mutex<BTreeMap<usize, usize>>,
-    foreign_members: IntGauge,
     restore_records: IntCounter,
     restore_remaining: IntGaugeVec,
     state_customers: IntGauge,
@@ -212,13 +211,6 @@ impl Metrics {
                 )?,
             )?,
             stuck_shares: Mutex::new(BTreeMap::new()),
-            foreign_members: register(
-                r,
-                IntGauge::new(
-                    "keyfold_group_foreign_members",
-                    "Members of the consumer group that are not keyfold; /readyz names them.",
-                )?,
-            )?,
             restore_records: register(
                 r,
                 IntCounter::new(
@@ -368,11 +360,6 @@ impl Metrics {
             .unwrap_or_else(PoisonError::into_inner);
         shares.insert(worker, partitions);
         self.stuck.set(shares.values().sum::<usize>() as i64);
-    }
-
-    /// Sets how many members of the group are not keyfold.
-    pub fn foreign_members(&self, members: usize) {
-        self.foreign_members.set(members as i64);
     }
 
     /// Adds `n` records read from the state topic to catch up.

@@ -47,6 +47,16 @@ impl CommitResult {
     }
 }
 
+/// The end of the state partition that the metadata of a forwarded partition's offset tell, or 0. Versions before
+/// [`OffsetMetadata`] wrote it alone.
+pub fn known_end(metadata: &str) -> i64 {
+    let alone = || metadata.strip_prefix("state-end=")?.parse().ok();
+    OffsetMetadata::parse(metadata)
+        .and_then(|metadata| metadata.state_end)
+        .or_else(alone)
+        .unwrap_or(0)
+}
+
 impl Worker {
     /// Records in the open batch, if one is open.
     pub fn open_records(&self) -> Option<usize> {

@@ -17,14 +17,6 @@ pub enum Fatal {
         high: i64,
     },
     #[error(
-        "the committed offset {offset} of {topic}[{partition}] is not keyfold's: another client has committed it for this group, and records before it may never have been processed. Find out who commits for the group (`kafka-consumer-groups.sh --describe --members` lists its members). Then stop all instances and have all of it read again (`kafka-consumer-groups.sh --reset-offsets --to-earliest`), or set kafka.on_foreign_offset = \"accept\" to go on from there"
-    )]
-    ForeignOffset {
-        topic: String,
-        partition: i32,
-        offset: i64,
-    },
-    #[error(
         "the log of {topic}[{partition}] ends at {end}, but state up to {known} was committed to it: the topic was truncated or created anew, and the state is lost. Stop all instances and run `keyfold topics reset` to rebuild it from the inputs"
     )]
     LostState {

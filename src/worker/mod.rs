@@ -3,8 +3,7 @@
 //! There is no I/O and no clock here (`now` is the time since the worker started), so that every interleaving of
 //! records, rebalances and failures can be replayed. [`record`] holds the path of a record, [`commit`] what
 //! follows from the end of a batch, [`writing`] what it writes, [`restore`] the way of a state to the end of its
-//! log, [`status`] what is shown of a worker, [`settings`] what it is set up with, [`start`] where a place is taken
-//! up; this file holds ownership.
+//! log, [`status`] what is shown of a worker, [`settings`] what it is set up with; this file holds ownership.
 //!
 //! A worker joins records into a state partition only while it owns the partition of the forwarded topic with
 //! the same number, and has restored the state to the end of its log.
@@ -21,7 +20,6 @@ pub mod outbox;
 pub mod record;
 pub mod restore;
 pub mod settings;
-pub mod start;
 pub mod status;
 pub mod takeover;
 pub mod writing;
@@ -30,6 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::OnLostOffset;
 use crate::store::Store;
 use assignment::{Assignment, Consumption, Loading, StatePartition};
 use batch::{Batch, Customers, Finished};
@@ -38,7 +37,17 @@ use fatal::Fatal;
 use takeover::Takeover;
 
 pub use settings::{Place, Settings, Topic};
-pub use start::Standing;
+
+/// Where a partition stands in Kafka.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The group's committed offset and its metadata.
+    pub committed: Option<(i64, String)>,
+    /// The first offset of the log.
+    pub low: i64,
+    /// The offset behind the last record of the log, uncommitted ones included.
+    pub high: i64,
+}
 
 /// What a worker wants to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -249,6 +258,31 @@ impl Worker {
                 },
             };
             self.assignment.places.insert(place, consumption);
+        }
+    }
+
+    /// The first record to take of a place.
+    fn start_of(&mut self, place: Place, standing: &Standing) -> Result<i64, Fatal> {
+        let Some((offset, metadata)) = &standing.committed else {
+            return Ok(standing.low);
+        };
+        if self.settings.is_forwarded(place)
+            && let Some(state) = self.assignment.states.get_mut(&place.partition)
+        {
+            state.known_end = state.known_end.max(commit::known_end(metadata));
+        }
+        if (standing.low..=standing.high).contains(offset) {
+            return Ok(*offset);
+        }
+        match self.settings.config.kafka.on_lost_offset {
+            OnLostOffset::Earliest => Ok(standing.low),
+            OnLostOffset::Fail => Err(Fatal::LostOffset {
+                topic: self.settings.topic_name(place).to_owned(),
+                partition: place.partition,
+                offset: *offset,
+                low: standing.low,
+                high: standing.high,
+            }),
         }
     }
 
