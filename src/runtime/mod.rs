@@ -9,3 +9,4 @@ pub mod registry;
 mod rendezvous;
 pub mod report;
 pub mod signals;
+pub mod watch;

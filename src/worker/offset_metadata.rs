@@ -11,6 +11,10 @@ const MARK: &str = "keyfold/1";
 pub struct OffsetMetadata {
     /// The id of the topic, in base64; none where the brokers have no topic ids (before Kafka 3.1).
     pub topic_id: Option<String>,
+    /// The offset that it was written for: a tool may copy metadata to another one.
+    pub offset: Option<i64>,
+    /// Of a forwarded partition: the id of the state topic.
+    pub state_topic_id: Option<String>,
     /// Of a forwarded partition: the highest known end of the state partition with its number.
     pub state_end: Option<i64>,
     /// The transactional id of the producer that committed it; none without transactions, and none of a worker with an
@@ -19,6 +23,11 @@ pub struct OffsetMetadata {
 }
 
 impl OffsetMetadata {
+    /// Of a committed offset. None: somebody else committed it, or copied the metadata of another one.
+    pub fn of(offset: i64, text: &str) -> Option<OffsetMetadata> {
+        OffsetMetadata::parse(text).filter(|metadata| metadata.offset == Some(offset))
+    }
+
     /// Reads what [`OffsetMetadata::fmt`] wrote. None: somebody else committed the offset. No value
     /// holds a space: ids of applications and instances have none (`config`), and a topic's id is base64. Fields that are not known
     /// here, of a later version of keyfold, are passed over; one that is known and broken makes the whole foreign, for a
@@ -33,6 +42,8 @@ impl OffsetMetadata {
             let (name, value) = field.split_once('=')?;
             match name {
                 "topic" => metadata.topic_id = Some(value.to_owned()),
+                "offset" => metadata.offset = Some(value.parse().ok().filter(|at| *at >= 0)?),
+                "state-topic" => metadata.state_topic_id = Some(value.to_owned()),
                 "state-end" => {
                     metadata.state_end = Some(value.parse().ok().filter(|end| *end >= 0)?)
                 }
@@ -49,6 +60,12 @@ impl fmt::Display for OffsetMetadata {
         f.write_str(MARK)?;
         if let Some(id) = &self.topic_id {
             write!(f, " topic={id}")?;
+        }
+        if let Some(offset) = self.offset {
+            write!(f, " offset={offset}")?;
+        }
+        if let Some(id) = &self.state_topic_id {
+            write!(f, " state-topic={id}")?;
         }
         if let Some(end) = self.state_end {
             write!(f, " state-end={end}")?;
@@ -70,6 +87,8 @@ mod tests {
             OffsetMetadata::default(),
             OffsetMetadata {
                 topic_id: Some("bW9ja2Vk+/==".to_owned()),
+                offset: Some(7),
+                state_topic_id: Some("c3RhdGU".to_owned()),
                 state_end: Some(42),
                 writer: Some("keyfold-a.b_c-0".to_owned()),
             },
