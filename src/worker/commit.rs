@@ -114,6 +114,10 @@ impl Worker {
             let metadata = OffsetMetadata {
                 topic_id: id_of(settings.topic_name(place)),
                 offset: Some(position),
+                inputs: match is_forwarded {
+                    true => self.input_ids(),
+                    false => Vec::new(),
+                },
                 state_topic_id: is_forwarded.then(|| id_of(&settings.state_topic)).flatten(),
                 state_end,
                 writer: writer.map(|writer| writer.transactional_id.clone()),

@@ -103,6 +103,8 @@ pub struct Worker {
     passed: BTreeSet<Place>,
     /// The ids of topics by their names, as they were when the committed offsets were last read.
     topic_ids: BTreeMap<String, String>,
+    /// Inputs that the offsets of forwarded partitions remember by another id than they have.
+    replaced_inputs: BTreeSet<usize>,
     /// Whether an assignment, be it an empty one, was ever given.
     joined_group: bool,
     takeover: Takeover,
@@ -131,6 +133,7 @@ impl Worker {
             committed: BTreeMap::new(),
             passed: BTreeSet::new(),
             topic_ids: BTreeMap::new(),
+            replaced_inputs: BTreeSet::new(),
             joined_group: false,
             takeover: Takeover::default(),
             settings,
@@ -244,6 +247,7 @@ impl Worker {
         if !answered {
             self.waits_for_writer();
         }
+        self.look_at_remembered(&answers);
         for (place, standing) in answers {
             if self.assignment.places.get(&place) != Some(&Consumption::Asked) {
                 continue;

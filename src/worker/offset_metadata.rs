@@ -6,6 +6,9 @@ use std::fmt;
 /// What every commit of keyfold begins with; an offset without it was committed by somebody else.
 const MARK: &str = "keyfold/1";
 
+/// The most bytes for the inputs' ids: brokers take metadata of 4096 bytes (`offset.metadata.max.bytes`).
+const INPUTS: usize = 3000;
+
 /// The metadata of one committed offset.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OffsetMetadata {
@@ -15,6 +18,9 @@ pub struct OffsetMetadata {
     pub offset: Option<i64>,
     /// Of a forwarded partition: the id of the state topic.
     pub state_topic_id: Option<String>,
+    /// Of a forwarded partition: the ids of the inputs by their names, for the brokers forget a topic's committed offsets
+    /// when it is deleted.
+    pub inputs: Vec<(String, String)>,
     /// Of a forwarded partition: the highest known end of the state partition with its number.
     pub state_end: Option<i64>,
     /// The transactional id of the producer that committed it; none without transactions, and none of a worker with an
@@ -44,6 +50,7 @@ impl OffsetMetadata {
                 "topic" => metadata.topic_id = Some(value.to_owned()),
                 "offset" => metadata.offset = Some(value.parse().ok().filter(|at| *at >= 0)?),
                 "state-topic" => metadata.state_topic_id = Some(value.to_owned()),
+                "inputs" => metadata.inputs = inputs(value)?,
                 "state-end" => {
                     metadata.state_end = Some(value.parse().ok().filter(|end| *end >= 0)?)
                 }
@@ -53,6 +60,15 @@ impl OffsetMetadata {
         }
         Some(metadata)
     }
+}
+
+/// Names of topics hold neither a colon nor a comma.
+fn inputs(text: &str) -> Option<Vec<(String, String)>> {
+    let each = text.split(',').map(|input| {
+        let (name, id) = input.split_once(':')?;
+        Some((name.to_owned(), id.to_owned()))
+    });
+    each.collect()
 }
 
 impl fmt::Display for OffsetMetadata {
@@ -66,6 +82,15 @@ impl fmt::Display for OffsetMetadata {
         }
         if let Some(id) = &self.state_topic_id {
             write!(f, " state-topic={id}")?;
+        }
+        let mut room = INPUTS;
+        for (at, (name, id)) in self.inputs.iter().enumerate() {
+            room = room.saturating_sub(name.len() + id.len() + 2);
+            if room == 0 {
+                break;
+            }
+            let before = if at == 0 { " inputs=" } else { "," };
+            write!(f, "{before}{name}:{id}")?;
         }
         if let Some(end) = self.state_end {
             write!(f, " state-end={end}")?;
@@ -89,6 +114,10 @@ mod tests {
                 topic_id: Some("bW9ja2Vk+/==".to_owned()),
                 offset: Some(7),
                 state_topic_id: Some("c3RhdGU".to_owned()),
+                inputs: vec![
+                    ("a.b".to_owned(), "YQ".to_owned()),
+                    ("c_d".to_owned(), "Yg".to_owned()),
+                ],
                 state_end: Some(42),
                 writer: Some("keyfold-a.b_c-0".to_owned()),
             },

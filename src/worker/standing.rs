@@ -76,6 +76,14 @@ impl Worker {
     /// The first record to take of a place.
     pub(super) fn start_of(&mut self, place: Place, standing: &Standing) -> Result<i64, Fatal> {
         let Some((offset, text)) = &standing.committed else {
+            let replaced = self.replaced_inputs.contains(&place.topic);
+            let topic = self.settings.topic_name(place);
+            if replaced && !self.may_start_anew(topic) {
+                return Err(self.anew(topic));
+            }
+            if replaced {
+                self.passed.insert(place);
+            }
             return Ok(standing.low);
         };
         let topic = self.settings.topic_name(place).to_owned();
@@ -99,6 +107,50 @@ impl Worker {
             }
         }
         self.within(place, standing, *offset)
+    }
+
+    /// The ids of the inputs, to be remembered with the offsets of forwarded partitions.
+    pub(super) fn input_ids(&self) -> Vec<(String, String)> {
+        let inputs = self.settings.topics.iter();
+        let inputs = inputs.filter(|topic| topic.source.is_some());
+        inputs
+            .filter_map(|topic| {
+                Some((topic.name.clone(), self.topic_ids.get(&topic.name)?.clone()))
+            })
+            .collect()
+    }
+
+    /// Finds the inputs that were deleted and created anew though no offset of theirs is left to tell: the brokers forget
+    /// a topic's committed offsets when it is deleted.
+    pub(super) fn look_at_remembered(&mut self, answers: &[(Place, Option<Standing>)]) {
+        let mut remembered: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut tellers = Vec::new();
+        for (place, standing) in answers {
+            let committed = standing.as_ref().and_then(|one| one.committed.as_ref());
+            let metadata = committed.and_then(|(at, text)| OffsetMetadata::of(*at, text));
+            if let Some(metadata) = metadata.filter(|metadata| !metadata.inputs.is_empty()) {
+                tellers.push(*place);
+                for (name, id) in metadata.inputs {
+                    remembered.entry(name).or_default().push(id);
+                }
+            }
+        }
+        self.replaced_inputs.clear();
+        for (index, topic) in self.settings.topics.iter().enumerate() {
+            let (Some(ids), Some(now)) =
+                (remembered.get(&topic.name), self.topic_ids.get(&topic.name))
+            else {
+                continue;
+            };
+            // one partition's offset may be older than another's
+            if !ids.contains(now) {
+                self.replaced_inputs.insert(index);
+            }
+        }
+        if !self.replaced_inputs.is_empty() {
+            // where it goes on, the new ids are remembered with the next commit
+            self.passed.extend(tellers);
+        }
     }
 
     /// Whether a topic is not the one that was known by this id.
