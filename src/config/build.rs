@@ -97,6 +97,9 @@ fn kafka(reader: &mut Reader, default: Kafka) -> Kafka {
         on_lost_offset: reader
             .word("kafka.on_lost_offset")
             .unwrap_or(default.on_lost_offset),
+        on_foreign_offset: reader
+            .word("kafka.on_foreign_offset")
+            .unwrap_or(default.on_foreign_offset),
         properties: kafka_properties(reader),
     }
 }

@@ -15,6 +15,7 @@ const KEYS: &[&str] = &[
     "instance_id",
     "kafka.bootstrap_servers",
     "kafka.on_lost_offset",
+    "kafka.on_foreign_offset",
     "sources.loyalty-customers.topics",
     "sources.loyalty-customers.format",
     "sources.loyalty-customers.tombstone",

@@ -41,8 +41,8 @@ pub use registry::Registry;
 pub use rules::Rules;
 pub use sources::{SourceConfig, Sources};
 pub use words::{
-    Action, Customers, Deleted, Format, Guarantee, KeyFormat, Lists, LogFormat, OnLostOffset,
-    SnapshotFormat, Store, SubjectStrategy, Tombstone,
+    Action, Customers, Deleted, Format, Guarantee, KeyFormat, Lists, LogFormat, OnForeignOffset,
+    OnLostOffset, SnapshotFormat, Store, SubjectStrategy, Tombstone,
 };
 
 /// Everything that can be set. The defaults are those of the contract, section 7.
@@ -122,6 +122,8 @@ pub struct Kafka {
     pub bootstrap_servers: String,
     /// What happens when a committed offset is no longer in its topic.
     pub on_lost_offset: OnLostOffset,
+    /// What happens when somebody else has committed an offset for the group.
+    pub on_foreign_offset: OnForeignOffset,
     /// librdkafka's properties, by their full dotted names. Those that delivery rests on are
     /// refused while loading. May hold secrets: never log it, `Debug` redacts it.
     pub properties: BTreeMap<String, String>,
@@ -132,6 +134,7 @@ impl Default for Kafka {
         Kafka {
             bootstrap_servers: "localhost:9092".to_owned(),
             on_lost_offset: OnLostOffset::Fail,
+            on_foreign_offset: OnForeignOffset::Fail,
             properties: BTreeMap::new(),
         }
     }
@@ -147,6 +150,7 @@ impl fmt::Debug for Kafka {
         f.debug_struct("Kafka")
             .field("bootstrap_servers", &self.bootstrap_servers)
             .field("on_lost_offset", &self.on_lost_offset)
+            .field("on_foreign_offset", &self.on_foreign_offset)
             .field("properties", &properties)
             .finish()
     }

@@ -88,6 +88,7 @@ impl Config {
         out.table("kafka");
         out.text("bootstrap_servers", &self.kafka.bootstrap_servers);
         out.word("on_lost_offset", self.kafka.on_lost_offset);
+        out.word("on_foreign_offset", self.kafka.on_foreign_offset);
         out.table("kafka.properties");
         for (name, value) in &self.kafka.properties {
             out.text(&quoted(name), &redacted(name, value));

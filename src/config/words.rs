@@ -39,6 +39,16 @@ words! {
 }
 
 words! {
+    /// What happens when somebody else has committed an offset for the group.
+    OnForeignOffset {
+        /// The processor stops.
+        Fail = "fail",
+        /// It goes on from there.
+        Accept = "accept",
+    }
+}
+
+words! {
     /// The encoding of a source's record values (the contract, section 1).
     Format {
         /// JSON in UTF-8.

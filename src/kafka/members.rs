@@ -28,6 +28,25 @@ impl Member {
     pub fn is_worker(&self, transactional_id: &str, application_id: &str) -> bool {
         is_worker(&self.client_id, transactional_id, application_id)
     }
+
+    /// Whether this member is a worker of keyfold at all: its `client.id` ends in its name, or where it has none in the
+    /// random one that keyfold makes, and a worker's number.
+    pub fn is_keyfold(&self) -> bool {
+        if let Some(name) = &self.group_instance_id {
+            let ends = |id: &str| {
+                id.strip_suffix(name.as_str())
+                    .is_some_and(|id| id.ends_with('-'))
+            };
+            return ends(&self.client_id);
+        }
+        let mut parts = self.client_id.rsplit('-');
+        let (worker, instance) = (parts.next(), parts.next());
+        let is_number =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_random =
+            |text: &str| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        worker.is_some_and(is_number) && instance.is_some_and(is_random) && parts.next().is_some()
+    }
 }
 
 /// The members of a group. None: the coordinator does not describe it, as one of KIP-848 to a client that asks in the
@@ -160,6 +179,24 @@ unsafe fn assigned(member: *const rd::rd_kafka_MemberDescription_t) -> Vec<(Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_member_that_is_not_keyfold_is_known() {
+        let member = |client_id: &str, name: Option<&str>| Member {
+            member_id: String::new(),
+            client_id: client_id.to_owned(),
+            host: String::new(),
+            group_instance_id: name.map(str::to_owned),
+            partitions: None,
+        };
+        assert!(member("keyfold-0123456789abcdef-0", None).is_keyfold());
+        assert!(member("shop-client-0123456789abcdef-11", None).is_keyfold());
+        assert!(member("keyfold-host-7-1", Some("host-7-1")).is_keyfold());
+        for foreign in ["rdkafka", "consumer-keyfold-1", "keyfold", "", "keyfold-0"] {
+            assert!(!member(foreign, None).is_keyfold(), "{foreign}");
+            assert!(!member(foreign, Some("host-7-1")).is_keyfold(), "{foreign}");
+        }
+    }
 
     #[test]
     fn a_worker_is_known_by_what_follows_the_application() {

@@ -10,3 +10,4 @@ pub mod registry;
 mod rendezvous;
 pub mod report;
 pub mod signals;
+pub mod watch;

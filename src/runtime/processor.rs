@@ -14,6 +14,7 @@ use super::registry::Schemata;
 use super::rendezvous::Rendezvous;
 use super::report::Reporter;
 use super::signals::Stop;
+use super::watch::{Watch, Watched};
 use crate::cli::exit::Failure;
 use crate::config::{Config, Guarantee, Store};
 use crate::customer::bounded::Limits;
@@ -147,6 +148,7 @@ impl Processor {
             batch_bytes: found.limits.iter().copied().min().unwrap_or(1_000_000),
             partitions: (found.partitions + found.snapshot_partitions) as usize,
         };
+        let watched = Watched::default();
         let rendezvous = Arc::new(Rendezvous::of(count));
         let mut workers = Vec::with_capacity(count);
         for (worker, questions) in questions.into_iter().enumerate() {
@@ -169,6 +171,7 @@ impl Processor {
                 questions,
                 forwarded_positions: Arc::clone(&positions),
                 rendezvous: Arc::clone(&rendezvous),
+                watched: Arc::clone(&watched),
                 settings: Arc::clone(&settings),
                 stop: stop.clone(),
             };
@@ -180,6 +183,15 @@ impl Processor {
             })?);
         }
         let housekeeper = if keeps_house {
+            let watch = Watch {
+                settings: Arc::clone(&settings),
+                metrics: Arc::clone(&metrics),
+                health: Arc::clone(&health),
+                watched,
+                stop: stop.clone(),
+            };
+            // it ends with the stop, within the wait for an answer; nothing waits for it
+            spawn("watch".to_owned(), move || watch.run())?;
             let housekeeper = Housekeeper {
                 settings: Arc::clone(&settings),
                 metrics: Arc::clone(&metrics),

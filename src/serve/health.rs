@@ -26,6 +26,8 @@ pub enum Readiness {
 pub struct Health {
     limit: Duration,
     workers: Mutex<BTreeMap<usize, Worker>>,
+    /// What is wrong with the group as a whole.
+    group: Mutex<Option<String>>,
 }
 
 struct Worker {
@@ -58,6 +60,7 @@ impl Health {
         Health {
             limit,
             workers: Mutex::new((0..workers).map(worker).collect()),
+            group: Mutex::default(),
         }
     }
 
@@ -97,6 +100,12 @@ impl Health {
         }
     }
 
+    /// Says what is wrong with the group as a whole; none: nothing.
+    pub fn group(&self, wrong: Option<String>) {
+        let wrong = wrong.map(|reason| bounded(&reason));
+        *self.group.lock().unwrap_or_else(PoisonError::into_inner) = wrong;
+    }
+
     /// `/healthz`: every worker lives and has beaten within the limit.
     ///
     /// # Errors
@@ -118,7 +127,7 @@ impl Health {
     /// # Errors
     /// One line for each worker that is not.
     pub fn ready(&self, now: Instant) -> Result<(), Vec<String>> {
-        let lines: Vec<String> = self
+        let mut lines: Vec<String> = self
             .lock()
             .iter()
             .filter_map(|(index, worker)| {
@@ -132,6 +141,8 @@ impl Health {
                 Some(format!("worker {index}: {reason}"))
             })
             .collect();
+        let group = self.group.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.extend(group.clone());
         none_or(lines)
     }
 

@@ -113,6 +113,7 @@ pub struct Metrics {
     lateness: HistogramVec,
     lag: IntGaugeVec,
     stuck: IntGauge,
+    foreign_members: IntGauge,
     /// Each worker's share of the gauge above.
     stuck_shares: Mutex<BTreeMap<usize, usize>>,
     restore_records: IntCounter,
@@ -208,6 +209,13 @@ impl Metrics {
                 IntGauge::new(
                     "keyfold_partitions_stuck",
                     "Partitions whose next record can't be read; /readyz names them.",
+                )?,
+            )?,
+            foreign_members: register(
+                r,
+                IntGauge::new(
+                    "keyfold_group_foreign_members",
+                    "Members of the consumer group that are not keyfold; /readyz names one.",
                 )?,
             )?,
             stuck_shares: Mutex::new(BTreeMap::new()),
@@ -360,6 +368,11 @@ impl Metrics {
             .unwrap_or_else(PoisonError::into_inner);
         shares.insert(worker, partitions);
         self.stuck.set(shares.values().sum::<usize>() as i64);
+    }
+
+    /// Sets how many members of the group are not keyfold.
+    pub fn foreign_members(&self, members: usize) {
+        self.foreign_members.set(members as i64);
     }
 
     /// Adds `n` records read from the state topic to catch up.

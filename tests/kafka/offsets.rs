@@ -9,7 +9,7 @@ use crate::app::{App, LIMIT};
 use crate::client::Record;
 use crate::process::{Keyfold, sum};
 
-fn events(app: &App, from: usize, to: usize) -> Vec<Record> {
+pub fn events(app: &App, from: usize, to: usize) -> Vec<Record> {
     let event = |n: usize| {
         let value = format!(r#"{{"customerId":"c-{n}","version":1}}"#);
         let record = app.record(Source::ConsoleCustomers);
@@ -19,7 +19,7 @@ fn events(app: &App, from: usize, to: usize) -> Vec<Record> {
 }
 
 /// Deletes the records of partition 0 before an offset, as retention does.
-fn delete_before(app: &App, topic: &str, offset: i64) {
+pub fn delete_before(app: &App, topic: &str, offset: i64) {
     let admin: AdminClient<DefaultClientContext> =
         app.client.config().create().expect("an admin client");
     let mut before = TopicPartitionList::new();
