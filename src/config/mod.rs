@@ -122,7 +122,7 @@ pub struct Kafka {
     pub bootstrap_servers: String,
     /// What happens when a committed offset is no longer in its topic.
     pub on_lost_offset: OnLostOffset,
-    /// What happens when an offset of the group was committed by somebody else.
+    /// What happens when somebody else has committed an offset for the group.
     pub on_foreign_offset: OnForeignOffset,
     /// librdkafka's properties, by their full dotted names. Those that delivery rests on are
     /// refused while loading. May hold secrets: never log it, `Debug` redacts it.

@@ -39,7 +39,7 @@ words! {
 }
 
 words! {
-    /// What happens when an offset of the group was committed by somebody else.
+    /// What happens when somebody else has committed an offset for the group.
     OnForeignOffset {
         /// The processor stops.
         Fail = "fail",

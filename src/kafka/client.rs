@@ -226,7 +226,8 @@ pub fn member(config: &Config, identity: &Identity) -> ClientConfig {
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "error")
         .set("isolation.level", "read_committed")
-        .set("enable.partition.eof", "false");
+        // it tells the position behind markers and aborted records
+        .set("enable.partition.eof", "true");
     client
 }
 

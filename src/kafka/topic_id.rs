@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rdkafka::admin::AdminClient;
 use rdkafka::bindings as rd;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::RDKafkaErrorCode;
 
 /// Why there is no answer.
@@ -14,6 +14,21 @@ pub struct Unanswered {
     /// None where no broker was asked.
     pub code: Option<RDKafkaErrorCode>,
     pub reason: String,
+}
+
+impl Unanswered {
+    /// Whether the brokers do not know the question.
+    pub fn is_unsupported(&self) -> bool {
+        matches!(
+            self.code,
+            Some(RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::UnsupportedVersion)
+        )
+    }
+
+    /// Whether the topic is not there.
+    pub fn is_unknown_topic(&self) -> bool {
+        self.code == Some(RDKafkaErrorCode::UnknownTopicOrPartition)
+    }
 }
 
 impl From<&str> for Unanswered {
@@ -52,9 +67,21 @@ pub fn of<C: ClientContext>(
     topic: &str,
     patience: Duration,
 ) -> Result<Option<String>, Unanswered> {
-    let name = CString::new(topic).map_err(|_| "its name holds a null character")?;
+    let mut all = of_all(admin.inner(), &[topic], patience)?;
+    all.pop().ok_or("the answer names no topic")?
+}
+
+/// The ids of topics, in their order, each as [`of`] tells it.
+pub fn of_all<C: ClientContext>(
+    client: &Client<C>,
+    topics: &[&str],
+    patience: Duration,
+) -> Result<Vec<Result<Option<String>, Unanswered>>, Unanswered> {
+    let names: Result<Vec<_>, _> = topics.iter().map(|topic| CString::new(*topic)).collect();
+    let names = names.map_err(|_| "its name holds a null character")?;
+    let mut pointers: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
     let millis = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
-    let client = admin.inner().native_ptr();
+    let client = client.native_ptr();
     // SAFETY: the client outlives all that is made of it here; what is made is destroyed by its owner, the answer's
     // parts with the answer, and strings are copied before that.
     unsafe {
@@ -73,12 +100,11 @@ pub fn of<C: ClientContext>(
             said.as_mut_ptr(),
             said.len(),
         );
-        let mut names = [name.as_ptr()];
-        let topics = Owned::new(
-            rd::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len()),
+        let collection = Owned::new(
+            rd::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len()),
             rd::rd_kafka_TopicCollection_destroy,
         )?;
-        rd::rd_kafka_DescribeTopics(client, topics.get(), options.get(), queue.get());
+        rd::rd_kafka_DescribeTopics(client, collection.get(), options.get(), queue.get());
         let event = rd::rd_kafka_queue_poll(queue.get(), millis.saturating_add(1000));
         let event = NonNull::new(event).ok_or("no answer in time")?;
         let event = Owned(event, rd::rd_kafka_event_destroy);
@@ -95,10 +121,30 @@ pub fn of<C: ClientContext>(
         }
         let mut count = 0;
         let described = rd::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
-        if described.is_null() || count != 1 {
-            return Err("the answer names no topic".into());
+        if described.is_null() || count != names.len() {
+            return Err("the answer does not name each topic".into());
         }
-        let described = *described;
+        // the answer has them in an order of its own
+        let described = std::slice::from_raw_parts(described, count);
+        let named = |name: &CString| {
+            let is = |one: &&*const rd::rd_kafka_TopicDescription_t| {
+                let told = rd::rd_kafka_TopicDescription_name(**one);
+                !told.is_null() && CStr::from_ptr(told) == name.as_c_str()
+            };
+            let found = described.iter().find(is);
+            found.map_or(Err("the answer lacks a topic".into()), |one| id_in(*one))
+        };
+        Ok(names.iter().map(named).collect())
+    }
+}
+
+/// # Safety
+/// The description must be part of an answer that is alive.
+unsafe fn id_in(
+    described: *const rd::rd_kafka_TopicDescription_t,
+) -> Result<Option<String>, Unanswered> {
+    // SAFETY: as the caller promises.
+    unsafe {
         let error = rd::rd_kafka_TopicDescription_error(described);
         let code = rd::rd_kafka_error_code(error);
         if code != rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {

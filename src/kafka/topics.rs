@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::Client;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -106,11 +105,6 @@ impl<'c> Cluster<'c> {
             }
             std::thread::sleep(PAUSE);
         }
-    }
-
-    /// The client that asks.
-    pub fn client(&self) -> &Client<Quiet> {
-        self.admin.inner()
     }
 
     fn asked<T>(&self, what: &str, answer: Result<T, KafkaError>) -> Result<T, TopicsError> {

@@ -10,4 +10,4 @@ pub mod registry;
 mod rendezvous;
 pub mod report;
 pub mod signals;
-mod watch;
+pub mod watch;

@@ -14,7 +14,7 @@ use super::registry::Schemata;
 use super::rendezvous::Rendezvous;
 use super::report::Reporter;
 use super::signals::Stop;
-use super::watch::{self, Watch};
+use super::watch::{Watch, Watched};
 use crate::cli::exit::Failure;
 use crate::config::{Config, Guarantee, Store};
 use crate::customer::bounded::Limits;
@@ -148,6 +148,7 @@ impl Processor {
             batch_bytes: found.limits.iter().copied().min().unwrap_or(1_000_000),
             partitions: (found.partitions + found.snapshot_partitions) as usize,
         };
+        let watched = Watched::default();
         let rendezvous = Arc::new(Rendezvous::of(count));
         let mut workers = Vec::with_capacity(count);
         for (worker, questions) in questions.into_iter().enumerate() {
@@ -170,6 +171,7 @@ impl Processor {
                 questions,
                 forwarded_positions: Arc::clone(&positions),
                 rendezvous: Arc::clone(&rendezvous),
+                watched: Arc::clone(&watched),
                 settings: Arc::clone(&settings),
                 stop: stop.clone(),
             };
@@ -181,10 +183,18 @@ impl Processor {
             })?);
         }
         let housekeeper = if keeps_house {
+            let watch = Watch {
+                settings: Arc::clone(&settings),
+                metrics: Arc::clone(&metrics),
+                health: Arc::clone(&health),
+                watched,
+                stop: stop.clone(),
+            };
+            // it ends with the stop, within the wait for an answer; nothing waits for it
+            spawn("watch".to_owned(), move || watch.run())?;
             let housekeeper = Housekeeper {
                 settings: Arc::clone(&settings),
                 metrics: Arc::clone(&metrics),
-                watch: Watch::new(&settings, &metrics, &health),
                 positions,
                 deleted: BTreeMap::new(),
                 stop: stop.clone(),
@@ -357,7 +367,6 @@ fn serve(
 struct Housekeeper {
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
-    watch: Watch,
     positions: Arc<Mutex<BTreeMap<i32, i64>>>,
     deleted: BTreeMap<i32, i64>,
     stop: Stop,
@@ -368,24 +377,18 @@ impl Housekeeper {
         let settings = Arc::clone(&self.settings);
         let mut cluster = None;
         let mut last = Instant::now();
-        let mut watched = Instant::now();
         while !self.stop.is_set() {
             std::thread::sleep(Duration::from_millis(200));
-            if watched.elapsed() < watch::PAUSE {
+            if last.elapsed() < HOUSEKEEPING {
                 continue;
             }
-            watched = Instant::now();
+            last = Instant::now();
             if cluster.is_none() {
                 cluster = Cluster::connect(&settings.config, || self.stop.is_set())
                     .map_err(|error| tracing::warn!(%error, "housekeeping waits"))
                     .ok();
             }
-            let Some(cluster) = &cluster else {
-                continue;
-            };
-            self.watch.look_at_members(cluster);
-            if last.elapsed() >= HOUSEKEEPING {
-                last = Instant::now();
+            if let Some(cluster) = &cluster {
                 self.look_at_partitions(cluster)?;
                 self.delete_forwarded(cluster);
             }

@@ -1,72 +1,131 @@
-//! What may happen to the group from outside while keyfold runs: another application's client joins it, and takes
-//! partitions whose records keyfold then never sees.
+//! The watch: one thread a process looks, every two seconds, at what no worker would see by itself: topics that are gone or
+//! were created anew, and members of the group that are not keyfold.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use crate::kafka::members::{self, Member};
-use crate::kafka::topics::Cluster;
+use super::signals::Stop;
+use crate::kafka::ends::Ends;
+use crate::kafka::members;
+use crate::kafka::topic_id;
 use crate::serve::{Health, Metrics};
 use crate::worker::Settings;
 
-/// Between two looks.
-pub const PAUSE: Duration = Duration::from_secs(3);
+/// Between two rounds.
+const PERIOD: Duration = Duration::from_secs(2);
 /// The longest wait for an answer.
 const ASK: Duration = Duration::from_secs(5);
-/// So many are named in `/readyz`.
+/// A topic that is away for so long is gone. One that is created anew is away for a moment.
+const GONE: Duration = Duration::from_secs(8);
+/// How many members that are not keyfold `/readyz` names.
 const NAMED: usize = 3;
 
+/// The `client.id` and the host of a member that is not keyfold.
+type Stranger = (String, String);
+
+/// What was seen of the topics, for the workers.
+#[derive(Debug, Default)]
+pub struct Topics {
+    pub round: u64,
+    /// Ids by names, where the brokers have ids.
+    pub ids: BTreeMap<String, String>,
+    /// One that is gone.
+    pub gone: Option<String>,
+}
+
+pub type Watched = Arc<Mutex<Topics>>;
+
 pub struct Watch {
-    settings: Arc<Settings>,
-    metrics: Arc<Metrics>,
-    health: Arc<Health>,
-    /// `client.id` and host of the members that are not keyfold.
-    foreign: BTreeSet<(String, String)>,
+    pub settings: Arc<Settings>,
+    pub metrics: Arc<Metrics>,
+    pub health: Arc<Health>,
+    pub watched: Watched,
+    pub stop: Stop,
 }
 
 impl Watch {
-    pub fn new(settings: &Arc<Settings>, metrics: &Arc<Metrics>, health: &Arc<Health>) -> Watch {
-        Watch {
-            settings: Arc::clone(settings),
-            metrics: Arc::clone(metrics),
-            health: Arc::clone(health),
-            foreign: BTreeSet::new(),
+    pub fn run(self) {
+        let mut ends: Option<Ends> = None;
+        let mut away: BTreeMap<String, Instant> = BTreeMap::new();
+        let mut foreign = BTreeSet::new();
+        let mut next = Instant::now();
+        while !self.stop.is_set() {
+            std::thread::sleep(Duration::from_millis(100));
+            if Instant::now() < next {
+                continue;
+            }
+            if ends.is_none() {
+                ends = Ends::connect(&self.settings.config).ok();
+            }
+            if let Some(ends) = &ends {
+                // errors of the cluster as a whole are the workers' affair
+                ends.last_trouble();
+                self.look_at_topics(ends, &mut away);
+                self.look_at_members(ends, &mut foreign);
+            }
+            next = Instant::now() + PERIOD;
+        }
+    }
+
+    fn look_at_topics(&self, ends: &Ends, away: &mut BTreeMap<String, Instant>) {
+        let config = &self.settings.config;
+        let consumed = self.settings.topics.iter().map(|topic| topic.name.as_str());
+        let written = [
+            self.settings.state_topic.as_str(),
+            config.snapshot.topic.as_str(),
+            config.dead_letters.topic.as_str(),
+        ];
+        let names: Vec<&str> = consumed.chain(written).collect();
+        let Ok(all) = topic_id::of_all(ends.client(), &names, ASK) else {
+            return;
+        };
+        let mut ids = BTreeMap::new();
+        for (name, id) in names.into_iter().zip(all) {
+            match id {
+                Err(unanswered) if unanswered.is_unknown_topic() => {
+                    away.entry(name.to_owned()).or_insert_with(Instant::now);
+                }
+                Ok(id) => {
+                    away.remove(name);
+                    ids.extend(id.map(|id| (name.to_owned(), id)));
+                }
+                Err(_) => {}
+            }
+        }
+        let gone = away.iter().find(|(_, since)| since.elapsed() > GONE);
+        if let Ok(mut watched) = self.watched.lock() {
+            watched.round += 1;
+            watched.ids = ids;
+            watched.gone = gone.map(|(name, _)| name.clone());
         }
     }
 
     /// Counts and names the members of the group that are not keyfold.
-    pub fn look_at_members(&mut self, cluster: &Cluster<'_>) {
+    fn look_at_members(&self, ends: &Ends, before: &mut BTreeSet<Stranger>) {
         let config = &self.settings.config;
         let group = &config.application_id;
-        let members = match members::of(cluster.client(), group, ASK) {
-            // of a group whose members are not told, nothing is said
-            Ok(members) => members.unwrap_or_default(),
-            Err(error) => {
-                tracing::debug!(%error, "the group is not described");
-                return;
-            }
+        // of a group whose members are not told, nothing is said
+        let Ok(members) = members::of(ends.client(), group, ASK) else {
+            return;
         };
-        let properties = &config.kafka.properties;
-        let client_id = properties.get("client.id").unwrap_or(group);
-        let foreign: Vec<Member> = members
-            .into_iter()
-            .filter(|member| !member.is_keyfold(client_id, group))
-            .collect();
+        let client_id = config.kafka.properties.get("client.id").unwrap_or(group);
+        let mut foreign = members.unwrap_or_default();
+        foreign.retain(|member| !member.is_keyfold(client_id, group));
         self.metrics.foreign_members(foreign.len());
-        let named: BTreeSet<(String, String)> = foreign
+        let named: BTreeSet<Stranger> = foreign
             .into_iter()
             .map(|member| (member.client_id, member.host))
             .collect();
-        for (client_id, host) in named.difference(&self.foreign) {
+        for (client_id, host) in named.difference(before) {
             tracing::error!(
                 group,
                 client_id,
                 host,
-                "a member of the group is not keyfold: records of the partitions that it owns are not processed. Stop it, or give it a group of its own"
+                "a member of the group is not keyfold: records of the partitions that it owns are not processed, and what it commits may pass over records. Stop it, or give it a group of its own"
             );
         }
-        for (client_id, host) in self.foreign.difference(&named) {
+        for (client_id, host) in before.difference(&named) {
             tracing::info!(
                 group,
                 client_id,
@@ -74,21 +133,21 @@ impl Watch {
                 "the member of the group that was not keyfold is gone"
             );
         }
-        self.health.foreign(said(group, &named));
-        self.foreign = named;
+        self.health.group(said(group, &named));
+        *before = named;
     }
 }
 
 /// What `/readyz` says of members that are not keyfold.
-fn said(group: &str, foreign: &BTreeSet<(String, String)>) -> Option<String> {
-    let named = |(client_id, host): &(String, String)| format!("{client_id} at {host}");
+fn said(group: &str, foreign: &BTreeSet<Stranger>) -> Option<String> {
+    let named = |(client_id, host): &Stranger| format!("{client_id} at {host}");
     let mut names: Vec<String> = foreign.iter().take(NAMED).map(named).collect();
     if foreign.len() > NAMED {
         names.push(format!("{} more", foreign.len() - NAMED));
     }
     (!foreign.is_empty()).then(|| {
         format!(
-            "the group {group} has members that are not keyfold, and take records from it: {}",
+            "the group {group} has members that are not keyfold, and take records from it: {}. Give them a group of their own",
             names.join(", ")
         )
     })
@@ -105,7 +164,7 @@ mod tests {
             said("keyfold", &(0..count).map(member).collect())
         };
         assert_eq!(all(0), None);
-        assert!(all(1).is_some_and(|said| said.ends_with(": kcat-0 at /10.0.0.1")));
-        assert!(all(5).is_some_and(|said| said.ends_with("kcat-2 at /10.0.0.1, 2 more")));
+        assert!(all(1).is_some_and(|said| said.contains(": kcat-0 at /10.0.0.1.")));
+        assert!(all(5).is_some_and(|said| said.contains("kcat-2 at /10.0.0.1, 2 more.")));
     }
 }

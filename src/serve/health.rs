@@ -26,8 +26,8 @@ pub enum Readiness {
 pub struct Health {
     limit: Duration,
     workers: Mutex<BTreeMap<usize, Worker>>,
-    /// What the group has of members that are not keyfold.
-    foreign: Mutex<Option<String>>,
+    /// What is wrong with the group as a whole.
+    group: Mutex<Option<String>>,
 }
 
 struct Worker {
@@ -60,7 +60,7 @@ impl Health {
         Health {
             limit,
             workers: Mutex::new((0..workers).map(worker).collect()),
-            foreign: Mutex::new(None),
+            group: Mutex::default(),
         }
     }
 
@@ -100,10 +100,10 @@ impl Health {
         }
     }
 
-    /// Members of the group that are not keyfold; none where there are no such. They keep the process from being ready.
-    pub fn foreign(&self, said: Option<String>) {
-        let said = said.map(|said| bounded(&said));
-        *self.foreign.lock().unwrap_or_else(PoisonError::into_inner) = said;
+    /// Says what is wrong with the group as a whole; none: nothing.
+    pub fn group(&self, wrong: Option<String>) {
+        let wrong = wrong.map(|reason| bounded(&reason));
+        *self.group.lock().unwrap_or_else(PoisonError::into_inner) = wrong;
     }
 
     /// `/healthz`: every worker lives and has beaten within the limit.
@@ -141,8 +141,8 @@ impl Health {
                 Some(format!("worker {index}: {reason}"))
             })
             .collect();
-        let foreign = self.foreign.lock();
-        lines.extend(foreign.unwrap_or_else(PoisonError::into_inner).clone());
+        let group = self.group.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.extend(group.clone());
         none_or(lines)
     }
 
@@ -184,6 +184,18 @@ mod tests {
     const LIMIT: Duration = Duration::from_secs(60);
 
     #[test]
+    fn members_that_are_not_keyfold_are_named() {
+        let now = Instant::now();
+        let health = Health::new(1, LIMIT, now);
+        health.readiness(0, Readiness::Ready);
+        health.group(Some("kcat".to_owned()));
+        assert_eq!(health.ready(now), Err(vec!["kcat".to_owned()]));
+        assert_eq!(health.live(now), Ok(()));
+        health.group(None);
+        assert_eq!(health.ready(now), Ok(()));
+    }
+
+    #[test]
     fn a_new_process_is_alive_but_not_ready() {
         let now = Instant::now();
         let health = Health::new(2, LIMIT, now);
@@ -213,18 +225,6 @@ mod tests {
             Err(vec!["worker 0: broker away".to_owned()])
         );
         assert_eq!(health.live(now), Ok(()));
-    }
-
-    #[test]
-    fn members_that_are_not_keyfold_are_named() {
-        let now = Instant::now();
-        let health = Health::new(1, LIMIT, now);
-        health.readiness(0, Readiness::Ready);
-        health.foreign(Some("kcat".to_owned()));
-        assert_eq!(health.ready(now), Err(vec!["kcat".to_owned()]));
-        assert_eq!(health.live(now), Ok(()));
-        health.foreign(None);
-        assert_eq!(health.ready(now), Ok(()));
     }
 
     #[test]

@@ -113,9 +113,9 @@ pub struct Metrics {
     lateness: HistogramVec,
     lag: IntGaugeVec,
     stuck: IntGauge,
+    foreign_members: IntGauge,
     /// Each worker's share of the gauge above.
     stuck_shares: Mutex<BTreeMap<usize, usize>>,
-    foreign_members: IntGauge,
     restore_records: IntCounter,
     restore_remaining: IntGaugeVec,
     state_customers: IntGauge,
@@ -211,14 +211,14 @@ impl Metrics {
                     "Partitions whose next record can't be read; /readyz names them.",
                 )?,
             )?,
-            stuck_shares: Mutex::new(BTreeMap::new()),
             foreign_members: register(
                 r,
                 IntGauge::new(
                     "keyfold_group_foreign_members",
-                    "Members of the consumer group that are not keyfold; /readyz names them.",
+                    "Members of the consumer group that are not keyfold; /readyz names one.",
                 )?,
             )?,
+            stuck_shares: Mutex::new(BTreeMap::new()),
             restore_records: register(
                 r,
                 IntCounter::new(

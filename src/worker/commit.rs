@@ -1,6 +1,6 @@
 //! The end of a batch: which offsets it commits, and what follows from the result.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::batch::{Finished, Ledger};
@@ -18,7 +18,7 @@ pub type Offset = (Place, i64, String);
 pub struct Written {
     /// Offsets of every place that the batch took records of, and the position of the forwarded partition of
     /// every state partition that it joined into: the group's coordinator fences, and the next owner waits, by
-    /// the partitions named here.
+    /// the partitions named here. And of those whose position has moved on without a record.
     pub offsets: Vec<Offset>,
 }
 
@@ -94,6 +94,8 @@ impl Worker {
                 places.push(place);
             }
         }
+        let named: BTreeSet<Place> = places.iter().copied().collect();
+        places.extend(self.passed_places().filter(|place| !named.contains(place)));
         let mut offsets = Vec::with_capacity(places.len());
         for place in places {
             let Some(position) = self.assignment.position(place) else {
@@ -104,16 +106,24 @@ impl Worker {
                 )));
                 return None;
             };
-            let state_end = settings.is_forwarded(place).then(|| {
+            let id_of = |topic: &str| self.topic_ids.get(topic).cloned();
+            let is_forwarded = settings.is_forwarded(place);
+            let state_end = is_forwarded.then(|| {
                 let state = self.assignment.states.get(&place.partition);
                 let end = state.map_or(0, |state| state.known_end);
                 end + ends.get(&place.partition).unwrap_or(&0)
             });
             let writer = self.takeover.writer.as_ref();
             let metadata = OffsetMetadata {
+                topic_id: id_of(settings.topic_name(place)),
+                offset: Some(position),
+                inputs: match is_forwarded {
+                    true => self.input_ids(),
+                    false => Vec::new(),
+                },
+                state_topic_id: is_forwarded.then(|| id_of(&settings.state_topic)).flatten(),
                 state_end,
                 writer: writer.map(|writer| writer.transactional_id.clone()),
-                ..OffsetMetadata::default()
             };
             offsets.push((place, position, metadata.to_string()));
         }
@@ -132,7 +142,7 @@ impl Worker {
         match result {
             CommitResult::Committed => Some(self.take_over(finished, written)),
             CommitResult::Aborted { timed_out } => {
-                if timed_out {
+                if timed_out && finished.records > 0 {
                     self.batch_limit = (finished.records / 2).max(1);
                 }
                 // first the next one: where both have read of a place, the earlier position counts
@@ -144,7 +154,9 @@ impl Worker {
                 None
             }
             CommitResult::Unknown => {
-                self.batch_limit = (finished.records / 2).max(1);
+                if finished.records > 0 {
+                    self.batch_limit = (finished.records / 2).max(1);
+                }
                 self.start_over(now, now);
                 None
             }
@@ -192,6 +204,9 @@ impl Worker {
         }
         for (place, position, _) in written.offsets {
             self.committed.insert(place, position);
+            if self.assignment.position(place) == Some(position) {
+                self.passed.remove(&place);
+            }
         }
         let (ledger, customers) = finished.end();
         self.spare = customers;
@@ -204,6 +219,7 @@ impl Worker {
         self.batch = None;
         let all = self.assignment.places.keys().copied().collect();
         self.assignment.forget_progress();
+        self.passed.clear();
         self.restore_changed = true;
         self.urgent.push(Action::Pause(all));
         self.renew_at = Some(renew_at);

@@ -17,12 +17,20 @@ pub enum Fatal {
         high: i64,
     },
     #[error(
-        "the committed offset {offset} of {topic}[{partition}] is not keyfold's: another client has committed it for this group, and records before it may never have been processed. Find out who commits for the group (`kafka-consumer-groups.sh --describe --members` lists its members). Then stop all instances and have all of it read again (`kafka-consumer-groups.sh --reset-offsets --to-earliest`), or set kafka.on_foreign_offset = \"accept\" to go on from there"
+        "the topic {topic} was deleted and created anew: what was committed of it says nothing of the records that it holds now, and what the old one held and was not read is lost. {remedy}"
+    )]
+    MadeAnew { topic: String, remedy: &'static str },
+    #[error("the topic {topic} is gone: create it anew, or take it out of the configuration")]
+    TopicGone { topic: String },
+    #[error(
+        "somebody else has committed the offset {offset} of {topic}[{partition}] for this group (its log holds {low} to {high}): records before it may never have been processed. Find out who uses the group's name (`kafka-consumer-groups.sh --describe --members`); then set the offset to the log's first with `kafka-consumer-groups.sh --reset-offsets --to-earliest`, which reads its records again and repeats nothing in the snapshots, or set kafka.on_foreign_offset = \"accept\" to go on from {offset}"
     )]
     ForeignOffset {
         topic: String,
         partition: i32,
         offset: i64,
+        low: i64,
+        high: i64,
     },
     #[error(
         "the log of {topic}[{partition}] ends at {end}, but state up to {known} was committed to it: the topic was truncated or created anew, and the state is lost. Stop all instances and run `keyfold topics reset` to rebuild it from the inputs"

@@ -3,8 +3,8 @@
 //! There is no I/O and no clock here (`now` is the time since the worker started), so that every interleaving of
 //! records, rebalances and failures can be replayed. [`record`] holds the path of a record, [`commit`] what
 //! follows from the end of a batch, [`writing`] what it writes, [`restore`] the way of a state to the end of its
-//! log, [`status`] what is shown of a worker, [`settings`] what it is set up with, [`start`] where a place is taken
-//! up; this file holds ownership.
+//! log, [`standing`] where a place is taken up, [`passed`] positions without a record, [`status`] what is shown of a
+//! worker, [`settings`] what it is set up with; this file holds ownership.
 //!
 //! A worker joins records into a state partition only while it owns the partition of the forwarded topic with
 //! the same number, and has restored the state to the end of its log.
@@ -18,10 +18,11 @@ pub mod fatal;
 pub mod offset_metadata;
 pub mod origin;
 pub mod outbox;
+pub mod passed;
 pub mod record;
 pub mod restore;
 pub mod settings;
-pub mod start;
+pub mod standing;
 pub mod status;
 pub mod takeover;
 pub mod writing;
@@ -38,7 +39,7 @@ use fatal::Fatal;
 use takeover::Takeover;
 
 pub use settings::{Place, Settings, Topic};
-pub use start::Standing;
+pub use standing::Standing;
 
 /// What a worker wants to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +100,12 @@ pub struct Worker {
     renew_at: Option<Duration>,
     /// The committed position of each place, as far as this worker committed it.
     committed: BTreeMap<Place, i64>,
+    /// Places whose position is to be committed though no record of a batch is behind it.
+    passed: BTreeSet<Place>,
+    /// The ids of topics by their names, as they were when the committed offsets were last read.
+    topic_ids: BTreeMap<String, String>,
+    /// Inputs that the offsets of forwarded partitions remember by another id than they have.
+    replaced_inputs: BTreeSet<usize>,
     /// Whether an assignment, be it an empty one, was ever given.
     joined_group: bool,
     takeover: Takeover,
@@ -125,6 +132,9 @@ impl Worker {
             last_fenced: None,
             renew_at: None,
             committed: BTreeMap::new(),
+            passed: BTreeSet::new(),
+            topic_ids: BTreeMap::new(),
+            replaced_inputs: BTreeSet::new(),
             joined_group: false,
             takeover: Takeover::default(),
             settings,
@@ -167,6 +177,7 @@ impl Worker {
         for place in places {
             self.assignment.places.remove(place);
             self.committed.remove(place);
+            self.passed.remove(place);
             if self.settings.is_forwarded(*place) {
                 self.assignment.states.remove(&place.partition);
                 self.restore_changed = true;
@@ -237,6 +248,7 @@ impl Worker {
         if !answered {
             self.waits_for_writer();
         }
+        self.look_at_remembered(&answers);
         for (place, standing) in answers {
             if self.assignment.places.get(&place) != Some(&Consumption::Asked) {
                 continue;

@@ -21,6 +21,11 @@ use crate::worker::writing::Wrote;
 /// How long to wait for room at the producer: what is in it is on its way.
 const FULL: Duration = Duration::from_millis(1);
 
+/// How long a position that no record stands behind waits for a batch that takes it along.
+const PASSED: Duration = Duration::from_millis(250);
+/// How long a stop waits for the client to come to the end of its logs: longer than the broker holds back an empty answer.
+const LAST_LOOK: Duration = Duration::from_millis(700);
+
 const ABORTING: &str = "an abort waits for the cluster";
 const COMMITTING: &str = "a commit waits for the cluster";
 
@@ -58,6 +63,14 @@ pub(super) enum Step {
 impl Driver {
     /// A batch is committed when its time has come, and the commit of the one before has ended; until then it grows.
     pub(super) fn commit_if_due(&mut self, polled_nothing: bool) -> Result<(), Halt> {
+        if self.worker.has_passed() {
+            let since = *self.passed_since.get_or_insert_with(Instant::now);
+            if since.elapsed() >= PASSED {
+                self.open_passed();
+            }
+        } else {
+            self.passed_since = None;
+        }
         if self.worker.open_records().is_none() || self.committing.is_some() {
             return Ok(());
         }
@@ -69,6 +82,37 @@ impl Driver {
             self.act()?;
         }
         Ok(())
+    }
+
+    /// Opens a batch without records, for positions that wait to be committed.
+    fn open_passed(&mut self) {
+        self.passed_since = None;
+        let mut outbox = KafkaOutbox {
+            consumer: &self.consumer,
+            producer: &self.producer,
+            topics: &self.parts.outputs,
+            membership: &mut self.membership,
+            aside: None,
+        };
+        self.worker.open_passed(&mut outbox);
+        self.batch_began = Instant::now();
+        self.transaction_began = self.batch_began;
+    }
+
+    /// At a stop: what is left of the logs may be a transaction's marker, which the client passes within moments. The
+    /// position behind it is committed, as at any other time.
+    pub(super) fn commit_at_stop(&mut self) -> Result<(), Halt> {
+        let until = Instant::now() + LAST_LOOK;
+        while self.restorer.is_none() && self.waiting().all > 0 && Instant::now() < until {
+            self.take_records()?;
+            self.look_at_commit()?;
+        }
+        self.await_commit()?;
+        if self.worker.has_passed() {
+            self.open_passed();
+        }
+        self.commit()?;
+        self.await_commit()
     }
 
     /// Whether the open batch has had its time, which is longer while there is a backlog.

@@ -68,10 +68,9 @@ impl Driver {
             return Err(refused(reason).into());
         }
         if code == RDKafkaErrorCode::UnknownTopicOrPartition {
-            let gone = format!(
-                "a topic is gone ({reason}): create it anew, or take it out of the configuration"
-            );
-            return Err(Fatal::Service(gone).into());
+            // if it stays away, the watch says which it is; if it is created anew meanwhile, it knows that by its id
+            self.explain("a topic is gone", code, reason);
+            return Ok(());
         }
         self.doubted |= code == RDKafkaErrorCode::AllBrokersDown;
         self.explain("the cluster has trouble", code, reason);

@@ -10,6 +10,7 @@ mod places;
 mod records;
 mod stuck;
 mod takeover;
+mod topics;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::mpsc::Receiver;
@@ -23,6 +24,7 @@ use super::outputs::{Aside, OutputTopics};
 use super::rendezvous::Rendezvous;
 use super::report::Reporter;
 use super::signals::Stop;
+use super::watch::Watched;
 use crate::config::{Config, Guarantee};
 use crate::kafka::client::{self, Identity, TRANSACTION_TIMEOUT, Targets};
 use crate::kafka::consumer::{GroupConsumer, Membership};
@@ -61,6 +63,7 @@ pub struct Parts {
     pub questions: Receiver<Question>,
     pub forwarded_positions: ForwardedPositions,
     pub rendezvous: Arc<Rendezvous>,
+    pub watched: Watched,
     pub stop: Stop,
 }
 
@@ -113,6 +116,10 @@ struct Driver {
     batch_began: Instant,
     transaction_began: Instant,
     committed_at: Instant,
+    /// Since when positions wait for a batch that takes them along.
+    passed_since: Option<Instant>,
+    /// The last round of the watch that was looked at.
+    watched: u64,
     published_at: Instant,
     /// Indexes of topics by the client's handle of them.
     handles: HashMap<usize, usize>,
@@ -152,6 +159,8 @@ impl Driver {
             batch_began: now,
             transaction_began: now,
             committed_at: now,
+            passed_since: None,
+            watched: 0,
             published_at: now,
             handles: HashMap::new(),
             stuck: BTreeMap::new(),
@@ -181,6 +190,7 @@ impl Driver {
             self.look_for_schemas();
             self.look_for_brokers();
             self.look_at_stuck();
+            self.look_at_topics()?;
             self.act()?;
             self.restore(&mut messages)?;
             let nothing = self.take_records()?;
@@ -196,8 +206,7 @@ impl Driver {
         self.serve_group()?;
         self.await_commit()?;
         self.act()?;
-        self.commit()?;
-        self.await_commit()
+        self.commit_at_stop()
     }
 
     /// Shows how the worker is.

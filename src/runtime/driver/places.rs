@@ -12,8 +12,6 @@ use crate::failpoint;
 use crate::kafka::client;
 use crate::kafka::native::Messages;
 use crate::kafka::restorer::Restorer;
-use crate::worker::offset_metadata::OffsetMetadata;
-use crate::worker::start::is_own;
 use crate::worker::{Place, Standing};
 
 /// The longest wait for an answer that a rebalance may have to wait for too.
@@ -34,6 +32,11 @@ impl Driver {
             .iter()
             .map(|place| (settings.topic_name(*place), place.partition))
             .collect();
+        if !self.learn_topic_ids() {
+            let now = self.now();
+            let unknown = places.iter().map(|&place| (place, None)).collect();
+            return self.worker.standings(unknown, now);
+        }
         let lows = self.ends_of(&asked);
         // where a dead owner has left a transaction open, waiting alone does not help
         let wait = match self.worker.is_retrying() {
@@ -55,17 +58,6 @@ impl Driver {
         for (at, &place) in places.iter().enumerate() {
             let (topic, partition) = asked[at];
             let known = committed.get(&(topic.to_owned(), partition));
-            if let Some(Some((offset, metadata))) = known {
-                let metadata = OffsetMetadata::parse(metadata);
-                if !is_own(metadata.as_ref(), settings.is_forwarded(place)) {
-                    tracing::warn!(
-                        topic,
-                        partition,
-                        offset,
-                        "the committed offset is not keyfold's: another client has committed it for this group. If it is taken up, what only keyfold's own offsets tell is not checked for this partition: whether its topic was created anew, whether its state is lost"
-                    );
-                }
-            }
             let standing = match (known, lows[at], highs[at]) {
                 (Some(committed), Some((low, _)), Some((_, high))) => Some(Standing {
                     committed: committed.clone(),

@@ -129,6 +129,14 @@ impl Driver {
         message: &Message,
         code: RDKafkaErrorCode,
     ) -> Result<Option<Place>, Halt> {
+        if code == RDKafkaErrorCode::PartitionEOF {
+            if let Some(topic) = self.topic_of(message) {
+                let partition = message.partition();
+                let place = Place { topic, partition };
+                self.worker.reached_end(place, message.offset());
+            }
+            return Ok(None);
+        }
         let reason = message.error_text();
         if matches!(
             code,

@@ -1,5 +1,7 @@
 //! The end of a batch, step by step.
 
+use std::time::Duration;
+
 use keyfold::worker::commit::{CommitResult, Written};
 use keyfold::worker::writing::Wrote;
 
@@ -12,6 +14,9 @@ use crate::transactions::{Cluster, Intent, Refused};
 impl Driver {
     pub(super) fn commit_if_due(&mut self, drained: bool, around: &mut Surroundings<'_>) {
         self.step = Step::Serve;
+        if self.worker.has_passed() && around.random.often(2000) {
+            self.open_passed(around.now);
+        }
         if self.worker.open_records().is_none() || self.commit.is_some() {
             return;
         }
@@ -19,6 +24,22 @@ impl Driver {
         if self.worker.is_full() || around.now >= self.batch_began + interval || drained {
             self.finish(around);
         }
+    }
+
+    /// Opens a batch without records, for positions that wait to be committed.
+    fn open_passed(&mut self, now: Duration) {
+        let mut outbox = SimulatedOutbox {
+            member: &self.member,
+            producer: &mut self.producer,
+            membership: &mut self.membership,
+            aside: None,
+            room: usize::MAX,
+            forwarded: self.settings.topics.len() - 1,
+            timestamp: 0,
+        };
+        self.worker.open_passed(&mut outbox);
+        self.taken.clear();
+        self.batch_began = now;
     }
 
     /// Ends the open batch, unless it was dropped with the one before it.

@@ -102,7 +102,14 @@ pub enum Commit {
 struct Message {
     place: Place,
     offset: i64,
-    record: Rc<Record>,
+    /// None: the client has come to the end of what may be read.
+    record: Option<Rc<Record>>,
+}
+
+impl Message {
+    fn record(&self) -> &Record {
+        self.record.as_ref().expect("not the end of a log")
+    }
 }
 
 impl Delivered for Message {
@@ -115,19 +122,19 @@ impl Delivered for Message {
     }
 
     fn timestamp(&self) -> Option<i64> {
-        Some(self.record.timestamp)
+        Some(self.record().timestamp)
     }
 
     fn key(&self) -> Option<&[u8]> {
-        self.record.key.as_deref()
+        self.record().key.as_deref()
     }
 
     fn value(&self) -> Option<&[u8]> {
-        self.record.value.as_deref()
+        self.record().value.as_deref()
     }
 
     fn headers(&self) -> Vec<Header<'_>> {
-        let headers = self.record.headers.iter();
+        let headers = self.record().headers.iter();
         headers
             .map(|(name, value)| (name.as_str(), value.as_deref()))
             .collect()
@@ -462,12 +469,22 @@ impl Driver {
         let mut lost = None;
         for _ in 0..most {
             let mut found = Vec::new();
+            let mut ended = Vec::new();
             for (&place, &position) in consuming.iter() {
                 match around.cluster.log(LogId::Place(place)).next(position) {
                     Next::Record(offset, record) => found.push((place, offset, record)),
+                    Next::End(end) if end > position => ended.push((place, end)),
                     Next::End(_) => {}
                     Next::OutOfRange => lost = Some(place),
                 }
+            }
+            for (place, offset) in ended {
+                consuming.insert(place, offset);
+                self.messages.push_back(Message {
+                    place,
+                    offset,
+                    record: None,
+                });
             }
             if found.is_empty() {
                 break;
@@ -477,7 +494,7 @@ impl Driver {
             self.messages.push_back(Message {
                 place,
                 offset,
-                record,
+                record: Some(record),
             });
         }
         if let Some(&place) = consuming.keys().next()
@@ -490,7 +507,9 @@ impl Driver {
             consuming.remove(&place);
             self.lost = true;
         }
-        let has_work = self.worker.open_records().is_some() || self.commit.is_some();
+        let has_work = self.worker.open_records().is_some()
+            || self.commit.is_some()
+            || self.worker.has_passed();
         if self.drained && !has_work && self.restorer.is_none() {
             return Stepped::Idle(around.now + Duration::from_millis(50));
         }
@@ -528,6 +547,11 @@ impl Driver {
             };
             return;
         };
+        if message.record.is_none() {
+            self.worker.reached_end(message.place, message.offset);
+            self.step = Step::Take;
+            return;
+        }
         let before = self.worker.open_records();
         let mut outbox = SimulatedOutbox {
             member: &self.member,
@@ -536,7 +560,7 @@ impl Driver {
             aside: self.commit.is_some().then_some(&mut self.aside),
             room: usize::MAX,
             forwarded: self.settings.topics.len() - 1,
-            timestamp: message.record.timestamp,
+            timestamp: message.record().timestamp,
         };
         self.worker.record(&message, &mut outbox);
         if before.is_none() && self.worker.open_records().is_some() {

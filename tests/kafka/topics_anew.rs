@@ -1,0 +1,117 @@
+//! Topics that are deleted, and those that are created anew, under keyfold or while it is stopped.
+
+use keyfold::record::Source;
+
+use crate::app::{App, LIMIT};
+use crate::client::wait_until;
+use crate::offsets::events;
+
+/// Deletes the console's topic and creates it again.
+pub fn make_anew(app: &App) {
+    let topic = app.input(Source::ConsoleCustomers);
+    app.client.delete_topics(&[&topic]);
+    wait_until(LIMIT, "the topic to be gone", || {
+        app.client.partitions(&topic).is_none().then_some(())
+    });
+    app.create_input(Source::ConsoleCustomers);
+}
+
+fn app(on_lost: &str) -> App {
+    let mut app = App::new();
+    app.set(&["kafka", "on_lost_offset"], on_lost);
+    app.create();
+    app.client.produce(&events(&app, 0, 10));
+    app
+}
+
+#[track_caller]
+fn names_it(said: &str, topic: &str) {
+    for word in [topic, "deleted and created anew", "on_lost_offset"] {
+        assert!(said.contains(word), "{word} in: {said}");
+    }
+}
+
+/// It has grown beyond the committed offset, which is in its log.
+#[test]
+fn an_input_made_anew_while_keyfold_was_stopped_is_noticed() {
+    let mut app = app("fail");
+    let topic = app.input(Source::ConsoleCustomers);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
+    make_anew(&app);
+    app.client.produce(&events(&app, 100, 125));
+    names_it(&app.run_refused(), &topic);
+    names_it(&app.run_refused(), &topic);
+
+    app.set(&["kafka", "on_lost_offset"], "earliest");
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    assert_eq!(app.newest_snapshots().len(), 35);
+    assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
+    app.set(&["kafka", "on_lost_offset"], "fail");
+    let mut keyfold = app.run_ready();
+    assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
+}
+
+#[test]
+fn an_input_made_anew_under_keyfold_stops_it() {
+    let app = app("fail");
+    let topic = app.input(Source::ConsoleCustomers);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    make_anew(&app);
+    app.client.produce(&events(&app, 100, 125));
+    let code = keyfold.wait_exit(LIMIT);
+    assert_eq!(code, 3, "{}", keyfold.log());
+    names_it(&keyfold.log(), &topic);
+}
+
+#[test]
+fn an_input_made_anew_under_keyfold_is_read_from_its_start_where_it_may() {
+    let app = app("earliest");
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    make_anew(&app);
+    app.client.produce(&events(&app, 100, 125));
+    keyfold.wait_for(LIMIT, "to publish all", |_| {
+        (app.newest_snapshots().len() == 35).then_some(())
+    });
+    app.wait_drained(&mut keyfold);
+    assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
+}
+
+#[test]
+fn a_topic_that_is_gone_is_named() {
+    let app = app("fail");
+    let topic = app.input(Source::ConsoleCustomers);
+    let mut keyfold = app.run_ready();
+    app.client.delete_topics(&[&topic]);
+    let code = keyfold.wait_exit(LIMIT);
+    let said = keyfold.log();
+    assert_eq!(code, 3, "{said}");
+    assert!(
+        said.contains(&format!("the topic {topic} is gone")),
+        "{said}"
+    );
+}
+
+/// An internal topic is never read from its start again.
+#[test]
+fn a_forwarded_topic_made_anew_under_keyfold_stops_it() {
+    let app = app("earliest");
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    let topic = app.forwarded();
+    app.client.delete_topics(&[&topic]);
+    wait_until(LIMIT, "the topic to be gone", || {
+        app.client.partitions(&topic).is_none().then_some(())
+    });
+    app.create_outputs();
+    let code = keyfold.wait_exit(LIMIT);
+    let said = keyfold.log();
+    assert_eq!(code, 3, "{said}");
+    for word in [topic.as_str(), "deleted and created anew", "topics reset"] {
+        assert!(said.contains(word), "{word} in: {said}");
+    }
+}
