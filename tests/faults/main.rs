@@ -39,6 +39,9 @@ mod fold;
 mod forgotten;
 #[path = "../kafka/guard.rs"]
 mod guard;
+#[path = "../kafka/outsiders.rs"]
+#[allow(dead_code)]
+mod outsiders;
 #[path = "../kafka/process.rs"]
 #[allow(dead_code)]
 mod process;
@@ -58,6 +61,7 @@ mod environment;
 mod identity;
 mod kills;
 mod lost_state;
+mod meddling;
 mod network;
 mod open_transaction;
 mod overload;

@@ -4,25 +4,12 @@ use std::time::Duration;
 
 use keyfold::record::Source;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::app::{App, LIMIT};
 use crate::offsets::events;
+use crate::outsiders::commit;
 use crate::process::sum;
-
-/// Commits an offset for the group as a tool does while nobody is in it.
-pub fn commit(app: &App, topic: &str, offset: i64, metadata: &str) {
-    let mut config = app.client.config();
-    config.set("group.id", &app.id);
-    config.set("enable.auto.commit", "false");
-    let consumer: BaseConsumer = config.create().expect("a consumer");
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, 0, Offset::Offset(offset))
-        .expect("an offset");
-    let mut element = list.find_partition(topic, 0).expect("the partition");
-    element.set_metadata(metadata);
-    consumer.commit(&list, CommitMode::Sync).expect("committed");
-}
 
 fn metadata_of(app: &App, topic: &str) -> String {
     let mut config = app.client.config();

@@ -37,6 +37,7 @@ mod metrics;
 mod offsets;
 mod outages;
 mod outside_client;
+mod outsiders;
 mod restarts;
 mod restore;
 mod snapshots;

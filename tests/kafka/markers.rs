@@ -3,35 +3,12 @@
 use std::time::Duration;
 
 use keyfold::record::Source;
-use rdkafka::producer::{BaseProducer, Producer};
 
 use crate::app::{App, LIMIT};
-use crate::client::{Record, base_record, unique};
-use crate::offsets::{delete_before, events};
+use crate::client::Record;
+use crate::offsets::events;
+use crate::outsiders::{delete_before, produce_in_transaction};
 use crate::process::{Keyfold, sum};
-
-const REQUEST: Duration = Duration::from_secs(30);
-
-/// Produces records in one transaction, which is committed or aborted.
-pub fn produce_in_transaction(app: &App, records: &[Record], commit: bool) {
-    let mut config = app.client.producer_config();
-    config.set("transactional.id", unique("producer"));
-    let producer: BaseProducer = config.create().expect("a producer");
-    producer
-        .init_transactions(REQUEST)
-        .expect("a transactional id");
-    producer.begin_transaction().expect("a transaction");
-    for record in records {
-        let sent = producer.send(base_record(record));
-        sent.map_err(|(error, _)| error).expect("a record");
-    }
-    producer.flush(REQUEST).expect("the records are there");
-    let ended = match commit {
-        true => producer.commit_transaction(REQUEST),
-        false => producer.abort_transaction(REQUEST),
-    };
-    ended.expect("the transaction ends");
-}
 
 fn committed(app: &App) -> Option<i64> {
     let topic = app.input(Source::ConsoleCustomers);
@@ -48,7 +25,10 @@ fn lag(keyfold: &Keyfold, topic: &str) -> f64 {
 #[track_caller]
 fn wait_end(app: &App, keyfold: &mut Keyfold, end: i64) {
     let topic = app.input(Source::ConsoleCustomers);
-    assert_eq!(app.client.watermarks(&topic)[0].1, end);
+    // the coordinator answers before the marker is in the log
+    keyfold.wait_for(LIMIT, "the end of the log", |_| {
+        (app.client.watermarks(&topic)[0].1 == end).then_some(())
+    });
     keyfold.wait_for(LIMIT, "to commit the end of the log", |_| {
         (committed(app) == Some(end)).then_some(())
     });
@@ -60,7 +40,7 @@ fn wait_end(app: &App, keyfold: &mut Keyfold, end: i64) {
 /// Retention empties the log; a second instance joins, and then the first is started anew.
 fn retention_is_survived(app: &App, mut keyfold: Keyfold, end: i64) {
     let topic = app.input(Source::ConsoleCustomers);
-    delete_before(app, &topic, end);
+    delete_before(app, &topic, 0, end);
     let mut second = app.run_ready();
     keyfold.wait_ready(LIMIT);
     assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
@@ -104,7 +84,9 @@ fn behind_aborted_records(guarantee: &str) {
     let mut keyfold = app.run_ready();
     produce_in_transaction(&app, &events(&app, 0, 100), false);
     wait_end(&app, &mut keyfold, 101);
-    assert_eq!(sum(&keyfold.metrics(), "keyfold_records_total", &[]), 0.0);
+    let metrics = keyfold.metrics();
+    let records = sum(&metrics, "keyfold_records_total", &[]);
+    assert_eq!(records, 0.0, "{metrics:?}\n{}", keyfold.log());
     retention_is_survived(&app, keyfold, 101);
 }
 
@@ -124,12 +106,16 @@ fn a_clean_stop_commits_the_position_behind_a_marker() {
     let app = app("exactly_once");
     let mut keyfold = app.run_ready();
     produce_in_transaction(&app, &events(&app, 0, 1), true);
+    let topic = app.input(Source::ConsoleCustomers);
+    keyfold.wait_for(LIMIT, "the marker to be in the log", |_| {
+        (app.client.watermarks(&topic)[0].1 == 2).then_some(())
+    });
     keyfold.wait_for(LIMIT, "to take the record", |keyfold| {
         (sum(&keyfold.metrics(), "keyfold_records_total", &[]) == 1.0).then_some(())
     });
     assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
     assert_eq!(committed(&app), Some(2));
-    delete_before(&app, &app.input(Source::ConsoleCustomers), 2);
+    delete_before(&app, &app.input(Source::ConsoleCustomers), 0, 2);
     let mut keyfold = app.run_ready();
     assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
 }

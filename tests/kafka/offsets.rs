@@ -1,12 +1,10 @@
 //! Committed offsets that are not in their topic any more.
 
 use keyfold::record::Source;
-use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::app::{App, LIMIT};
 use crate::client::Record;
+use crate::outsiders::delete_before;
 use crate::process::{Keyfold, sum};
 
 pub fn events(app: &App, from: usize, to: usize) -> Vec<Record> {
@@ -16,24 +14,6 @@ pub fn events(app: &App, from: usize, to: usize) -> Vec<Record> {
         record.partition(0).key(format!("c-{n}")).value(value)
     };
     (from..to).map(event).collect()
-}
-
-/// Deletes the records of partition 0 before an offset, as retention does.
-pub fn delete_before(app: &App, topic: &str, offset: i64) {
-    let admin: AdminClient<DefaultClientContext> =
-        app.client.config().create().expect("an admin client");
-    let mut before = TopicPartitionList::new();
-    before
-        .add_partition_offset(topic, 0, Offset::Offset(offset))
-        .expect("an offset");
-    let options = AdminOptions::new();
-    let deleted = admin.delete_records(&before, &options);
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let deleted = runtime.expect("a runtime").block_on(deleted);
-    let deleted = deleted.expect("records can be deleted");
-    for element in deleted.elements() {
-        element.error().expect("deleted");
-    }
 }
 
 #[test]
@@ -47,7 +27,7 @@ fn records_that_were_deleted_before_they_were_read_stop_keyfold() {
     assert_eq!(keyfold.terminate(), 0);
 
     app.client.produce(&events(&app, 10, 20));
-    delete_before(&app, &topic, 15);
+    delete_before(&app, &topic, 0, 15);
     let said = app.run_refused();
     for word in [topic.as_str(), "on_lost_offset"] {
         assert!(said.contains(word), "{word} in: {said}");
@@ -71,7 +51,7 @@ fn a_new_group_starts_at_the_earliest_record() {
     let app = App::new();
     app.create();
     app.client.produce(&events(&app, 0, 10));
-    delete_before(&app, &app.input(Source::ConsoleCustomers), 4);
+    delete_before(&app, &app.input(Source::ConsoleCustomers), 0, 4);
     let mut keyfold = app.run_ready();
     app.wait_drained(&mut keyfold);
     assert_eq!(app.newest_snapshots().len(), 6);
@@ -83,7 +63,7 @@ fn delete_under(app: &App, keyfold: &Keyfold) {
     let topic = app.input(Source::ConsoleCustomers);
     keyfold.signal("STOP");
     app.client.produce(&events(app, 1, 20));
-    delete_before(app, &topic, 15);
+    delete_before(app, &topic, 0, 15);
     keyfold.signal("CONT");
 }
 

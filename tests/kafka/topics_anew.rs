@@ -5,16 +5,7 @@ use keyfold::record::Source;
 use crate::app::{App, LIMIT};
 use crate::client::wait_until;
 use crate::offsets::events;
-
-/// Deletes the console's topic and creates it again.
-pub fn make_anew(app: &App) {
-    let topic = app.input(Source::ConsoleCustomers);
-    app.client.delete_topics(&[&topic]);
-    wait_until(LIMIT, "the topic to be gone", || {
-        app.client.partitions(&topic).is_none().then_some(())
-    });
-    app.create_input(Source::ConsoleCustomers);
-}
+use crate::outsiders::make_anew;
 
 fn app(on_lost: &str) -> App {
     let mut app = App::new();

@@ -1,0 +1,78 @@
+//! What others do to keyfold's topics and to its group.
+
+use std::time::Duration;
+
+use keyfold::record::Source;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::producer::{BaseProducer, Producer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use crate::app::{App, LIMIT};
+use crate::client::{Record, base_record, unique, wait_until};
+
+const REQUEST: Duration = Duration::from_secs(30);
+
+/// Produces records in one transaction, which is committed or aborted.
+pub fn produce_in_transaction(app: &App, records: &[Record], commit: bool) {
+    let mut config = app.client.producer_config();
+    config.set("transactional.id", unique("producer"));
+    let producer: BaseProducer = config.create().expect("a producer");
+    producer
+        .init_transactions(REQUEST)
+        .expect("a transactional id");
+    producer.begin_transaction().expect("a transaction");
+    for record in records {
+        let sent = producer.send(base_record(record));
+        sent.map_err(|(error, _)| error).expect("a record");
+    }
+    producer.flush(REQUEST).expect("the records are there");
+    let ended = match commit {
+        true => producer.commit_transaction(REQUEST),
+        false => producer.abort_transaction(REQUEST),
+    };
+    ended.expect("the transaction ends");
+}
+
+/// Deletes the records of a partition before an offset, as retention does.
+pub fn delete_before(app: &App, topic: &str, partition: i32, offset: i64) {
+    let admin: AdminClient<DefaultClientContext> =
+        app.client.config().create().expect("an admin client");
+    let mut before = TopicPartitionList::new();
+    before
+        .add_partition_offset(topic, partition, Offset::Offset(offset))
+        .expect("an offset");
+    let options = AdminOptions::new();
+    let deleted = admin.delete_records(&before, &options);
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let deleted = runtime.expect("a runtime").block_on(deleted);
+    let deleted = deleted.expect("records can be deleted");
+    for element in deleted.elements() {
+        element.error().expect("deleted");
+    }
+}
+
+/// Deletes the console's topic and creates it again.
+pub fn make_anew(app: &App) {
+    let topic = app.input(Source::ConsoleCustomers);
+    app.client.delete_topics(&[&topic]);
+    wait_until(LIMIT, "the topic to be gone", || {
+        app.client.partitions(&topic).is_none().then_some(())
+    });
+    app.create_input(Source::ConsoleCustomers);
+}
+
+/// Commits an offset for the group as a tool does while nobody is in it.
+pub fn commit(app: &App, topic: &str, offset: i64, metadata: &str) {
+    let mut config = app.client.config();
+    config.set("group.id", &app.id);
+    config.set("enable.auto.commit", "false");
+    let consumer: BaseConsumer = config.create().expect("a consumer");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, 0, Offset::Offset(offset))
+        .expect("an offset");
+    let mut element = list.find_partition(topic, 0).expect("the partition");
+    element.set_metadata(metadata);
+    consumer.commit(&list, CommitMode::Sync).expect("committed");
+}
