@@ -154,11 +154,13 @@ impl Reporter {
         let unready = away.or_else(|| worker.unready());
         self.unready = unready.is_some();
         let stuck = self.stuck.as_ref().map(|(reason, _)| reason.clone());
-        let unready = unready.or(registry).or(stuck);
-        self.health.readiness(
-            self.worker,
-            unready.map_or(Readiness::Ready, Readiness::NotReady),
-        );
+        // a partition that can't be read may be why the restore comes no further: it is told first
+        let reasons: Vec<String> = [stuck, unready, registry].into_iter().flatten().collect();
+        let readiness = match reasons.is_empty() {
+            true => Readiness::Ready,
+            false => Readiness::NotReady(reasons.join("; ")),
+        };
+        self.health.readiness(self.worker, readiness);
     }
 
     /// Shows how the registry is; what is said where records wait for it in vain.

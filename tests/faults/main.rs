@@ -69,4 +69,5 @@ mod overload;
 mod points;
 mod storms;
 mod takeover;
+mod unreadable;
 mod zombies;

@@ -52,10 +52,11 @@ impl Driver {
                 break;
             }
         }
-        if let Some(place) = lost {
+        if let Some((place, reason)) = lost {
             // the client has stopped fetching the partition, and would refuse to seek in it
-            let topic = self.parts.settings.topic_name(place).to_owned();
-            let reason = format!("a position in {topic}[{}] is lost", place.partition);
+            let topic = self.parts.settings.topic_name(place);
+            let partition = place.partition;
+            let reason = format!("a position in {topic}[{partition}] is lost: {reason}");
             self.rejoin(RDKafkaErrorCode::AutoOffsetReset, &reason)?;
             return Ok(found_none);
         }
@@ -123,12 +124,12 @@ impl Driver {
         Some(topic)
     }
 
-    /// A place whose next record is gone, if that is the trouble.
+    /// A place whose next record is gone, if that is the trouble, and what the client says of it.
     fn partition_trouble(
         &mut self,
         message: &Message,
         code: RDKafkaErrorCode,
-    ) -> Result<Option<Place>, Halt> {
+    ) -> Result<Option<(Place, String)>, Halt> {
         if code == RDKafkaErrorCode::PartitionEOF {
             if let Some(topic) = self.topic_of(message) {
                 let partition = message.partition();
@@ -145,7 +146,7 @@ impl Driver {
             // the worker asks again where the partition stands, and decides
             let partition = message.partition();
             let topic = self.topic_of(message);
-            return Ok(topic.map(|topic| Place { topic, partition }));
+            return Ok(topic.map(|topic| (Place { topic, partition }, reason)));
         }
         if stuck::is_unreadable(code)
             && let Some(topic) = self.topic_of(message)

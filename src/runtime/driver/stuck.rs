@@ -1,5 +1,5 @@
 //! Partitions that can't be read: a batch that the client does not take stands in the way. It is tried again every
-//! second; nothing behind it is taken meanwhile.
+//! second, or less often where it is corrupt; nothing behind it is taken meanwhile.
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,10 @@ use super::Driver;
 
 /// How long until such a partition is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How long until one with a corrupt batch is. Behind a wrong checksum librdkafka 2.12.1 goes on reading at a wrong place of
+/// the answer (`rd_kafka_buf_skip_to` in `rdkafka_msgset_reader.c`), and may then ask for an offset that does not exist; this
+/// worker's other partitions have to be taken up anew after that.
+const CORRUPT_AGAIN: Duration = Duration::from_secs(30);
 
 /// A partition that can't be read.
 pub(super) struct Stuck {
@@ -17,11 +21,20 @@ pub(super) struct Stuck {
     remedy: &'static str,
     /// When it was last tried in vain.
     tried: Instant,
+    /// How long until it is tried again.
+    again: Duration,
 }
 
 /// Whether it is the batch that is at fault, and not the way to it.
 pub(super) fn is_unreadable(code: RDKafkaErrorCode) -> bool {
     remedy(code).is_some()
+}
+
+fn again(code: RDKafkaErrorCode) -> Duration {
+    match code {
+        RDKafkaErrorCode::BadMessage => CORRUPT_AGAIN,
+        _ => AGAIN,
+    }
 }
 
 fn remedy(code: RDKafkaErrorCode) -> Option<&'static str> {
@@ -63,6 +76,7 @@ impl Driver {
             offset,
             remedy,
             tried: now,
+            again: again(code),
         };
         let before = self.stuck.insert((topic.to_owned(), partition), stuck);
         if before.is_none_or(|before| before.offset != offset) {
@@ -76,7 +90,13 @@ impl Driver {
             );
             self.show_stuck();
         }
-        self.read_again_at = now + AGAIN;
+        self.read_again_at = now + self.longest_pause();
+    }
+
+    /// They are tried again together.
+    fn longest_pause(&self) -> Duration {
+        let pauses = self.stuck.values().map(|stuck| stuck.again);
+        pauses.max().unwrap_or(AGAIN)
     }
 
     /// Has partitions that can't be read tried again, and sees which go on.
@@ -85,7 +105,7 @@ impl Driver {
             return;
         }
         if Instant::now() >= self.read_again_at {
-            self.read_again_at = Instant::now() + AGAIN;
+            self.read_again_at = Instant::now() + self.longest_pause();
             self.worker.read_again();
             if self.restorer.is_none() && self.worker.is_restoring() {
                 self.worker.restore_again();
@@ -99,6 +119,7 @@ impl Driver {
             .map(|(place, at)| (settings.topic_name(place), place.partition, at))
             .collect();
         let before = self.stuck.len();
+        let pause = self.longest_pause();
         self.stuck.retain(|(topic, partition), stuck| {
             let mine = positions
                 .iter()
@@ -108,7 +129,7 @@ impl Driver {
                 None => restoring && *topic == settings.state_topic,
             };
             // what was tried again and said nothing since has come to the end of its log
-            let stands = stands && stuck.tried.elapsed() < 20 * AGAIN;
+            let stands = stands && stuck.tried.elapsed() < pause + 20 * AGAIN;
             if !stands {
                 tracing::info!(
                     topic,
