@@ -355,7 +355,13 @@ pub fn feed(config: &Config) -> ClientConfig {
     let mut leave_out = CONSUMER_ONLY.to_vec();
     leave_out.push("transaction.timeout.ms");
     let mut client = base(config, &leave_out);
-    for (name, value) in [("compression.codec", "lz4"), ("linger.ms", "20")] {
+    let defaults = [
+        ("compression.codec", "lz4"),
+        ("linger.ms", "20"),
+        // how long a topic that is not there may yet come
+        ("topic.metadata.propagation.max.ms", "10000"),
+    ];
+    for (name, value) in defaults {
         if client.get(name).is_none() {
             client.set(name, value);
         }
