@@ -9,7 +9,6 @@ use rdkafka::error::KafkaError;
 use super::exit::{Done, Failure};
 use crate::config::Config;
 use crate::generate::{Generator, Options, Shares, kcat_line};
-use crate::kafka::client;
 use crate::kafka::feed::{Feed, Tally};
 use crate::kafka::topics::Cluster;
 use crate::record::Source;
@@ -81,6 +80,11 @@ fn step(text: &str) -> Result<f64, String> {
 }
 
 impl GenerateArgs {
+    /// Whether it needs the cluster.
+    pub fn is_for_kafka(&self) -> bool {
+        self.kafka
+    }
+
     /// When the stream starts, and its mean step, in milliseconds.
     fn times(&self) -> (i64, f64) {
         let usual = Options::default();
@@ -197,7 +201,6 @@ fn produce(config: &Config, args: &GenerateArgs) -> Result<Done, Failure> {
     let stop = Stop::default();
     stop.on_signals()
         .map_err(|error| Failure::Service(format!("can't listen to signals: {error}")))?;
-    client::check(config).map_err(|wrong| Failure::Usage(wrong.to_string()))?;
     match Cluster::connect(config, || stop.is_set()) {
         Err(_) if stop.is_set() => return Ok(Done::Clean),
         connected => connected.map_err(|error| Failure::Service(error.to_string()))?,
