@@ -3,8 +3,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use keyfold::cli::{self, exit::Failure};
-use keyfold::config::Config;
+use keyfold::config::{CONFIG_FILE, Config};
 use keyfold::failpoint;
+use keyfold::kafka::properties;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -13,8 +14,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Arguments {
-    /// The configuration, a TOML file; every key is also an environment variable
-    #[arg(long, global = true, value_name = "FILE")]
+    /// The configuration, a TOML file (or the variable KEYFOLD_CONFIG); every key is also an environment variable
+    #[arg(long, short, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
@@ -34,7 +35,13 @@ enum Command {
 fn main() -> ExitCode {
     failpoint::set_up();
     let arguments = Arguments::parse();
-    let config = match Config::load(arguments.config.as_deref()) {
+    let file = arguments.config.or_else(config_file);
+    let further = |config: &Config| match &arguments.command {
+        Command::Run(_) | Command::Topics(_) => properties::findings(config),
+        Command::Generate(args) if args.is_for_kafka() => properties::findings(config),
+        _ => Vec::new(),
+    };
+    let config = match Config::load_checked(file.as_deref(), further) {
         Ok(config) => config,
         Err(error) => return fail(&Failure::Usage(error.to_string())),
     };
@@ -56,6 +63,12 @@ fn main() -> ExitCode {
         Ok(done) => done.code(),
         Err(failure) => fail(&failure),
     }
+}
+
+/// The configuration file that the environment names.
+fn config_file() -> Option<PathBuf> {
+    let file = std::env::var_os(CONFIG_FILE)?;
+    (!file.is_empty()).then(|| file.into())
 }
 
 fn fail(failure: &Failure) -> ExitCode {

@@ -9,8 +9,7 @@ use rdkafka::error::KafkaError;
 use super::exit::{Done, Failure};
 use crate::config::Config;
 use crate::generate::{Generator, Options, Shares, kcat_line};
-use crate::kafka::client;
-use crate::kafka::feed::Feed;
+use crate::kafka::feed::{Feed, Tally};
 use crate::kafka::topics::Cluster;
 use crate::record::Source;
 use crate::runtime::signals::Stop;
@@ -81,6 +80,11 @@ fn step(text: &str) -> Result<f64, String> {
 }
 
 impl GenerateArgs {
+    /// Whether it needs the cluster.
+    pub fn is_for_kafka(&self) -> bool {
+        self.kafka
+    }
+
     /// When the stream starts, and its mean step, in milliseconds.
     fn times(&self) -> (i64, f64) {
         let usual = Options::default();
@@ -93,13 +97,11 @@ impl GenerateArgs {
             (Some(start), _) => start,
             (None, false) => usual.start_ms,
             (None, true) => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH);
-                let now = now.map_or(usual.start_ms, |since| since.as_millis() as i64);
-                // at a rate the stream goes along with the clock; else it ends about now
-                match self.rate {
-                    Some(_) => now,
-                    None => (now - (self.records as f64 * step) as i64).max(0),
-                }
+                let now = now_ms();
+                // at a rate the stream goes along with the clock; what is faster than that ends about now
+                let pace = self.rate.map_or(0.0, |rate| 1000.0 / rate);
+                let ahead = (step - pace).max(0.0);
+                (now - (self.records as f64 * ahead) as i64).max(0)
             }
         };
         (start, step)
@@ -185,39 +187,100 @@ fn write_lines(config: &Config, args: &GenerateArgs, out: &mut impl Write) -> io
     out.flush()
 }
 
+/// In milliseconds since 1970.
+fn now_ms() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
+}
+
 /// Produces to Kafka until all is sent, or a signal ends it.
 fn produce(config: &Config, args: &GenerateArgs) -> Result<Done, Failure> {
     let service = |error: KafkaError| Failure::Service(format!("producing: {error}"));
     let stop = Stop::default();
     stop.on_signals()
         .map_err(|error| Failure::Service(format!("can't listen to signals: {error}")))?;
-    client::check(config).map_err(|wrong| Failure::Usage(wrong.to_string()))?;
     match Cluster::connect(config, || stop.is_set()) {
         Err(_) if stop.is_set() => return Ok(Done::Clean),
         connected => connected.map_err(|error| Failure::Service(error.to_string()))?,
     };
     let mut feed = Feed::connect(config).map_err(service)?;
-    let mut generator = Generator::new(args.options(config));
     let bar = progress(args);
     let began = Instant::now();
+    let stuck = send_all(config, args, &mut feed, &bar, &stop).err();
+    let tally = feed.finish();
+    bar.finish_and_clear();
+    if let Some(error) = stuck {
+        return Err(Failure::Service(format!("producing: {error}; {tally}")));
+    }
+    if !tally.all_delivered() {
+        return Err(undelivered(&tally, config));
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    eprintln!("delivered {} records in {seconds:.1} s", tally.delivered);
+    Ok(Done::Clean)
+}
+
+/// How often it is looked whether any topic takes records.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Hands all records over, at the rate. Ends early where no topic takes any.
+fn send_all(
+    config: &Config,
+    args: &GenerateArgs,
+    feed: &mut Feed,
+    bar: &ProgressBar,
+    stop: &Stop,
+) -> Result<(), KafkaError> {
+    let options = args.options(config);
+    // who asks for the future gets it
+    let may_be_later = options.start_ms > now_ms();
+    let mut generator = Generator::new(options);
+    let began = Instant::now();
+    let mut looked = began;
     let mut sent = 0;
     while sent < args.records && !stop.is_set() {
-        if let Some(rate) = args.rate
-            && sent as f64 > began.elapsed().as_secs_f64() * rate
-        {
+        if looked.elapsed() > LOOK {
+            feed.look();
+            if all_closed(config, &feed.tally()) {
+                break;
+            }
+            looked = Instant::now();
+        }
+        let is_due = |rate| sent as f64 <= began.elapsed().as_secs_f64() * rate;
+        if !args.rate.is_none_or(is_due) {
             std::thread::sleep(Duration::from_millis(2));
             continue;
         }
+        if !may_be_later {
+            generator.not_after(now_ms());
+        }
         let (record, _) = generator.next_with_kind();
         if let Some(topic) = topic_of(config, record.source) {
-            feed.send(&record, topic).map_err(service)?;
+            feed.send(&record, topic)?;
         }
         sent += 1;
         bar.inc(1);
     }
-    feed.flush().map_err(service)?;
-    bar.finish_and_clear();
-    let seconds = began.elapsed().as_secs_f64();
-    eprintln!("produced {sent} records in {seconds:.1} s");
-    Ok(Done::Clean)
+    Ok(())
+}
+
+/// Whether no source has a topic that takes records.
+fn all_closed(config: &Config, tally: &Tally) -> bool {
+    let mut topics = Source::ALL
+        .into_iter()
+        .filter_map(|source| topic_of(config, source));
+    topics.all(|topic| tally.closed.iter().any(|closed| closed == topic))
+}
+
+fn undelivered(tally: &Tally, config: &Config) -> Failure {
+    let mut text = tally.to_string();
+    if !tally.closed.is_empty() {
+        let (servers, topics) = (&config.kafka.bootstrap_servers, tally.closed.join(", "));
+        text.push_str(&format!(
+            "; look whether the topics are there and this client may Write and Describe: {topics} at {servers}"
+        ));
+    }
+    Failure::Service(text)
 }

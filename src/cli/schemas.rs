@@ -15,8 +15,8 @@ use crate::source::framing::{GUID_HEADER, Known, Opened, SchemaId, Schemas};
 /// Where the writer schemas of Avro values are found.
 #[derive(Debug, clap::Args)]
 pub struct SchemaArgs {
-    /// The schema registry to ask, in the place of the configuration's; it may hold credentials, for those of the
-    /// configuration are sent to the configuration's URLs only
+    /// The schema registry to ask, in the place of the configuration's; without credentials, which every process of the
+    /// machine could read. Those of the configuration are sent to the configuration's URLs only
     #[arg(long, value_name = "URL")]
     registry: Option<String>,
     /// Take writer schemas from this folder instead: <schema id>.avsc, or <GUID>.avsc
@@ -42,14 +42,24 @@ impl SchemaArgs {
     pub fn lookup(&self, config: &Config) -> Result<Lookup, Failure> {
         let mut registry = config.registry.clone();
         if let Some(url) = &self.registry {
+            if url.contains('@') {
+                return Err(Failure::Usage(
+                    "--registry: a user or a password here can be read by every process of the machine; give the URL with them as KEYFOLD__REGISTRY__URL, or KEYFOLD__REGISTRY__USERNAME and KEYFOLD__REGISTRY__PASSWORD or KEYFOLD__REGISTRY__TOKEN"
+                        .to_owned(),
+                ));
+            }
             let url = url.trim_end_matches('/').to_owned();
-            if !registry.urls.contains(&url) {
+            let known = registry
+                .urls
+                .iter()
+                .find(|known| without_user(known) == url);
+            registry.urls = vec![known.cloned().unwrap_or_else(|| {
                 // what the configuration trusts with them is another
                 registry.username.clear();
                 registry.password.clear();
                 registry.token.clear();
-            }
-            registry.urls = vec![url];
+                url
+            })];
         }
         let is_avro = |format: Format| format == Format::Avro;
         let needed = config
@@ -68,6 +78,14 @@ impl SchemaArgs {
             known: Mutex::default(),
             failure: Mutex::default(),
         })
+    }
+}
+
+/// A URL of the configuration without the user and the password in it.
+fn without_user(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        _ => url.to_owned(),
     }
 }
 

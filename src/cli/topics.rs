@@ -5,7 +5,6 @@ use std::io::{self, BufRead, Write};
 
 use super::exit::{Done, Failure, or_enough};
 use crate::config::Config;
-use crate::kafka::client;
 use crate::kafka::topics::{Cluster, TopicsError};
 
 /// Create the topics that keyfold writes to where they are missing, and check their settings.
@@ -32,7 +31,6 @@ enum TopicsCommand {
 }
 
 pub fn run(config: &Config, args: &TopicsArgs) -> Result<Done, Failure> {
-    client::check(config).map_err(|wrong| Failure::Usage(wrong.to_string()))?;
     match args.command {
         None => create_and_check(config, args.check),
         Some(TopicsCommand::Reset { yes }) => reset(config, yes),

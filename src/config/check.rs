@@ -16,8 +16,9 @@ pub(super) struct Check {
 }
 
 pub(super) const APPLICATION_ID: Check = Check {
-    expected: "1 to 200 characters of A-Z a-z 0-9 . _ -",
-    holds: |text| is_name(text, 1, 200),
+    expected: "1 to 200 characters of A-Z a-z 0-9 . _ -, not only dots",
+    // it is the name of a folder, and must not be one above it
+    holds: |text| is_name(text, 1, 200) && text.bytes().any(|byte| byte != b'.'),
     quoted: true,
 };
 

@@ -11,7 +11,7 @@ use figment::{Figment, Metadata, Profile, Provider, Source};
 
 use super::error::Problems;
 use super::read::Reader;
-use super::{Config, ConfigError, build, keys, properties};
+use super::{Config, ConfigError, build, keys, properties, variables};
 
 impl Config {
     /// Loads the file, where one is given, and this process's environment over it.
@@ -20,11 +20,22 @@ impl Config {
     /// Where the file cannot be read or is not TOML, and for every unknown key, unknown
     /// `KEYFOLD__` variable and wrong value. The exit code for all of them is 2.
     pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
+        Config::load_checked(file, |_| Vec::new())
+    }
+
+    /// Loads it likewise, and holds it against further rules. Each finding is a key and what is wrong with it.
+    ///
+    /// # Errors
+    /// Those of [`Config::load`], and the findings.
+    pub fn load_checked(
+        file: Option<&Path>,
+        further: impl Fn(&Config) -> Vec<(String, String)>,
+    ) -> Result<Config, ConfigError> {
         let mut problems = Problems::default();
         let mut variables = Vec::new();
         for (name, value) in env::vars_os() {
             let name = name.to_string_lossy();
-            if !name.starts_with(keys::PREFIX) {
+            if !name.starts_with(variables::BEGINNING) {
                 continue;
             }
             match value.into_string() {
@@ -33,11 +44,11 @@ impl Config {
             }
         }
         problems.into_result()?;
-        Config::load_from(file, variables)
+        load_from(file, variables, further)
     }
 
     /// Loads the file, where one is given, and the variables given over it. Variables that do not
-    /// begin with `KEYFOLD__` are ignored.
+    /// begin like keyfold's are ignored.
     ///
     /// # Errors
     /// Those of [`Config::load`].
@@ -45,15 +56,23 @@ impl Config {
         file: Option<&Path>,
         env: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Config, ConfigError> {
-        match file {
-            None => assemble(None, env),
-            Some(path) => {
-                let text = fs::read_to_string(path).map_err(|error| ConfigError::Read {
-                    path: path.to_owned(),
-                    error,
-                })?;
-                assemble(Some((path, &text)), env)
-            }
+        load_from(file, env, |_| Vec::new())
+    }
+}
+
+fn load_from(
+    file: Option<&Path>,
+    env: impl IntoIterator<Item = (String, String)>,
+    further: impl Fn(&Config) -> Vec<(String, String)>,
+) -> Result<Config, ConfigError> {
+    match file {
+        None => assemble(None, env, further),
+        Some(path) => {
+            let text = fs::read_to_string(path).map_err(|error| ConfigError::Read {
+                path: path.to_owned(),
+                error,
+            })?;
+            assemble(Some((path, &text)), env, further)
         }
     }
 }
@@ -62,6 +81,7 @@ impl Config {
 pub(super) fn assemble(
     file: Option<(&Path, &str)>,
     env: impl IntoIterator<Item = (String, String)>,
+    further: impl Fn(&Config) -> Vec<(String, String)>,
 ) -> Result<Config, ConfigError> {
     let mut problems = Problems::default();
     let mut figment = Figment::new();
@@ -82,6 +102,9 @@ pub(super) fn assemble(
 
     let mut reader = Reader::new(figment, values, problems);
     let config = build::config(&mut reader);
+    for (path, finding) in further(&config) {
+        reader.problem(&path, finding);
+    }
     reader.into_problems().into_result()?;
     Ok(config)
 }
@@ -175,11 +198,15 @@ fn environment_values(
     env: impl IntoIterator<Item = (String, String)>,
     problems: &mut Problems,
 ) -> Dict {
-    let mut variables: Vec<(String, String)> = env
+    let (mut variables, others): (Vec<_>, Vec<_>) = env
         .into_iter()
-        .filter(|(name, _)| name.starts_with(keys::PREFIX))
-        .collect();
+        .partition(|(name, _)| name.starts_with(keys::PREFIX));
     variables.sort();
+    for (variable, value) in others {
+        if let Some(meant) = variables::meant(&variable, &value) {
+            problems.push(unknown(&variable, &meant));
+        }
+    }
 
     let mut values = Dict::new();
     let mut seen = BTreeSet::new();
@@ -206,13 +233,18 @@ fn environment_values(
             };
             insert(&mut values, &path.split('.').collect::<Vec<_>>(), value);
         } else {
-            problems.push(format!(
-                "unknown environment variable {variable}; did you mean {}?",
-                keys::nearest_variable(&path)
-            ));
+            let meant = match path.as_str() {
+                "config" => variables::CONFIG_FILE.to_owned(),
+                path => keys::nearest_variable(path),
+            };
+            problems.push(unknown(&variable, &meant));
         }
     }
     values
+}
+
+fn unknown(variable: &str, meant: &str) -> String {
+    format!("unknown environment variable {variable}; did you mean {meant}?")
 }
 
 /// Puts a value at a path; what is on the way is a table, since only known keys come here.

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `load` | the layers, from text to one tree of values |
 //! | `keys` | the known keys, their variables, the nearest known key |
+//! | `variables` | variables of the environment that only look like keyfold's |
 //! | `read` | one typed value from the tree, or a problem that names its place |
 //! | `build` | the tree of values into a [`Config`] |
 //! | `check` | the rules for single values and between keys |
@@ -25,6 +26,7 @@ mod read;
 mod registry;
 mod rules;
 mod sources;
+mod variables;
 mod words;
 
 #[cfg(test)]
@@ -37,9 +39,11 @@ use std::time::Duration;
 
 pub use error::ConfigError;
 pub use keys::keys;
+pub use properties::is_refused as is_refused_property;
 pub use registry::Registry;
 pub use rules::Rules;
 pub use sources::{SourceConfig, Sources};
+pub use variables::CONFIG_FILE;
 pub use words::{
     Action, Customers, Deleted, Format, Guarantee, KeyFormat, Lists, LogFormat, OnForeignOffset,
     OnLostOffset, SnapshotFormat, Store, SubjectStrategy, Tombstone,
@@ -140,6 +144,26 @@ impl Default for Kafka {
     }
 }
 
+impl Kafka {
+    /// The servers as they may be shown. The client knows no users in them; one that is there all the same is hidden.
+    #[must_use]
+    pub fn shown_servers(&self) -> String {
+        properties::without_user(&self.bootstrap_servers)
+    }
+
+    /// A text without the secrets among the properties.
+    #[must_use]
+    pub fn without_secrets(&self, text: &str) -> String {
+        let secrets = self.properties.iter().filter(|(name, value)| {
+            // a shorter one is in any text
+            value.len() > 3 && properties::redacted(name, value) != **value
+        });
+        secrets.fold(text.to_owned(), |text, (_, secret)| {
+            text.replace(secret.as_str(), properties::REDACTED)
+        })
+    }
+}
+
 impl fmt::Debug for Kafka {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let properties: BTreeMap<&str, String> = self
@@ -148,7 +172,7 @@ impl fmt::Debug for Kafka {
             .map(|(name, value)| (name.as_str(), properties::redacted(name, value)))
             .collect();
         f.debug_struct("Kafka")
-            .field("bootstrap_servers", &self.bootstrap_servers)
+            .field("bootstrap_servers", &self.shown_servers())
             .field("on_lost_offset", &self.on_lost_offset)
             .field("on_foreign_offset", &self.on_foreign_offset)
             .field("properties", &properties)

@@ -86,7 +86,7 @@ impl Config {
 
     fn print_kafka(&self, out: &mut Toml) {
         out.table("kafka");
-        out.text("bootstrap_servers", &self.kafka.bootstrap_servers);
+        out.text("bootstrap_servers", &self.kafka.shown_servers());
         out.word("on_lost_offset", self.kafka.on_lost_offset);
         out.word("on_foreign_offset", self.kafka.on_foreign_offset);
         out.table("kafka.properties");

@@ -36,6 +36,12 @@ pub(super) fn is_name(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
+/// Whether a property cannot be set.
+#[must_use]
+pub fn is_refused(name: &str) -> bool {
+    refusal(name).is_some()
+}
+
 /// Why a property cannot be set, with what to set instead where there is such a key. Delivery
 /// rests on these, so that keyfold sets them itself.
 pub(super) fn refusal(name: &str) -> Option<&'static str> {
@@ -72,29 +78,43 @@ pub(super) fn refusal(name: &str) -> Option<&'static str> {
 /// The value of a property, or of another setting, as it may be shown. That a secret is empty may
 /// be: it is the mistake to find.
 pub(super) fn redacted(name: &str, value: &str) -> String {
-    if is_secret(name) && !value.is_empty() {
+    if (is_secret(name) || holds_secret(value)) && !value.is_empty() {
         REDACTED.to_owned()
     } else {
         without_credentials(value)
     }
 }
 
-/// Whether the value of a property is a secret, judged by its name.
+/// Properties of librdkafka whose names sound like secrets. Where a secret is kept is none: paths and
+/// addresses are needed to find a mistake.
+const NO_SECRETS: [&str; 7] = [
+    "ssl.key.location",
+    "ssl.keystore.location",
+    "sasl.kerberos.keytab",
+    "sasl.oauthbearer.token.endpoint.url",
+    "sasl.oauthbearer.assertion.private.key.file",
+    "sasl.oauthbearer.client.credentials.client.id",
+    // of the configuration itself
+    "key_format",
+];
+
+/// Whether the value of a property is a secret, judged by its name: of one that librdkafka does not have, too.
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    // Where a secret is kept is none: paths and addresses are needed to find a mistake.
-    if [".location", ".file", ".url"]
+    let sounds_so = ["pass", "secret", "token", "jaas", "key", "credential"]
         .iter()
-        .any(|end| name.ends_with(end))
-    {
-        return false;
-    }
-    ["password", "passphrase", "secret", "token"]
+        .any(|word| name.contains(word));
+    // free text, which may hold a token or a secret
+    (sounds_so || name == "sasl.oauthbearer.config") && !NO_SECRETS.contains(&name.as_str())
+}
+
+/// Whether a value holds a secret, whatever its name is, as a line of JAAS does.
+fn holds_secret(value: &str) -> bool {
+    let value: String = value.split_whitespace().collect();
+    let value = value.to_ascii_lowercase();
+    ["password=", "secret=", "privatekey-----"]
         .iter()
-        .any(|word| name.contains(word))
-        || (name.contains("key") && name.ends_with(".pem"))
-        // Free text, which may hold a token or a secret.
-        || name == "sasl.oauthbearer.config"
+        .any(|word| value.contains(word))
 }
 
 /// A text with the user and password of a URL in it redacted. An `@` in the path counts too:
@@ -107,6 +127,24 @@ pub(super) fn without_credentials(value: &str) -> String {
         Some((_, host)) => format!("{scheme}://{REDACTED}@{host}"),
         None => value.to_owned(),
     }
+}
+
+/// A list of servers with the users and passwords in it redacted, with and without a scheme. All before the last `@` is
+/// hidden, for a password may hold anything.
+pub(super) fn without_user(servers: &str) -> String {
+    let Some((_, host)) = servers.rsplit_once('@') else {
+        return servers.to_owned();
+    };
+    let is_scheme = |scheme: &str| {
+        scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+    };
+    let scheme = servers
+        .split_once("://")
+        .filter(|(scheme, _)| is_scheme(scheme));
+    let scheme = scheme.map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
+    format!("{scheme}{REDACTED}@{host}")
 }
 
 #[cfg(test)]
@@ -161,9 +199,16 @@ mod tests {
             "sasl.oauthbearer.assertion.private.key.pem",
             "sasl.oauthbearer.config",
             "SASL.PASSWORD",
+            "sasl.jaas.config",
+            "sasl.passwd",
+            "my.token",
+            "api.key",
+            "ssl.truststore.key.location",
         ] {
             assert_eq!(redacted(name, "hunter2"), REDACTED, "{name}");
         }
+        let jaas = "PlainLoginModule required username=\"a\" password=\"hunter2\";";
+        assert_eq!(redacted("client.rack", jaas), REDACTED);
         for name in [
             "sasl.username",
             "ssl.ca.pem",
@@ -184,6 +229,18 @@ mod tests {
             ("ada@example.com", "ada@example.com"),
         ] {
             assert_eq!(without_credentials(value), shown);
+        }
+        for (value, shown) in [
+            ("a:9092,b:9092", "a:9092,b:9092"),
+            ("ada:pw@host:9092", "********@host:9092"),
+            (
+                "SASL_SSL://ada:pw@host:9092",
+                "SASL_SSL://********@host:9092",
+            ),
+            ("a:1,ada:p,w@host:9092", "********@host:9092"),
+            ("ada:p://w@host:9092", "********@host:9092"),
+        ] {
+            assert_eq!(without_user(value), shown);
         }
     }
 }

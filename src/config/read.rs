@@ -110,7 +110,8 @@ impl Reader {
         let value = self.find(path)?.clone();
         let found = match value {
             Value::String(_, text) if (check.holds)(&text) => return Some(text),
-            Value::String(_, text) if check.quoted => format!("{text:?}"),
+            // before an `@` there may be a password, where none belongs
+            Value::String(_, text) if check.quoted && !text.contains('@') => format!("{text:?}"),
             Value::String(..) => "another text".to_owned(),
             other => kind(&other).to_owned(),
         };

@@ -76,6 +76,7 @@ impl Stream<'_> {
     /// Produces what is due by now.
     fn play(&mut self) -> Result<(), KafkaError> {
         while (self.generated as f64) < self.began.elapsed().as_secs_f64() * RATE {
+            self.generator.not_after(now_ms());
             let (record, _) = self.generator.next_with_kind();
             self.generated += 1;
             self.send(&record)?;
@@ -143,6 +144,10 @@ pub fn run(settings: &Config, keep: bool, stop: &Stop) -> Result<Done, Failure> 
         generated: 0,
     };
     play(&mut stream, &mut reader, &processor.metrics, stop).map_err(kafka)?;
+    let tally = stream.feed.finish();
+    if !tally.all_delivered() {
+        return Err(Failure::Service(format!("the demo's broker: {tally}")));
+    }
     let proven = prove(&stream.expected, &mut reader, &processor.metrics, stop);
     report(&proven, &stream.expected, &reader);
     if keep && !stop.is_set() {
@@ -206,7 +211,7 @@ fn play(
             tell(second, &stream.expected, reader, metrics);
         }
     }
-    stream.feed.flush()
+    Ok(())
 }
 
 fn tell(second: u64, expected: &Expectation<'_>, reader: &Reader, metrics: &Metrics) {

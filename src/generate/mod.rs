@@ -69,8 +69,9 @@ pub struct Generator {
     fresh: Fresh,
     random: Random,
     world: World,
-    /// Record time since the start.
+    /// Record time since the start, and the most that it may become.
     elapsed_nanos: u64,
+    most_nanos: u64,
     /// How many records have been handed out.
     turn: u64,
     /// Records that come later, by turn and, within one, in the order they were put here.
@@ -124,6 +125,7 @@ impl Generator {
             random: Random::new(options.seed),
             world: World::new(options.seed, options.customers),
             elapsed_nanos: 0,
+            most_nanos: u64::MAX,
             turn: 0,
             held: BTreeMap::new(),
             held_so_far: 0,
@@ -132,12 +134,17 @@ impl Generator {
         }
     }
 
+    /// From now on no record has a later time than this, in milliseconds since 1970, or than the start.
+    pub fn not_after(&mut self, millis: i64) {
+        let most = u64::try_from(millis.saturating_sub(self.options.start_ms)).unwrap_or(0);
+        self.most_nanos = most.saturating_mul(1_000_000);
+        self.elapsed_nanos = self.elapsed_nanos.min(self.most_nanos);
+    }
+
     /// The next record and what it is meant to be.
     pub fn next_with_kind(&mut self) -> (GeneratedRecord, Kind) {
-        let due = self
-            .held
-            .first_entry()
-            .filter(|held| held.key().0 <= self.turn);
+        let due = self.held.first_entry();
+        let due = due.filter(|held| held.key().0 <= self.turn);
         let next = match due {
             Some(held) => held.remove(),
             None => self.fresh(),
@@ -314,10 +321,8 @@ impl Generator {
 
     /// One of the given sources by its weight; if none of them has any, one of all.
     fn source(&mut self, among: &[Source]) -> Source {
-        let total: f64 = among
-            .iter()
-            .map(|source| self.weights[source.index()])
-            .sum();
+        let weights = among.iter().map(|source| self.weights[source.index()]);
+        let total: f64 = weights.sum();
         if total <= 0.0 {
             return self.source(&Source::ALL);
         }
@@ -350,13 +355,10 @@ impl Generator {
                 vec![header("traceparent", trace)]
             }
             Source::ConsoleCustomers => vec![header("content-type", "application/json".to_owned())],
-            Source::PublisherCustomers => {
-                let id = uuid(self.random.bits(), self.random.bits());
-                vec![
-                    header("content-type", "application/json".to_owned()),
-                    header("batch-id", id),
-                ]
-            }
+            Source::PublisherCustomers => vec![
+                header("content-type", "application/json".to_owned()),
+                header("batch-id", uuid(self.random.bits(), self.random.bits())),
+            ],
         }
     }
 
@@ -378,7 +380,7 @@ impl Generator {
         let step = self.options.step_ms.clamp(0.0, 86_400_000.0) * 1e6;
         // evenly from nothing to twice the mean
         let gap = self.random.below((step as u64).saturating_mul(2) + 1);
-        self.elapsed_nanos = self.elapsed_nanos.saturating_add(gap);
+        self.elapsed_nanos = self.elapsed_nanos.saturating_add(gap).min(self.most_nanos);
     }
 }
 

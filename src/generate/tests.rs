@@ -273,3 +273,24 @@ fn every_record_gets_the_verdict_that_it_is_made_for() {
         assert_eq!((rejected, warned), made_for, "{kind:?}: {text}");
     }
 }
+
+/// At a rate the stream goes along with the clock, and never before it.
+#[test]
+fn no_record_is_later_than_it_may_be() {
+    let options = Options {
+        late: 0.5,
+        ..Options::default()
+    };
+    let mut free = Generator::new(options.clone());
+    let mut bound = Generator::new(options.clone());
+    let mut latest = i64::MIN;
+    for turn in 0..2_000 {
+        // slower than the stream's own time
+        let now = options.start_ms + turn / 2;
+        bound.not_after(now);
+        let (record, _) = bound.next_with_kind();
+        assert!(record.timestamp <= now, "{} at {now}", record.timestamp);
+        latest = free.next_with_kind().0.timestamp.max(latest);
+    }
+    assert!(latest > options.start_ms + 1_000);
+}

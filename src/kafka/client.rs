@@ -7,7 +7,6 @@ use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::types::RDKafkaConfRes;
 
 use crate::config::{Config, Guarantee};
 
@@ -23,41 +22,6 @@ pub fn transaction_timeout(config: &Config) -> Duration {
         .map_or(TRANSACTION_TIMEOUT, Duration::from_millis)
 }
 
-/// A property of `kafka.properties` that the client does not take. Its value may be secret, and is not told.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`kafka.properties.{0}`: {1}; librdkafka's CONFIGURATION.md lists its properties")]
-pub struct WrongProperty(String, &'static str);
-
-/// Whether each kind of client takes the properties, as far as that can be told before one is made.
-pub fn check(config: &Config) -> Result<(), WrongProperty> {
-    let identity = Identity {
-        transactional_id: config.application_id.clone(),
-        group_instance_id: None,
-    };
-    let targets = Targets {
-        record_bytes: 1_000_000,
-        batch_bytes: 1_000_000,
-        partitions: 1,
-    };
-    let clients = [
-        admin(config),
-        reader(config),
-        member(config, &identity),
-        producer(config, &identity, targets),
-    ];
-    for client in clients {
-        // what else may be wrong shows when the client is made
-        if let Err(KafkaError::ClientConfig(result, _, name, _)) = client.create_native_config() {
-            let reason = match result {
-                RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN => "there is no such property",
-                _ => "its value is not one that it can have",
-            };
-            return Err(WrongProperty(name, reason));
-        }
-    }
-    Ok(())
-}
-
 /// What a failure to make a client says, without the value of the property that is at fault.
 pub fn not_made(error: &KafkaError) -> String {
     match error {
@@ -67,7 +31,7 @@ pub fn not_made(error: &KafkaError) -> String {
 }
 
 /// What the client says, up to where it quotes a value that holds a secret: only of this property it does.
-fn without_secret(text: &str) -> &str {
+pub(super) fn without_secret(text: &str) -> &str {
     const NAME: &str = "sasl.oauthbearer.config";
     text.find(NAME)
         .and_then(|at| text.get(..at + NAME.len()))
@@ -90,7 +54,7 @@ pub fn replaced_within(config: &Config) -> Duration {
 }
 
 /// Whether the group is one of KIP-848.
-fn has_consumer_protocol(config: &Config) -> bool {
+pub(super) fn has_consumer_protocol(config: &Config) -> bool {
     let set = config.kafka.properties.get("group.protocol");
     set.is_some_and(|set| set == "consumer")
 }
@@ -199,12 +163,6 @@ pub fn member(config: &Config, identity: &Identity) -> ClientConfig {
     // What waits to be taken is memory: each record that the client holds takes half a kilobyte besides its own bytes,
     // and an answer is unpacked as a whole. A worker takes less than 200 records in a millisecond.
     fetching(&mut client, "2000");
-    if let Some(answer) = client.get("fetch.max.bytes").map(str::to_owned)
-        && client.get("message.max.bytes").is_none()
-    {
-        // the client does not take less for the one than for the other, whose default is larger than some set this
-        client.set("message.max.bytes", answer);
-    }
     const ANSWER: [&str; 2] = ["fetch.message.max.bytes", "max.partition.fetch.bytes"];
     if ANSWER.iter().all(|name| client.get(name).is_none()) {
         // for each partition, packed
@@ -275,6 +233,12 @@ fn fetching(client: &mut ClientConfig, ahead: &str) {
         if client.get(name).is_none() {
             client.set(name, value);
         }
+    }
+    if let Some(answer) = client.get("fetch.max.bytes").map(str::to_owned)
+        && client.get("message.max.bytes").is_none()
+    {
+        // the client does not take less for the one than for the other, whose default is larger than some set this
+        client.set("message.max.bytes", answer);
     }
 }
 
@@ -356,7 +320,13 @@ pub fn feed(config: &Config) -> ClientConfig {
     let mut leave_out = CONSUMER_ONLY.to_vec();
     leave_out.push("transaction.timeout.ms");
     let mut client = base(config, &leave_out);
-    for (name, value) in [("compression.codec", "lz4"), ("linger.ms", "20")] {
+    let defaults = [
+        ("compression.codec", "lz4"),
+        ("linger.ms", "20"),
+        // how long a topic that is not there may yet come
+        ("topic.metadata.propagation.max.ms", "10000"),
+    ];
+    for (name, value) in defaults {
         if client.get(name).is_none() {
             client.set(name, value);
         }
@@ -504,25 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn a_property_that_no_client_takes_is_named_without_its_value() {
-        let found = |name: &str, value: &str| {
-            let mut config = Config::default();
-            let properties = &mut config.kafka.properties;
-            properties.insert(name.to_owned(), value.to_owned());
-            check(&config).map_err(|wrong| wrong.to_string())
-        };
-        for (name, value) in [
-            ("sasl.passwort", "hunter2"),
-            ("security.protocol", "hunter2"),
-            ("compression.type", "hunter2"),
-            ("group.protocol", "hunter2"),
-        ] {
-            let wrong = found(name, value).expect_err(name);
-            assert!(wrong.contains(name), "{wrong}");
-            assert!(!wrong.contains(value), "{wrong}");
-        }
-        assert_eq!(found("sasl.password", "hunter2"), Ok(()));
-        assert_eq!(found("linger.ms", "7"), Ok(()));
+    fn what_a_client_says_holds_no_secret() {
         let text = "Unrecognized sasl.oauthbearer.config beginning at: hunter2".to_owned();
         let said = not_made(&KafkaError::ClientCreation(text));
         assert!(!said.contains("hunter2"), "{said}");

@@ -1,32 +1,134 @@
-//! Produces records as an ordinary application would: keyed, partitioned as Java does.
+//! Produces records as an ordinary application would: keyed, partitioned as Java does. What became of each is counted.
 
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::message::{Header, Message, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
 use super::client;
 use crate::config::Config;
 use crate::generate::GeneratedRecord;
 
 pub struct Feed {
-    producer: BaseProducer,
+    producer: BaseProducer<Receipts>,
     sent: u64,
 }
 
-/// How long a full queue may stay full, and how long the last records may take.
+/// How long a full queue may stay full, and how long no record is delivered at the end.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long one look at the deliveries takes.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What became of the records that were handed over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub delivered: u64,
+    /// Of those that were not delivered, how many by topic and reason.
+    pub failed: BTreeMap<(String, String), u64>,
+    /// Topics that take no record at all: they are not there, or the cluster refuses this client.
+    pub closed: Vec<String>,
+    /// Those of which nothing is known: no broker has answered in time.
+    pub unconfirmed: u64,
+}
+
+impl Tally {
+    pub fn all_delivered(&self) -> bool {
+        self.failed.is_empty() && self.unconfirmed == 0
+    }
+
+    fn note(&mut self, topic: &str, error: &KafkaError) {
+        let code = error.rdkafka_error_code();
+        let reason = code.map_or_else(|| error.to_string(), |code| code.to_string());
+        let is_closed = code.is_some_and(|code| {
+            client::is_refusal(code)
+                || matches!(
+                    code,
+                    RDKafkaErrorCode::UnknownTopic
+                        | RDKafkaErrorCode::UnknownTopicOrPartition
+                        | RDKafkaErrorCode::InvalidTopic
+                )
+        });
+        if is_closed && !self.closed.iter().any(|closed| closed == topic) {
+            self.closed.push(topic.to_owned());
+        }
+        *self.failed.entry((topic.to_owned(), reason)).or_default() += 1;
+    }
+}
+
+/// What was not delivered, and why.
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failed: u64 = self.failed.values().sum();
+        let (lost, all) = (failed, self.delivered + failed + self.unconfirmed);
+        write!(f, "of {all} records {} were delivered", self.delivered)?;
+        if lost > 0 {
+            write!(f, ", and {lost} were not:")?;
+            for (at, ((topic, reason), count)) in self.failed.iter().enumerate() {
+                let comma = if at == 0 { "" } else { "," };
+                write!(f, "{comma} {count} to {topic} ({reason})")?;
+            }
+        }
+        if self.unconfirmed > 0 {
+            let (count, seconds) = (self.unconfirmed, PATIENCE.as_secs());
+            write!(
+                f,
+                ", and of {count} it is not known: no broker has confirmed any for {seconds} s"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts the deliveries, which librdkafka calls back.
+#[derive(Default)]
+struct Receipts(Mutex<Tally>);
+
+impl Receipts {
+    fn with<T>(&self, look: impl FnOnce(&mut Tally) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ClientContext for Receipts {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "producer");
+    }
+}
+
+impl ProducerContext for Receipts {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        self.with(|tally| match result {
+            Ok(_) => tally.delivered += 1,
+            Err((error, message)) => tally.note(message.topic(), error),
+        });
+    }
+}
 
 impl Feed {
     pub fn connect(config: &Config) -> KafkaResult<Feed> {
         Ok(Feed {
-            producer: client::feed(config).create()?,
+            producer: client::feed(config).create_with_context(Receipts::default())?,
             sent: 0,
         })
     }
 
-    /// Hands a record over for delivery; waits while the queue is full.
+    /// Hands a record over for delivery; waits while the queue is full. One that the client does not take counts as not
+    /// delivered.
+    ///
+    /// # Errors
+    /// Where the queue stays full.
     pub fn send(&mut self, record: &GeneratedRecord, topic: &str) -> KafkaResult<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -46,23 +148,86 @@ impl Feed {
             }
             match self.producer.send(message) {
                 Ok(()) => break,
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _))
-                    if Instant::now() < deadline =>
-                {
-                    self.producer.poll(Duration::from_millis(10));
+                Err((error, _)) if !is_full(&error) => {
+                    let receipts = self.producer.context();
+                    receipts.with(|tally| tally.note(topic, &error));
+                    break;
                 }
-                Err((error, _)) => return Err(error),
+                Err((error, _)) if Instant::now() >= deadline => return Err(error),
+                Err(_) => self.producer.poll(Duration::from_millis(10)),
             }
         }
         self.sent += 1;
         if self.sent.is_multiple_of(256) {
-            self.producer.poll(Duration::ZERO);
+            self.look();
         }
         Ok(())
     }
 
-    /// Waits until everything is delivered.
-    pub fn flush(&self) -> KafkaResult<()> {
-        self.producer.flush(PATIENCE)
+    /// Takes note of what was delivered since the last look.
+    pub fn look(&self) {
+        self.producer.poll(Duration::ZERO);
+    }
+
+    /// Waits until it is known of every record whether it was delivered, or until none was for a while; what came of
+    /// all of them.
+    pub fn finish(&self) -> Tally {
+        let mut progress = Instant::now();
+        let mut tally = self.tally();
+        while tally.unconfirmed > 0 && progress.elapsed() < PATIENCE {
+            // it also sends what still lingers; its own time-out says nothing more than the tally
+            let _ = self.producer.flush(LOOK);
+            let now = self.tally();
+            if now.unconfirmed != tally.unconfirmed {
+                progress = Instant::now();
+            }
+            tally = now;
+        }
+        tally
+    }
+
+    /// What is known so far.
+    pub fn tally(&self) -> Tally {
+        let mut tally = self.producer.context().with(|tally| tally.clone());
+        let known = tally.delivered + tally.failed.values().sum::<u64>();
+        tally.unconfirmed = self.sent.saturating_sub(known);
+        tally
+    }
+}
+
+fn is_full(error: &KafkaError) -> bool {
+    matches!(
+        error,
+        KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tally_says_what_was_not_delivered_and_why() {
+        let mut tally = Tally {
+            delivered: 7,
+            ..Tally::default()
+        };
+        assert!(tally.all_delivered());
+        let refused = KafkaError::MessageProduction(RDKafkaErrorCode::TopicAuthorizationFailed);
+        let large = KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge);
+        tally.note("a", &refused);
+        tally.note("a", &refused);
+        tally.note("b", &large);
+        assert!(!tally.all_delivered());
+        assert_eq!(tally.closed, ["a"]);
+        let said = tally.to_string();
+        assert!(said.starts_with("of 10 records 7 were delivered, and 3 were not: 2 to a ("));
+        assert!(said.contains("), 1 to b ("), "{said}");
+        tally.unconfirmed = 5;
+        assert!(
+            tally
+                .to_string()
+                .starts_with("of 15 records 7 were delivered")
+        );
     }
 }

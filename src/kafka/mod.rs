@@ -11,6 +11,8 @@ pub mod members;
 pub mod native;
 mod patience;
 pub mod producer;
+pub mod properties;
+mod property_table;
 pub mod restorer;
 pub mod topic_id;
 pub mod topics;

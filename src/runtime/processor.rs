@@ -39,7 +39,6 @@ const SILENCE: Duration = Duration::from_secs(90);
 
 /// Runs until it is told to stop, or can't go on.
 pub fn run(config: Config, stop: &Stop) -> Result<(), Failure> {
-    client::check(&config).map_err(|wrong| Failure::Usage(wrong.to_string()))?;
     let started =
         check_topics(&config, stop).and_then(|found| Processor::start(config, found, true, stop));
     match started {
@@ -171,7 +170,7 @@ impl Processor {
                 questions,
                 forwarded_positions: Arc::clone(&positions),
                 rendezvous: Arc::clone(&rendezvous),
-                watched: Arc::clone(&watched),
+                watched: keeps_house.then(|| Arc::clone(&watched)),
                 settings: Arc::clone(&settings),
                 stop: stop.clone(),
             };

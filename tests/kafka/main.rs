@@ -3,6 +3,7 @@
 //! [`app`] gives a test topics, a configuration and an application id of its own, and says what must come out of
 //! it. Every wait is for a condition, with a deadline.
 
+mod acls;
 mod app;
 mod avro_lines;
 mod avro_records;
@@ -38,6 +39,7 @@ mod offsets;
 mod outages;
 mod outside_client;
 mod outsiders;
+mod permissions;
 mod restarts;
 mod restore;
 mod snapshots;

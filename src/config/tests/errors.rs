@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::{env_error, error, load};
+use crate::config::load::assemble;
 use crate::config::{Config, ConfigError};
 
 #[test]
@@ -105,7 +106,7 @@ fn wrong_values_name_the_key_the_place_and_what_is_expected() {
     for (toml, message) in [
         (
             "application_id = 'a b'",
-            "`application_id` in keyfold.toml: expected 1 to 200 characters of A-Z a-z 0-9 . _ -, \
+            "`application_id` in keyfold.toml: expected 1 to 200 characters of A-Z a-z 0-9 . _ -, not only dots, \
              found \"a b\"",
         ),
         (
@@ -277,6 +278,69 @@ fn a_topic_serves_one_purpose() {
         ),
     ] {
         assert_eq!(error(toml), part);
+    }
+}
+
+#[test]
+fn a_variable_that_only_looks_like_keyfolds_is_an_error() {
+    for (name, nearest) in [
+        (
+            "KEYFOLD_KAFKA__BOOTSTRAP_SERVERS",
+            "KEYFOLD__KAFKA__BOOTSTRAP_SERVERS",
+        ),
+        ("KEYFOLD__CONFIG", "KEYFOLD_CONFIG"),
+        ("KEYFOLD_CONF", "KEYFOLD_CONFIG"),
+    ] {
+        assert_eq!(
+            env_error(name, "hunter2"),
+            format!("unknown environment variable {name}; did you mean {nearest}?")
+        );
+    }
+}
+
+#[test]
+fn an_application_id_is_no_folder_above_its_own() {
+    for id in [".", "..", "..."] {
+        let message = env_error("KEYFOLD__APPLICATION_ID", id);
+        assert!(message.contains("not only dots"), "{message}");
+    }
+    assert!(load("application_id = '.a'", &[]).is_ok());
+}
+
+#[test]
+fn users_in_the_servers_are_not_shown() {
+    for servers in [
+        "ada:hunter2@host:9092",
+        "SASL_SSL://ada:hunter2@host",
+        "a:1,ada:hun,hunter2@b:2",
+    ] {
+        match load("", &[("KEYFOLD__KAFKA__BOOTSTRAP_SERVERS", servers)]) {
+            Ok(config) => {
+                assert!(!config.print().contains("hun"), "{}", config.print());
+                assert!(!format!("{config:?}").contains("hun"));
+            }
+            Err(error) => assert!(!error.to_string().contains("hun"), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn further_findings_are_told_with_the_others_and_with_their_places() {
+    let further = |_: &Config| {
+        let finding = |path: &str| (path.to_owned(), "is wrong".to_owned());
+        vec![finding("kafka.properties.linger.ms"), finding("log.level")]
+    };
+    let toml = "x = 1\n[kafka.properties]\nlinger.ms = 1";
+    let file = (Path::new("keyfold.toml"), toml);
+    let message = assemble(Some(file), Vec::new(), further)
+        .unwrap_err()
+        .to_string();
+    for part in [
+        "unknown key `x`",
+        "`kafka.properties.linger.ms` in keyfold.toml: is wrong",
+        "`log.level` (default): is wrong",
+    ] {
+        assert!(message.contains(part), "{message}");
     }
 }
 

@@ -15,7 +15,8 @@ fn load(toml: &str, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let env = env
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    assemble(Some((Path::new("keyfold.toml"), toml)), env)
+    let file = (Path::new("keyfold.toml"), toml);
+    assemble(Some(file), env, |_| Vec::new())
 }
 
 fn from_toml(toml: &str) -> Config {
@@ -130,7 +131,7 @@ fn the_environment_goes_over_the_file() {
             ("KEYFOLD__PROCESSING__MAX_REJECT_SHARE", "1"),
             ("KEYFOLD__PROCESSING__COMMIT_INTERVAL", "1s"),
             ("KEYFOLD__VALIDATION__RULES__COUNTRY_CODE", "off"),
-            ("KEYFOLD_OTHER", "ignored"),
+            ("KEYFOLD_TEST_OTHER", "ignored"),
             ("PATH", "ignored"),
         ],
     )

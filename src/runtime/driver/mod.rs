@@ -63,7 +63,8 @@ pub struct Parts {
     pub questions: Receiver<Question>,
     pub forwarded_positions: ForwardedPositions,
     pub rendezvous: Arc<Rendezvous>,
-    pub watched: Watched,
+    /// What is seen of the topics; none where their ids can't be asked for, as of the demo's broker.
+    pub watched: Option<Watched>,
     pub stop: Stop,
 }
 

@@ -28,6 +28,9 @@ impl Driver {
 
     /// The ids of what is consumed and of the state topic; fewer where the brokers are too old.
     fn ask_topic_ids(&self) -> Result<BTreeMap<String, String>, Unanswered> {
+        if self.parts.watched.is_none() {
+            return Ok(BTreeMap::new());
+        }
         let settings = &self.parts.settings;
         let topics = settings.topics.iter().map(|topic| topic.name.as_str());
         let names: Vec<&str> = topics.chain([settings.state_topic.as_str()]).collect();
@@ -50,7 +53,8 @@ impl Driver {
     /// Looks at what the watch has seen of the topics since.
     pub(super) fn look_at_topics(&mut self) -> Result<(), Halt> {
         let (ids, gone) = {
-            let Ok(topics) = self.parts.watched.lock() else {
+            let watched = self.parts.watched.as_ref();
+            let Some(Ok(topics)) = watched.map(|watched| watched.lock()) else {
                 return Ok(());
             };
             if topics.round == self.watched {

@@ -7,12 +7,13 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::DiskStore;
 use super::engine::{Memory, of_io};
 use super::layout::Header;
+use super::private;
 use crate::store::{Store, StoreError, Stores};
 
 /// How long a process that is ending may keep its lock: it has memory to give back.
@@ -56,6 +57,19 @@ impl DiskStores {
     pub fn take(place: Place, give_up: impl Fn() -> bool) -> Result<DiskStores, StoreError> {
         let base = place.directory.join(&place.application_id);
         let failed = |error: io::Error| of_io(&base, &error);
+        // nothing is put, or removed, beside or above the folder of this application
+        let mut parts = Path::new(&place.application_id).components();
+        if !matches!(
+            (parts.next(), parts.next()),
+            (Some(Component::Normal(_)), None)
+        ) {
+            let error = io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the application id is no name of a folder",
+            );
+            return Err(failed(error));
+        }
+        private::from_now_on();
         fs::create_dir_all(&base).map_err(failed)?;
         let file = base.join("lock");
         let mut options = OpenOptions::new();
@@ -76,6 +90,7 @@ impl DiskStores {
                 }
             }
         }
+        private::what_is_there(&base).map_err(failed)?;
         let share = place.memory / u64::try_from(place.partitions).unwrap_or(1).max(1);
         let memory = Memory {
             cache: CACHE,

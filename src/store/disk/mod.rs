@@ -6,6 +6,7 @@
 mod directory;
 mod engine;
 mod layout;
+mod private;
 mod runs;
 #[cfg(test)]
 mod tests;

@@ -197,3 +197,48 @@ fn files_below(directory: &Path) -> Vec<std::path::PathBuf> {
     files.sort();
     files
 }
+
+/// Folders are 0700 and files 0600, those of an earlier version too.
+#[test]
+fn nobody_else_can_read_a_store() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let home = home();
+    let base = home.path().join("application");
+    fs::create_dir(&base).expect("a folder");
+    fs::write(base.join("old"), "x").expect("a file");
+    for (path, mode) in [(base.clone(), 0o755), (base.join("old"), 0o644)] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
+    }
+    let stores = stores(home.path());
+    let mut store = stores.open(0).expect("a store");
+    write_batch(&mut *store, 1).expect("a batch");
+    let mode = |path: &Path| {
+        let found = fs::metadata(path).expect("a file");
+        found.permissions().mode() & 0o777
+    };
+    let files = files_below(&base);
+    assert!(files.len() > 3, "{files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+        for folder in file
+            .ancestors()
+            .take_while(|folder| folder.starts_with(&base))
+        {
+            if folder.is_dir() {
+                assert_eq!(mode(folder), 0o700, "{}", folder.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn no_store_lies_outside_its_directory() {
+    let home = home();
+    for id in ["", ".", "..", "../other", "a/b", "/tmp"] {
+        let mut place = place(home.path());
+        id.clone_into(&mut place.application_id);
+        assert!(DiskStores::take(place, || true).is_err(), "{id}");
+    }
+    assert_eq!(fs::read_dir(home.path()).expect("a folder").count(), 0);
+}

@@ -1,0 +1,396 @@
+//! What is wrong with the client's properties: all of it, before anything is asked of a broker. No value is told, for it
+//! may be secret.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+
+use rdkafka::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::producer::{BaseProducer, DeliveryResult, ProducerContext};
+
+use super::client::{self, Identity, Targets};
+use super::property_table::{self, Property};
+use crate::config::{Config, Guarantee, is_refused_property};
+
+/// What is wrong: the key, and why.
+type Finding = (String, String);
+
+/// All that is wrong with the client's settings, each with its key.
+pub fn findings(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if config.kafka.bootstrap_servers.contains('@') {
+        let text = "holds a user, which belongs into `kafka.properties.sasl.username` and `.password`: expected host:port, several separated by commas";
+        findings.push(("kafka.bootstrap_servers".to_owned(), text.to_owned()));
+    }
+    let properties = &config.kafka.properties;
+    let rules = Rules { config, properties };
+    let mut wrong = rules.each();
+    wrong.extend(rules.between());
+    wrong.extend(rules.authentication());
+    wrong.extend(rules.files());
+    let refused = made(config, &wrong);
+    let keys = wrong.into_iter().chain(refused);
+    findings.extend(keys.map(|(name, text)| match name.as_str() {
+        "" => ("kafka.properties".to_owned(), text),
+        name => (format!("kafka.properties.{name}"), text),
+    }));
+    findings
+}
+
+struct Rules<'c> {
+    config: &'c Config,
+    properties: &'c BTreeMap<String, String>,
+}
+
+impl Rules<'_> {
+    /// What is wrong with each property by itself.
+    fn each(&self) -> Vec<Finding> {
+        let taken = |name: &str, value: &str| {
+            let mut client = ClientConfig::new();
+            client.set(name, value).create_native_config().is_ok()
+        };
+        let wrong = self.properties.iter().filter_map(|(name, value)| {
+            if let Some(instead) = of_java(name) {
+                return Some((name.clone(), instead.to_owned()));
+            }
+            if taken(name, value) {
+                return None;
+            }
+            Some((
+                name.clone(),
+                match property_table::find(name) {
+                    None => unknown(name),
+                    Some(property) => not_allowed(property),
+                },
+            ))
+        });
+        wrong.collect()
+    }
+
+    /// The value of a property that may have one of several names, with the name.
+    fn given(&self, names: &[&'static str]) -> Option<(&'static str, &str)> {
+        names
+            .iter()
+            .find_map(|name| Some((*name, self.properties.get(*name)?.as_str())))
+    }
+
+    fn number(&self, names: &[&'static str]) -> Option<(&'static str, f64)> {
+        let (name, value) = self.given(names)?;
+        Some((name, value.parse().ok()?))
+    }
+
+    /// What delivery or another property does not go together with.
+    fn between(&self) -> Vec<Finding> {
+        let mut wrong = Vec::new();
+        let mut say = |name: &str, text: String| wrong.push((name.to_owned(), text));
+        const FOR_ORDER: &str = "for the producer is idempotent: records must not be lost, repeated or change their order";
+        if let Some((name, value)) = self.number(&RETRIES)
+            && value < 1.0
+        {
+            say(name, format!("expected 1 .. 2147483647, {FOR_ORDER}"));
+        }
+        if let Some((name, value)) = self.number(&IN_FLIGHT)
+            && value > 5.0
+        {
+            say(name, format!("expected 1 .. 5, {FOR_ORDER}"));
+        }
+        if let Some((name, value)) = self.given(&["queuing.strategy"])
+            && value != "fifo"
+        {
+            say(name, format!("expected fifo, {FOR_ORDER}"));
+        }
+        if let Some((name, value)) = self.number(&["queue.buffering.backpressure.threshold"])
+            && value > 1.0
+        {
+            say(name, format!("expected 1, {FOR_ORDER}"));
+        }
+        let transaction = client::transaction_timeout(self.config).as_millis() as f64;
+        if let Some((name, value)) = self.number(&MESSAGE_TIMEOUT)
+            && self.config.processing.guarantee == Guarantee::ExactlyOnce
+            && value > transaction
+        {
+            say(
+                name,
+                format!(
+                    "expected 1 .. {transaction}, for no record outlives its transaction (`transaction.timeout.ms`)"
+                ),
+            );
+        }
+        if let (Some((name, linger)), Some((_, timeout))) =
+            (self.number(&LINGER), self.number(&MESSAGE_TIMEOUT))
+            && timeout > 0.0
+            && linger >= timeout
+        {
+            say(
+                name,
+                format!("expected less than {timeout}, which `message.timeout.ms` is"),
+            );
+        }
+        wrong.extend(self.session());
+        wrong
+    }
+
+    /// How long a member of the group may be silent.
+    fn session(&self) -> Vec<Finding> {
+        const NAMES: [&str; 2] = ["session.timeout.ms", "heartbeat.interval.ms"];
+        let mut wrong = Vec::new();
+        if client::has_consumer_protocol(self.config) {
+            let given = NAMES
+                .iter()
+                .filter(|name| self.properties.contains_key(**name));
+            wrong.extend(given.map(|name| {
+                let text = "cannot be set with `group.protocol` consumer: it is a setting of the brokers there";
+                ((*name).to_owned(), text.to_owned())
+            }));
+            return wrong;
+        }
+        let member = client::member(self.config, &identity(self.config));
+        let millis = |name: &str, default: f64| {
+            let set = member.get(name).and_then(|set| set.parse().ok());
+            set.unwrap_or(default)
+        };
+        let session = millis(NAMES[0], 45_000.0);
+        let heartbeat = millis(NAMES[1], 3_000.0);
+        let poll = millis("max.poll.interval.ms", 300_000.0);
+        let culprit = |names: [&str; 2]| {
+            let given = names
+                .iter()
+                .find(|name| self.properties.contains_key(**name));
+            given.map(|name| (*name).to_owned())
+        };
+        if heartbeat >= session
+            && let Some(name) = culprit([NAMES[1], NAMES[0]])
+        {
+            let text = format!(
+                "`heartbeat.interval.ms` ({heartbeat}) must be less than `session.timeout.ms` ({session}), a third of it as a rule"
+            );
+            wrong.push((name, text));
+        }
+        if session > poll
+            && let Some(name) = culprit(["max.poll.interval.ms", NAMES[0]])
+        {
+            let text = format!(
+                "`max.poll.interval.ms` ({poll}) must not be less than `session.timeout.ms` ({session})"
+            );
+            wrong.push((name, text));
+        }
+        wrong
+    }
+
+    /// What a login lacks.
+    fn authentication(&self) -> Vec<Finding> {
+        const MECHANISM: [&str; 2] = ["sasl.mechanism", "sasl.mechanisms"];
+        const MECHANISMS: [&str; 4] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
+        let protocol = self
+            .given(&["security.protocol"])
+            .map(|(_, protocol)| protocol);
+        let logs_in =
+            protocol.is_some_and(|protocol| protocol.to_ascii_lowercase().starts_with("sasl"));
+        let mut wrong = Vec::new();
+        let mechanism = self.given(&MECHANISM);
+        match mechanism {
+            None if logs_in => {
+                let text = format!(
+                    "needs `kafka.properties.sasl.mechanism`, which is not given: one of {}",
+                    MECHANISMS.join(", ")
+                );
+                wrong.push(("security.protocol".to_owned(), text));
+            }
+            // the client's default, which this build does not have
+            Some((_, "GSSAPI")) if !logs_in => {}
+            Some((name, mechanism)) if !MECHANISMS.contains(&mechanism) => {
+                wrong.push((
+                    name.to_owned(),
+                    format!("expected one of {}", MECHANISMS.join(", ")),
+                ));
+            }
+            _ => {}
+        }
+        let Some((name, mechanism)) = mechanism.filter(|_| logs_in) else {
+            return wrong;
+        };
+        let is_given = |name: &str| {
+            self.properties
+                .get(name)
+                .is_some_and(|value| !value.is_empty())
+        };
+        if mechanism == "PLAIN" || mechanism.starts_with("SCRAM-") {
+            for missing in ["sasl.username", "sasl.password"] {
+                if !is_given(missing) {
+                    let text =
+                        format!("needs `kafka.properties.{missing}`, which is not given, or empty");
+                    wrong.push((name.to_owned(), text));
+                }
+            }
+        }
+        wrong
+    }
+
+    /// Files that are not there, or can't be read.
+    fn files(&self) -> Vec<Finding> {
+        let mut wrong = Vec::new();
+        for (name, path) in self.properties {
+            let is_file = name.ends_with(".location") || name.ends_with(".private.key.file");
+            if !is_file
+                || path.is_empty()
+                || path == "probe"
+                || property_table::find(name).is_none()
+            {
+                continue;
+            }
+            // a folder of certificates can be opened too
+            if let Err(error) = File::open(path) {
+                let expected = if name.ends_with("ca.location") {
+                    "the path of a file or a folder, or probe"
+                } else {
+                    "the path of a file"
+                };
+                wrong.push((
+                    name.clone(),
+                    format!("expected {expected}; it can't be read: {}", error.kind()),
+                ));
+            }
+        }
+        if self.given(&["ssl.keystore.location"]).is_some()
+            && self.given(&["ssl.keystore.password"]).is_none()
+        {
+            let text = "needs `kafka.properties.ssl.keystore.password`, which is not given";
+            wrong.push(("ssl.keystore.location".to_owned(), text.to_owned()));
+        }
+        wrong
+    }
+}
+
+const RETRIES: [&str; 2] = ["retries", "message.send.max.retries"];
+const IN_FLIGHT: [&str; 2] = ["max.in.flight", "max.in.flight.requests.per.connection"];
+const MESSAGE_TIMEOUT: [&str; 2] = ["message.timeout.ms", "delivery.timeout.ms"];
+const LINGER: [&str; 2] = ["linger.ms", "queue.buffering.max.ms"];
+
+/// What is to be set instead of a property that only Java's clients have.
+fn of_java(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "sasl.jaas.config" => {
+            "is a property of Java's clients; set `sasl.mechanism`, `sasl.username` and `sasl.password` instead"
+        }
+        "ssl.truststore.location" | "ssl.truststore.certificates" => {
+            "is a property of Java's clients; set `ssl.ca.location`, to certificates as PEM, instead"
+        }
+        "ssl.truststore.password" | "ssl.truststore.type" => {
+            "is a property of Java's clients; `ssl.ca.location`, certificates as PEM, needs none"
+        }
+        _ => return None,
+    })
+}
+
+fn unknown(name: &str) -> String {
+    let known = property_table::all()
+        .iter()
+        .map(|known| known.name.as_str());
+    let known = known.filter(|known| !is_refused_property(known));
+    let lower = name.to_lowercase();
+    let near = known
+        .map(|known| (strsim::damerau_levenshtein(&lower, known), known))
+        .min();
+    match near {
+        Some((distance, known)) if distance * 2 < name.chars().count() => {
+            format!("there is no such property; did you mean `kafka.properties.{known}`?")
+        }
+        _ => "there is no such property; librdkafka's CONFIGURATION.md lists them".to_owned(),
+    }
+}
+
+fn not_allowed(property: &Property) -> String {
+    match &property.range {
+        Some(range) if range.contains("..") => format!("expected a number, {range}"),
+        Some(range) => format!("expected one of {range}"),
+        None => "its value is not one that it can have".to_owned(),
+    }
+}
+
+fn identity(config: &Config) -> Identity {
+    Identity {
+        transactional_id: config.application_id.clone(),
+        group_instance_id: None,
+    }
+}
+
+/// What the client itself finds when it is made, without any broker. What is wrong already is left out, and with it what
+/// may only be wrong because of that.
+fn made(config: &Config, wrong: &[Finding]) -> Vec<Finding> {
+    let mut rest = config.clone();
+    let properties = &mut rest.kafka.properties;
+    for (name, _) in wrong {
+        properties.remove(name);
+        if name.starts_with("sasl.") || name.starts_with("ssl.") {
+            properties.remove("security.protocol");
+        }
+    }
+    let targets = Targets {
+        record_bytes: 1_000_000,
+        batch_bytes: 1_000_000,
+        partitions: 1,
+    };
+    let identity = identity(config);
+    let consumer = |mut client: ClientConfig| {
+        client.remove("bootstrap.servers");
+        client
+            .create_with_context::<_, BaseConsumer<Silent>>(Silent)
+            .err()
+    };
+    let producer = |mut client: ClientConfig| {
+        client.remove("bootstrap.servers");
+        client
+            .create_with_context::<_, BaseProducer<Silent>>(Silent)
+            .err()
+    };
+    let failures = [
+        consumer(client::reader(&rest)),
+        consumer(client::member(&rest, &identity)),
+        producer(client::producer(&rest, &identity, targets)),
+    ];
+    let mut found: Vec<Finding> = Vec::new();
+    for error in failures.into_iter().flatten() {
+        let finding = refusal(config, &error);
+        if !found.contains(&finding) {
+            found.push(finding);
+        }
+    }
+    found
+}
+
+/// What the client says, under the property that it names.
+fn refusal(config: &Config, error: &KafkaError) -> Finding {
+    let text = match error {
+        KafkaError::ClientCreation(text) => text.clone(),
+        error => client::not_made(error),
+    };
+    let text = config.kafka.without_secrets(client::without_secret(&text));
+    let given = config.kafka.properties.keys();
+    let named = given.filter(|name| text.contains(name.as_str()));
+    let name = named.max_by_key(|name| name.len()).cloned();
+    (
+        name.unwrap_or_default(),
+        format!("the client refuses: {text}"),
+    )
+}
+
+/// What a client says that is thrown away.
+struct Silent;
+
+impl ClientContext for Silent {
+    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
+    fn error(&self, _: KafkaError, _: &str) {}
+}
+
+impl ConsumerContext for Silent {}
+
+impl ProducerContext for Silent {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+}
+
+#[cfg(test)]
+mod tests;
