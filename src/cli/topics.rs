@@ -9,7 +9,7 @@ use crate::kafka::topics::{Cluster, TopicsError};
 
 /// Create the topics that keyfold writes to where they are missing, and check their settings.
 ///
-/// Exits with 1 when a setting differs from what keyfold needs.
+/// Exits with 1 when a topic is missing or a setting differs from what keyfold needs.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct TopicsArgs {
@@ -45,6 +45,7 @@ fn service(error: TopicsError) -> Failure {
     Failure::Service(error.to_string())
 }
 
+/// What the cluster finds amiss is told here, and the exit code follows.
 fn create_and_check(config: &Config, check: bool) -> Result<Done, Failure> {
     let cluster = Cluster::connect(config, || false).map_err(service)?;
     if !check {
@@ -52,12 +53,21 @@ fn create_and_check(config: &Config, check: bool) -> Result<Done, Failure> {
             say(format_args!("created {topic} with {partitions} partitions"))?;
         }
     }
-    let (_, differences) = cluster.inspect().map_err(service)?;
-    if differences.is_empty() {
-        say(format_args!("all topics are as they should be"))?;
-        return Ok(Done::Clean);
+    let survey = cluster.survey_patiently().map_err(service)?;
+    let mut done = Done::Clean;
+    for missing in &survey.missing {
+        done = Done::Found;
+        say(format_args!("{}: {}", missing.topic, missing.what))?;
+        say(format_args!("    {}", missing.remedy))?;
     }
-    for difference in differences {
+    for hidden in &survey.hidden {
+        done = Done::Found;
+        say(format_args!(
+            "{hidden}: it does not exist, or this client may not describe it, which the cluster does not tell apart"
+        ))?;
+    }
+    for difference in &survey.differences {
+        done = Done::Found;
         let weight = if difference.vital {
             "must be mended"
         } else {
@@ -69,16 +79,39 @@ fn create_and_check(config: &Config, check: bool) -> Result<Done, Failure> {
         ))?;
         say(format_args!("    {}", difference.remedy))?;
     }
-    Ok(Done::Found)
+    if done == Done::Clean {
+        say(format_args!("all topics are as they should be"))?;
+    }
+    // who creates topics may be another than who runs
+    if !survey.denied.is_empty() {
+        say(format_args!(
+            "this client lacks permissions that `keyfold run` needs; each line grants one:"
+        ))?;
+    }
+    for denied in &survey.denied {
+        say(format_args!("    {}", denied.grant(config)))?;
+    }
+    Ok(done)
 }
 
 fn reset(config: &Config, yes: bool) -> Result<Done, Failure> {
     let cluster = Cluster::connect(config, || false).map_err(service)?;
-    if !yes && !agreed(config).map_err(Failure::writing("the question"))? {
-        say(format_args!("nothing was done"))?;
-        return Ok(Done::Clean);
+    if !yes {
+        match answer(config).map_err(Failure::writing("the question"))? {
+            Answer::Yes => {}
+            Answer::No => {
+                say(format_args!("nothing was done"))?;
+                return Ok(Done::Found);
+            }
+            Answer::None => {
+                return Err(Failure::Usage(
+                    "nothing was done: there is no answer on standard input; give --yes to do it without asking"
+                        .to_owned(),
+                ));
+            }
+        }
     }
-    cluster.reset().map_err(service)?;
+    cluster.reset(|text| eprintln!("{text}")).map_err(service)?;
     say(format_args!(
         "{} and {} are empty, and the group {} has no offsets: the next `keyfold run` rebuilds everything from the inputs",
         config.state_topic(),
@@ -88,7 +121,14 @@ fn reset(config: &Config, yes: bool) -> Result<Done, Failure> {
     Ok(Done::Clean)
 }
 
-fn agreed(config: &Config) -> io::Result<bool> {
+enum Answer {
+    Yes,
+    No,
+    /// Standard input has ended without a word.
+    None,
+}
+
+fn answer(config: &Config) -> io::Result<Answer> {
     print!(
         "This deletes {} and {} and the offsets of the group {}. Records that the inputs no longer hold are lost for good. Go on? [y/N] ",
         config.state_topic(),
@@ -97,6 +137,11 @@ fn agreed(config: &Config) -> io::Result<bool> {
     );
     io::stdout().flush()?;
     let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    let read = io::stdin().lock().read_line(&mut answer);
+    Ok(match (read, answer.trim()) {
+        // one that is closed is none, too
+        (Ok(0) | Err(_), _) => Answer::None,
+        (Ok(_), "y" | "Y" | "yes") => Answer::Yes,
+        (Ok(_), _) => Answer::No,
+    })
 }

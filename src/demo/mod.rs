@@ -119,7 +119,7 @@ pub fn run(settings: &Config, keep: bool, stop: &Stop) -> Result<Done, Failure> 
     say!("keyfold demo: a broker, a stream of records, and the processor, all in this process");
     let found = DemoCluster::found();
     let partitions = found.partitions;
-    let processor = Processor::start(config.clone(), found, false, stop)?;
+    let processor = Processor::start(config.clone(), found, stop)?;
     say!(
         "metrics, health and a page for people: http://{}/",
         processor.address()

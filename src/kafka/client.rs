@@ -38,6 +38,14 @@ pub(super) fn without_secret(text: &str) -> &str {
         .unwrap_or(text)
 }
 
+/// How long the group knows a member that is gone without a word, as far as this configuration says it.
+pub fn session(config: &Config) -> Duration {
+    const DEFAULT: Duration = Duration::from_secs(45);
+    let set = config.kafka.properties.get("session.timeout.ms");
+    let set = set.and_then(|set| set.parse().ok());
+    set.map_or(DEFAULT, Duration::from_millis)
+}
+
 /// Within which time a named member knows that the group has another by its name now. Under the classic protocol the
 /// answer to its next heartbeat says so; under KIP-848 the group keeps the member that it has. Without a name there is
 /// no other.
@@ -356,7 +364,9 @@ impl Quiet {
     /// Notes a trouble. One with authentication stays, for others follow from it.
     pub fn note(&self, code: RDKafkaErrorCode, reason: &str) {
         if let Ok(mut last) = self.last.lock()
-            && last.as_ref().is_none_or(|(code, _)| !is_refusal(*code))
+            && last
+                .as_ref()
+                .is_none_or(|(code, reason)| !refuses(*code, reason))
         {
             *last = Some((code, without_secret(reason).to_owned()));
         }
@@ -375,6 +385,18 @@ pub fn is_refusal(code: RDKafkaErrorCode) -> bool {
             | RDKafkaErrorCode::ClusterAuthorizationFailed
             | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
     )
+}
+
+/// Whether trying again does not help, also by what the client says: it calls a connection that broke in the midst of a
+/// login a refusal too.
+pub fn refuses(code: RDKafkaErrorCode, reason: &str) -> bool {
+    let broke = [
+        "Disconnected",
+        "SSL transport error",
+        // the broker has not even said which mechanisms it has
+        "supported mechanisms: (n/a)",
+    ];
+    is_refusal(code) && !broke.iter().any(|broke| reason.contains(broke))
 }
 
 impl ConsumerContext for Quiet {}
@@ -471,6 +493,41 @@ mod tests {
             of("", &[("max.poll.interval.ms", "7000")]),
             ["7000", "1000"]
         );
+    }
+
+    #[test]
+    fn a_connection_that_breaks_in_a_login_is_no_refusal() {
+        use RDKafkaErrorCode::{AllBrokersDown, Authentication, SSL};
+        for (code, reason, refused) in [
+            (
+                Authentication,
+                "SASL authentication error: Authentication failed: Invalid username or password",
+                true,
+            ),
+            (
+                Authentication,
+                "SASL PLAIN mechanism handshake failed: Local: Broker transport failure: broker's supported mechanisms: (n/a)",
+                false,
+            ),
+            (
+                Authentication,
+                "SASL PLAIN mechanism handshake failed: Broker: Unsupported SASL mechanism: broker's supported mechanisms: SCRAM-SHA-256",
+                true,
+            ),
+            (
+                SSL,
+                "SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: broker certificate could not be verified",
+                true,
+            ),
+            (
+                SSL,
+                "SSL handshake failed: SSL transport error: Connection timed out",
+                false,
+            ),
+            (AllBrokersDown, "1/1 brokers are down", false),
+        ] {
+            assert_eq!(refuses(code, reason), refused, "{reason}");
+        }
     }
 
     #[test]

@@ -10,12 +10,24 @@ use crate::worker::takeover::is_worker;
 /// A member of the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
+    /// Of one with a name in the group, that and a number of the coordinator's; else `client_id` and the number.
+    pub member_id: String,
     /// Of a worker of keyfold, what [`super::client::member`] makes it.
     pub client_id: String,
     pub host: String,
 }
 
 impl Member {
+    /// What it is called in the group; none for one without a name. The answer does not tell it, but the member's id
+    /// begins with it: `<name>-<UUID>`.
+    pub fn name(&self) -> Option<&str> {
+        const UUID: usize = 36;
+        let end = self.member_id.len().checked_sub(UUID + 1)?;
+        let name = self.member_id.get(..end)?;
+        let behind = self.client_id.strip_suffix(name)?;
+        (behind.ends_with('-') && !name.is_empty()).then_some(name)
+    }
+
     /// Whether this member is the worker that has this transactional id.
     pub fn is_worker(&self, transactional_id: &str, application_id: &str) -> bool {
         is_worker(&self.client_id, transactional_id, application_id)
@@ -77,6 +89,7 @@ pub fn of<C: ClientContext>(
         return Ok(None);
     }
     let members = found.members().iter().map(|member| Member {
+        member_id: member.id().to_owned(),
         client_id: member.client_id().to_owned(),
         host: member.client_host().to_owned(),
     });
@@ -89,6 +102,7 @@ mod tests {
 
     fn member(client_id: &str) -> Member {
         Member {
+            member_id: String::new(),
             client_id: client_id.to_owned(),
             host: String::new(),
         }
@@ -103,6 +117,22 @@ mod tests {
         assert!(!member("keyfold-2a-0").is_worker(id, "keyfold"));
         assert!(!member("rdkafka").is_worker(id, "keyfold"));
         assert!(!member("keyfold").is_worker("keyfold", "keyfold"));
+    }
+
+    #[test]
+    fn a_member_with_a_name_is_known_by_its_id() {
+        let name = |client_id: &str, member_id: &str| {
+            let mut member = member(client_id);
+            member_id.clone_into(&mut member.member_id);
+            member.name().map(str::to_owned)
+        };
+        let uuid = "0a1b2c3d-0000-4000-8000-000000000000";
+        let named = name("keyfold-one-0", &format!("one-0-{uuid}"));
+        assert_eq!(named.as_deref(), Some("one-0"));
+        assert_eq!(name("keyfold-1a-0", &format!("keyfold-1a-0-{uuid}")), None);
+        assert_eq!(name("rdkafka", &format!("rdkafka-{uuid}")), None);
+        assert_eq!(name("keyfold-one-0", uuid), None);
+        assert_eq!(name("keyfold-one-0", ""), None);
     }
 
     #[test]

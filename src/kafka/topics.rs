@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::Client;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::client::{self, Quiet};
+use super::description;
 use super::ends::Ends;
 use super::patience::{ATTEMPT, FIRST_ATTEMPT, PATIENCE, PAUSE, Patience, code_of, patiently};
-use super::topic_id;
-use super::wanted::{Expected, Role, Wanted, wanted};
+use super::survey::Trouble;
+use super::wanted::{Role, Wanted, wanted};
 use crate::config::Config;
 
 /// A setting that is not as expected.
@@ -39,6 +41,12 @@ pub struct Found {
 #[error("{0}")]
 pub struct TopicsError(pub String);
 
+/// The settings of a topic by their names.
+pub(super) type Settings = HashMap<String, String>;
+
+/// What may be wrong where no broker answers.
+pub const LOOK_AT: &str = "look at kafka.bootstrap_servers, and whether the brokers can be reached from here; brokers that want TLS or SASL need it in [kafka.properties]";
+
 /// The cluster, as far as topics go.
 pub struct Cluster<'c> {
     config: &'c Config,
@@ -54,13 +62,33 @@ impl<'c> Cluster<'c> {
         config: &'c Config,
         give_up: impl Fn() -> bool,
     ) -> Result<Cluster<'c>, TopicsError> {
+        let cluster = Cluster::open(config)?;
+        let mut patience = Patience::of(FIRST_ATTEMPT);
+        loop {
+            let began = Instant::now();
+            match cluster.reach() {
+                Ok(()) => return Ok(cluster),
+                Err(Trouble::Refused(reason)) => return Err(TopicsError(reason)),
+                Err(Trouble::Away(reason)) if patience.ends(began.elapsed()) || give_up() => {
+                    let servers = &config.kafka.bootstrap_servers;
+                    return Err(TopicsError(format!(
+                        "can't reach Kafka at {servers}: {reason}; {LOOK_AT}"
+                    )));
+                }
+                Err(Trouble::Away(_)) => std::thread::sleep(PAUSE),
+            }
+        }
+    }
+
+    /// Makes the clients, without waiting for a broker.
+    pub fn open(config: &'c Config) -> Result<Cluster<'c>, TopicsError> {
         let setup = |error: KafkaError| {
             TopicsError(format!("can't make a client: {}", client::not_made(&error)))
         };
         let admin: AdminClient<Quiet> = client::admin(config)
             .create_with_context(Quiet::default())
             .map_err(setup)?;
-        let cluster = Cluster {
+        Ok(Cluster {
             config,
             admin,
             ends: Ends::connect(config).map_err(setup)?,
@@ -68,46 +96,60 @@ impl<'c> Cluster<'c> {
                 .enable_time()
                 .build()
                 .map_err(|error| TopicsError(format!("can't start a runtime: {error}")))?,
+        })
+    }
+
+    /// Asks once whether a broker answers. A refusal ends the wait for one.
+    pub fn reach(&self) -> Result<(), Trouble> {
+        let topic = self.config.snapshot.topic.as_str();
+        let Err(error) = self.ends.partitions(topic, FIRST_ATTEMPT) else {
+            return Ok(());
         };
-        cluster.wait_for_a_broker(give_up)?;
-        Ok(cluster)
-    }
-
-    /// A refusal ends the wait at once.
-    fn wait_for_a_broker(&self, give_up: impl Fn() -> bool) -> Result<(), TopicsError> {
-        let mut patience = Patience::of(FIRST_ATTEMPT);
-        loop {
-            let began = Instant::now();
-            let topic = self.config.snapshot.topic.as_str();
-            let asked = self.ends.partitions(topic, FIRST_ATTEMPT);
-            let Err(error) = asked else {
-                return Ok(());
-            };
-            // a broker that has an opinion on a topic can be reached
-            if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
-                return Ok(());
-            }
-            let trouble = self.ends.last_trouble();
-            let refused = trouble
-                .as_ref()
-                .is_some_and(|(code, _)| client::is_refusal(*code));
-            if refused || patience.ends(began.elapsed()) || give_up() {
-                let reason = trouble.map_or_else(|| error.to_string(), |(_, reason)| reason);
-                let hint = if refused {
-                    "look at the credentials and the security protocol in [kafka.properties]"
-                } else {
-                    "look at kafka.bootstrap_servers, and whether the brokers can be reached from here; brokers that want TLS or SASL need it in [kafka.properties]"
-                };
-                let servers = &self.config.kafka.bootstrap_servers;
-                return Err(TopicsError(format!(
-                    "can't reach Kafka at {servers}: {reason}; {hint}"
-                )));
-            }
-            std::thread::sleep(PAUSE);
+        // a broker that has an opinion on a topic can be reached
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
+            return Ok(());
         }
+        let trouble = self.ends.last_trouble();
+        let refused = trouble
+            .as_ref()
+            .is_some_and(|(code, reason)| client::refuses(*code, reason));
+        let reason = trouble.map_or_else(|| error.to_string(), |(_, reason)| reason);
+        if refused {
+            let servers = &self.config.kafka.bootstrap_servers;
+            return Err(Trouble::Refused(format!(
+                "can't reach Kafka at {servers}: {reason}; look at the credentials and the security protocol in [kafka.properties]"
+            )));
+        }
+        Err(Trouble::Away(reason))
     }
 
-    fn asked<T>(&self, what: &str, answer: Result<T, KafkaError>) -> Result<T, TopicsError> {
+    pub(super) fn admin(&self) -> &AdminClient<Quiet> {
+        &self.admin
+    }
+
+    /// Waits for an answer of the admin client.
+    pub(super) fn block_on<T>(&self, asked: impl Future<Output = T>) -> T {
+        self.runtime.block_on(asked)
+    }
+
+    pub(super) fn config(&self) -> &'c Config {
+        self.config
+    }
+
+    pub(super) fn ends(&self) -> &Ends {
+        &self.ends
+    }
+
+    /// The client that asks.
+    pub fn client(&self) -> &Client<Quiet> {
+        self.admin.inner()
+    }
+
+    pub(super) fn asked<T>(
+        &self,
+        what: &str,
+        answer: Result<T, KafkaError>,
+    ) -> Result<T, TopicsError> {
         answer.map_err(|error| {
             let refused = code_of(&error).is_some_and(client::is_refusal);
             let hint = if refused {
@@ -139,17 +181,22 @@ impl<'c> Cluster<'c> {
     /// The largest number of partitions of the inputs, all of which must be there.
     fn largest_input(&self) -> Result<i32, TopicsError> {
         let mut largest = 1;
-        for (source, settings) in self.config.sources.iter() {
+        let mut missing = Vec::new();
+        for (_, settings) in self.config.sources.iter() {
             for topic in &settings.topics {
-                let partitions = self.partitions_at_last(topic)?.ok_or_else(|| {
-                    TopicsError(format!(
-                        "the input topic {topic} of the source {source} does not exist: create it, or take it out of [sources.{source}] in the configuration"
-                    ))
-                })?;
-                largest = largest.max(partitions);
+                match self.partitions_at_last(topic)? {
+                    Some(partitions) => largest = largest.max(partitions),
+                    None => missing.push(self.missing(topic, &[])),
+                }
             }
         }
-        Ok(largest)
+        if missing.is_empty() {
+            return Ok(largest);
+        }
+        let all = missing
+            .iter()
+            .map(|missing| format!("{}. {}", missing.what, missing.remedy));
+        Err(TopicsError(all.collect::<Vec<_>>().join("\n")))
     }
 
     /// Creates the topics that are missing; their names and partitions.
@@ -187,13 +234,8 @@ impl<'c> Cluster<'c> {
             partitions,
             TopicReplication::Fixed(replication),
         );
-        // of two bounds on one setting the stricter comes first
-        let mut named = Vec::new();
-        for setting in &wanted.settings {
-            if !named.contains(&setting.name) {
-                named.push(setting.name);
-                topic = topic.set(setting.name, &setting.value);
-            }
+        for (name, value) in wanted.to_create() {
+            topic = topic.set(name, value);
         }
         let what = format!("can't create the topic {}", wanted.name);
         let options = options();
@@ -214,7 +256,7 @@ impl<'c> Cluster<'c> {
         })
     }
 
-    fn wait_until(
+    pub(super) fn wait_until(
         &self,
         what: &str,
         done: impl Fn() -> Result<bool, TopicsError>,
@@ -235,136 +277,35 @@ impl<'c> Cluster<'c> {
     /// brokers are too old to tell.
     pub fn state_topic_id(&self) -> Result<Option<String>, TopicsError> {
         let topic = self.config.state_topic();
-        let ask = || topic_id::of(&self.admin, &topic, ATTEMPT);
+        let ask = || description::id(&self.admin, &topic, ATTEMPT);
         patiently(ask, |unanswered| unanswered.code).map_err(|unanswered| {
             let reason = unanswered.reason;
             TopicsError(format!("can't read the id of the topic {topic}: {reason}"))
         })
     }
 
-    /// Reads the topics as they are, and tells what is not as it should be. Fails where one is missing.
-    pub fn inspect(&self) -> Result<(Found, Vec<Difference>), TopicsError> {
-        self.largest_input()?;
-        let all = wanted(self.config);
-        let mut partitions = [0; 4];
-        for (at, wanted) in all.iter().enumerate() {
-            partitions[at] = self.partitions_at_last(&wanted.name)?.ok_or_else(|| {
-                TopicsError(format!(
-                    "the topic {} does not exist: create it with `keyfold topics`",
-                    wanted.name
-                ))
-            })?;
+    /// The settings of topics, in their order. None where they are not told: the binding drops the reason (rust-rdkafka
+    /// 0.39, `DescribeConfigsFuture`), but of a topic that is there it is that this client may not ask.
+    pub(super) fn settings(&self, topics: &[&str]) -> Result<Vec<Option<Settings>>, Trouble> {
+        if topics.is_empty() {
+            return Ok(Vec::new());
         }
-        let settings = self.settings(&all)?;
-        let mut differences = Vec::new();
-        let [state, forwarded, snapshot_partitions, _] = partitions;
-        if state != forwarded {
-            differences.push(Difference {
-                topic: all[1].name.clone(),
-                what: format!(
-                    "it has {forwarded} partitions, and {} has {state}",
-                    all[0].name
-                ),
-                remedy: "stop all instances and run `keyfold topics reset`, which makes both anew and rebuilds the state from the inputs".to_owned(),
-                vital: true,
-            });
-        }
-        let mut limits = [0; 4];
-        for (at, wanted) in all.iter().enumerate() {
-            let found = settings.get(&wanted.name);
-            let value = |name: &str| found.and_then(|found| found.get(name));
-            limits[at] = value("max.message.bytes")
-                .and_then(|value| value.parse().ok())
-                .unwrap_or(1_048_588);
-            for expected in &wanted.settings {
-                if let Some(value) = value(expected.name) {
-                    differences.extend(difference(
-                        wanted,
-                        expected,
-                        value,
-                        &self.config.kafka.bootstrap_servers,
-                    ));
-                }
-            }
-        }
-        let found = Found {
-            partitions: state,
-            snapshot_partitions,
-            limits,
-        };
-        Ok((found, differences))
-    }
-
-    fn settings(
-        &self,
-        topics: &[Wanted],
-    ) -> Result<HashMap<String, HashMap<String, String>>, TopicsError> {
-        let resources: Vec<_> = topics
-            .iter()
-            .map(|topic| ResourceSpecifier::Topic(&topic.name))
-            .collect();
+        let resources = topics.iter().map(|topic| ResourceSpecifier::Topic(topic));
+        let resources: Vec<_> = resources.collect();
         let options = AdminOptions::new().request_timeout(Some(ATTEMPT));
-        let ask = || {
-            let described = self.admin.describe_configs(&resources, &options);
-            self.runtime.block_on(described)
-        };
-        let what = "can't read the settings of the topics";
-        let answers = self.asked(what, patiently(ask, code_of))?;
-        let mut settings = HashMap::new();
-        for (topic, answer) in topics.iter().zip(answers) {
-            let found = answer.map_err(|code| {
-                let hint = if client::is_refusal(code) {
-                    "; it takes the permission DescribeConfigs"
-                } else {
-                    ""
-                };
-                TopicsError(format!(
-                    "can't read the settings of {}: {code}{hint}",
-                    topic.name
-                ))
-            })?;
-            let entries = found
-                .entries
-                .into_iter()
-                .filter_map(|entry| Some((entry.name, entry.value?)));
-            settings.insert(topic.name.clone(), entries.collect());
-        }
-        Ok(settings)
-    }
-
-    /// Drops the internal topics and the group's offsets, and makes the topics anew. Refuses while the group has
-    /// members.
-    pub fn reset(&self) -> Result<(), TopicsError> {
-        let group = self.config.application_id.as_str();
-        let options = options();
-        let deleted = self.admin.delete_groups(&[group], &options);
-        let what = "can't delete the consumer group";
-        for result in self.asked(what, self.runtime.block_on(deleted))? {
-            match result {
-                Ok(_) | Err((_, RDKafkaErrorCode::GroupIdNotFound)) => {}
-                Err((_, RDKafkaErrorCode::NonEmptyGroup)) => {
-                    return Err(TopicsError(format!(
-                        "an instance of {group} is running: stop all instances first (one that was killed leaves the group when its session ends)"
-                    )));
-                }
-                Err((_, code)) => return Err(TopicsError(format!("{what} {group}: {code}"))),
-            }
-        }
-        let internal = [self.config.state_topic(), self.config.forwarded_topic()];
-        let names = [internal[0].as_str(), internal[1].as_str()];
-        let deleted = self.admin.delete_topics(&names, &options);
-        let what = "can't delete the internal topics";
-        for result in self.asked(what, self.runtime.block_on(deleted))? {
-            if let Err((name, code)) = result
-                && code != RDKafkaErrorCode::UnknownTopicOrPartition
-            {
-                return Err(TopicsError(format!("{what}: {name}: {code}")));
-            }
-        }
-        for name in names {
-            self.wait_until(what, || Ok(self.partitions(name)?.is_none()))?;
-        }
-        self.create_missing().map(|_| ())
+        let described = self.admin.describe_configs(&resources, &options);
+        let answers = self.runtime.block_on(described);
+        let answers = answers.map_err(|error| {
+            Trouble::Away(format!("can't read the settings of the topics: {error}"))
+        })?;
+        let settings = answers.into_iter().map(|answer| {
+            let entries = answer.ok()?.entries.into_iter();
+            let told: Settings = entries
+                .filter_map(|entry| Some((entry.name, entry.value?)))
+                .collect();
+            (!told.is_empty()).then_some(told)
+        });
+        Ok(settings.collect())
     }
 
     /// Deletes the records of the forwarded topic before these offsets. Whether the cluster allows it.
@@ -387,29 +328,41 @@ impl<'c> Cluster<'c> {
     }
 }
 
-fn options() -> AdminOptions {
+pub(super) fn options() -> AdminOptions {
     AdminOptions::new()
         .request_timeout(Some(PATIENCE))
         .operation_timeout(Some(PATIENCE))
 }
 
-fn difference(
+/// What is not as it should be: one entry for a setting, with the command that mends all of it.
+pub(super) fn difference(
     wanted: &Wanted,
-    expected: &Expected,
-    found: &str,
+    found: &HashMap<String, String>,
     servers: &str,
-) -> Option<Difference> {
-    let more = if expected.at_least { "at least " } else { "" };
-    (!expected.holds(found)).then(|| Difference {
-        topic: wanted.name.clone(),
-        what: format!(
-            "{} is {found}, and should be {more}{}",
-            expected.name, expected.value
-        ),
-        remedy: format!(
-            "kafka-configs.sh --bootstrap-server {servers} --alter --entity-type topics --entity-name {} --add-config {}={}",
-            wanted.name, expected.name, expected.value
-        ),
-        vital: expected.vital,
-    })
+) -> Vec<Difference> {
+    let mut differences: Vec<Difference> = Vec::new();
+    let mut named = Vec::new();
+    for expected in wanted.settings.iter().chain(&wanted.bounds) {
+        let name = expected.name;
+        let Some(value) = found.get(name).filter(|value| !expected.holds(value)) else {
+            continue;
+        };
+        // of two bounds on one setting the stricter comes first, and mends both
+        if let Some(at) = named.iter().position(|known| *known == name) {
+            differences[at].vital |= expected.vital;
+            continue;
+        }
+        named.push(name);
+        let more = if expected.at_least { "at least " } else { "" };
+        differences.push(Difference {
+            topic: wanted.name.clone(),
+            what: format!("{name} is {value}, and should be {more}{}", expected.value),
+            remedy: format!(
+                "kafka-configs.sh --bootstrap-server {servers} --alter --entity-type topics --entity-name {} --add-config {name}={}",
+                wanted.name, expected.value
+            ),
+            vital: expected.vital,
+        });
+    }
+    differences
 }

@@ -39,7 +39,7 @@ impl Expected {
             numbers().is_some_and(|(found, expected)| order(&found, &expected))
         };
         found == self.value
-            || self.at_least && is(i128::ge)
+            || self.at_least && (is(i128::ge) || self.name.starts_with("retention.") && found == "-1")
             // sooner is as good
             || matches!(self.name, "max.compaction.lag.ms" | "segment.ms") && is(i128::le)
     }
@@ -51,6 +51,21 @@ pub struct Wanted {
     pub role: Role,
     pub name: String,
     pub settings: Vec<Expected>,
+    /// What is looked at, but left to the brokers' defaults where the topic is created.
+    pub bounds: Vec<Expected>,
+}
+
+impl Wanted {
+    /// The settings that the topic is created with: of two bounds on one setting the stricter comes first.
+    pub fn to_create(&self) -> Vec<(&'static str, &str)> {
+        let mut all: Vec<(&'static str, &str)> = Vec::new();
+        for setting in &self.settings {
+            if all.iter().all(|(name, _)| *name != setting.name) {
+                all.push((setting.name, &setting.value));
+            }
+        }
+        all
+    }
 }
 
 /// The topics of a configuration, in the order of [`super::topics::Found::limits`].
@@ -86,6 +101,7 @@ pub fn wanted(config: &Config) -> [Wanted; 4] {
                 size(largest, false),
                 size(config.validation.max_state_bytes, true),
             ],
+            bounds: Vec::new(),
         },
         Wanted {
             role: Role::Forwarded,
@@ -96,6 +112,7 @@ pub fn wanted(config: &Config) -> [Wanted; 4] {
                 exactly("retention.bytes", "-1", true),
                 size(whole, false),
             ],
+            bounds: Vec::new(),
         },
         Wanted {
             role: Role::Snapshots,
@@ -112,6 +129,7 @@ pub fn wanted(config: &Config) -> [Wanted; 4] {
                 size(largest, false),
                 size(config.validation.max_state_bytes, true),
             ],
+            bounds: Vec::new(),
         },
         Wanted {
             role: Role::DeadLetters,
@@ -120,6 +138,13 @@ pub fn wanted(config: &Config) -> [Wanted; 4] {
                 exactly("cleanup.policy", "delete", false),
                 size(whole, false),
             ],
+            // who is to look into them needs time for it
+            bounds: [("retention.ms", day), ("retention.bytes", "16777216")]
+                .map(|(name, least)| Expected {
+                    at_least: true,
+                    ..exactly(name, least, false)
+                })
+                .into(),
         },
     ]
 }

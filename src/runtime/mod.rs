@@ -9,5 +9,7 @@ pub mod processor;
 pub mod registry;
 mod rendezvous;
 pub mod report;
+mod shell;
 pub mod signals;
+mod start;
 pub mod watch;

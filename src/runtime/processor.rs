@@ -1,4 +1,4 @@
-//! `keyfold run`: checks the topics, starts the workers and the HTTP server, and waits for their end.
+//! `keyfold run`: opens the HTTP server, looks at the cluster, starts the workers, and waits for their end.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,20 +8,22 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::driver::{self, ForwardedPositions, Parts};
-use super::lookup::{self, Lookup};
+use super::lookup::Question;
 use super::outputs::OutputTopics;
 use super::registry::Schemata;
 use super::rendezvous::Rendezvous;
 use super::report::Reporter;
+use super::shell::Shell;
 use super::signals::Stop;
+use super::start::{self, Start};
 use super::watch::{Watch, Watched};
 use crate::cli::exit::Failure;
 use crate::config::{Config, Guarantee, Store};
 use crate::customer::bounded::Limits;
 use crate::customer::snapshot::View;
 use crate::kafka::client::{self, Identity, TRANSACTION_TIMEOUT, Targets};
-use crate::kafka::topics::{Cluster, Found, TopicsError};
-use crate::serve::{Health, Metrics, PageInfo, Server};
+use crate::kafka::topics::{Cluster, Found};
+use crate::serve::{Health, Metrics, Server};
 use crate::store::Stores;
 use crate::store::disk::{self, DiskStores};
 use crate::store::memory::MemoryStores;
@@ -34,38 +36,22 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// How often the housekeeper looks after things.
 const HOUSEKEEPING: Duration = Duration::from_secs(20);
-/// A worker that was silent for this long is not alive.
-const SILENCE: Duration = Duration::from_secs(90);
 
 /// Runs until it is told to stop, or can't go on.
 pub fn run(config: Config, stop: &Stop) -> Result<(), Failure> {
-    let started =
-        check_topics(&config, stop).and_then(|found| Processor::start(config, found, true, stop));
+    let shell = Shell::open(&config)?;
+    let started = match start::look(&config, &shell.instance, &shell.health, stop) {
+        Ok(Some(start)) => Processor::within(shell, config, start, true, stop),
+        Ok(None) => {
+            shell.server.stop();
+            return Ok(());
+        }
+        Err(failure) => Err(failure),
+    };
     match started {
-        // it could not reach the cluster, and nobody wants it to any more
+        // it can't go on, and nobody wants it to any more
         Err(_) if stop.is_set() => Ok(()),
         started => started?.wait(stop),
-    }
-}
-
-/// Reads the topics as they are; refuses those that would lose data.
-fn check_topics(config: &Config, stop: &Stop) -> Result<Found, Failure> {
-    let service = |error: TopicsError| Failure::Service(error.to_string());
-    let cluster = Cluster::connect(config, || stop.is_set()).map_err(service)?;
-    let (found, differences) = cluster.inspect().map_err(service)?;
-    let mut refused = Vec::new();
-    for difference in differences {
-        let text = format!("the topic {}: {}", difference.topic, difference.what);
-        if difference.vital {
-            refused.push(format!("{text}. To mend it: {}", difference.remedy));
-        } else {
-            tracing::warn!("{text}; `keyfold topics` says what mends it");
-        }
-    }
-    if refused.is_empty() {
-        Ok(found)
-    } else {
-        Err(Failure::Service(refused.join("\n")))
     }
 }
 
@@ -80,140 +66,99 @@ pub struct Processor {
 }
 
 impl Processor {
-    /// Starts everything. `keeps_house` is false where the cluster knows no administration.
-    pub fn start(
+    /// Starts everything on a cluster that needs no look, for it was made for this and knows no administration.
+    pub fn start(config: Config, found: Found, stop: &Stop) -> Result<Processor, Failure> {
+        let shell = Shell::open(&config)?;
+        let topic_id = None;
+        Processor::within(shell, config, Start { found, topic_id }, false, stop)
+    }
+
+    /// Starts the workers, and the housekeeper where it is wanted.
+    fn within(
+        shell: Shell,
         config: Config,
-        found: Found,
+        start: Start,
         keeps_house: bool,
         stop: &Stop,
     ) -> Result<Processor, Failure> {
-        let count = match config.processing.workers {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            count => count,
-        };
-        let metrics = Metrics::new(VERSION)
-            .map(Arc::new)
-            .map_err(|error| Failure::Service(format!("metrics: {error}")))?;
-        for (source, _) in config.sources.iter() {
-            metrics.announce_source(source.name());
-        }
-        metrics.announce_source("forwarded");
-        let health = Arc::new(Health::new(count, SILENCE, Instant::now()));
-
-        let outputs = OutputTopics {
-            snapshots: config.snapshot.topic.clone(),
-            state: config.state_topic(),
-            forwarded: config.forwarded_topic(),
-            dead_letters: config.dead_letters.topic.clone(),
-        };
-        let mut asked = Vec::with_capacity(count);
-        let mut questions = Vec::with_capacity(count);
-        for _ in 0..count {
-            let (ask, question) = lookup::channel();
-            asked.push(ask);
-            questions.push(question);
-        }
-        let server = serve(&config, &metrics, &health, Lookup { workers: asked })?;
-        tracing::info!(
-            version = VERSION,
-            application_id = config.application_id,
-            workers = count,
-            partitions = found.partitions,
-            http = %server.address(),
-            "keyfold is starting"
-        );
+        let Shell {
+            instance,
+            workers: count,
+            metrics,
+            health,
+            server,
+            questions,
+        } = shell;
+        let found = start.found;
         let (end, ended) = channel();
-        let Some(schemata) = Schemata::prepare(&config, count, &health, stop)? else {
-            return Ok(Processor {
-                workers: Vec::new(),
-                housekeeper: None,
-                ended,
-                server,
-                metrics,
-                health,
-            });
+        // each is heard from anew from here on
+        (0..count).for_each(|worker| health.heartbeat(worker, Instant::now()));
+        health.starting(None);
+        let mut processor = Processor {
+            workers: Vec::with_capacity(count),
+            housekeeper: None,
+            ended,
+            server,
+            metrics,
+            health,
         };
-        let stores = stores(&config, &found, stop)?;
-        let settings = Arc::new(settings(config, &found, &schemata, stores));
-        let config = &settings.config;
-
-        let positions: ForwardedPositions = Arc::default();
-        let instance = match config.instance_id.as_str() {
-            "" => format!("{:016x}", rand::random::<u64>()),
-            named => named.to_owned(),
+        let Some(schemata) = Schemata::prepare(&config, count, &processor.health, stop)? else {
+            return Ok(processor);
         };
-        let targets = Targets {
-            record_bytes: largest_record(&found),
-            batch_bytes: found.limits.iter().copied().min().unwrap_or(1_000_000),
-            partitions: (found.partitions + found.snapshot_partitions) as usize,
+        let stores = stores(&config, &found, start.topic_id, stop)?;
+        let team = Team {
+            outputs: OutputTopics {
+                snapshots: config.snapshot.topic.clone(),
+                state: config.state_topic(),
+                forwarded: config.forwarded_topic(),
+                dead_letters: config.dead_letters.topic.clone(),
+            },
+            targets: Targets {
+                record_bytes: largest_record(&found),
+                batch_bytes: found.limits.iter().copied().min().unwrap_or(1_000_000),
+                partitions: (found.partitions + found.snapshot_partitions) as usize,
+            },
+            settings: Arc::new(settings(config, &found, &schemata, stores)),
+            instance,
+            schemata,
+            positions: Arc::default(),
+            rendezvous: Arc::new(Rendezvous::of(count)),
+            watched: keeps_house.then(Watched::default),
+            stop: stop.clone(),
         };
-        let watched = Watched::default();
-        let rendezvous = Arc::new(Rendezvous::of(count));
-        let mut workers = Vec::with_capacity(count);
         for (worker, questions) in questions.into_iter().enumerate() {
-            let parts = Parts {
-                identity: Identity {
-                    transactional_id: format!("{}-{instance}-{worker}", config.application_id),
-                    group_instance_id: (!config.instance_id.is_empty())
-                        .then(|| format!("{}-{worker}", config.instance_id)),
-                },
-                outputs: outputs.clone(),
-                targets,
-                reporter: Reporter::new(
-                    worker,
-                    Arc::clone(&metrics),
-                    Arc::clone(&health),
-                    Arc::clone(&settings),
-                    schemata.cached.clone(),
-                ),
-                schemas: schemata.cached.clone(),
-                questions,
-                forwarded_positions: Arc::clone(&positions),
-                rendezvous: Arc::clone(&rendezvous),
-                watched: keeps_house.then(|| Arc::clone(&watched)),
-                settings: Arc::clone(&settings),
-                stop: stop.clone(),
-            };
+            let parts = team.parts(worker, questions, &processor);
             let (end, name) = (end.clone(), format!("worker {worker}"));
-            workers.push(spawn(name.clone(), move || {
+            processor.workers.push(spawn(name.clone(), move || {
                 let result = driver::run(parts);
                 // nobody listens once the processor has given up
                 let _ = end.send((name, result));
             })?);
         }
-        let housekeeper = if keeps_house {
+        if keeps_house {
             let watch = Watch {
-                settings: Arc::clone(&settings),
-                metrics: Arc::clone(&metrics),
-                health: Arc::clone(&health),
-                watched,
+                settings: Arc::clone(&team.settings),
+                metrics: Arc::clone(&processor.metrics),
+                health: Arc::clone(&processor.health),
+                watched: team.watched.unwrap_or_default(),
                 stop: stop.clone(),
             };
             // it ends with the stop, within the wait for an answer; nothing waits for it
             spawn("watch".to_owned(), move || watch.run())?;
             let housekeeper = Housekeeper {
-                settings: Arc::clone(&settings),
-                metrics: Arc::clone(&metrics),
-                positions,
+                settings: Arc::clone(&team.settings),
+                metrics: Arc::clone(&processor.metrics),
+                positions: team.positions,
                 deleted: BTreeMap::new(),
                 stop: stop.clone(),
             };
-            Some(spawn("housekeeper".to_owned(), move || {
+            processor.housekeeper = Some(spawn("housekeeper".to_owned(), move || {
                 if let Err(fatal) = housekeeper.run() {
                     let _ = end.send(("housekeeper".to_owned(), Err(fatal)));
                 }
-            })?)
-        } else {
-            None
-        };
-        Ok(Processor {
-            workers,
-            housekeeper,
-            ended,
-            server,
-            metrics,
-            health,
-        })
+            })?);
+        }
+        Ok(processor)
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -263,6 +208,48 @@ impl Processor {
     }
 }
 
+/// What the workers of a process have in common.
+struct Team {
+    instance: String,
+    settings: Arc<Settings>,
+    outputs: OutputTopics,
+    targets: Targets,
+    schemata: Schemata,
+    positions: ForwardedPositions,
+    rendezvous: Arc<Rendezvous>,
+    watched: Option<Watched>,
+    stop: Stop,
+}
+
+impl Team {
+    fn parts(&self, worker: usize, questions: Receiver<Question>, of: &Processor) -> Parts {
+        let config = &self.settings.config;
+        Parts {
+            identity: Identity {
+                transactional_id: format!("{}-{}-{worker}", config.application_id, self.instance),
+                group_instance_id: (!config.instance_id.is_empty())
+                    .then(|| format!("{}-{worker}", config.instance_id)),
+            },
+            outputs: self.outputs.clone(),
+            targets: self.targets,
+            reporter: Reporter::new(
+                worker,
+                Arc::clone(&of.metrics),
+                Arc::clone(&of.health),
+                Arc::clone(&self.settings),
+                self.schemata.cached.clone(),
+            ),
+            schemas: self.schemata.cached.clone(),
+            questions,
+            forwarded_positions: Arc::clone(&self.positions),
+            rendezvous: Arc::clone(&self.rendezvous),
+            watched: self.watched.clone(),
+            settings: Arc::clone(&self.settings),
+            stop: self.stop.clone(),
+        }
+    }
+}
+
 fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Failure> {
     std::thread::Builder::new()
         .name(name)
@@ -276,13 +263,15 @@ fn largest_record(found: &Found) -> usize {
 }
 
 /// Where the customers' states are kept. The directory of stores on disk is this process's from here on.
-fn stores(config: &Config, found: &Found, stop: &Stop) -> Result<Arc<dyn Stores>, Failure> {
+fn stores(
+    config: &Config,
+    found: &Found,
+    topic_id: Option<String>,
+    stop: &Stop,
+) -> Result<Arc<dyn Stores>, Failure> {
     let (Store::Disk, Some(directory)) = (config.state.store, &config.state.directory) else {
         return Ok(Arc::new(MemoryStores));
     };
-    let topic_id = Cluster::connect(config, || stop.is_set())
-        .and_then(|cluster| cluster.state_topic_id())
-        .map_err(|error| Failure::Service(error.to_string()))?;
     let place = disk::Place {
         directory: directory.into(),
         application_id: config.application_id.clone(),
@@ -339,27 +328,6 @@ fn settings(
         stores,
         config,
     }
-}
-
-fn serve(
-    config: &Config,
-    metrics: &Arc<Metrics>,
-    health: &Arc<Health>,
-    lookup: Lookup,
-) -> Result<Server, Failure> {
-    let listen: SocketAddr = config
-        .http
-        .listen
-        .parse()
-        .map_err(|_| Failure::Usage("http.listen is no address with a port".to_owned()))?;
-    let info = PageInfo {
-        version: VERSION.to_owned(),
-        application_id: config.application_id.clone(),
-    };
-    let customers = config.http.serves_customers();
-    let (metrics, health) = (Arc::clone(metrics), Arc::clone(health));
-    Server::start(listen, customers, metrics, health, Arc::new(lookup), info)
-        .map_err(|error| Failure::Service(error.to_string()))
 }
 
 /// Deletes what is done with in the forwarded topic, and looks at the partition counts, which must not change.

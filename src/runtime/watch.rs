@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::signals::Stop;
+use crate::kafka::description;
 use crate::kafka::ends::Ends;
 use crate::kafka::members;
-use crate::kafka::topic_id;
 use crate::serve::{Health, Metrics};
 use crate::worker::Settings;
 
@@ -77,7 +77,7 @@ impl Watch {
             config.dead_letters.topic.as_str(),
         ];
         let names: Vec<&str> = consumed.chain(written).collect();
-        let Ok(all) = topic_id::of_all(ends.client(), &names, ASK) else {
+        let Ok(all) = description::ids(ends.client(), &names, ASK) else {
             return;
         };
         let mut ids = BTreeMap::new();

@@ -28,6 +28,8 @@ pub struct Health {
     workers: Mutex<BTreeMap<usize, Worker>>,
     /// What is wrong with the group as a whole.
     group: Mutex<Option<String>>,
+    /// What the start waits for, before there are workers.
+    starting: Mutex<Option<String>>,
 }
 
 struct Worker {
@@ -61,7 +63,19 @@ impl Health {
             limit,
             workers: Mutex::new((0..workers).map(worker).collect()),
             group: Mutex::default(),
+            starting: Mutex::default(),
         }
+    }
+
+    /// What the start waits for, before there are workers: the process works, and is not ready. None: the workers start.
+    pub fn starting(&self, reason: Option<&str>) {
+        let mut starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        *starting = reason.map(bounded);
+    }
+
+    fn is_starting(&self) -> Option<String> {
+        let starting = self.starting.lock();
+        starting.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A worker went round its loop. One that had ended lives again.
@@ -111,6 +125,9 @@ impl Health {
     /// # Errors
     /// One line for each worker that does not.
     pub fn live(&self, now: Instant) -> Result<(), Vec<String>> {
+        if self.is_starting().is_some() {
+            return Ok(());
+        }
         let lines: Vec<String> = self
             .lock()
             .iter()
@@ -127,6 +144,9 @@ impl Health {
     /// # Errors
     /// One line for each worker that is not.
     pub fn ready(&self, now: Instant) -> Result<(), Vec<String>> {
+        if let Some(reason) = self.is_starting() {
+            return Err(vec![reason]);
+        }
         let mut lines: Vec<String> = self
             .lock()
             .iter()
@@ -207,6 +227,21 @@ mod tests {
                 "worker 1: starting".to_owned()
             ])
         );
+    }
+
+    #[test]
+    fn what_the_start_waits_for_is_told_and_takes_as_long_as_it_takes() {
+        let now = Instant::now();
+        let health = Health::new(1, LIMIT, now);
+        health.starting(Some("no broker can be reached"));
+        let later = now + LIMIT * 10;
+        assert_eq!(health.live(later), Ok(()));
+        let reason = "no broker can be reached".to_owned();
+        assert_eq!(health.ready(later), Err(vec![reason]));
+        health.starting(None);
+        health.heartbeat(0, later);
+        assert_eq!(health.live(later), Ok(()));
+        assert!(health.ready(later).is_err());
     }
 
     #[test]

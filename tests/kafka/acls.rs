@@ -1,7 +1,5 @@
 //! What a user may do on a broker with an authorizer. The Rust binding does not know of it.
 
-#![allow(dead_code, unused_imports)] // what no test needs yet
-
 use std::ffi::CString;
 use std::ptr::null_mut;
 
@@ -13,8 +11,7 @@ use rd::rd_kafka_AclOperation_t as Op;
 use rd::rd_kafka_ResourceType_t as Kind;
 
 pub use rd::rd_kafka_AclOperation_t::{
-    RD_KAFKA_ACL_OPERATION_CREATE as CREATE, RD_KAFKA_ACL_OPERATION_DELETE as DELETE,
-    RD_KAFKA_ACL_OPERATION_DESCRIBE as DESCRIBE,
+    RD_KAFKA_ACL_OPERATION_DELETE as DELETE, RD_KAFKA_ACL_OPERATION_DESCRIBE as DESCRIBE,
     RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS as DESCRIBE_CONFIGS,
     RD_KAFKA_ACL_OPERATION_READ as READ, RD_KAFKA_ACL_OPERATION_WRITE as WRITE,
 };
@@ -43,6 +40,26 @@ impl Acl {
             kind: Kind::RD_KAFKA_RESOURCE_GROUP,
             ..Acl::topic(name, operation)
         }
+    }
+
+    /// As arguments of `kafka-acls.sh`.
+    pub fn arguments(&self) -> String {
+        let operation = match self.operation {
+            READ => "Read",
+            WRITE => "Write",
+            DESCRIBE => "Describe",
+            DESCRIBE_CONFIGS => "DescribeConfigs",
+            DELETE => "Delete",
+            other => panic!("{other:?}"),
+        };
+        let (kind, more) = match self.kind {
+            Kind::RD_KAFKA_RESOURCE_GROUP => ("--group", ""),
+            Kind::RD_KAFKA_RESOURCE_TRANSACTIONAL_ID => {
+                ("--transactional-id", " --resource-pattern-type prefixed")
+            }
+            _ => ("--topic", ""),
+        };
+        format!("--operation {operation} {kind} {}{more}", self.name)
     }
 
     /// Of all transactional ids that begin so.

@@ -1,27 +1,163 @@
 //! What becomes of a client that may not do everything.
 
+use std::time::Duration;
+
 use keyfold::record::Source;
 
-use crate::acls::{Acl, DESCRIBE, WRITE, grant};
-use crate::app::{App, text_of};
+use crate::acls::{Acl, DELETE, DESCRIBE, DESCRIBE_CONFIGS, READ, WRITE, grant};
+use crate::app::{App, LIMIT, faulty, text_of};
 use crate::broker::{Broker, BrokerOptions, sasl_properties};
-use crate::client::Isolation;
+use crate::client::{Isolation, Record};
+use crate::fold::Repeats;
 use crate::slots::Slot;
 
 const USER: &str = "shop";
 
-/// A broker that grants [`USER`] nothing yet, and a keyfold that logs in as that.
-fn guarded() -> (Broker, App) {
+/// A broker that grants these users nothing yet, and a keyfold that logs in as the first.
+fn guarded_for(users: &[String]) -> (Broker, App) {
     let slot = Slot::take();
+    let secret = |user: &String| (user.clone(), format!("{user}-secret"));
     let broker = Broker::start(BrokerOptions {
-        users: vec![(USER.to_owned(), "shop-secret".to_owned())],
+        users: users.iter().map(secret).collect(),
         ..BrokerOptions::default()
     });
     let mut app = App::on(broker.bootstrap(), broker.client(), slot);
-    for (name, value) in sasl_properties(USER, "shop-secret") {
+    log_in(&mut app, &users[0]);
+    (broker, app)
+}
+
+fn guarded() -> (Broker, App) {
+    guarded_for(&[USER.to_owned()])
+}
+
+fn log_in(app: &mut App, user: &str) {
+    for (name, value) in sasl_properties(user, &format!("{user}-secret")) {
         app.set(&["kafka", "properties", name], value);
     }
-    (broker, app)
+}
+
+/// All that README says `run` needs.
+fn all_of(app: &App) -> Vec<Acl> {
+    let mut all = vec![
+        Acl::group(&app.id, READ),
+        Acl::transactional_ids(&format!("{}-", app.id), WRITE),
+    ];
+    for input in app.inputs() {
+        all.push(Acl::topic(&input, READ));
+    }
+    for internal in [app.state(), app.forwarded()] {
+        all.extend([READ, WRITE, DESCRIBE_CONFIGS].map(|one| Acl::topic(&internal, one)));
+    }
+    all.push(Acl::topic(&app.forwarded(), DELETE));
+    for output in [app.snapshots(), app.dead_letters()] {
+        all.extend([WRITE, DESCRIBE_CONFIGS].map(|one| Acl::topic(&output, one)));
+    }
+    all
+}
+
+/// Creates all topics as one who may.
+fn create_as_admin(app: &mut App) {
+    app.create_inputs();
+    for (name, value) in sasl_properties("admin", "admin-secret") {
+        app.set(&["kafka", "properties", name], value);
+    }
+    app.create_outputs();
+}
+
+/// Each permission is asked for at the start, and named by the line that grants it.
+#[test]
+fn each_missing_permission_is_named_at_the_start() {
+    // each user lacks one
+    let count = 14;
+    let users: Vec<String> = (0..=count).map(|number| format!("user{number}")).collect();
+    let (_broker, mut app) = guarded_for(&users);
+    create_as_admin(&mut app);
+    let all = all_of(&app);
+    assert!(all.len() > count);
+    // of the inputs one is enough
+    let inputs = &app.inputs()[1..];
+    let missing: Vec<&Acl> = all
+        .iter()
+        .filter(|one| !inputs.contains(&one.name))
+        .collect();
+    assert_eq!(missing.len(), count);
+    let mut running = Vec::new();
+    for (missing, user) in missing.into_iter().zip(&users) {
+        let rest: Vec<Acl> = all.iter().filter(|one| *one != missing).cloned().collect();
+        grant(&app.client, user, &rest);
+        log_in(&mut app, user);
+        running.push((missing, user, app.run()));
+    }
+    for (missing, user, mut keyfold) in running {
+        let line = format!(
+            "--add --allow-principal User:{user} {}",
+            missing.arguments()
+        );
+        if missing.operation == DELETE {
+            keyfold.wait_ready(LIMIT);
+            let said = keyfold.log();
+            assert!(said.contains(&line), "{line} in: {said}");
+            assert_eq!(keyfold.terminate(), 0);
+            continue;
+        }
+        let code = keyfold.wait_exit(Duration::from_secs(60));
+        let said = keyfold.log();
+        assert_eq!(code, 3, "{missing:?}: {said}");
+        assert!(said.contains(&line), "{line} in: {said}");
+        let lines = said.matches("kafka-acls.sh").count();
+        // once in the log of what it waits for, at the most
+        assert!(lines >= 1, "{said}");
+        assert!(!said.contains("-secret"), "{said}");
+    }
+
+    // and with all of them it works
+    let user = &users[count];
+    grant(&app.client, user, &all);
+    log_in(&mut app, user);
+    let records: Vec<Record> = app.stream(faulty(83, 50)).take(200).collect();
+    app.client.produce(&records);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    app.assert_folded(Repeats::Forbidden);
+    assert!(
+        !keyfold.log().contains("kafka-acls.sh"),
+        "{}",
+        keyfold.log()
+    );
+    assert_eq!(keyfold.terminate(), 0);
+}
+
+/// All of them at once, and `keyfold topics` shows those of the topics too.
+#[test]
+fn all_missing_permissions_are_told_at_once() {
+    let (_broker, mut app) = guarded();
+    create_as_admin(&mut app);
+    log_in(&mut app, USER);
+    let said = app.run_refused();
+    for acl in all_of(&app).iter().filter(|one| one.operation != DELETE) {
+        let line = acl.arguments();
+        assert!(said.contains(&line), "{line} in: {said}");
+    }
+    for topic in [app.input(Source::LoyaltyActions), app.snapshots()] {
+        let both =
+            format!("the topic {topic}: it does not exist, or this client may not describe it");
+        assert!(said.contains(&both), "{said}");
+    }
+
+    let describing: Vec<Acl> = all_of(&app)
+        .into_iter()
+        .filter(|one| one.operation == DESCRIBE_CONFIGS)
+        .flat_map(|one| [Acl::topic(&one.name, DESCRIBE), one])
+        .chain(app.inputs().iter().map(|input| Acl::topic(input, DESCRIBE)))
+        .collect();
+    grant(&app.client, USER, &describing);
+    let output = app.command(&["topics", "--check"], b"");
+    let said = text_of(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for topic in [app.state(), app.dead_letters()] {
+        let line = Acl::topic(&topic, WRITE).arguments();
+        assert!(said.contains(&line), "{line} in: {said}");
+    }
 }
 
 /// What was not delivered was not produced.

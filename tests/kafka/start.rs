@@ -4,20 +4,116 @@ use std::time::{Duration, Instant};
 
 use keyfold::record::Source;
 
-use crate::app::{App, faulty};
+use crate::app::{App, LIMIT, faulty, text_of};
 use crate::broker::{Broker, BrokerOptions, free_port, sasl_properties};
 use crate::client::Record;
 use crate::fold::Repeats;
+use crate::process::Keyfold;
 use crate::slots::Slot;
 
+/// Kafka away at the start is waited for like Kafka away later.
 #[test]
-fn a_wrong_broker_address_is_an_error() {
+fn a_broker_that_is_away_at_the_start_is_waited_for() {
+    let slot = Slot::take();
+    let mut broker = Broker::start(BrokerOptions::default());
+    let app = App::on(broker.bootstrap(), broker.client(), slot);
+    app.create();
+    broker.stop();
+
+    let mut keyfold = app.run();
+    let reason = wait_for_reason(&mut keyfold, "no broker can be reached");
+    for word in [broker.bootstrap(), "bootstrap_servers"] {
+        assert!(reason.contains(word), "{word} in: {reason}");
+    }
+    assert_eq!(
+        keyfold.http_get("/healthz").map(|(code, _)| code),
+        Some(200)
+    );
+    assert!(keyfold.http_get("/metrics").is_some());
+    // a stop is a stop meanwhile
+    assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
+
+    let mut keyfold = app.run();
+    wait_for_reason(&mut keyfold, "no broker can be reached");
+    broker.restart();
+    keyfold.wait_ready(LIMIT);
+    let records: Vec<Record> = app.stream(faulty(85, 50)).take(200).collect();
+    app.client.produce(&records);
+    app.wait_drained(&mut keyfold);
+    app.assert_folded(Repeats::Forbidden);
+    let said = keyfold.log();
+    assert!(said.contains("the cluster answers, after"), "{said}");
+    assert_eq!(keyfold.terminate(), 0);
+}
+
+#[test]
+fn a_host_that_is_not_known_is_waited_for() {
+    let mut app = App::new();
+    let host = "kafka.invalid:9092";
+    app.set(&["kafka", "bootstrap_servers"], host);
+    let mut keyfold = app.run();
+    let reason = wait_for_reason(&mut keyfold, "no broker can be reached");
+    assert!(reason.contains(host), "{reason}");
+    assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
+}
+
+/// `topics` and `generate` do not wait for ever.
+#[test]
+fn a_command_gives_up_on_a_broker_that_is_away() {
     let mut app = App::new();
     let address = format!("127.0.0.1:{}", free_port());
     app.set(&["kafka", "bootstrap_servers"], address.clone());
-    let said = app.run_refused();
+    let output = app.command(&["topics"], b"");
+    let said = text_of(&output);
+    assert_eq!(output.status.code(), Some(3), "{said}");
     for word in [address.as_str(), "bootstrap_servers"] {
         assert!(said.contains(word), "{word} in: {said}");
+    }
+}
+
+/// Waits until `/readyz` says 503 with this in its reason.
+#[track_caller]
+fn wait_for_reason(keyfold: &mut Keyfold, part: &str) -> String {
+    keyfold.wait_for(LIMIT, "to say what it waits for", |keyfold| {
+        let (code, body) = keyfold.http_get("/readyz")?;
+        (code == 503 && body.contains(part)).then_some(body)
+    })
+}
+
+/// What no waiting can mend is told at once, with what mends it.
+#[test]
+fn all_that_is_missing_is_told_at_once() {
+    let mut app = App::new();
+    app.create_input(Source::LoyaltyCustomers);
+    app.create_input(Source::LoyaltyActions);
+    app.set(&["topics", "partitions"], 5);
+    for said in [app.run_refused(), {
+        let output = app.command(&["topics", "--check"], b"");
+        assert_eq!(output.status.code(), Some(1), "{}", text_of(&output));
+        text_of(&output)
+    }] {
+        for input in [Source::ConsoleCustomers, Source::PublisherCustomers] {
+            let create = format!("--create --topic {} --partitions", app.input(input));
+            assert!(said.contains(&create), "{create} in: {said}");
+            assert!(said.contains(&format!("[sources.{input}]")), "{said}");
+        }
+        for output in [
+            app.state(),
+            app.forwarded(),
+            app.snapshots(),
+            app.dead_letters(),
+        ] {
+            let create =
+                format!("--create --topic {output} --partitions 5 --config cleanup.policy=");
+            assert!(said.contains(&create), "{create} in: {said}");
+        }
+        assert!(said.contains("keyfold topics"), "{said}");
+    }
+    let output = app.command(&["topics"], b"");
+    let said = text_of(&output);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    for input in [Source::ConsoleCustomers, Source::PublisherCustomers] {
+        assert!(said.contains(&app.input(input)), "{said}");
     }
 }
 
@@ -107,7 +203,7 @@ fn authentication_and_permissions() {
 
     log_in(&mut app, "stranger", "stranger-secret");
     let said = app.run_refused();
-    assert!(said.to_lowercase().contains("auth"), "{said}");
+    assert!(said.contains("kafka-acls.sh"), "{said}");
     assert!(!said.contains("stranger-secret"), "{said}");
 }
 

@@ -87,6 +87,62 @@ fn topics_says_what_differs() {
     );
 }
 
+/// One command for one setting, and a word on dead letters that are gone before anybody sees them.
+#[test]
+fn topics_says_one_thing_of_each_setting() {
+    let app = App::new();
+    app.create_inputs();
+    let small = [
+        ("cleanup.policy", "compact"),
+        ("max.message.bytes", "10000"),
+    ];
+    app.client.create_topic(&app.state(), 3, &small);
+    let short = [
+        ("retention.ms", "1000"),
+        ("cleanup.policy", "compact,delete"),
+    ];
+    app.client.create_topic(&app.dead_letters(), 3, &short);
+    let output = app.command(&["topics"], b"");
+    let said = text_of(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let of_state: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains(&app.state()) && line.contains("max.message.bytes"))
+        .collect();
+    assert_eq!(of_state.len(), 2, "what, and the command: {of_state:#?}");
+    assert!(of_state[0].contains("must be mended"), "{of_state:#?}");
+    let command = format!(
+        "--entity-name {} --add-config max.message.bytes=1114112",
+        app.state()
+    );
+    assert!(of_state[1].contains(&command), "{of_state:#?}");
+    for part in ["retention.ms=86400000", "cleanup.policy=delete"] {
+        let command = format!("--entity-name {} --add-config {part}", app.dead_letters());
+        assert!(said.contains(&command), "{command} in: {said}");
+    }
+    // of the one that it made itself there is nothing to say
+    assert!(!said.contains(&format!("{}: ", app.snapshots())), "{said}");
+}
+
+/// The group knows a named member for a while after it has stopped.
+#[test]
+fn reset_waits_for_the_session_of_a_named_instance() {
+    let mut app = App::new();
+    app.set(&["instance_id"], "one");
+    app.create();
+    let mut keyfold = app.run_ready();
+    assert_eq!(keyfold.terminate(), 0);
+    let output = app.command(&["topics", "reset", "--yes"], b"");
+    let said = text_of(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for part in [
+        "still knows the member one-0 by its instance_id",
+        "up to 6 s",
+    ] {
+        assert!(said.contains(part), "{part} in: {said}");
+    }
+}
+
 #[test]
 fn run_refuses_a_state_topic_that_is_not_compacted() {
     let app = App::new();
@@ -201,7 +257,11 @@ fn reset_refuses_while_an_instance_runs_and_then_rebuilds_everything() {
     // without a word of assent nothing happens
     let states = app.client.watermarks(&app.state());
     let output = app.command(&["topics", "reset"], b"no\n");
-    assert_ne!(output.status.code(), Some(3), "{}", text_of(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", text_of(&output));
+    let output = app.command(&["topics", "reset"], b"");
+    let said = text_of(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("--yes"), "{said}");
     assert_eq!(app.client.watermarks(&app.state()), states);
 
     let output = app.command(&["topics", "reset", "--yes"], b"");

@@ -64,7 +64,7 @@ impl Driver {
 
     /// The client gets over most trouble by itself; what it never will ends the worker.
     pub(super) fn trouble(&mut self, code: RDKafkaErrorCode, reason: &str) -> Result<(), Halt> {
-        if client::is_refusal(code) {
+        if client::refuses(code, reason) {
             return Err(refused(reason).into());
         }
         if code == RDKafkaErrorCode::UnknownTopicOrPartition {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::{Driver, Halt};
-use crate::kafka::topic_id::{self, Unanswered};
+use crate::kafka::description::{self, Unanswered};
 use crate::worker::fatal::Fatal;
 
 /// The longest wait for the answer: the group is not served meanwhile.
@@ -34,7 +34,7 @@ impl Driver {
         let settings = &self.parts.settings;
         let topics = settings.topics.iter().map(|topic| topic.name.as_str());
         let names: Vec<&str> = topics.chain([settings.state_topic.as_str()]).collect();
-        let all = match topic_id::of_all(self.ends.client(), &names, ASK) {
+        let all = match description::ids(self.ends.client(), &names, ASK) {
             Err(unanswered) if unanswered.is_unsupported() => return Ok(BTreeMap::new()),
             all => all?,
         };

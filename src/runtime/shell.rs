@@ -1,0 +1,87 @@
+//! What the outside sees of a processor: the HTTP server, health and metrics, from the first moment on.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use super::lookup::{self, Lookup, Question};
+use super::processor::VERSION;
+use crate::cli::exit::Failure;
+use crate::config::Config;
+use crate::serve::{Health, Metrics, PageInfo, Server};
+
+/// A worker that was silent for this long is not alive.
+const SILENCE: Duration = Duration::from_secs(90);
+
+/// What the outside sees of a processor, from its first moment: the server, health and metrics.
+pub struct Shell {
+    /// How this instance is named, or a random name.
+    pub instance: String,
+    pub workers: usize,
+    pub metrics: Arc<Metrics>,
+    pub health: Arc<Health>,
+    pub server: Server,
+    /// For each worker.
+    pub questions: Vec<Receiver<Question>>,
+}
+
+impl Shell {
+    /// Opens the server; whatever comes after is told over it.
+    pub fn open(config: &Config) -> Result<Shell, Failure> {
+        let workers = match config.processing.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            count => count,
+        };
+        let metrics = Metrics::new(VERSION)
+            .map(Arc::new)
+            .map_err(|error| Failure::Service(format!("metrics: {error}")))?;
+        for (source, _) in config.sources.iter() {
+            metrics.announce_source(source.name());
+        }
+        metrics.announce_source("forwarded");
+        let health = Arc::new(Health::new(workers, SILENCE, Instant::now()));
+        health.starting(Some("starting"));
+        let (asked, questions) = (0..workers).map(|_| lookup::channel()).unzip();
+        let server = serve(config, &metrics, &health, Lookup { workers: asked })?;
+        tracing::info!(
+            version = VERSION,
+            application_id = config.application_id,
+            workers,
+            http = %server.address(),
+            "keyfold is starting"
+        );
+        Ok(Shell {
+            instance: match config.instance_id.as_str() {
+                "" => format!("{:016x}", rand::random::<u64>()),
+                named => named.to_owned(),
+            },
+            workers,
+            metrics,
+            health,
+            server,
+            questions,
+        })
+    }
+}
+
+fn serve(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    health: &Arc<Health>,
+    lookup: Lookup,
+) -> Result<Server, Failure> {
+    let listen: SocketAddr = config
+        .http
+        .listen
+        .parse()
+        .map_err(|_| Failure::Usage("http.listen is no address with a port".to_owned()))?;
+    let info = PageInfo {
+        version: VERSION.to_owned(),
+        application_id: config.application_id.clone(),
+    };
+    let customers = config.http.serves_customers();
+    let (metrics, health) = (Arc::clone(metrics), Arc::clone(health));
+    Server::start(listen, customers, metrics, health, Arc::new(lookup), info)
+        .map_err(|error| Failure::Service(error.to_string()))
+}
