@@ -1,13 +1,15 @@
 //! What is expected was worked out by hand from the contract and is committed: the verdict on every example, and
-//! the snapshots of whole histories.
+//! the snapshots of whole histories, which keep to their schema.
 
 #[path = "support/examples.rs"]
 mod examples;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
 use keyfold::config::Config;
+use keyfold::offline::OfflineFold;
 use keyfold::record::{Rejection, Source};
 use keyfold::source::{self, Verdict};
 use serde_json::{Value, json};
@@ -161,4 +163,138 @@ fn golden_histories_fold_to_their_golden_files() {
         let lines = fs::read_to_string(records).unwrap();
         folds_to(&format!("{name}.ndjson"), &lines);
     }
+}
+
+fn snapshot_schema() -> Value {
+    serde_json::from_str(include_str!("../schemas/customer-snapshot.schema.json")).unwrap()
+}
+
+/// The snapshots of the golden files, and of each valid example by itself.
+fn snapshots() -> Vec<Value> {
+    let mut found = Vec::new();
+    for name in ["source-examples", "late-event", "erasure-then-newer-event"] {
+        let file = examples::folder().join(format!("golden/{name}.ndjson"));
+        let lines = fs::read_to_string(file).unwrap();
+        let values = lines.lines().map(|line| {
+            let mut line: Value = serde_json::from_str(line).unwrap();
+            line["value"].take()
+        });
+        found.extend(values.filter(|value| !value.is_null()));
+    }
+    let config = Config::default();
+    let examples = examples::all("valid").into_iter();
+    // its snapshot is nested more deeply than the test's JSON reader goes
+    let examples = examples.filter(|example| !example.name.ends_with("nesting-128-in-attributes"));
+    for example in examples {
+        let mut fold = OfflineFold::new(&config);
+        fold.record(&example.record());
+        let texts = fold.snapshots().filter_map(|(_, text)| text);
+        found.extend(texts.map(|text| serde_json::from_slice(&text).unwrap()));
+    }
+    found
+}
+
+/// The pointers of all objects in a value, but for what is within `attributes`.
+fn objects(value: &Value, pointer: &str, found: &mut Vec<String>) {
+    let children: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => {
+            found.push(pointer.to_owned());
+            let fields = fields.iter().filter(|(name, _)| *name != "attributes");
+            fields.map(|(name, value)| (name.clone(), value)).collect()
+        }
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items
+                .map(|(index, item)| (index.to_string(), item))
+                .collect()
+        }
+        _ => Vec::new(),
+    };
+    for (name, child) in children {
+        objects(child, &format!("{pointer}/{name}"), found);
+    }
+}
+
+/// Readers make types and checks of the schema: it takes what is published, and nothing that is misspelt.
+#[test]
+fn snapshots_keep_to_their_schema_and_misspelt_fields_do_not() {
+    let schema = jsonschema::draft7::options()
+        .should_validate_formats(true)
+        .build(&snapshot_schema())
+        .unwrap();
+    let mut kinds = BTreeSet::new();
+    for snapshot in snapshots() {
+        let errors: Vec<String> = schema
+            .iter_errors(&snapshot)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{errors:?} in {snapshot}");
+
+        let mut pointers = Vec::new();
+        objects(&snapshot, "", &mut pointers);
+        for pointer in pointers {
+            for name in snapshot
+                .pointer(&pointer)
+                .unwrap()
+                .as_object()
+                .unwrap()
+                .keys()
+            {
+                let mut misspelt = snapshot.clone();
+                let object = misspelt.pointer_mut(&pointer).unwrap();
+                object[format!("{name}s")] = object[name].clone();
+                assert!(!schema.is_valid(&misspelt), "{name}s at {pointer:?}");
+            }
+            let names = pointer.split('/');
+            let kind = names.filter(|name| name.parse::<usize>().is_err());
+            kinds.insert(kind.collect::<Vec<_>>().join("/"));
+        }
+    }
+    // every object of the schema occurs: 18 kinds, of which the touches and the UTM parameters have several places
+    assert_eq!(kinds.len(), 21, "{kinds:?}");
+}
+
+/// A generator of types looks at `properties`: it names a type after the title, opens one that is not closed, and
+/// makes something vague of one with alternatives beside its properties.
+#[test]
+fn generators_can_make_types_of_the_snapshot_schema() {
+    let schema = snapshot_schema();
+    let id = schema["$id"].as_str().unwrap();
+    assert!(id.starts_with("https://") && id.contains("/v1/"), "{id}");
+    assert_eq!(schema["title"], "CustomerSnapshot");
+
+    let definitions = schema["definitions"].as_object().unwrap();
+    assert!(definitions.contains_key("Enrollment"));
+    for (name, definition) in definitions {
+        assert_eq!(definition["title"], json!(name));
+    }
+    let whole = [("CustomerSnapshot", &schema)].into_iter();
+    let all = whole.chain(definitions.iter().map(|(name, one)| (name.as_str(), one)));
+    for (name, definition) in all {
+        assert!(definition["description"].is_string(), "{name}");
+        for keyword in ["oneOf", "anyOf", "allOf"] {
+            assert!(definition.get(keyword).is_none(), "{name}: {keyword}");
+        }
+        let Some(properties) = definition["properties"].as_object() else {
+            assert!(definition["enum"].is_array(), "{name}");
+            continue;
+        };
+        assert_eq!(definition["additionalProperties"], false, "{name}");
+        for (field, property) in properties {
+            let at = format!("{name}.{field}");
+            let item = property.get("items").unwrap_or(property);
+            if let Some(reference) = item["$ref"].as_str() {
+                let named = reference.strip_prefix("#/definitions/").unwrap();
+                assert!(definitions.contains_key(named), "{at}: {reference}");
+            } else {
+                // an object that is described where it is used would have no name of its own
+                assert!(item["type"].is_string(), "{at}");
+                assert!(item.get("properties").is_none(), "{at}");
+                assert!(item.get("enum").is_none(), "{at}");
+            }
+        }
+    }
+    let version = &definitions["ConsoleSource"]["properties"]["version"];
+    let said = version["description"].as_str().unwrap();
+    assert!(said.contains("9007199254740991"), "{said}");
 }
