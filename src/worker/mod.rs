@@ -2,7 +2,7 @@
 //!
 //! There is no I/O and no clock here (`now` is the time since the worker started), so that every interleaving of
 //! records, rebalances and failures can be replayed. [`record`] holds the path of a record, [`commit`] what
-//! follows from the end of a batch, [`writing`] what it writes, [`restore`] the way of a state to the end of its
+//! follows from the end of a batch, [`writing`] what it writes, [`split`] what elements of a batch of customers take along, [`restore`] the way of a state to the end of its
 //! log, [`status`] what is shown of a worker, [`settings`] what it is set up with, [`start`] where a place is taken
 //! up; this file holds ownership.
 //!
@@ -21,6 +21,7 @@ pub mod outbox;
 pub mod record;
 pub mod restore;
 pub mod settings;
+pub mod split;
 pub mod start;
 pub mod status;
 pub mod takeover;
