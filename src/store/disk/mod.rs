@@ -9,8 +9,10 @@ mod layout;
 mod runs;
 #[cfg(test)]
 mod tests;
+mod tidy;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -19,6 +21,7 @@ use engine::{Batch, Engine, Memory, damaged};
 use layout::{CHECKPOINT, CUSTOMERS, Checkpoint, HEADER, Header, Held, REMEMBERED, key, slot};
 
 use runs::Runs;
+use tidy::Tidied;
 
 use super::{Change, Store, StoreError};
 
@@ -34,6 +37,7 @@ pub struct DiskStore {
     checkpoint: Option<Checkpoint>,
     /// What is read from Kafka and not in the store yet.
     loading: Runs,
+    tidied: Tidied,
 }
 
 /// What was found where a store is opened.
@@ -60,6 +64,7 @@ impl DiskStore {
             header,
             checkpoint: None,
             loading,
+            tidied: Tidied::default(),
         };
         match store.look(doubtful)? {
             Found::Usable(checkpoint) => store.checkpoint = checkpoint,
@@ -316,6 +321,11 @@ impl Store for DiskStore {
             self.start_anew()?;
         }
         Ok(())
+    }
+
+    fn tidy(&mut self, now: Duration) -> Result<bool, StoreError> {
+        let tidied = self.tidy_at(now);
+        self.noted(tidied)
     }
 
     fn customers(&self) -> usize {
