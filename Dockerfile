@@ -1,17 +1,33 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
-COPY . .
-RUN cargo build --release --locked --bin keyfold \
+# The dependencies by themselves, with stand-ins for the sources: this layer is made anew only where these files change.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir -p src benches tests/faults \
+    && touch src/lib.rs benches/stages.rs benches/instructions.rs benches/floor.rs tests/faults/main.rs \
+    && echo 'fn main() {}' > src/main.rs \
+    && cargo build --release --locked --bin keyfold
+COPY schemas schemas
+COPY src src
+# Files keep their times when they are copied, and may be older than what was built of the stand-ins.
+RUN touch src/lib.rs src/main.rs \
+    && cargo build --release --locked --bin keyfold \
     && strip --strip-debug target/release/keyfold
 
 FROM debian:bookworm-slim
-# The certificates of public authorities, for brokers behind TLS.
+# The certificates of public authorities, for brokers behind TLS; and a directory for the store on disk.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin keyfold
+    && groupadd --system --gid 10001 keyfold \
+    && useradd --system --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin keyfold \
+    && install -d -o 10001 -g 10001 -m 0700 /var/lib/keyfold
 COPY --from=build /src/target/release/keyfold /usr/local/bin/keyfold
-USER keyfold
+# Numbers, for Kubernetes does not know a name to be another one than root (`runAsNonRoot`).
+USER 10001:10001
+# Used with `KEYFOLD__STATE__STORE=disk`.
+ENV KEYFOLD__STATE__DIRECTORY=/var/lib/keyfold
+VOLUME /var/lib/keyfold
 EXPOSE 9464
+HEALTHCHECK --interval=10s --timeout=10s --start-period=30s --retries=3 CMD ["keyfold", "healthcheck"]
 ENTRYPOINT ["keyfold"]
 CMD ["run"]

@@ -30,6 +30,7 @@ enum Command {
     Generate(cli::generate::GenerateArgs),
     Topics(cli::topics::TopicsArgs),
     Config(cli::config::ConfigArgs),
+    Healthcheck(cli::healthcheck::HealthcheckArgs),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         Command::Topics(args) => cli::topics::run(&config, args),
         Command::Fold(args) => cli::fold::run(&config, args),
         Command::Validate(args) => cli::validate::run(&config, args),
+        Command::Healthcheck(args) => cli::healthcheck::run(&config, args),
         Command::Config(_) => return cli::config::run(&config),
     };
     match done {

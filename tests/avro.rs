@@ -5,6 +5,8 @@
 mod evolve;
 #[path = "support/examples.rs"]
 mod examples;
+#[path = "avro/many_elements.rs"]
+mod many_elements;
 #[path = "support/random_documents.rs"]
 mod random_documents;
 

@@ -1,5 +1,8 @@
 //! The binary on what `kcat -C -J` prints, its exit codes and its messages (the contract, section 7).
 
+#[path = "command_line/healthcheck.rs"]
+mod healthcheck;
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;

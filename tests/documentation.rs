@@ -80,3 +80,59 @@ fn links_lead_to_files() {
         }
     }
 }
+
+/// The words of a file of containers, without its comments.
+fn instructions(path: &str) -> String {
+    let text = read(path);
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// No engine of containers runs here, so what they rest on is looked at by itself.
+#[test]
+fn containers_find_what_they_are_made_of() {
+    let image = instructions("Dockerfile");
+    let user = image.lines().find_map(|line| line.strip_prefix("USER "));
+    assert_eq!(user, Some("10001:10001"));
+    for line in image.lines().filter_map(|line| line.strip_prefix("COPY ")) {
+        let mut files: Vec<&str> = line.split_whitespace().collect();
+        files.pop();
+        for file in files
+            .into_iter()
+            .filter(|file| file.starts_with(char::is_alphanumeric))
+        {
+            assert!(root().join(file).exists(), "{file}");
+        }
+    }
+    // stand-ins for what Cargo.toml names
+    let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
+    for target in ["bench", "test"] {
+        for one in manifest[target].as_array().unwrap() {
+            let name = one["name"].as_str().unwrap();
+            let path = one.get("path").and_then(toml::Value::as_str);
+            let path = path.map_or(format!("{target}es/{name}.rs"), str::to_owned);
+            assert!(image.contains(&path), "{path}");
+        }
+    }
+
+    let stack = instructions("docker-compose.yml");
+    assert_eq!(stack.matches("build:").count(), 1);
+    let mounts = stack
+        .split_whitespace()
+        .filter(|word| word.starts_with("./"));
+    let mounts: Vec<&str> = mounts.filter_map(|word| word.split(':').next()).collect();
+    assert!(mounts.len() > 2, "{mounts:?}");
+    for mount in mounts {
+        assert!(root().join(mount).exists(), "{mount}");
+    }
+    for text in [image, stack] {
+        assert!(!text.contains("curl") && !text.contains("kafka-topics.sh\", \"--boot"));
+    }
+    // the dashboard is looked for where it is put
+    let provider = instructions("config/grafana/provisioning/dashboards/keyfold.yml");
+    let folder = provider.split_once("path: ").unwrap().1.trim();
+    let stack = instructions("docker-compose.yml");
+    assert!(stack.contains(&format!("keyfold.json:{folder}/keyfold.json:ro")));
+}

@@ -25,7 +25,7 @@ use keyfold::record::{RawRecord, Source};
 use keyfold::source::framing;
 use keyfold::source::wire::{self, Plain};
 use keyfold::source::{self, Verdict};
-use keyfold::worker::origin::Origin;
+use keyfold::worker::origin::{Omitted, Origin};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -238,6 +238,7 @@ fn enveloped(source: Source, offset: u32) -> Vec<u8> {
         offset: offset.into(),
         timestamp: Some(examples::TIMESTAMP),
         key: Some(b"c\xff".to_vec()),
+        omitted: Omitted::default(),
     };
     let mut bytes = b"\x0dtrace\x011\x0dempty\xff".to_vec();
     for (name, value) in origin.wrap(&[]) {

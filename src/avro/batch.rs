@@ -39,6 +39,16 @@ impl Element<'_> {
         [&before[..], &[2], self.bytes, &[0], after].concat()
     }
 
+    /// Its bytes in the batch.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The bytes of what else is in [`Element::alone`].
+    pub fn around(&self) -> usize {
+        self.around.before.len() + self.around.after.len() + 2
+    }
+
     /// Its JSON text, as [`super::to_json`] makes it.
     pub fn to_json(&self) -> Result<String, Error> {
         let mut out = Vec::with_capacity(self.bytes.len() * 2);

@@ -5,6 +5,7 @@ pub mod demo;
 pub mod exit;
 pub mod fold;
 pub mod generate;
+pub mod healthcheck;
 pub mod letters;
 pub mod lines;
 pub mod log;

@@ -74,6 +74,12 @@ impl Bounded {
             }
             return Ok(changed);
         }
+        // What is far too large is not built first: a megabyte may list a hundred thousand elements. A state that had
+        // grown beyond the bound before that was lowered may stay as it is.
+        let most = limits.max_state_bytes.max(self.at_most);
+        if self.customer.at_least(&data, most) > most {
+            return Err(StateTooLarge);
+        }
         let mut grown = self.customer.clone();
         if !grown.join(data, limits.keep) {
             return Ok(false);

@@ -5,6 +5,7 @@
 //! [`Floor`], which only rises. What was told by lists below it is forgotten, and passed over when it comes again.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use super::contribution::{Content, Element};
 use super::stamp::Stamp;
@@ -93,6 +94,11 @@ impl<'t> Entry<'t> {
 }
 
 impl Held {
+    /// No more bytes than one takes as it is encoded that an event lists: a length, what it has, and a stamp,
+    const SMALLEST: usize = 1 + 1 + 8;
+    /// and as many more where it has a content: another stamp, a time and a length.
+    const SMALLEST_CONTENT: usize = 8 + 8 + 1;
+
     fn entry<'t>(&self, texts: &'t Texts) -> Entry<'t> {
         Entry {
             id: texts.get(self.id),
@@ -143,6 +149,39 @@ impl List {
         let entries = elements.filter_map(|element| Entry::told(element, seen, erased));
         changed |= self.join_entries(texts, entries);
         changed | self.let_go(texts, max_hidden)
+    }
+
+    /// No more bytes than the list takes as it is encoded once it has taken in that of an event, as far as that can be
+    /// told beforehand: no element is let go that the newest event lists. Nothing is counted beyond `enough`.
+    pub fn at_least<'e>(
+        &self,
+        texts: &Texts,
+        event: Stamp,
+        elements: impl Iterator<Item = Element<&'e [u8]>>,
+        erased: Instant,
+        enough: usize,
+    ) -> usize {
+        let is_newest = self.newest.is_none_or(|newest| newest.stamp <= event);
+        let is_kept = self
+            .floor
+            .is_none_or(|floor| floor.key(texts) <= (event, &[][..]));
+        if event.at() <= erased || !is_newest || !is_kept {
+            return 0;
+        }
+        let mut ids: HashSet<&[u8], ahash::RandomState> = HashSet::default();
+        let mut bytes = 0;
+        for element in elements {
+            if bytes > enough {
+                break;
+            }
+            if ids.insert(element.id) {
+                bytes += Held::SMALLEST + element.id.len();
+                if element.content.stamp.at() > erased {
+                    bytes += Held::SMALLEST_CONTENT;
+                }
+            }
+        }
+        bytes
     }
 
     /// Takes in another list of this customer; whether that changed this one. Erasures of both are applied to this one

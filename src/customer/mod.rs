@@ -121,6 +121,26 @@ impl Customer {
         changed
     }
 
+    /// No more bytes than the state takes once it has taken in what a record says, as far as that can be told
+    /// beforehand. Nothing is counted beyond `enough`.
+    pub fn at_least(&self, data: &Data, enough: usize) -> usize {
+        let Told::Customer(event) = &data.told else {
+            return 0;
+        };
+        let erased = self.erased[Source::LoyaltyCustomers.index()];
+        let mut bytes = 0;
+        for (list, told) in [
+            (&self.addresses, &event.addresses),
+            (&self.dependents, &event.dependents),
+        ] {
+            let told = told.iter().flatten();
+            let elements = told.map(|told| told.map(|text| data.texts.get(*text)));
+            let left = enough.saturating_sub(bytes);
+            bytes += list.at_least(&self.texts, event.stamp, elements, erased, left);
+        }
+        bytes
+    }
+
     /// Lets go of texts that were replaced, where there may be many.
     fn tidy(&mut self) {
         if self.texts.are_wasteful() {

@@ -171,11 +171,7 @@ pub fn member(config: &Config, identity: &Identity) -> ClientConfig {
     // What waits to be taken is memory: each record that the client holds takes half a kilobyte besides its own bytes,
     // and an answer is unpacked as a whole. A worker takes less than 200 records in a millisecond.
     fetching(&mut client, "2000");
-    const ANSWER: [&str; 2] = ["fetch.message.max.bytes", "max.partition.fetch.bytes"];
-    if ANSWER.iter().all(|name| client.get(name).is_none()) {
-        // for each partition, packed
-        client.set(ANSWER[0], "262144");
-    }
+    set_answer(&mut client);
     // only a range assignor gives a worker the same partitions of all topics
     if has_consumer_protocol(config) {
         client.set("group.remote.assignor", "range");
@@ -195,6 +191,32 @@ pub fn member(config: &Config, identity: &Identity) -> ClientConfig {
         // it tells the position behind markers and aborted records
         .set("enable.partition.eof", "true");
     client
+}
+
+/// How much an answer of the brokers may hold, packed, of all partitions together; a batch that is larger comes alone. All
+/// of it is unpacked before its first record can be taken, so what is larger is memory, and slower, for it has left the
+/// processor's caches by then.
+const ANSWER_BYTES: &str = "262144";
+
+/// Sets what an answer may hold, as far as the properties do not.
+fn set_answer(client: &mut ClientConfig) {
+    const OF_EACH: [&str; 2] = ["fetch.message.max.bytes", "max.partition.fetch.bytes"];
+    const OF_ALL: &str = "fetch.max.bytes";
+    // the client does not take less for an answer than for this, whose default is larger
+    const LEAST: &str = "message.max.bytes";
+    let is_set = |client: &ClientConfig, name: &str| client.get(name).is_some();
+    // who lets each partition have more wants more of all
+    if !OF_EACH.iter().any(|name| is_set(client, name)) {
+        client.set(OF_EACH[0], ANSWER_BYTES);
+        if !is_set(client, OF_ALL) && !is_set(client, LEAST) {
+            client.set(OF_ALL, ANSWER_BYTES);
+        }
+    }
+    if let Some(answer) = client.get(OF_ALL).map(str::to_owned)
+        && !is_set(client, LEAST)
+    {
+        client.set(LEAST, answer);
+    }
 }
 
 /// A member without a name never comes back under it, so nothing is won by waiting for it long. One that has a name keeps
@@ -463,6 +485,31 @@ mod tests {
         assert_eq!(within("one", &[("group.protocol", "classic")]), 4000);
         assert_eq!(within("one", &[("group.protocol", "consumer")]), 0);
         assert_eq!(within("", &[]), 0);
+    }
+
+    #[test]
+    fn an_answer_is_bounded_for_all_partitions_together() {
+        let of = |set: &[(&str, &str)]| {
+            let config = with("", set);
+            let identity = Identity {
+                transactional_id: format!("{}-1a-0", config.application_id),
+                group_instance_id: None,
+            };
+            let client = member(&config, &identity);
+            assert!(client.create_native_config().is_ok());
+            let names = ["fetch.max.bytes", "fetch.message.max.bytes"];
+            names.map(|name| client.get(name).map(str::to_owned))
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(of(&[]), [some("262144"), some("262144")]);
+        let all = of(&[("fetch.max.bytes", "16384")]);
+        assert_eq!(all, [some("16384"), some("262144")]);
+        let each = of(&[("fetch.message.max.bytes", "1048576")]);
+        assert_eq!(each, [None, some("1048576")]);
+        assert_eq!(
+            of(&[("max.partition.fetch.bytes", "1048576")]),
+            [None, None]
+        );
     }
 
     #[test]

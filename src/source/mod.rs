@@ -62,10 +62,44 @@ impl BatchElement<'_> {
     /// The value of a batch of this element alone, in the form of the whole one, without a frame.
     pub fn alone(&self) -> Vec<u8> {
         match &self.alone {
-            Alone::Json(text) => [b"{\"customers\":[", text.as_bytes(), b"]}"].concat(),
+            Alone::Json(text) => alone(text),
             Alone::Avro(element) => element.alone(),
         }
     }
+
+    /// The same in JSON, where it is not JSON already.
+    pub fn alone_in_json(&self) -> Option<Vec<u8>> {
+        match &self.alone {
+            Alone::Json(_) => None,
+            Alone::Avro(element) => {
+                let text = element.to_json().ok()?;
+                Some(alone(&text))
+            }
+        }
+    }
+
+    /// Its bytes in the batch.
+    pub fn bytes(&self) -> usize {
+        match &self.alone {
+            Alone::Json(text) => text.len(),
+            Alone::Avro(element) => element.bytes(),
+        }
+    }
+
+    /// The bytes of what else is in [`BatchElement::alone`].
+    pub fn around(&self) -> usize {
+        match &self.alone {
+            Alone::Json(_) => ALONE[0].len() + ALONE[1].len(),
+            Alone::Avro(element) => element.around(),
+        }
+    }
+}
+
+/// What stands around the one element of a batch in JSON.
+const ALONE: [&str; 2] = ["{\"customers\":[", "]}"];
+
+fn alone(element: &str) -> Vec<u8> {
+    [ALONE[0], element, ALONE[1]].concat().into_bytes()
 }
 
 #[derive(Debug, Clone)]

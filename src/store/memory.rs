@@ -1,6 +1,7 @@
 //! The store in memory: encoded states by customer id.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -72,6 +73,10 @@ impl Store for MemoryStore {
     fn discard(&mut self, _low: i64, _high: i64) -> Result<(), StoreError> {
         *self = MemoryStore::default();
         Ok(())
+    }
+
+    fn tidy(&mut self, _: Duration) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     fn customers(&self) -> usize {

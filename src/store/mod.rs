@@ -8,6 +8,7 @@ pub mod disk;
 pub mod memory;
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -45,6 +46,10 @@ pub trait Store: Debug + Send {
 
     /// Forgets everything: the checkpoint does not lie in the log, which holds these offsets.
     fn discard(&mut self, low: i64, high: i64) -> Result<(), StoreError>;
+
+    /// Lets go of what was written over, where that is still kept somewhere, if it is time; whether it was. `now` is of
+    /// any clock, always the same.
+    fn tidy(&mut self, now: Duration) -> Result<bool, StoreError>;
 
     /// How many customers the store holds.
     fn customers(&self) -> usize;

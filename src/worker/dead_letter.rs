@@ -72,6 +72,18 @@ impl Letterhead {
         };
         let own = letter.headers.len();
         letter.headers.extend(self.told(origin, headers, rejection));
+        let omitted = origin.omitted;
+        if omitted.form {
+            // in a form that is not its source's nobody could take it for what it was
+            letter.value = None;
+            letter.say(VALUE_OMITTED);
+        }
+        if omitted.headers {
+            letter.say(HEADERS_OMITTED);
+        }
+        if omitted.key {
+            letter.say(KEY_OMITTED);
+        }
         if self.takes(&letter) {
             return Ok(letter);
         }
@@ -83,7 +95,9 @@ impl Letterhead {
         }
         if own > 0 {
             letter.headers.drain(..own);
-            letter.say(HEADERS_OMITTED);
+            if !omitted.headers {
+                letter.say(HEADERS_OMITTED);
+            }
             if self.takes(&letter) {
                 return Ok(letter);
             }
@@ -185,6 +199,7 @@ pub fn record_bytes<N: AsRef<str>, V: AsRef<[u8]>>(
 mod tests {
     use super::*;
     use crate::record::{Code, Source};
+    use crate::worker::origin::Omitted;
 
     fn letterhead(max_bytes: usize) -> Letterhead {
         Letterhead {
@@ -203,6 +218,7 @@ mod tests {
             offset: 7,
             timestamp: None,
             key: Some(vec![b'k'; 1_000]),
+            omitted: Omitted::default(),
         };
         let (own, attempts) = (vec![b'h'; 990], "__keyfold.errors.attempts");
         let older = "__keyfold.errors.key.omitted";

@@ -2,9 +2,10 @@
 //!
 //! There is no I/O and no clock here (`now` is the time since the worker started), so that every interleaving of
 //! records, rebalances and failures can be replayed. [`record`] holds the path of a record, [`commit`] what
-//! follows from the end of a batch, [`writing`] what it writes, [`restore`] the way of a state to the end of its
-//! log, [`standing`] where a place is taken up, [`passed`] positions without a record, [`status`] what is shown of a
-//! worker, [`settings`] what it is set up with; this file holds ownership.
+//! follows from the end of a batch, [`writing`] what it writes, [`split`] what elements of a batch of customers take
+//! along, [`restore`] the way of a state to the end of its log, [`standing`] where a place is taken up, [`passed`]
+//! positions without a record, [`status`] what is shown of a worker, [`settings`] what it is set up with; this file
+//! holds ownership.
 //!
 //! A worker joins records into a state partition only while it owns the partition of the forwarded topic with
 //! the same number, and has restored the state to the end of its log.
@@ -22,6 +23,7 @@ pub mod passed;
 pub mod record;
 pub mod restore;
 pub mod settings;
+pub mod split;
 pub mod standing;
 pub mod status;
 pub mod takeover;

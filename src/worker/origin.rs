@@ -20,6 +20,43 @@ pub struct Origin {
     /// Kafka's timestamp in milliseconds, as it came.
     pub timestamp: Option<i64>,
     pub key: Option<Vec<u8>>,
+    pub omitted: Omitted,
+}
+
+/// What an element of a batch was forwarded without, since the batch has so many: see [`super::split`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Omitted {
+    pub headers: bool,
+    pub key: bool,
+    /// It is JSON, whatever the format of its source.
+    pub form: bool,
+}
+
+impl Omitted {
+    const NAMES: [&str; 3] = ["headers", "key", "form"];
+
+    fn text(self) -> String {
+        let left = [self.headers, self.key, self.form];
+        let names = Self::NAMES.into_iter().zip(left);
+        let names: Vec<&str> = names
+            .filter(|(_, left)| *left)
+            .map(|(name, _)| name)
+            .collect();
+        names.join(",")
+    }
+
+    fn from_text(text: &str) -> Option<Omitted> {
+        let mut omitted = Omitted::default();
+        for name in text.split(',') {
+            match name {
+                "headers" => omitted.headers = true,
+                "key" => omitted.key = true,
+                "form" => omitted.form = true,
+                _ => return None,
+            }
+        }
+        Some(omitted)
+    }
 }
 
 const SOURCE: &str = "__keyfold.forwarded.source";
@@ -28,6 +65,7 @@ const PARTITION: &str = "__keyfold.forwarded.partition";
 const OFFSET: &str = "__keyfold.forwarded.offset";
 const TIMESTAMP: &str = "__keyfold.forwarded.timestamp";
 const KEY: &str = "__keyfold.forwarded.key";
+const OMITTED: &str = "__keyfold.forwarded.omitted";
 
 impl Origin {
     /// The headers of a forwarded record: those of the origin, then the envelope.
@@ -46,6 +84,9 @@ impl Origin {
         }
         if let Some(key) = &self.key {
             add(KEY, key.clone());
+        }
+        if self.omitted != Omitted::default() {
+            add(OMITTED, self.omitted.text().into());
         }
         wrapped
     }
@@ -66,6 +107,10 @@ impl Origin {
                 Some(_) => Some(text(TIMESTAMP)?.parse().ok()?),
             },
             key: find(KEY).map(<[u8]>::to_vec),
+            omitted: match find(OMITTED) {
+                None => Omitted::default(),
+                Some(_) => Omitted::from_text(text(OMITTED)?)?,
+            },
         })
     }
 }
@@ -107,9 +152,11 @@ mod tests {
             (partition, offset) in (0..100_i32, 0..i64::MAX),
             timestamp in proptest::option::of(any::<i64>()),
             key in proptest::option::of(any::<Vec<u8>>()),
+            (headers, no_key, form) in any::<(bool, bool, bool)>(),
         ) {
             let source = Source::ConsoleCustomers;
-            let origin = Origin { source, topic, partition, offset, timestamp, key };
+            let omitted = Omitted { headers, key: no_key, form };
+            let origin = Origin { source, topic, partition, offset, timestamp, key, omitted };
             // the producer's own, whatever their names
             let producer: [Header<'_>; 5] = [
                 (SOURCE, Some(b"loyalty-actions")),

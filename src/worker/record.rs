@@ -22,8 +22,9 @@ use super::assignment::Consumption;
 use super::batch::{Batch, Label, Touched};
 use super::dead_letter::{most_forwarded_bytes, record_bytes};
 use super::fatal::Fatal;
-use super::origin::{Header, Origin, Unwrapped};
+use super::origin::{Header, Omitted, Origin, Unwrapped};
 use super::outbox::{Outbox, Outgoing, Output};
+use super::split::Share;
 use super::{Action, Place, Settings, Worker};
 
 /// A record as it was consumed. The headers are asked for only where they are needed.
@@ -123,10 +124,11 @@ impl<'a, D: Delivered> Arrived<'a, D> {
             found.and_then(|(_, value)| *value)
         };
         let config = &settings.config;
-        let format = config
-            .sources
-            .get(self.raw.source)
-            .map_or(Format::Json, |source| source.format);
+        let in_json = |(origin, _): &(Origin, usize)| origin.omitted.form;
+        let format = match config.sources.get(self.raw.source) {
+            Some(source) if !self.origin.as_ref().is_some_and(in_json) => source.format,
+            _ => Format::Json,
+        };
         let most = config.validation.max_record_bytes;
         Opened::open(&self.raw, guid, format, most, &*settings.schemas)
     }
@@ -178,6 +180,7 @@ impl<'a, D: Delivered> Arrived<'a, D> {
                 offset: self.delivered.offset(),
                 timestamp: self.raw.timestamp,
                 key: self.raw.key.map(<[u8]>::to_vec),
+                omitted: Omitted::default(),
             },
         };
         Context {
@@ -344,11 +347,13 @@ impl Worker {
                 Err(StateTooLarge) => self.reject(context, &Rejection::state_too_large(), out),
             };
         }
+        let mut share = Share::of(&context.origin, &context.headers, &elements);
         for element in elements {
             let customer = &element.contribution.customer;
             let home = partition::of_key(customer.as_bytes(), self.settings.partitions);
-            let alone = [context.frame, &element.alone()].concat();
-            if !self.hand_on(home, customer, Some(&alone), context, out)? {
+            let alone = share.take(&element, context.frame);
+            let headers = share.origin.wrap(&share.headers);
+            if !self.hand_on(home, customer, Some(&alone), &headers, out) {
                 rejection.get_or_insert_with(does_not_fit);
             }
         }
@@ -443,7 +448,12 @@ impl Worker {
         context: &Context<'_>,
         out: &mut impl Outbox,
     ) -> Result<(Label, Outcome), Fatal> {
-        if self.hand_on(home, customer, value, context, out)? {
+        if let Some(here) = context.forwarded_to {
+            // what was forwarded here is either joined here, or the number of partitions has changed
+            return Err(self.foreign(self.settings.forwarded(here), context.origin.offset));
+        }
+        let headers = context.origin.wrap(&context.headers);
+        if self.hand_on(home, customer, value, &headers, out) {
             Ok((context.label, Outcome::Forwarded))
         } else {
             self.reject(context, &does_not_fit(), out)
@@ -456,27 +466,22 @@ impl Worker {
         home: i32,
         customer: &str,
         value: Option<&[u8]>,
-        context: &Context<'_>,
+        headers: &[(String, Option<Vec<u8>>)],
         out: &mut impl Outbox,
-    ) -> Result<bool, Fatal> {
-        if let Some(here) = context.forwarded_to {
-            // what was forwarded here is either joined here, or the number of partitions has changed
-            return Err(self.foreign(self.settings.forwarded(here), context.origin.offset));
-        }
-        let headers = context.origin.wrap(&context.headers);
+    ) -> bool {
         let key = Some(customer.as_bytes());
-        let bytes = record_bytes(key, value, &headers);
+        let bytes = record_bytes(key, value, headers);
         if bytes > self.settings.max_forwarded_bytes {
-            return Ok(false);
+            return false;
         }
         self.count_written(bytes);
         out.produce(Outgoing {
             output: Output::Forwarded { partition: home },
             key,
             value,
-            headers: &headers,
+            headers,
         });
-        Ok(true)
+        true
     }
 
     fn reject(

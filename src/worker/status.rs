@@ -1,8 +1,11 @@
 //! What a worker shows of itself: whether it is ready, where it stands, what it holds.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::assignment::{Consumption, Loading};
+use super::fatal::Fatal;
 use super::{Place, Worker};
 use crate::store::StoreError;
 
@@ -73,6 +76,16 @@ impl Worker {
     /// The committed position of a place, if this worker committed one.
     pub fn committed_position(&self, place: Place) -> Option<i64> {
         self.committed.get(&place).copied()
+    }
+
+    /// Lets one store let go of what was written over, if it is time for one.
+    pub fn tidy_stores(&mut self, now: Duration) -> Result<(), Fatal> {
+        for store in self.stores.values_mut() {
+            if store.tidy(now)? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Customers and bytes in the stores of the state partitions that are owned.

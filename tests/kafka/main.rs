@@ -24,6 +24,7 @@ mod avro;
 mod avro_evolution;
 mod avro_faults;
 mod avro_rejections;
+mod batches;
 mod bounded;
 mod crashes;
 mod dead_letters;

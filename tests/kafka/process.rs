@@ -97,6 +97,17 @@ impl Keyfold {
         Some((response.status().as_u16(), body))
     }
 
+    /// Asks it by `keyfold healthcheck`: the exit code, and what was said.
+    #[allow(dead_code)] // for tests/faults
+    pub fn healthcheck(&self, args: &[&str]) -> (Option<i32>, String) {
+        let mut command = command();
+        command.arg("healthcheck").args(args);
+        command.env("KEYFOLD__HTTP__LISTEN", &self.listen);
+        let output = finish(command, b"");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), text)
+    }
+
     /// Waits until `/readyz` says 200.
     #[track_caller]
     pub fn wait_ready(&mut self, limit: Duration) {

@@ -276,3 +276,17 @@ fn a_broken_source_stops_keyfold_among_good_ones() {
     let letters = app.read_dead_letters().len();
     assert!(letters >= 100, "{letters} dead letters");
 }
+
+#[test]
+fn healthcheck_asks_the_program_that_runs() {
+    let app = App::new();
+    app.create();
+    let mut keyfold = app.run_ready();
+    for args in [&[][..], &["--ready"]] {
+        let (code, text) = keyfold.healthcheck(args);
+        assert_eq!(code, Some(0), "{text}");
+    }
+    assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
+    let (code, text) = keyfold.healthcheck(&[]);
+    assert_eq!(code, Some(1), "{text}");
+}

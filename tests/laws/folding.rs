@@ -148,9 +148,11 @@ impl<'c> Fold<'c> {
         let mut changed = BTreeSet::new();
         for Contribution { customer, data } in contributions {
             let held = self.customers.entry(customer.clone()).or_default();
+            let at_least = held.at_least(&data, usize::MAX);
             if held.join(data, keep) {
                 changed.insert(customer);
             }
+            assert!(encoded(held).len() >= at_least, "{at_least} bytes");
         }
         changed
     }

@@ -201,7 +201,7 @@ impl Driver {
             let view = &self.parts.settings.view;
             let partitions = self.parts.settings.partitions;
             lookup::answer(&self.parts.questions, &self.worker, partitions, view);
-            self.publish_positions();
+            self.keep_house()?;
         }
         self.parts.reporter.stopping();
         self.serve_group()?;
@@ -312,12 +312,18 @@ impl Driver {
         self.explain(what, code, &error.to_string());
     }
 
-    /// Tells the housekeeper what is done with in the forwarded topic.
-    fn publish_positions(&mut self) {
+    /// What is done once a second.
+    fn keep_house(&mut self) -> Result<(), Halt> {
         if self.published_at.elapsed() < PUBLISH {
-            return;
+            return Ok(());
         }
         self.published_at = Instant::now();
+        self.publish_positions();
+        Ok(self.worker.tidy_stores(self.now())?)
+    }
+
+    /// Tells the housekeeper what is done with in the forwarded topic.
+    fn publish_positions(&mut self) {
         let settings = &self.parts.settings;
         let Ok(mut positions) = self.parts.forwarded_positions.lock() else {
             return;

@@ -39,6 +39,9 @@ const JOURNALS: u64 = 64 * 1024 * 1024;
 /// Tables that are not merged yet. The engine itself halts its callers later than this.
 const UNMERGED: usize = 18;
 
+/// The tables of a store of so many bytes are merged in less than a second.
+const SMALL: u64 = 64 * 1024 * 1024;
+
 /// What the engine holds of a record besides its key and value, in bytes, about.
 const ENTRY: usize = 64;
 
@@ -158,16 +161,38 @@ impl Engine {
         ingested().map_err(|error| self.judge(&error))
     }
 
+    /// Brings all that was written into tables, and waits for that. The tables of a small store are merged: then nothing
+    /// is in them that was written over.
+    pub fn settle(&mut self) -> Result<(), StoreError> {
+        (self.batches, self.bytes) = (0, 0);
+        let rotated = self.tree.rotate_memtable();
+        rotated.map_err(|error| self.judge(&error))?;
+        while self.tree.sealed_memtable_count() > 0 {
+            self.wait_a_little()?;
+        }
+        if self.tree.disk_space() <= SMALL {
+            let merged = self.tree.major_compact();
+            merged.map_err(|error| self.judge(&error))?;
+        }
+        Ok(())
+    }
+
     /// Waits while tables are written more slowly than batches come. The engine would wait by itself, but for ever
     /// where its threads have ended.
     fn keep_pace(&self) -> Result<(), StoreError> {
         while self.tree.sealed_memtable_count() > FULL_BUFFERS
             || self.tree.l0_table_count() > UNMERGED
         {
-            let alive = self.database.persist(PersistMode::Buffer);
-            alive.map_err(|error| self.judge(&error))?;
-            std::thread::sleep(Duration::from_millis(1));
+            self.wait_a_little()?;
         }
+        Ok(())
+    }
+
+    /// For the engine's threads, which must be alive.
+    fn wait_a_little(&self) -> Result<(), StoreError> {
+        let alive = self.database.persist(PersistMode::Buffer);
+        alive.map_err(|error| self.judge(&error))?;
+        std::thread::sleep(Duration::from_millis(1));
         Ok(())
     }
 

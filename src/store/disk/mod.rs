@@ -10,8 +10,10 @@ mod private;
 mod runs;
 #[cfg(test)]
 mod tests;
+mod tidy;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -20,6 +22,7 @@ use engine::{Batch, Engine, Memory, damaged};
 use layout::{CHECKPOINT, CUSTOMERS, Checkpoint, HEADER, Header, Held, REMEMBERED, key, slot};
 
 use runs::Runs;
+use tidy::Tidied;
 
 use super::{Change, Store, StoreError};
 
@@ -35,6 +38,7 @@ pub struct DiskStore {
     checkpoint: Option<Checkpoint>,
     /// What is read from Kafka and not in the store yet.
     loading: Runs,
+    tidied: Tidied,
 }
 
 /// What was found where a store is opened.
@@ -61,6 +65,7 @@ impl DiskStore {
             header,
             checkpoint: None,
             loading,
+            tidied: Tidied::default(),
         };
         match store.look(doubtful)? {
             Found::Usable(checkpoint) => store.checkpoint = checkpoint,
@@ -317,6 +322,11 @@ impl Store for DiskStore {
             self.start_anew()?;
         }
         Ok(())
+    }
+
+    fn tidy(&mut self, now: Duration) -> Result<bool, StoreError> {
+        let tidied = self.tidy_at(now);
+        self.noted(tidied)
     }
 
     fn customers(&self) -> usize {

@@ -3,6 +3,7 @@
 mod faults;
 mod laws;
 mod loading;
+mod tidying;
 
 use std::fs;
 use std::path::Path;

@@ -1,0 +1,132 @@
+//! What was written over is let go of within an hour.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{CUSTOMERS, assert_holds, files_below, home, open, write_batch};
+use crate::store::{Change, Store};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const SECOND: Duration = Duration::from_secs(1);
+/// Nothing else has this in its bytes, and it is not packed.
+const TEXT: &[u8] = b"Ada Example, 42B Baker Street";
+
+/// The files that hold the text.
+fn holding(directory: &Path) -> Vec<String> {
+    let files = files_below(directory).into_iter();
+    let holding = files.filter(|file| {
+        let bytes = fs::read(file).unwrap_or_default();
+        bytes.windows(TEXT.len()).any(|window| window == TEXT)
+    });
+    holding.map(|file| file.display().to_string()).collect()
+}
+
+fn commit(store: &mut dyn Store, id: &[u8], state: &[u8], checkpoint: i64) {
+    let change = Change {
+        id,
+        state: Bytes::copy_from_slice(state),
+        before: store.get(id).expect("an answer").map(|state| state.len()),
+    };
+    store.commit(&[change], checkpoint).expect("a batch");
+}
+
+#[test]
+fn an_erased_text_is_in_no_file_an_hour_later() {
+    let home = home();
+    let mut store = open(home.path());
+    assert_eq!(store.tidy(Duration::ZERO), Ok(false));
+    write_batch(store.as_mut(), 0).expect("a batch");
+    commit(store.as_mut(), b"ada", TEXT, 1);
+    // in a table, and after that in the journal too
+    assert_eq!(store.tidy(HOUR), Ok(true));
+    assert_eq!(holding(home.path()).len(), 1);
+    commit(store.as_mut(), b"ada", &[TEXT, b"!"].concat(), 2);
+    commit(store.as_mut(), b"ada", b"erased", 3);
+    assert_eq!(store.tidy(2 * HOUR - SECOND), Ok(false));
+    assert_eq!(holding(home.path()).len(), 2);
+    assert_eq!(store.tidy(2 * HOUR), Ok(true));
+    assert_eq!(holding(home.path()), Vec::<String>::new());
+    // nothing else is gone, neither now nor later
+    assert_eq!(store.get(b"ada"), Ok(Some(Bytes::from_static(b"erased"))));
+    drop(store);
+    let mut store = open(home.path());
+    assert_eq!(
+        (store.checkpoint(), store.customers()),
+        (Some(3), CUSTOMERS as usize + 1)
+    );
+    commit(store.as_mut(), b"ada", b"again", 4);
+    assert_eq!(store.tidy(SECOND), Ok(false));
+    drop(store);
+    let store = open(home.path());
+    assert_eq!(store.get(b"ada"), Ok(Some(Bytes::from_static(b"again"))));
+}
+
+#[test]
+fn a_store_that_was_not_written_is_left_alone() {
+    let home = home();
+    let mut store = open(home.path());
+    write_batch(store.as_mut(), 0).expect("a batch");
+    assert_eq!(store.tidy(Duration::ZERO), Ok(false));
+    assert_eq!(store.tidy(HOUR), Ok(true));
+    assert_eq!(store.tidy(9 * HOUR), Ok(false));
+    write_batch(store.as_mut(), 1).expect("a batch");
+    // the hour begins with what was written
+    assert_eq!(store.tidy(9 * HOUR + SECOND), Ok(false));
+    assert_eq!(store.tidy(10 * HOUR), Ok(true));
+    assert_holds(store.as_ref(), 1);
+}
+
+/// What is loaded and not in the store yet is no reason, and is not lost.
+#[test]
+fn nothing_is_let_go_of_in_the_midst_of_loading() {
+    let home = home();
+    let mut store = open(home.path());
+    assert_eq!(store.tidy(Duration::ZERO), Ok(false));
+    commit(store.as_mut(), b"a", TEXT, 1);
+    store.load(b"b", Some(b"2"), 2).expect("room");
+    assert_eq!(store.tidy(HOUR), Ok(false));
+    store.loaded(2).expect("a batch");
+    assert_eq!(store.tidy(HOUR), Ok(true));
+    assert_eq!(store.get(b"b"), Ok(Some(Bytes::from_static(b"2"))));
+}
+
+/// A crash may come when the new journal is there and the old ones are too.
+#[test]
+fn a_store_with_its_old_journals_is_whole() {
+    let journals = |directory: &Path| -> Vec<_> {
+        let files = files_below(directory).into_iter();
+        files
+            .filter(|file| file.extension().is_some_and(|name| name == "jnl"))
+            .collect()
+    };
+    let home = home();
+    let mut store = open(home.path());
+    for batch in 0..20 {
+        write_batch(store.as_mut(), batch).expect("a batch");
+    }
+    let old = journals(home.path());
+    let kept: Vec<_> = old
+        .iter()
+        .map(|file| fs::read(file).expect("a journal"))
+        .collect();
+    assert_eq!(store.tidy(Duration::ZERO), Ok(false));
+    assert_eq!(store.tidy(HOUR), Ok(true));
+    drop(store);
+    assert_eq!(journals(home.path()).len(), 1);
+    for (file, bytes) in old.iter().zip(kept) {
+        fs::write(file, bytes).expect("a journal");
+    }
+    let mut store = open(home.path());
+    assert_holds(store.as_ref(), 19);
+    write_batch(store.as_mut(), 20).expect("a batch");
+    drop(store);
+    let mut store = open(home.path());
+    assert_holds(store.as_ref(), 20);
+    assert_eq!(store.tidy(Duration::ZERO), Ok(false));
+    assert_eq!(store.tidy(HOUR), Ok(true));
+    assert_holds(store.as_ref(), 20);
+    assert_eq!(journals(home.path()).len(), 1);
+}

@@ -1,0 +1,110 @@
+//! Letting go of what was written over: of an erased customer above all.
+//!
+//! The engine keeps what it is told in a journal until that is long, and in tables until they are merged. So once an hour,
+//! if anything was written meanwhile, all goes into tables, those of a small store are merged, and the engine is closed
+//! and opened again with an empty journal. A crash at any step of it leaves a store that is whole.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::DiskStore;
+use super::engine::{Engine, of_io};
+use crate::store::StoreError;
+
+/// What was written over is let go of at the latest after this.
+const PERIOD: Duration = Duration::from_secs(3600);
+
+/// Since when what was written over is kept.
+#[derive(Debug, Default)]
+pub struct Tidied {
+    /// By the clock that is given. None: it was not asked yet.
+    since: Option<Duration>,
+    /// How long it was kept before: an earlier run may have written it.
+    age: Duration,
+    /// So many batches were written by then.
+    batches: u64,
+}
+
+impl DiskStore {
+    /// Lets go of what was written over, if it is time; whether it was.
+    pub(super) fn tidy_at(&mut self, now: Duration) -> Result<bool, StoreError> {
+        let batches = self.checkpoint.map_or(0, |checkpoint| checkpoint.batch);
+        let since = match self.tidied.since {
+            Some(since) => since,
+            None => {
+                self.tidied.age = age_of_journals(&self.path)?;
+                now
+            }
+        };
+        self.tidied.since = Some(since);
+        let is_due = self.tidied.age.saturating_add(now.saturating_sub(since)) >= PERIOD;
+        let unchanged = batches == self.tidied.batches;
+        if !unchanged && (!is_due || !self.loading.is_empty()) {
+            return Ok(false);
+        }
+        if !unchanged {
+            self.let_go()?;
+        }
+        self.tidied = Tidied {
+            since: Some(now),
+            age: Duration::ZERO,
+            batches,
+        };
+        Ok(!unchanged)
+    }
+
+    fn let_go(&mut self) -> Result<(), StoreError> {
+        self.engine_mut()?.settle()?;
+        self.engine = None;
+        replace_journals(&self.path)?;
+        self.engine = Some(Engine::open(&self.path, self.memory)?);
+        Ok(())
+    }
+}
+
+/// Puts an empty journal into the place of those of a store that is closed. The engine takes one that is there, and without
+/// any it would count its writes anew, behind those of its tables (fjall 3.1, db.rs).
+fn replace_journals(path: &Path) -> Result<(), StoreError> {
+    let failed = |error| of_io(path, &error);
+    let old = journals(path)?;
+    let newest = old.last().map_or(0, |(number, _)| *number);
+    let new = path.join(format!("{}.jnl", newest + 1));
+    let made = File::create_new(new).and_then(|file| file.sync_all());
+    // the new one is there for good before the old ones are not
+    made.and_then(|()| File::open(path)?.sync_all())
+        .map_err(failed)?;
+    for (_, file) in old {
+        fs::remove_file(file).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The journals of a store with their numbers, the oldest first.
+fn journals(path: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
+    let failed = |error| of_io(path, &error);
+    let mut journals = Vec::new();
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let file = entry.map_err(failed)?.path();
+        if file.extension() == Some(OsStr::new("jnl")) {
+            let number = file.file_stem().and_then(OsStr::to_str);
+            let number: u64 = number.and_then(|text| text.parse().ok()).unwrap_or(0);
+            journals.push((number, file));
+        }
+    }
+    journals.sort_unstable();
+    Ok(journals)
+}
+
+/// How long the oldest journal has been written to; longer than any period where that can't be told.
+fn age_of_journals(path: &Path) -> Result<Duration, StoreError> {
+    let Some((_, oldest)) = journals(path)?.into_iter().next() else {
+        return Ok(Duration::ZERO);
+    };
+    let made = fs::metadata(oldest).and_then(|file| file.created());
+    let age = made
+        .ok()
+        .and_then(|made| SystemTime::now().duration_since(made).ok());
+    Ok(age.unwrap_or(Duration::MAX))
+}

@@ -1,0 +1,147 @@
+//! What each element of a batch takes along of the whole when it is forwarded. All of it would be too much where there
+//! are many: a batch of a megabyte may have eighty thousand elements, and headers of 64 KiB, or as much in fields that
+//! nobody reads.
+
+use super::origin::{Header, Origin};
+use crate::source::BatchElement;
+use crate::source::framing::GUID_HEADER;
+
+/// As many bytes of the whole go with all elements together.
+const MOST: usize = 32 * 1024 * 1024;
+/// A header that names a writer schema is no longer.
+const GUID_BYTES: usize = 17;
+
+/// What the elements of a batch are forwarded with.
+#[derive(Debug)]
+pub struct Share<'a> {
+    pub origin: Origin,
+    pub headers: Vec<Header<'a>>,
+    /// What stands around an element in the form that the batch has is left out, if JSON is shorter.
+    prefers_json: bool,
+}
+
+impl<'a> Share<'a> {
+    pub fn of(origin: &Origin, headers: &[Header<'a>], elements: &[BatchElement<'_>]) -> Share<'a> {
+        let too_many = |bytes: usize| bytes.saturating_mul(elements.len()) > MOST;
+        let bytes = |(name, value): &Header<'_>| name.len() + value.map_or(0, <[u8]>::len);
+        let in_headers: usize = headers.iter().map(bytes).sum();
+        let mut share = Share {
+            origin: origin.clone(),
+            headers: headers.to_vec(),
+            prefers_json: elements.first().is_some_and(|one| too_many(one.around())),
+        };
+        let key = origin.key.as_ref().map_or(0, Vec::len);
+        if too_many(in_headers + key) {
+            // the last one names the schema that the element is read by
+            let guid = headers.iter().rfind(|(name, _)| *name == GUID_HEADER);
+            let guid = guid.filter(|(_, value)| value.map_or(0, <[u8]>::len) <= GUID_BYTES);
+            share.headers = guid.copied().into_iter().collect();
+            share.origin.omitted.headers = share.headers.len() < headers.len();
+        }
+        if too_many(key) {
+            share.origin.key = None;
+            share.origin.omitted.key = true;
+        }
+        share
+    }
+
+    /// The value of an element as a batch of its own, `frame` being that of the batch, and its origin with it.
+    pub fn take(&mut self, element: &BatchElement<'_>, frame: &[u8]) -> Vec<u8> {
+        let json = self.prefers_json.then(|| element.alone_in_json());
+        let alone = frame.len() + element.around() + element.bytes();
+        match json.flatten().filter(|json| json.len() < alone) {
+            Some(json) => {
+                self.origin.omitted.form = true;
+                json
+            }
+            None => {
+                self.origin.omitted.form = false;
+                [frame, &element.alone()].concat()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::record::{Code, RawRecord, Rejection, Source};
+    use crate::source::{self, Verdict};
+    use crate::worker::dead_letter::Letterhead;
+    use crate::worker::origin::Omitted;
+
+    const CUSTOMER: &str = r#"{"sourceCustomerId":"c","organizationId":"5","postalCode":"7","country":"US",
+        "customerCreationDate":"2017-01-01T08:00:00Z","enrollmentStartDate":"2023-01-01T08:00:00Z",
+        "enrollmentOptInStatus":"A","alertOptInStatus":[],"targetingIndicator":"T","accounts":[]}"#;
+
+    /// What the elements of a batch of so many customers take along: the headers' names, whether there is a key, and
+    /// what the dead letter of one says to be left out.
+    fn taken(customers: usize, key: usize, header: usize) -> (Vec<String>, bool, Vec<String>) {
+        let value = format!(
+            "{{\"customers\":[{}]}}",
+            [CUSTOMER].repeat(customers).join(",")
+        );
+        let record = RawRecord {
+            source: Source::PublisherCustomers,
+            timestamp: Some(1_800_000_000_000),
+            key: None,
+            value: Some(value.as_bytes()),
+        };
+        let config = Config::default();
+        let judged = source::judge(&record, &config);
+        let Verdict::Batch { elements, .. } = judged.verdict else {
+            panic!("no batch");
+        };
+        assert_eq!(elements.len(), customers);
+        let origin = Origin {
+            source: Source::PublisherCustomers,
+            topic: "input".to_owned(),
+            partition: 0,
+            offset: 7,
+            timestamp: None,
+            key: Some(vec![b'k'; key]),
+            omitted: Omitted::default(),
+        };
+        let (large, guid) = (vec![b'h'; header], [1; GUID_BYTES]);
+        let headers: [Header<'_>; 3] = [
+            (GUID_HEADER, Some(b"an older one")),
+            ("trace", Some(&large)),
+            (GUID_HEADER, Some(&guid)),
+        ];
+        let share = Share::of(&origin, &headers, &elements);
+        let letterhead = Letterhead {
+            application: "keyfold".to_owned(),
+            version: "1",
+            max_bytes: 10_000_000,
+        };
+        let rejection = Rejection::new(Code::StateTooLarge);
+        let letter = letterhead.write(&share.origin, None, &share.headers, &rejection);
+        let letter = letter.unwrap().headers.into_iter();
+        let omitted = letter.filter_map(|(name, _)| {
+            let name = name
+                .strip_prefix("__keyfold.errors.")?
+                .strip_suffix(".omitted")?;
+            Some(name.to_owned())
+        });
+        let names = share.headers.iter().map(|(name, _)| (*name).to_owned());
+        (
+            names.collect(),
+            share.origin.key.is_some(),
+            omitted.collect(),
+        )
+    }
+
+    #[test]
+    fn headers_are_repeated_so_often_and_then_left_out() {
+        let texts = |all: &[&str]| -> Vec<String> { all.iter().map(|one| (*one).into()).collect() };
+        let all = texts(&[GUID_HEADER, "trace", GUID_HEADER]);
+        assert_eq!(taken(10, 1_000, 30_000), (all.clone(), true, texts(&[])));
+        assert_eq!(taken(2_000, 1_000, 10_000), (all, true, texts(&[])));
+        let guid = texts(&[GUID_HEADER]);
+        let found = taken(2_000, 1_000, 20_000);
+        assert_eq!(found, (guid.clone(), true, texts(&["headers"])));
+        let found = taken(2_000, 20_000, 1_000);
+        assert_eq!(found, (guid, false, texts(&["headers", "key"])));
+    }
+}
