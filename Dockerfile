@@ -1,6 +1,8 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
+# what `keyfold_build_info` shows: --build-arg BUILD_COMMIT="$(git rev-parse --short=12 HEAD)"
+ARG BUILD_COMMIT
 RUN cargo build --release --locked --bin keyfold \
     && strip --strip-debug target/release/keyfold
 

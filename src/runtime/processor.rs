@@ -21,7 +21,7 @@ use crate::customer::bounded::Limits;
 use crate::customer::snapshot::View;
 use crate::kafka::client::{self, Identity, TRANSACTION_TIMEOUT, Targets};
 use crate::kafka::topics::{Cluster, Found, TopicsError};
-use crate::serve::{Health, Metrics, PageInfo, Server};
+use crate::serve::{Build, Health, Metrics, PageInfo, Server};
 use crate::store::Stores;
 use crate::store::disk::{self, DiskStores};
 use crate::store::memory::MemoryStores;
@@ -91,11 +91,16 @@ impl Processor {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             count => count,
         };
-        let metrics = Metrics::new(VERSION)
+        let build = Build {
+            version: VERSION,
+            commit: env!("BUILD_COMMIT"),
+            application_id: &config.application_id,
+        };
+        let metrics = Metrics::new(build)
             .map(Arc::new)
             .map_err(|error| Failure::Service(format!("metrics: {error}")))?;
         for (source, _) in config.sources.iter() {
-            metrics.announce_source(source.name());
+            metrics.announce_input(source.name());
         }
         metrics.announce_source("forwarded");
         let health = Arc::new(Health::new(count, SILENCE, Instant::now()));

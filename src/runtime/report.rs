@@ -10,7 +10,7 @@ use crate::kafka::consumer::GroupConsumer;
 use crate::record::Location;
 use crate::registry::CachedSchemas;
 use crate::serve::{BatchHistograms, Health, Metrics, Readiness, WorkerState};
-use crate::worker::batch::Ledger;
+use crate::worker::batch::{Label, Ledger};
 use crate::worker::{Settings, Worker};
 
 /// One worker's voice.
@@ -78,9 +78,15 @@ impl Reporter {
     pub fn committed(&mut self, ledger: &Ledger, took: Duration) {
         let metrics = &self.metrics;
         metrics.transaction("committed");
-        metrics.commit_duration(took);
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        metrics.commit(took, now.as_secs_f64());
         for (&(label, outcome), &count) in &ledger.outcomes {
             metrics.records(label.name(), outcome.name(), count);
+            if let Label::Source(source) = label {
+                metrics.input_records(source.name(), count);
+            }
         }
         for (&(label, source, code), rejected) in &ledger.rejections {
             let (records, last) = (rejected.records, rejected.last.clone());
@@ -100,9 +106,7 @@ impl Reporter {
         }
         metrics.snapshots("snapshot", ledger.snapshots);
         metrics.snapshots("tombstone", ledger.tombstones);
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_millis() as i64);
+        let now = now.as_millis() as i64;
         for &(timestamp, times) in ledger.timestamps.iter() {
             let millis = now.saturating_sub(timestamp);
             for _ in 0..times {

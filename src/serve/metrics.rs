@@ -4,6 +4,8 @@
 //! and numbers. Never pass a customer id or free text.
 
 mod batch;
+#[cfg(target_os = "linux")]
+mod process;
 mod registry;
 
 use std::collections::BTreeMap;
@@ -11,9 +13,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::core::Collector;
-use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Error, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    Error, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
@@ -27,9 +28,9 @@ pub const SNAPSHOT_KINDS: [&str; 2] = ["snapshot", "tombstone"];
 /// The results of a transaction.
 pub const TRANSACTION_RESULTS: [&str; 3] = ["committed", "aborted", "unknown"];
 
-/// Seconds, 1 ms to 10 s.
+/// Seconds, 1 ms to a minute; a transaction that takes longer than 15 s is aborted.
 const COMMIT_BUCKETS: &[f64] = &[
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0,
 ];
 /// Seconds, 5 ms to an hour.
 const LATENCY_BUCKETS: &[f64] = &[
@@ -97,6 +98,15 @@ impl WorkerState {
     }
 }
 
+/// What `keyfold_build_info` says.
+#[derive(Debug, Clone, Copy)]
+pub struct Build<'a> {
+    pub version: &'a str,
+    /// The commit that the program was built from, or `unknown`.
+    pub commit: &'a str,
+    pub application_id: &'a str,
+}
+
 /// All metrics of one process, over a registry of their own. Share it in an `Arc`.
 ///
 /// Counts of records, rejections, warnings and snapshots belong to a batch: add them when its commit
@@ -104,11 +114,13 @@ impl WorkerState {
 pub struct Metrics {
     registry: Registry,
     records: IntCounterVec,
+    input_records: IntCounterVec,
     rejections: IntCounterVec,
     warnings: IntCounterVec,
     snapshots: IntCounterVec,
     transactions: IntCounterVec,
     commit_duration: Histogram,
+    last_commit: Gauge,
     latency: Histogram,
     lateness: HistogramVec,
     lag: IntGaugeVec,
@@ -133,7 +145,7 @@ impl Metrics {
     ///
     /// # Errors
     /// A name or label that Prometheus refuses, or one registered twice.
-    pub fn new(version: &str) -> Result<Metrics, Error> {
+    pub fn new(build: Build<'_>) -> Result<Metrics, Error> {
         let registry = Registry::new();
         let r = &registry;
         let metrics = Metrics {
@@ -142,6 +154,12 @@ impl Metrics {
                 "keyfold_records_total",
                 "Records read and committed, by source and outcome. A record has exactly one outcome.",
                 &["source", "outcome"],
+            )?,
+            input_records: counters(
+                r,
+                "keyfold_input_records_total",
+                "Records of the inputs read and committed, each once, by source.",
+                &["source"],
             )?,
             rejections: counters(
                 r,
@@ -175,6 +193,13 @@ impl Metrics {
                         "Time from the end of a batch to its confirmed commit.",
                     )
                     .buckets(COMMIT_BUCKETS.to_vec()),
+                )?,
+            )?,
+            last_commit: register(
+                r,
+                Gauge::new(
+                    "keyfold_last_commit_timestamp_seconds",
+                    "When the last commit was confirmed, in seconds since 1970; 0 before the first.",
                 )?,
             )?,
             latency: register(
@@ -273,13 +298,13 @@ impl Metrics {
         gauges(
             &registry,
             "keyfold_build_info",
-            "Always 1; the label says which version runs.",
-            &["version"],
+            "Always 1; the labels say what runs.",
+            &["version", "commit", "application_id"],
         )?
-        .with_label_values(&[version])
+        .with_label_values(&[build.version, build.commit, build.application_id])
         .set(1);
         #[cfg(target_os = "linux")]
-        registry.register(Box::new(ProcessCollector::for_self()))?;
+        registry.register(Box::new(process::Process::new()))?;
         // A counter that starts at 0 lets `rate()` see the first increase.
         for kind in SNAPSHOT_KINDS {
             metrics.snapshots(kind, 0);
@@ -298,7 +323,13 @@ impl Metrics {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 
-    /// Makes the series of a source that is on appear with 0, for all outcomes and its lateness.
+    /// Makes the series of an input's source that is on appear with 0.
+    pub fn announce_input(&self, source: &str) {
+        self.input_records(source, 0);
+        self.announce_source(source);
+    }
+
+    /// Makes the series of a source appear with 0, for all outcomes and its lateness.
     pub fn announce_source(&self, source: &str) {
         for outcome in OUTCOMES {
             self.records(source, outcome, 0);
@@ -309,6 +340,11 @@ impl Metrics {
     /// Adds `n` committed records of `source` with one of [`OUTCOMES`].
     pub fn records(&self, source: &str, outcome: &str, n: u64) {
         self.records.with_label_values(&[source, outcome]).inc_by(n);
+    }
+
+    /// Adds `n` committed records of an input. To be told where they are read first, and nowhere else.
+    pub fn input_records(&self, source: &str, n: u64) {
+        self.input_records.with_label_values(&[source]).inc_by(n);
     }
 
     /// How many records of a source have ended so.
@@ -338,9 +374,13 @@ impl Metrics {
         self.transactions.with_label_values(&[result]).inc();
     }
 
-    /// Observes how long a commit took.
-    pub fn commit_duration(&self, duration: Duration) {
+    /// Observes how long a commit took, and that it was confirmed now, in seconds since 1970.
+    pub fn commit(&self, duration: Duration, now: f64) {
         self.commit_duration.observe(duration.as_secs_f64());
+        // of two workers the later one counts, whoever comes first
+        if now > self.last_commit.get() {
+            self.last_commit.set(now);
+        }
     }
 
     /// Histograms for one worker's batch; see [`BatchHistograms`].

@@ -7,12 +7,17 @@ use crate::client::Record;
 use crate::process::sum;
 
 /// The contract's metrics with their labels, in the names' order.
-const METRICS: [(&str, &[&str]); 19] = [
-    ("keyfold_build_info", &["version"]),
+const METRICS: [(&str, &[&str]); 21] = [
+    (
+        "keyfold_build_info",
+        &["application_id", "commit", "version"],
+    ),
     ("keyfold_commit_duration_seconds_count", &[]),
     ("keyfold_consumer_lag_records", &["partition", "topic"]),
     ("keyfold_end_to_end_latency_seconds_count", &[]),
     ("keyfold_event_lateness_seconds_count", &["source"]),
+    ("keyfold_input_records_total", &["source"]),
+    ("keyfold_last_commit_timestamp_seconds", &[]),
     ("keyfold_rebalances_total", &[]),
     ("keyfold_records_total", &["outcome", "source"]),
     ("keyfold_rejections_total", &["code", "source", "stage"]),
@@ -59,6 +64,10 @@ fn the_metrics_are_those_of_the_contract() {
     let total = |name, labels: &[(&str, &str)]| sum(&metrics, name, labels);
     let arrived = total("keyfold_records_total", &[("source", "forwarded")]);
     let latencies = total("keyfold_end_to_end_latency_seconds_count", &[]);
+    let inputs = total("keyfold_input_records_total", &[]);
+    assert_eq!(inputs, 3_000.0, "{arrived} forwarded");
+    assert!(arrived > 0.0, "nothing was forwarded");
+    assert!(total("keyfold_last_commit_timestamp_seconds", &[]) > 1.7e9);
     assert!(latencies >= 3_000.0, "{latencies}, {arrived} forwarded");
     assert!(total("keyfold_event_lateness_seconds_count", &[]) > 0.0);
     assert!(total("keyfold_warnings_total", &[]) > 0.0);

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::serve::health::Readiness;
+use crate::serve::metrics::Build;
 
 /// Answers by the id, and notes what it was asked.
 #[derive(Default)]
@@ -36,7 +37,12 @@ struct Fixture {
 }
 
 fn start(customers_enabled: bool) -> Fixture {
-    let metrics = Arc::new(Metrics::new("1.2.3").unwrap());
+    let build = Build {
+        version: "1.2.3",
+        commit: "unknown",
+        application_id: "app <one>",
+    };
+    let metrics = Arc::new(Metrics::new(build).unwrap());
     let health = Arc::new(Health::new(1, Duration::from_secs(60), Instant::now()));
     let lookup = Arc::new(Fixed::default());
     let server = Server::start(
@@ -105,11 +111,9 @@ fn metrics_are_prometheus_text() {
             .body
             .contains("keyfold_records_total{outcome=\"merged\",source=\"loyalty-customers\"} 3\n")
     );
-    assert!(
-        answer
-            .body
-            .contains("keyfold_build_info{version=\"1.2.3\"} 1\n")
-    );
+    assert!(answer.body.contains(
+        "keyfold_build_info{application_id=\"app <one>\",commit=\"unknown\",version=\"1.2.3\"} 1\n"
+    ));
 }
 
 #[test]

@@ -2,16 +2,26 @@ use std::collections::BTreeSet;
 
 use super::*;
 
+fn metrics() -> Metrics {
+    let build = Build {
+        version: "1.2.3",
+        commit: "0123456789ab",
+        application_id: "orders",
+    };
+    Metrics::new(build).unwrap()
+}
+
 /// A registry in which every series exists, as after some time in service.
 fn filled() -> Metrics {
-    let metrics = Metrics::new("1.2.3").unwrap();
-    metrics.announce_source("loyalty-customers");
+    let metrics = metrics();
+    metrics.announce_input("loyalty-customers");
     metrics.records("loyalty-customers", "merged", 7);
+    metrics.input_records("loyalty-customers", 9);
     metrics.rejections("loyalty-customers", "schema", "schema_violation", 2);
     metrics.warnings("console-customers", "country_code", 3);
     metrics.snapshots("tombstone", 4);
     metrics.transaction("committed");
-    metrics.commit_duration(Duration::from_millis(4));
+    metrics.commit(Duration::from_millis(4), 1_732_790_000.25);
     let mut batch = metrics.batch_histograms();
     batch.latency(0.2);
     batch.lateness("loyalty-customers", 90.0);
@@ -23,6 +33,8 @@ fn filled() -> Metrics {
     metrics.rebalances();
     metrics.worker_state(0, WorkerState::Running);
     metrics.delete_records_refused();
+    metrics.schema_registry.requests("ok", 1);
+    metrics.schema_registry.waiting(0, 1);
     metrics
 }
 
@@ -54,7 +66,11 @@ fn the_rendering_holds_every_name_of_the_contract_with_its_labels() {
         "keyfold_worker_state{state=\"running\",worker=\"0\"} 1",
         "keyfold_worker_state{state=\"stopped\",worker=\"0\"} 0",
         "keyfold_delete_records_refused_total 1",
-        "keyfold_build_info{version=\"1.2.3\"} 1",
+        "keyfold_input_records_total{source=\"loyalty-customers\"} 9",
+        "keyfold_commit_duration_seconds_bucket{le=\"60\"} 1",
+        "keyfold_end_to_end_latency_seconds_bucket{le=\"60\"} 1",
+        "keyfold_last_commit_timestamp_seconds 1732790000.25",
+        "keyfold_build_info{application_id=\"orders\",commit=\"0123456789ab\",version=\"1.2.3\"} 1",
     ] {
         assert!(
             text.lines().any(|l| l == line),
@@ -67,7 +83,7 @@ fn the_rendering_holds_every_name_of_the_contract_with_its_labels() {
 
 #[test]
 fn an_aborted_batch_leaves_no_observation() {
-    let metrics = Metrics::new("1").unwrap();
+    let metrics = metrics();
     let mut batch = metrics.batch_histograms();
     batch.latency(1.0);
     batch.lateness("forwarded", 5.0);
@@ -82,7 +98,7 @@ fn an_aborted_batch_leaves_no_observation() {
 
 #[test]
 fn observations_out_of_range_are_clamped_or_ignored() {
-    let metrics = Metrics::new("1").unwrap();
+    let metrics = metrics();
     let mut batch = metrics.batch_histograms();
     batch.latency(-5.0);
     batch.latency(f64::NAN);
@@ -97,7 +113,7 @@ fn observations_out_of_range_are_clamped_or_ignored() {
 
 #[test]
 fn state_is_the_sum_over_workers() {
-    let metrics = Metrics::new("1").unwrap();
+    let metrics = metrics();
     metrics.state(0, 5, 500);
     metrics.state(1, 7, 700);
     metrics.state(0, 1, 100);
@@ -119,7 +135,7 @@ fn what_was_given_away_disappears() {
 
 #[test]
 fn a_worker_is_in_one_state() {
-    let metrics = Metrics::new("1").unwrap();
+    let metrics = metrics();
     for state in WorkerState::ALL {
         metrics.worker_state(2, state);
         let text = metrics.render().unwrap();
@@ -164,4 +180,19 @@ fn the_page_and_the_dashboard_ask_only_for_metrics_that_exist() {
         let unknown: Vec<_> = asked.difference(&known).collect();
         assert!(unknown.is_empty(), "{what} asks for {unknown:?}");
     }
+}
+
+#[test]
+fn the_readme_lists_the_metrics_that_there_are() {
+    let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+    let rows: Vec<&str> = readme
+        .lines()
+        .filter(|line| line.starts_with("| `keyfold_"))
+        .collect();
+    let listed: BTreeSet<String> = rows
+        .iter()
+        .filter_map(|row| row.split('|').nth(1))
+        .flat_map(names)
+        .collect();
+    assert_eq!(listed, names(&filled().render().unwrap()));
 }
