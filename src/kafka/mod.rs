@@ -9,6 +9,7 @@ pub mod feed;
 pub mod fence;
 pub mod members;
 pub mod native;
+pub mod oldest;
 mod patience;
 pub mod producer;
 pub mod properties;

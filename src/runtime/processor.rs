@@ -187,7 +187,10 @@ impl Processor {
             })?);
         }
         let housekeeper = if keeps_house {
+            let client_id = config.kafka.properties.get("client.id");
+            let client_id = client_id.unwrap_or(&config.application_id);
             let watch = Watch {
+                instance: format!("{client_id}-{instance}"),
                 settings: Arc::clone(&settings),
                 metrics: Arc::clone(&metrics),
                 health: Arc::clone(&health),

@@ -9,6 +9,7 @@ use super::registry;
 use crate::kafka::consumer::GroupConsumer;
 use crate::record::Location;
 use crate::registry::CachedSchemas;
+use crate::serve::metrics::lag::{self, Lag};
 use crate::serve::{BatchHistograms, Health, Metrics, Readiness, WorkerState};
 use crate::worker::batch::{Label, Ledger};
 use crate::worker::{Settings, Worker};
@@ -22,8 +23,6 @@ pub struct Reporter {
     settings: Arc<Settings>,
     /// None: no source is Avro.
     schemas: Option<Arc<CachedSchemas>>,
-    /// Partitions whose lag is shown.
-    lags: BTreeSet<(String, i32)>,
     /// State partitions whose restore is shown.
     restores: BTreeSet<i32>,
     said: Option<Instant>,
@@ -59,7 +58,6 @@ impl Reporter {
             health,
             settings,
             schemas,
-            lags: BTreeSet::new(),
             restores: BTreeSet::new(),
             said: None,
             unready: true,
@@ -233,22 +231,26 @@ impl Reporter {
         }
     }
 
-    fn show_lag(&mut self, worker: &Worker, consumer: &GroupConsumer) {
-        let mut shown = BTreeSet::new();
+    fn show_lag(&self, worker: &Worker, consumer: &GroupConsumer) {
+        let mut owned = BTreeSet::new();
+        let mut lags = Vec::new();
         for (place, position) in worker.positions() {
             let topic = self.settings.topic_name(place);
+            let key = (topic.to_owned(), place.partition);
             let position = worker.committed_position(place).or(position);
             let end = consumer.cached_ends(topic, place.partition);
             if let (Some(position), Some((_, high))) = (position, end) {
-                self.metrics
-                    .lag(topic, place.partition, high.saturating_sub(position).max(0));
-                shown.insert((topic.to_owned(), place.partition));
+                let lag = Lag {
+                    position,
+                    records: high.saturating_sub(position),
+                    oldest: worker.oldest_taken(place),
+                };
+                lags.push((key.clone(), lag));
             }
+            owned.insert(key);
         }
-        for (topic, partition) in self.lags.difference(&shown) {
-            self.metrics.forget_lag(topic, *partition);
-        }
-        self.lags = shown;
+        let now = lag::millis();
+        self.metrics.lag.owned(self.worker, owned, lags, now);
     }
 
     /// The worker waits for a service before it can do anything.
@@ -271,6 +273,10 @@ impl Reporter {
         self.metrics.worker_state(self.worker, WorkerState::Stopped);
         self.metrics.state(self.worker, 0, 0);
         self.metrics.stuck(self.worker, 0);
+        let nothing = BTreeSet::new();
+        self.metrics
+            .lag
+            .owned(self.worker, nothing, [], lag::millis());
         self.health.ended(self.worker);
     }
 

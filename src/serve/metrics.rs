@@ -4,9 +4,11 @@
 //! and numbers. Never pass a customer id or free text.
 
 mod batch;
+pub mod lag;
 #[cfg(target_os = "linux")]
 mod process;
 mod registry;
+mod worker_state;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -19,7 +21,9 @@ use prometheus::{
 };
 
 pub use batch::BatchHistograms;
+pub use lag::LagMetrics;
 pub use registry::RegistryMetrics;
+pub use worker_state::WorkerState;
 
 /// The outcomes of a record (CONTRACT section 2).
 pub const OUTCOMES: [&str; 5] = ["merged", "unchanged", "forwarded", "split", "rejected"];
@@ -53,51 +57,6 @@ const LATENESS_BUCKETS: &[f64] = &[
     2_592_000.0,
 ];
 
-/// What a worker is doing, as `keyfold_worker_state` shows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WorkerState {
-    /// Not yet a member of the consumer group.
-    Starting,
-    /// Waiting for an assignment.
-    Joining,
-    /// Catching up state partitions.
-    Restoring,
-    /// Processing records.
-    Running,
-    /// A service is away; backing off.
-    Retrying,
-    /// Committing the last batch and leaving the group.
-    Stopping,
-    /// Ended.
-    Stopped,
-}
-
-impl WorkerState {
-    /// Every state, in the order of a worker's life.
-    pub const ALL: [WorkerState; 7] = [
-        WorkerState::Starting,
-        WorkerState::Joining,
-        WorkerState::Restoring,
-        WorkerState::Running,
-        WorkerState::Retrying,
-        WorkerState::Stopping,
-        WorkerState::Stopped,
-    ];
-
-    /// The value of the label `state`.
-    pub fn name(self) -> &'static str {
-        match self {
-            WorkerState::Starting => "starting",
-            WorkerState::Joining => "joining",
-            WorkerState::Restoring => "restoring",
-            WorkerState::Running => "running",
-            WorkerState::Retrying => "retrying",
-            WorkerState::Stopping => "stopping",
-            WorkerState::Stopped => "stopped",
-        }
-    }
-}
-
 /// What `keyfold_build_info` says.
 #[derive(Debug, Clone, Copy)]
 pub struct Build<'a> {
@@ -123,7 +82,7 @@ pub struct Metrics {
     last_commit: Gauge,
     latency: Histogram,
     lateness: HistogramVec,
-    lag: IntGaugeVec,
+    pub lag: LagMetrics,
     stuck: IntGauge,
     foreign_members: IntGauge,
     /// Each worker's share of the gauge above.
@@ -223,12 +182,7 @@ impl Metrics {
                     &["source"],
                 )?,
             )?,
-            lag: gauges(
-                r,
-                "keyfold_consumer_lag_records",
-                "Offsets between the committed position and the end of a partition that this instance owns.",
-                &["topic", "partition"],
-            )?,
+            lag: LagMetrics::new(r)?,
             stuck: register(
                 r,
                 IntGauge::new(
@@ -320,6 +274,7 @@ impl Metrics {
     /// # Errors
     /// A metric that cannot be encoded.
     pub fn render(&self) -> Result<String, Error> {
+        self.lag.refresh();
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 
@@ -386,18 +341,6 @@ impl Metrics {
     /// Histograms for one worker's batch; see [`BatchHistograms`].
     pub fn batch_histograms(&self) -> BatchHistograms {
         BatchHistograms::new(&self.latency, &self.lateness)
-    }
-
-    /// Sets the lag of a partition in offsets; a negative value becomes 0.
-    pub fn lag(&self, topic: &str, partition: i32, records: i64) {
-        self.lag
-            .with_label_values(&[topic, &partition.to_string()])
-            .set(records.max(0));
-    }
-
-    /// Removes the lag of a partition that was given away.
-    pub fn forget_lag(&self, topic: &str, partition: i32) {
-        forget(&self.lag, &[topic, &partition.to_string()]);
     }
 
     /// Sets how many partitions one worker can't read; the metric shows the sum over all workers.

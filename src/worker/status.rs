@@ -75,6 +75,15 @@ impl Worker {
         self.committed.get(&place).copied()
     }
 
+    /// The timestamp of the first record of a place that was taken and is not committed, in milliseconds.
+    pub fn oldest_taken(&self, place: Place) -> Option<i64> {
+        let committing = self.committing.as_ref();
+        match committing.filter(|batch| batch.began_at.contains_key(&place)) {
+            Some(batch) => batch.oldest.get(&place).copied(),
+            None => self.batch.as_ref()?.oldest.get(&place).copied(),
+        }
+    }
+
     /// Customers and bytes in the stores of the state partitions that are owned.
     pub fn state_size(&self) -> (usize, usize) {
         self.stores

@@ -7,17 +7,19 @@ use crate::client::Record;
 use crate::process::sum;
 
 /// The contract's metrics with their labels, in the names' order.
-const METRICS: [(&str, &[&str]); 21] = [
+const METRICS: [(&str, &[&str]); 23] = [
     (
         "keyfold_build_info",
         &["application_id", "commit", "version"],
     ),
     ("keyfold_commit_duration_seconds_count", &[]),
     ("keyfold_consumer_lag_records", &["partition", "topic"]),
+    ("keyfold_consumer_lag_seconds", &["partition", "topic"]),
     ("keyfold_end_to_end_latency_seconds_count", &[]),
     ("keyfold_event_lateness_seconds_count", &["source"]),
     ("keyfold_input_records_total", &["source"]),
     ("keyfold_last_commit_timestamp_seconds", &[]),
+    ("keyfold_partitions_unowned", &["topic"]),
     ("keyfold_rebalances_total", &[]),
     ("keyfold_records_total", &["outcome", "source"]),
     ("keyfold_rejections_total", &["code", "source", "stage"]),

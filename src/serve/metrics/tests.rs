@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use super::lag::Lag;
 use super::*;
 
 fn metrics() -> Metrics {
@@ -26,7 +27,21 @@ fn filled() -> Metrics {
     batch.latency(0.2);
     batch.lateness("loyalty-customers", 90.0);
     batch.flush();
-    metrics.lag("loyalty.customers", 3, 12);
+    let key = ("loyalty.customers".to_owned(), 3);
+    let lag = Lag {
+        position: 5,
+        records: 12,
+        oldest: Some(lag::millis() - 90_000),
+    };
+    metrics.lag.owned(
+        0,
+        BTreeSet::from([key.clone()]),
+        [(key, lag)],
+        lag::millis(),
+    );
+    metrics
+        .lag
+        .unowned(&BTreeMap::from([("loyalty.customers".to_owned(), 2)]));
     metrics.restore_records(100);
     metrics.restore_remaining(3, 50);
     metrics.state(0, 10, 1000);
@@ -58,6 +73,7 @@ fn the_rendering_holds_every_name_of_the_contract_with_its_labels() {
         "keyfold_event_lateness_seconds_bucket{source=\"loyalty-customers\",le=\"300\"} 1",
         "keyfold_event_lateness_seconds_sum{source=\"loyalty-customers\"} 90",
         "keyfold_consumer_lag_records{partition=\"3\",topic=\"loyalty.customers\"} 12",
+        "keyfold_partitions_unowned{topic=\"loyalty.customers\"} 2",
         "keyfold_restore_records_total 100",
         "keyfold_restore_remaining_records{partition=\"3\"} 50",
         "keyfold_state_customers 10",
@@ -77,6 +93,8 @@ fn the_rendering_holds_every_name_of_the_contract_with_its_labels() {
             "missing {line:?} in\n{text}"
         );
     }
+    let age = "keyfold_consumer_lag_seconds{partition=\"3\",topic=\"loyalty.customers\"} 9";
+    assert!(text.contains(age), "{text}");
     #[cfg(target_os = "linux")]
     assert!(text.contains("\nprocess_resident_memory_bytes "));
 }
@@ -125,11 +143,13 @@ fn state_is_the_sum_over_workers() {
 #[test]
 fn what_was_given_away_disappears() {
     let metrics = filled();
-    metrics.forget_lag("loyalty.customers", 3);
-    metrics.forget_lag("loyalty.customers", 4);
+    metrics.lag.owned(0, BTreeSet::new(), [], lag::millis());
+    metrics.lag.unowned(&BTreeMap::new());
     metrics.forget_restore(3);
     let text = metrics.render().unwrap();
     assert!(!text.contains("keyfold_consumer_lag_records"));
+    assert!(!text.contains("keyfold_consumer_lag_seconds"));
+    assert!(!text.contains("keyfold_partitions_unowned"));
     assert!(!text.contains("keyfold_restore_remaining_records"));
 }
 
