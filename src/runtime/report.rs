@@ -10,8 +10,9 @@ use crate::kafka::consumer::GroupConsumer;
 use crate::record::Location;
 use crate::registry::CachedSchemas;
 use crate::serve::metrics::lag::{self, Lag};
-use crate::serve::{BatchHistograms, Health, Metrics, Readiness, WorkerState};
+use crate::serve::{BatchHistograms, Health, Metrics, Readiness, StateShare, WorkerState};
 use crate::worker::batch::{Label, Ledger};
+use crate::worker::status::Nearness;
 use crate::worker::{Settings, Worker};
 
 /// One worker's voice.
@@ -35,6 +36,8 @@ pub struct Reporter {
     stuck: Option<(String, usize)>,
     /// Rejections and warnings that are to be logged.
     notices: Notices,
+    /// Of the states that it owned when it was last looked at.
+    nearness: Nearness,
 }
 
 /// How often the slower figures are renewed.
@@ -65,6 +68,7 @@ impl Reporter {
             progress: None,
             stuck: None,
             notices: Notices::default(),
+            nearness: Nearness::default(),
         }
     }
 
@@ -117,14 +121,14 @@ impl Reporter {
             }
         }
         self.histograms.flush();
-        self.notices.log(self.worker, Instant::now(), false);
+        self.log_notices(Instant::now(), false);
     }
 
     /// Says how the worker is; renews the slower figures now and then. `away`: no broker can be reached.
     pub fn tick(&mut self, worker: &Worker, consumer: Option<&GroupConsumer>, away: bool) {
         let now = Instant::now();
         self.health.heartbeat(self.worker, now);
-        self.notices.log(self.worker, now, false);
+        self.log_notices(now, false);
         // that it has become ready is said at once, and so is what it owns, which another worker may count too
         let ready_now = self.unready && !away && worker.unready().is_none();
         let owned = std::mem::replace(&mut self.owned, worker.owned_states());
@@ -145,8 +149,13 @@ impl Reporter {
         };
         self.metrics.worker_state(self.worker, state);
         let (customers, bytes) = worker.state_size();
-        self.metrics
-            .state(self.worker, customers as i64, bytes as i64);
+        self.nearness = worker.nearness();
+        let share = StateShare {
+            customers: customers as i64,
+            bytes: bytes as i64,
+            largest: self.nearness.largest as i64,
+        };
+        self.metrics.state(self.worker, share);
         self.show_restore(worker, now);
         if let Some(consumer) = consumer {
             self.show_lag(worker, consumer);
@@ -163,6 +172,11 @@ impl Reporter {
             false => Readiness::NotReady(reasons.join("; ")),
         };
         self.health.readiness(self.worker, readiness);
+    }
+
+    /// Logs the rejections and warnings that are due.
+    fn log_notices(&mut self, now: Instant, all: bool) {
+        self.notices.log(self.worker, &self.nearness, now, all);
     }
 
     /// Shows how the registry is; what is said where records wait for it in vain.
@@ -269,9 +283,9 @@ impl Reporter {
 
     /// The worker ends, by itself or by a failure.
     pub fn ended(&mut self) {
-        self.notices.log(self.worker, Instant::now(), true);
+        self.log_notices(Instant::now(), true);
         self.metrics.worker_state(self.worker, WorkerState::Stopped);
-        self.metrics.state(self.worker, 0, 0);
+        self.metrics.state(self.worker, StateShare::default());
         self.metrics.stuck(self.worker, 0);
         let nothing = BTreeSet::new();
         self.metrics

@@ -66,6 +66,15 @@ pub struct Build<'a> {
     pub application_id: &'a str,
 }
 
+/// What a worker holds of the state.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StateShare {
+    pub customers: i64,
+    pub bytes: i64,
+    /// The bytes of its largest customer.
+    pub largest: i64,
+}
+
 /// All metrics of one process, over a registry of their own. Share it in an `Arc`.
 ///
 /// Counts of records, rejections, warnings and snapshots belong to a batch: add them when its commit
@@ -91,8 +100,9 @@ pub struct Metrics {
     restore_remaining: IntGaugeVec,
     state_customers: IntGauge,
     state_bytes: IntGauge,
-    /// Each worker's share of the two gauges above: customers, bytes.
-    state_shares: Mutex<BTreeMap<usize, (i64, i64)>>,
+    largest_state: IntGauge,
+    /// Each worker's share of the three gauges above.
+    state_shares: Mutex<BTreeMap<usize, StateShare>>,
     rebalances: IntCounter,
     worker_state: IntGaugeVec,
     delete_records_refused: IntCounter,
@@ -223,6 +233,13 @@ impl Metrics {
                 IntGauge::new(
                     "keyfold_state_bytes",
                     "Encoded size of the state on this instance.",
+                )?,
+            )?,
+            largest_state: register(
+                r,
+                IntGauge::new(
+                    "keyfold_state_largest_customer_bytes",
+                    "Encoded size of the largest state of a customer on this instance.",
                 )?,
             )?,
             state_shares: Mutex::new(BTreeMap::new()),
@@ -376,17 +393,19 @@ impl Metrics {
     }
 
     /// Sets one worker's share of the state; the metrics show the sum over all workers.
-    pub fn state(&self, worker: usize, customers: i64, bytes: i64) {
+    pub fn state(&self, worker: usize, share: StateShare) {
         let mut shares = self
             .state_shares
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        shares.insert(worker, (customers, bytes));
+        shares.insert(worker, share);
         // Set under the lock, so that the last one to write saw every share.
         self.state_customers
-            .set(shares.values().map(|share| share.0).sum());
+            .set(shares.values().map(|share| share.customers).sum());
         self.state_bytes
-            .set(shares.values().map(|share| share.1).sum());
+            .set(shares.values().map(|share| share.bytes).sum());
+        let largest = shares.values().map(|share| share.largest).max();
+        self.largest_state.set(largest.unwrap_or(0));
     }
 
     /// Counts a change of a worker's assignment.

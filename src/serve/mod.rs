@@ -12,5 +12,5 @@ mod page;
 
 pub use health::{Health, Readiness};
 pub use http::{CustomerLookup, LookupReply, ServeError, Server};
-pub use metrics::{BatchHistograms, Build, Metrics, WorkerState};
+pub use metrics::{BatchHistograms, Build, Metrics, StateShare, WorkerState};
 pub use page::PageInfo;

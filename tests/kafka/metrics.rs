@@ -4,10 +4,10 @@ use keyfold::record::Source;
 
 use crate::app::{App, faulty};
 use crate::client::Record;
-use crate::process::sum;
+use crate::process::{Keyfold, sum};
 
 /// The contract's metrics with their labels, in the names' order.
-const METRICS: [(&str, &[&str]); 23] = [
+const METRICS: [(&str, &[&str]); 24] = [
     (
         "keyfold_build_info",
         &["application_id", "commit", "version"],
@@ -27,6 +27,7 @@ const METRICS: [(&str, &[&str]); 23] = [
     ("keyfold_snapshots_total", &["kind"]),
     ("keyfold_state_bytes", &[]),
     ("keyfold_state_customers", &[]),
+    ("keyfold_state_largest_customer_bytes", &[]),
     ("keyfold_transactions_total", &["result"]),
     ("keyfold_warnings_total", &["code", "source"]),
     ("keyfold_worker_state", &["state", "worker"]),
@@ -111,6 +112,58 @@ fn the_metrics_are_those_of_the_contract() {
         );
     }
     assert_eq!(keyfold.terminate(), 0);
+}
+
+/// A customer that takes nothing more is seen, and seen to come.
+#[test]
+fn the_largest_state_is_told_and_how_near_to_the_limit_others_are() {
+    let mut app = App::new();
+    app.set(&["validation", "max_state_bytes"], 40_000);
+    app.create();
+    let customer = |customer: &str, bytes: usize| {
+        let text = "x".repeat(bytes);
+        let value = format!(
+            r#"{{"customerId":"{customer}","version":1,"attributes":{{"text":"{text}"}}}}"#
+        );
+        let record = app.record(Source::ConsoleCustomers);
+        record.key(customer).value(value)
+    };
+    app.client.produce(&[
+        customer("one-of-30", 30_000),
+        customer("one-of-25", 25_000),
+        customer("one-of-10", 10_000),
+        customer("one-of-60", 60_000),
+    ]);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    let largest = |keyfold: &Keyfold| {
+        let name = "keyfold_state_largest_customer_bytes";
+        sum(&keyfold.metrics(), name, &[])
+    };
+    keyfold.wait_for(crate::app::LIMIT, "to tell", |keyfold| {
+        (30_000.0..31_000.0)
+            .contains(&largest(keyfold))
+            .then_some(())
+    });
+    // another that is too large is logged with what is known by now
+    assert_eq!(keyfold.terminate(), 0);
+    app.client.produce(&[customer("one-of-61", 61_000)]);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    assert_eq!(keyfold.terminate(), 0);
+    let log = keyfold.log();
+    let line = log.lines().find(|line| line.contains("state_too_large"));
+    let line = line.unwrap_or_else(|| panic!("{log}"));
+    for told in [
+        "max_state_bytes=40000",
+        "largest_customer_bytes=30",
+        "customers_above_half=2",
+        "offset=",
+        &app.input(Source::ConsoleCustomers),
+    ] {
+        assert!(line.contains(told), "{told} in {line}");
+    }
+    assert!(!log.contains("one-of-"), "a customer id in the log");
 }
 
 #[test]

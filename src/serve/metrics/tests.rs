@@ -12,6 +12,14 @@ fn metrics() -> Metrics {
     Metrics::new(build).unwrap()
 }
 
+fn share(customers: i64, bytes: i64) -> StateShare {
+    StateShare {
+        customers,
+        bytes,
+        largest: bytes / 2,
+    }
+}
+
 /// A registry in which every series exists, as after some time in service.
 fn filled() -> Metrics {
     let metrics = metrics();
@@ -44,7 +52,7 @@ fn filled() -> Metrics {
         .unowned(&BTreeMap::from([("loyalty.customers".to_owned(), 2)]));
     metrics.restore_records(100);
     metrics.restore_remaining(3, 50);
-    metrics.state(0, 10, 1000);
+    metrics.state(0, share(10, 1000));
     metrics.rebalances();
     metrics.worker_state(0, WorkerState::Running);
     metrics.delete_records_refused();
@@ -78,6 +86,7 @@ fn the_rendering_holds_every_name_of_the_contract_with_its_labels() {
         "keyfold_restore_remaining_records{partition=\"3\"} 50",
         "keyfold_state_customers 10",
         "keyfold_state_bytes 1000",
+        "keyfold_state_largest_customer_bytes 500",
         "keyfold_rebalances_total 1",
         "keyfold_worker_state{state=\"running\",worker=\"0\"} 1",
         "keyfold_worker_state{state=\"stopped\",worker=\"0\"} 0",
@@ -132,12 +141,13 @@ fn observations_out_of_range_are_clamped_or_ignored() {
 #[test]
 fn state_is_the_sum_over_workers() {
     let metrics = metrics();
-    metrics.state(0, 5, 500);
-    metrics.state(1, 7, 700);
-    metrics.state(0, 1, 100);
+    metrics.state(0, share(5, 500));
+    metrics.state(1, share(7, 700));
+    metrics.state(0, share(1, 100));
     let text = metrics.render().unwrap();
     assert!(text.contains("\nkeyfold_state_customers 8\n"));
     assert!(text.contains("\nkeyfold_state_bytes 800\n"));
+    assert!(text.contains("\nkeyfold_state_largest_customer_bytes 350\n"));
 }
 
 #[test]
