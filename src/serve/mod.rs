@@ -4,6 +4,7 @@
 //! Nothing here knows Kafka. Workers report into [`Metrics`] and [`Health`]; [`Server`] reads them on
 //! a thread of its own, so that a slow reader never holds up a worker.
 
+mod connection;
 pub mod health;
 pub mod http;
 mod listener;

@@ -330,3 +330,29 @@ fn a_request_with_a_huge_head_is_refused() {
     assert!((400..500).contains(&fixture.get(&path).status));
     assert_eq!(fixture.get("/healthz").status, 200);
 }
+
+/// More half-open requests than there is room for, each with a byte now and then: Kubernetes would restart the pod, and
+/// Prometheus see nothing.
+#[test]
+fn requests_that_drip_do_not_keep_probes_out() {
+    let fixture = start(true);
+    let address = fixture.server.address();
+    let mut dripping: Vec<TcpStream> = (0..200)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    for _ in 0..3 {
+        for stream in &mut dripping {
+            // those that were closed come again
+            if stream.write_all(b"G").is_err() {
+                *stream = TcpStream::connect(address).unwrap();
+                stream.write_all(b"G").unwrap();
+            }
+        }
+        for path in ["/healthz", "/metrics", "/readyz"] {
+            let begin = Instant::now();
+            assert_ne!(fixture.get(path).status, 0);
+            assert!(begin.elapsed() < Duration::from_secs(5), "{path}");
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
