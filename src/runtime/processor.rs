@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use super::driver::{self, ForwardedPositions, Parts};
 use super::lookup::{self, Lookup};
+use super::outage::Outage;
 use super::outputs::OutputTopics;
 use super::registry::Schemata;
 use super::rendezvous::Rendezvous;
 use super::report::Reporter;
 use super::signals::Stop;
+use super::summary::Summary;
 use super::watch::{Watch, Watched};
 use crate::cli::exit::Failure;
 use crate::config::{Config, Guarantee, Store};
@@ -39,12 +41,13 @@ const SILENCE: Duration = Duration::from_secs(90);
 
 /// Runs until it is told to stop, or can't go on.
 pub fn run(config: Config, stop: &Stop) -> Result<(), Failure> {
+    let began = Instant::now();
     let started =
         check_topics(&config, stop).and_then(|found| Processor::start(config, found, true, stop));
     match started {
         // it could not reach the cluster, and nobody wants it to any more
         Err(_) if stop.is_set() => Ok(()),
-        started => started?.wait(stop),
+        started => started?.since(began).wait(stop),
     }
 }
 
@@ -71,6 +74,7 @@ fn check_topics(config: &Config, stop: &Stop) -> Result<Found, Failure> {
 
 /// Workers, their HTTP server and the housekeeper.
 pub struct Processor {
+    began: Instant,
     workers: Vec<JoinHandle<()>>,
     housekeeper: Option<JoinHandle<()>>,
     ended: Receiver<(String, Result<(), Fatal>)>,
@@ -130,6 +134,7 @@ impl Processor {
         let (end, ended) = channel();
         let Some(schemata) = Schemata::prepare(&config, count, &health, stop)? else {
             return Ok(Processor {
+                began: Instant::now(),
                 workers: Vec::new(),
                 housekeeper: None,
                 ended,
@@ -153,6 +158,7 @@ impl Processor {
             partitions: (found.partitions + found.snapshot_partitions) as usize,
         };
         let watched = Watched::default();
+        let outage = Arc::<Outage>::default();
         let rendezvous = Arc::new(Rendezvous::of(count));
         let mut workers = Vec::with_capacity(count);
         for (worker, questions) in questions.into_iter().enumerate() {
@@ -176,6 +182,7 @@ impl Processor {
                 forwarded_positions: Arc::clone(&positions),
                 rendezvous: Arc::clone(&rendezvous),
                 watched: keeps_house.then(|| Arc::clone(&watched)),
+                outage: Arc::clone(&outage),
                 settings: Arc::clone(&settings),
                 stop: stop.clone(),
             };
@@ -204,6 +211,7 @@ impl Processor {
                 metrics: Arc::clone(&metrics),
                 positions,
                 deleted: BTreeMap::new(),
+                outage,
                 stop: stop.clone(),
             };
             Some(spawn("housekeeper".to_owned(), move || {
@@ -215,6 +223,7 @@ impl Processor {
             None
         };
         Ok(Processor {
+            began: Instant::now(),
             workers,
             housekeeper,
             ended,
@@ -228,16 +237,34 @@ impl Processor {
         self.server.address()
     }
 
+    /// Says that the process began at that time, before its processor.
+    fn since(mut self, began: Instant) -> Processor {
+        self.began = began;
+        self
+    }
+
     /// Waits until the processor is told to stop, or a worker can't go on; then stops everything.
     pub fn wait(self, stop: &Stop) -> Result<(), Failure> {
         let mut failures = Vec::new();
         let mut running = self.workers.len();
+        let mut summary = Summary::of(self.began);
         while running > 0 {
+            summary.look(&self.metrics, &self.health, Instant::now());
             match self.ended.recv_timeout(Duration::from_millis(200)) {
                 Ok((name, result)) => {
                     running -= usize::from(name != "housekeeper");
                     if let Err(fatal) = result {
-                        tracing::error!(reason = %fatal, "{name} can't go on");
+                        let worker = name.strip_prefix("worker ");
+                        let worker = worker.and_then(|worker| worker.parse::<usize>().ok());
+                        let (topic, partition, offset) = fatal.place();
+                        tracing::error!(
+                            worker,
+                            topic,
+                            partition,
+                            offset,
+                            reason = %fatal,
+                            "{name} can't go on"
+                        );
                         failures.push(fatal);
                     }
                     stop.set();
@@ -376,6 +403,7 @@ struct Housekeeper {
     metrics: Arc<Metrics>,
     positions: Arc<Mutex<BTreeMap<i32, i64>>>,
     deleted: BTreeMap<i32, i64>,
+    outage: Arc<Outage>,
     stop: Stop,
 }
 
@@ -392,7 +420,7 @@ impl Housekeeper {
             last = Instant::now();
             if cluster.is_none() {
                 cluster = Cluster::connect(&settings.config, || self.stop.is_set())
-                    .map_err(|error| tracing::warn!(%error, "housekeeping waits"))
+                    .map_err(|error| self.waits(&error.to_string()))
                     .ok();
             }
             if let Some(cluster) = &cluster {
@@ -401,6 +429,15 @@ impl Housekeeper {
             }
         }
         Ok(())
+    }
+
+    /// Says that something could not be done now; in an outage the workers do.
+    fn waits(&self, reason: &str) {
+        if self.outage.is_on() {
+            tracing::debug!(reason, "housekeeping waits");
+        } else {
+            tracing::warn!(reason, "housekeeping waits; it is tried again");
+        }
     }
 
     fn look_at_partitions(&self, cluster: &Cluster<'_>) -> Result<(), Fatal> {
@@ -449,7 +486,7 @@ impl Housekeeper {
                     "the cluster refuses to delete what is done with in the forwarded topic (it takes the permission Delete): the topic grows"
                 );
             }
-            Err(error) => tracing::warn!(%error, "housekeeping"),
+            Err(error) => self.waits(&error.to_string()),
         }
     }
 }

@@ -72,6 +72,11 @@ impl Reporter {
         }
     }
 
+    /// The number of the worker.
+    pub fn worker(&self) -> usize {
+        self.worker
+    }
+
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }

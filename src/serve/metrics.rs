@@ -8,6 +8,7 @@ pub mod lag;
 #[cfg(target_os = "linux")]
 mod process;
 mod registry;
+mod totals;
 mod worker_state;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use prometheus::{
 pub use batch::BatchHistograms;
 pub use lag::LagMetrics;
 pub use registry::RegistryMetrics;
+pub use totals::Totals;
 pub use worker_state::WorkerState;
 
 /// The outcomes of a record (CONTRACT section 2).

@@ -33,6 +33,7 @@ mod foreign;
 mod forwarding;
 mod full_queue;
 mod instances;
+mod json_log;
 mod lag;
 mod markers;
 mod metrics;

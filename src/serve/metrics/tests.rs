@@ -164,6 +164,20 @@ fn what_was_given_away_disappears() {
 }
 
 #[test]
+fn totals_are_those_of_all_sources() {
+    let metrics = filled();
+    metrics.input_records("console-customers", 4);
+    let totals = Totals {
+        input_records: 13,
+        rejected: 2,
+        commits: 1,
+        snapshots: 4,
+    };
+    assert_eq!(metrics.totals(), totals);
+    assert_eq!(metrics.restored(), 100);
+}
+
+#[test]
 fn a_worker_is_in_one_state() {
     let metrics = metrics();
     for state in WorkerState::ALL {
