@@ -8,6 +8,7 @@ pub mod lag;
 #[cfg(target_os = "linux")]
 mod process;
 mod registry;
+mod state;
 mod totals;
 mod worker_state;
 
@@ -24,8 +25,11 @@ use prometheus::{
 pub use batch::BatchHistograms;
 pub use lag::LagMetrics;
 pub use registry::RegistryMetrics;
+pub use state::StateShare;
 pub use totals::Totals;
 pub use worker_state::WorkerState;
+
+use state::StateMetrics;
 
 /// The outcomes of a record (CONTRACT section 2).
 pub const OUTCOMES: [&str; 5] = ["merged", "unchanged", "forwarded", "split", "rejected"];
@@ -68,15 +72,6 @@ pub struct Build<'a> {
     pub application_id: &'a str,
 }
 
-/// What a worker holds of the state.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct StateShare {
-    pub customers: i64,
-    pub bytes: i64,
-    /// The bytes of its largest customer.
-    pub largest: i64,
-}
-
 /// All metrics of one process, over a registry of their own. Share it in an `Arc`.
 ///
 /// Counts of records, rejections, warnings and snapshots belong to a batch: add them when its commit
@@ -100,11 +95,7 @@ pub struct Metrics {
     stuck_shares: Mutex<BTreeMap<usize, usize>>,
     restore_records: IntCounter,
     restore_remaining: IntGaugeVec,
-    state_customers: IntGauge,
-    state_bytes: IntGauge,
-    largest_state: IntGauge,
-    /// Each worker's share of the three gauges above.
-    state_shares: Mutex<BTreeMap<usize, StateShare>>,
+    state: StateMetrics,
     rebalances: IntCounter,
     worker_state: IntGaugeVec,
     delete_records_refused: IntCounter,
@@ -223,28 +214,7 @@ impl Metrics {
                 "Offsets of the state topic still to be read before a state partition is caught up.",
                 &["partition"],
             )?,
-            state_customers: register(
-                r,
-                IntGauge::new(
-                    "keyfold_state_customers",
-                    "Customers in the state on this instance.",
-                )?,
-            )?,
-            state_bytes: register(
-                r,
-                IntGauge::new(
-                    "keyfold_state_bytes",
-                    "Encoded size of the state on this instance.",
-                )?,
-            )?,
-            largest_state: register(
-                r,
-                IntGauge::new(
-                    "keyfold_state_largest_customer_bytes",
-                    "Encoded size of the largest state of a customer on this instance.",
-                )?,
-            )?,
-            state_shares: Mutex::new(BTreeMap::new()),
+            state: StateMetrics::new(r)?,
             rebalances: register(
                 r,
                 IntCounter::new(
@@ -394,20 +364,9 @@ impl Metrics {
         forget(&self.restore_remaining, &[&partition.to_string()]);
     }
 
-    /// Sets one worker's share of the state; the metrics show the sum over all workers.
+    /// Sets one worker's share of the state; the metrics show that of all workers.
     pub fn state(&self, worker: usize, share: StateShare) {
-        let mut shares = self
-            .state_shares
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        shares.insert(worker, share);
-        // Set under the lock, so that the last one to write saw every share.
-        self.state_customers
-            .set(shares.values().map(|share| share.customers).sum());
-        self.state_bytes
-            .set(shares.values().map(|share| share.bytes).sum());
-        let largest = shares.values().map(|share| share.largest).max();
-        self.largest_state.set(largest.unwrap_or(0));
+        self.state.set(worker, share);
     }
 
     /// Counts a change of a worker's assignment.

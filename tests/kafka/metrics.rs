@@ -1,5 +1,8 @@
 //! HTTP and the metrics.
 
+use std::io::Write;
+use std::net::TcpStream;
+
 use keyfold::record::Source;
 
 use crate::app::{App, faulty};
@@ -207,6 +210,33 @@ fn http_answers_as_the_contract_says() {
     assert_eq!(get("/elsewhere").0, 404);
     assert_eq!(keyfold.terminate(), 0);
     assert_eq!(keyfold.http_get("/healthz"), None, "the server ends too");
+}
+
+#[test]
+fn half_open_requests_keep_no_probe_out() {
+    let app = App::new();
+    app.create();
+    let mut keyfold = app.run_ready();
+    let connect = || {
+        let mut stream = TcpStream::connect(keyfold.http_address()).expect("a connection");
+        stream
+            .write_all(b"GET /metrics HT")
+            .expect("a part of a head");
+        stream
+    };
+    let mut dripping: Vec<TcpStream> = (0..200).map(|_| connect()).collect();
+    for _ in 0..3 {
+        for path in ["/healthz", "/metrics", "/readyz"] {
+            let (status, _) = keyfold.http_get(path).expect("an answer");
+            assert_eq!(status, 200, "{path}");
+        }
+        for stream in &mut dripping {
+            if stream.write_all(b"T").is_err() {
+                *stream = connect();
+            }
+        }
+    }
+    assert_eq!(keyfold.terminate(), 0);
 }
 
 #[test]

@@ -129,8 +129,7 @@ struct Driver {
     read_again_at: Instant,
     /// Since when the group has refused this instance's name.
     name_refused: Option<Instant>,
-    /// What was said, and when.
-    explained: BTreeMap<String, Instant>,
+    explained: explain::Said,
     /// When this worker last met trouble with the cluster, and when it was last looked whether that is over.
     troubled: Option<Instant>,
     calm_looked: Option<Instant>,
@@ -171,7 +170,7 @@ impl Driver {
             stuck: BTreeMap::new(),
             read_again_at: now,
             name_refused: None,
-            explained: BTreeMap::new(),
+            explained: explain::Said::default(),
             troubled: None,
             calm_looked: None,
             doubted: false,
