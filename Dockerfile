@@ -7,7 +7,10 @@ RUN mkdir -p src benches tests/faults \
     && echo 'fn main() {}' > src/main.rs \
     && cargo build --release --locked --bin keyfold
 COPY schemas schemas
+COPY build.rs build.rs
 COPY src src
+# what `keyfold_build_info` shows: --build-arg BUILD_COMMIT="$(git rev-parse --short=12 HEAD)"
+ARG BUILD_COMMIT
 # Files keep their times when they are copied, and may be older than what was built of the stand-ins.
 RUN touch src/lib.rs src/main.rs \
     && cargo build --release --locked --bin keyfold \

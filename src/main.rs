@@ -36,6 +36,11 @@ enum Command {
 fn main() -> ExitCode {
     failpoint::set_up();
     let arguments = Arguments::parse();
+    let service = matches!(arguments.command, Command::Run(_));
+    let fail = |format, failure: &Failure| {
+        cli::log::last_line(format, service, failure);
+        failure.code()
+    };
     let file = arguments.config.or_else(config_file);
     let further = |config: &Config| match &arguments.command {
         Command::Run(_) | Command::Topics(_) => properties::findings(config),
@@ -44,12 +49,16 @@ fn main() -> ExitCode {
     };
     let config = match Config::load_checked(file.as_deref(), further) {
         Ok(config) => config,
-        Err(error) => return fail(&Failure::Usage(error.to_string())),
+        Err(error) => {
+            let format = cli::log::wanted(file.as_deref());
+            return fail(format, &Failure::Usage(error.to_string()));
+        }
     };
+    let format = config.log.format;
     // the demo tells its story itself
     let quiet = matches!(arguments.command, Command::Demo(_));
     if let Err(failure) = cli::log::start(&config.log, quiet) {
-        return fail(&failure);
+        return fail(format, &failure);
     }
     let done = match &arguments.command {
         Command::Run(_) => cli::run::run(config),
@@ -63,7 +72,7 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(done) => done.code(),
-        Err(failure) => fail(&failure),
+        Err(failure) => fail(format, &failure),
     }
 }
 
@@ -71,9 +80,4 @@ fn main() -> ExitCode {
 fn config_file() -> Option<PathBuf> {
     let file = std::env::var_os(CONFIG_FILE)?;
     (!file.is_empty()).then(|| file.into())
-}
-
-fn fail(failure: &Failure) -> ExitCode {
-    eprintln!("keyfold: {failure}");
-    failure.code()
 }

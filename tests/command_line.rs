@@ -240,6 +240,37 @@ fn with_config(folder: &Path, text: &str) -> String {
     file.to_str().unwrap().to_owned()
 }
 
+/// The last line of a log that is JSON is JSON too, also where the log has not begun, and whatever its level.
+#[test]
+fn the_reason_of_an_end_is_json_where_the_log_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = with_config(folder.path(), "[log]\nformat = \"json\"\n[merge]\nx = 3\n");
+    let json = ("KEYFOLD__LOG__FORMAT", "json");
+    let off = ("KEYFOLD__LOG__LEVEL", "off");
+    let nowhere = ("KEYFOLD__HTTP__LISTEN", "nowhere");
+    for (args, environment) in [
+        (&["run", "--config", &wrong][..], &[][..]),
+        (&["fold", "--config", &wrong], &[]),
+        (&["run"], &[json, off, nowhere]),
+        // standard error is no terminal
+        (&["run"], &[off, nowhere]),
+    ] {
+        let run = keyfold(args, b"", environment);
+        assert_eq!(run.code, Some(2), "{}", run.err);
+        let line: Value = serde_json::from_str(run.err.trim()).expect(&run.err);
+        assert_eq!(line["level"], "ERROR");
+        assert_eq!(line["fields"]["exit_code"], 2);
+        let message = line["fields"]["message"].as_str().unwrap();
+        assert!(message.starts_with("keyfold: "), "{message}");
+        assert!(line["timestamp"].as_str().unwrap().ends_with('Z'), "{line}");
+    }
+    // what people read stays text
+    for args in [["fold"], ["topics"]] {
+        let run = keyfold(&args, b"", &[("KEYFOLD__MERGE__X", "3")]);
+        assert!(run.err.starts_with("keyfold: "), "{}", run.err);
+    }
+}
+
 #[test]
 fn a_wrong_setting_is_named_with_the_nearest_known_one() {
     let folder = tempfile::tempdir().unwrap();

@@ -15,9 +15,13 @@ pub enum Failure {
 
 impl Failure {
     pub fn code(&self) -> ExitCode {
+        ExitCode::from(self.number())
+    }
+
+    pub fn number(&self) -> u8 {
         match self {
-            Failure::Usage(_) => ExitCode::from(2),
-            Failure::Service(_) => ExitCode::from(3),
+            Failure::Usage(_) => 2,
+            Failure::Service(_) => 3,
         }
     }
 

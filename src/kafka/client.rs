@@ -441,10 +441,18 @@ impl ClientContext for Quiet {
     }
 }
 
+/// What the client says of its connections. Every client of every worker does so with every attempt, and late, for its
+/// log is only read where it is polled; and it calls an error what it gets over by itself, such as the first of a name's
+/// addresses that does not answer. What keeps keyfold from its work is said by the workers.
+const CONNECTIONS: [&str; 4] = ["FAIL", "ERROR", "REQTMOUT", "GETPID"];
+
 /// Passes on a line of the client's log.
 pub fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     let message = without_secret(message);
     match level {
+        _ if CONNECTIONS.contains(&facility) => {
+            tracing::debug!(target: "librdkafka", facility, "{message}");
+        }
         RDKafkaLogLevel::Emerg
         | RDKafkaLogLevel::Alert
         | RDKafkaLogLevel::Critical

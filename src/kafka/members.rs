@@ -15,6 +15,8 @@ pub struct Member {
     /// Of a worker of keyfold, what [`super::client::member`] makes it.
     pub client_id: String,
     pub host: String,
+    /// The partitions that the group gave it; none while the group rebalances.
+    pub assigned: Vec<(String, i32)>,
 }
 
 impl Member {
@@ -26,6 +28,12 @@ impl Member {
         let name = self.member_id.get(..end)?;
         let behind = self.client_id.strip_suffix(name)?;
         (behind.ends_with('-') && !name.is_empty()).then_some(name)
+    }
+
+    /// The instance that this worker belongs to: its `client.id` without the number of the worker.
+    pub fn instance(&self) -> &str {
+        let parts = self.client_id.rsplit_once('-');
+        parts.map_or(&self.client_id, |(instance, _)| instance)
     }
 
     /// Whether this member is the worker that has this transactional id.
@@ -92,8 +100,31 @@ pub fn of<C: ClientContext>(
         member_id: member.id().to_owned(),
         client_id: member.client_id().to_owned(),
         host: member.client_host().to_owned(),
+        assigned: assigned(member.assignment().unwrap_or_default()).unwrap_or_default(),
     });
     Ok(Some(members.collect()))
+}
+
+/// The partitions in an assignment of the consumer protocol; none where it is cut off, or of another form.
+fn assigned(bytes: &[u8]) -> Option<Vec<(String, i32)>> {
+    let mut rest = bytes;
+    let mut take = |count: usize| {
+        let (taken, left) = rest.split_at_checked(count)?;
+        rest = left;
+        Some(taken)
+    };
+    let number = |bytes: &[u8]| bytes.try_into().ok().map(i32::from_be_bytes);
+    let mut partitions = Vec::new();
+    let _version = take(2)?;
+    for _ in 0..number(take(4)?)? {
+        let length = take(2)?.try_into().ok().map(i16::from_be_bytes)?;
+        let name = take(usize::try_from(length).ok()?)?;
+        let name = String::from_utf8(name.to_vec()).ok()?;
+        for _ in 0..number(take(4)?)? {
+            partitions.push((name.clone(), number(take(4)?)?));
+        }
+    }
+    Some(partitions)
 }
 
 #[cfg(test)]
@@ -105,6 +136,7 @@ mod tests {
             member_id: String::new(),
             client_id: client_id.to_owned(),
             host: String::new(),
+            assigned: Vec::new(),
         }
     }
 
@@ -133,6 +165,17 @@ mod tests {
         assert_eq!(name("rdkafka", &format!("rdkafka-{uuid}")), None);
         assert_eq!(name("keyfold-one-0", uuid), None);
         assert_eq!(name("keyfold-one-0", ""), None);
+    }
+
+    #[test]
+    fn an_assignment_is_read_or_passed_over() {
+        let bytes = b"\0\x03\0\0\0\x02\0\x01a\0\0\0\x02\0\0\0\x00\0\0\0\x07\0\x01b\0\0\0\x01\0\0\0\x01\xff\xff\xff\xff";
+        let a = |partition| ("a".to_owned(), partition);
+        let expected = vec![a(0), a(7), ("b".to_owned(), 1)];
+        assert_eq!(assigned(bytes), Some(expected));
+        assert_eq!(assigned(&bytes[..20]), None);
+        assert_eq!(assigned(b"\0\0\x7f\xff\xff\xff"), None);
+        assert_eq!(assigned(b""), None);
     }
 
     #[test]

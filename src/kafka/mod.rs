@@ -10,6 +10,7 @@ pub mod feed;
 pub mod fence;
 pub mod members;
 pub mod native;
+pub mod oldest;
 mod patience;
 pub mod permissions;
 pub mod producer;

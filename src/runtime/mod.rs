@@ -2,8 +2,10 @@
 //! the state. [`driver`] carries out what a [`crate::worker::Worker`] decides.
 
 pub mod driver;
+mod lags;
 pub mod lookup;
 mod notices;
+mod outage;
 pub mod outputs;
 pub mod processor;
 pub mod registry;
@@ -12,4 +14,5 @@ pub mod report;
 mod shell;
 pub mod signals;
 mod start;
+mod summary;
 pub mod watch;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::record::{Code, Location, Source};
+use crate::worker::status::Nearness;
 
 /// The shortest time between two lines of the same source and code.
 const PERIOD: Duration = Duration::from_secs(5);
@@ -44,10 +45,24 @@ impl Notices {
     }
 
     /// Logs what is due now. With `all` also what would have to wait, as when the worker ends.
-    pub fn log(&mut self, worker: usize, now: Instant, all: bool) {
+    pub fn log(&mut self, worker: usize, nearness: &Nearness, now: Instant, all: bool) {
         for ((kind, source, code), untold) in self.due(now, all) {
             let (records, last) = (untold.records, untold.last);
             match kind {
+                Kind::Rejected if code == Code::StateTooLarge => tracing::warn!(
+                    worker,
+                    source = source.name(),
+                    stage = code.stage().name(),
+                    code = code.name(),
+                    records,
+                    topic = last.topic,
+                    partition = last.partition,
+                    offset = last.offset,
+                    max_state_bytes = nearness.limit,
+                    largest_customer_bytes = nearness.largest,
+                    customers_above_half = nearness.above_half,
+                    "records were rejected and are in the dead-letter topic, for the state of their customer would be too large; the place is that of the last one. The figures say how near to the limit customers of this worker are"
+                ),
                 Kind::Rejected => tracing::warn!(
                     worker,
                     source = source.name(),

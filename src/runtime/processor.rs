@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::driver::{self, ForwardedPositions, Parts};
 use super::lookup::Question;
+use super::outage::Outage;
 use super::outputs::OutputTopics;
 use super::registry::Schemata;
 use super::rendezvous::Rendezvous;
@@ -16,6 +17,7 @@ use super::report::Reporter;
 use super::shell::Shell;
 use super::signals::Stop;
 use super::start::{self, Start};
+use super::summary::Summary;
 use super::watch::{Watch, Watched};
 use crate::cli::exit::Failure;
 use crate::config::{Config, Guarantee, Store};
@@ -57,6 +59,7 @@ pub fn run(config: Config, stop: &Stop) -> Result<(), Failure> {
 
 /// Workers, their HTTP server and the housekeeper.
 pub struct Processor {
+    began: Instant,
     workers: Vec<JoinHandle<()>>,
     housekeeper: Option<JoinHandle<()>>,
     ended: Receiver<(String, Result<(), Fatal>)>,
@@ -82,6 +85,7 @@ impl Processor {
         stop: &Stop,
     ) -> Result<Processor, Failure> {
         let Shell {
+            began,
             instance,
             workers: count,
             metrics,
@@ -95,6 +99,7 @@ impl Processor {
         (0..count).for_each(|worker| health.heartbeat(worker, Instant::now()));
         health.starting(None);
         let mut processor = Processor {
+            began,
             workers: Vec::with_capacity(count),
             housekeeper: None,
             ended,
@@ -124,6 +129,7 @@ impl Processor {
             positions: Arc::default(),
             rendezvous: Arc::new(Rendezvous::of(count)),
             watched: keeps_house.then(Watched::default),
+            outage: Arc::default(),
             stop: stop.clone(),
         };
         for (worker, questions) in questions.into_iter().enumerate() {
@@ -137,6 +143,7 @@ impl Processor {
         }
         if keeps_house {
             let watch = Watch {
+                instance: team.client_instance(),
                 settings: Arc::clone(&team.settings),
                 metrics: Arc::clone(&processor.metrics),
                 health: Arc::clone(&processor.health),
@@ -150,6 +157,7 @@ impl Processor {
                 metrics: Arc::clone(&processor.metrics),
                 positions: team.positions,
                 deleted: BTreeMap::new(),
+                outage: team.outage,
                 stop: stop.clone(),
             };
             processor.housekeeper = Some(spawn("housekeeper".to_owned(), move || {
@@ -169,12 +177,24 @@ impl Processor {
     pub fn wait(self, stop: &Stop) -> Result<(), Failure> {
         let mut failures = Vec::new();
         let mut running = self.workers.len();
+        let mut summary = Summary::of(self.began);
         while running > 0 {
+            summary.look(&self.metrics, &self.health, Instant::now());
             match self.ended.recv_timeout(Duration::from_millis(200)) {
                 Ok((name, result)) => {
                     running -= usize::from(name != "housekeeper");
                     if let Err(fatal) = result {
-                        tracing::error!(reason = %fatal, "{name} can't go on");
+                        let worker = name.strip_prefix("worker ");
+                        let worker = worker.and_then(|worker| worker.parse::<usize>().ok());
+                        let (topic, partition, offset) = fatal.place();
+                        tracing::error!(
+                            worker,
+                            topic,
+                            partition,
+                            offset,
+                            reason = %fatal,
+                            "{name} can't go on"
+                        );
                         failures.push(fatal);
                     }
                     stop.set();
@@ -218,10 +238,19 @@ struct Team {
     positions: ForwardedPositions,
     rendezvous: Arc<Rendezvous>,
     watched: Option<Watched>,
+    outage: Arc<Outage>,
     stop: Stop,
 }
 
 impl Team {
+    /// This instance as the group's members name it.
+    fn client_instance(&self) -> String {
+        let config = &self.settings.config;
+        let client_id = config.kafka.properties.get("client.id");
+        let client_id = client_id.unwrap_or(&config.application_id);
+        format!("{client_id}-{}", self.instance)
+    }
+
     fn parts(&self, worker: usize, questions: Receiver<Question>, of: &Processor) -> Parts {
         let config = &self.settings.config;
         Parts {
@@ -244,6 +273,7 @@ impl Team {
             forwarded_positions: Arc::clone(&self.positions),
             rendezvous: Arc::clone(&self.rendezvous),
             watched: self.watched.clone(),
+            outage: Arc::clone(&self.outage),
             settings: Arc::clone(&self.settings),
             stop: self.stop.clone(),
         }
@@ -336,6 +366,7 @@ struct Housekeeper {
     metrics: Arc<Metrics>,
     positions: Arc<Mutex<BTreeMap<i32, i64>>>,
     deleted: BTreeMap<i32, i64>,
+    outage: Arc<Outage>,
     stop: Stop,
 }
 
@@ -352,7 +383,7 @@ impl Housekeeper {
             last = Instant::now();
             if cluster.is_none() {
                 cluster = Cluster::connect(&settings.config, || self.stop.is_set())
-                    .map_err(|error| tracing::warn!(%error, "housekeeping waits"))
+                    .map_err(|error| self.waits(&error.to_string()))
                     .ok();
             }
             if let Some(cluster) = &cluster {
@@ -361,6 +392,15 @@ impl Housekeeper {
             }
         }
         Ok(())
+    }
+
+    /// Says that something could not be done now; in an outage the workers do.
+    fn waits(&self, reason: &str) {
+        if self.outage.is_on() {
+            tracing::debug!(reason, "housekeeping waits");
+        } else {
+            tracing::warn!(reason, "housekeeping waits; it is tried again");
+        }
     }
 
     fn look_at_partitions(&self, cluster: &Cluster<'_>) -> Result<(), Fatal> {
@@ -409,7 +449,7 @@ impl Housekeeper {
                     "the cluster refuses to delete what is done with in the forwarded topic (it takes the permission Delete): the topic grows"
                 );
             }
-            Err(error) => tracing::warn!(%error, "housekeeping"),
+            Err(error) => self.waits(&error.to_string()),
         }
     }
 }

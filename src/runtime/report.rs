@@ -9,8 +9,10 @@ use super::registry;
 use crate::kafka::consumer::GroupConsumer;
 use crate::record::Location;
 use crate::registry::CachedSchemas;
-use crate::serve::{BatchHistograms, Health, Metrics, Readiness, WorkerState};
-use crate::worker::batch::Ledger;
+use crate::serve::metrics::lag::{self, Lag};
+use crate::serve::{BatchHistograms, Health, Metrics, Readiness, StateShare, WorkerState};
+use crate::worker::batch::{Label, Ledger};
+use crate::worker::status::Nearness;
 use crate::worker::{Settings, Worker};
 
 /// One worker's voice.
@@ -22,8 +24,6 @@ pub struct Reporter {
     settings: Arc<Settings>,
     /// None: no source is Avro.
     schemas: Option<Arc<CachedSchemas>>,
-    /// Partitions whose lag is shown.
-    lags: BTreeSet<(String, i32)>,
     /// State partitions whose restore is shown.
     restores: BTreeSet<i32>,
     said: Option<Instant>,
@@ -36,6 +36,8 @@ pub struct Reporter {
     stuck: Option<(String, usize)>,
     /// Rejections and warnings that are to be logged.
     notices: Notices,
+    /// Of the states that it owned when it was last looked at.
+    nearness: Nearness,
 }
 
 /// How often the slower figures are renewed.
@@ -59,7 +61,6 @@ impl Reporter {
             health,
             settings,
             schemas,
-            lags: BTreeSet::new(),
             restores: BTreeSet::new(),
             said: None,
             unready: true,
@@ -67,7 +68,13 @@ impl Reporter {
             progress: None,
             stuck: None,
             notices: Notices::default(),
+            nearness: Nearness::default(),
         }
+    }
+
+    /// The number of the worker.
+    pub fn worker(&self) -> usize {
+        self.worker
     }
 
     pub fn metrics(&self) -> &Metrics {
@@ -78,9 +85,15 @@ impl Reporter {
     pub fn committed(&mut self, ledger: &Ledger, took: Duration) {
         let metrics = &self.metrics;
         metrics.transaction("committed");
-        metrics.commit_duration(took);
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        metrics.commit(took, now.as_secs_f64());
         for (&(label, outcome), &count) in &ledger.outcomes {
             metrics.records(label.name(), outcome.name(), count);
+            if let Label::Source(source) = label {
+                metrics.input_records(source.name(), count);
+            }
         }
         for (&(label, source, code), rejected) in &ledger.rejections {
             let (records, last) = (rejected.records, rejected.last.clone());
@@ -100,9 +113,7 @@ impl Reporter {
         }
         metrics.snapshots("snapshot", ledger.snapshots);
         metrics.snapshots("tombstone", ledger.tombstones);
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_millis() as i64);
+        let now = now.as_millis() as i64;
         for &(timestamp, times) in ledger.timestamps.iter() {
             let millis = now.saturating_sub(timestamp);
             for _ in 0..times {
@@ -115,14 +126,14 @@ impl Reporter {
             }
         }
         self.histograms.flush();
-        self.notices.log(self.worker, Instant::now(), false);
+        self.log_notices(Instant::now(), false);
     }
 
     /// Says how the worker is; renews the slower figures now and then. `away`: no broker can be reached.
     pub fn tick(&mut self, worker: &Worker, consumer: Option<&GroupConsumer>, away: bool) {
         let now = Instant::now();
         self.health.heartbeat(self.worker, now);
-        self.notices.log(self.worker, now, false);
+        self.log_notices(now, false);
         // that it has become ready is said at once, and so is what it owns, which another worker may count too
         let ready_now = self.unready && !away && worker.unready().is_none();
         let owned = std::mem::replace(&mut self.owned, worker.owned_states());
@@ -143,8 +154,13 @@ impl Reporter {
         };
         self.metrics.worker_state(self.worker, state);
         let (customers, bytes) = worker.state_size();
-        self.metrics
-            .state(self.worker, customers as i64, bytes as i64);
+        self.nearness = worker.nearness();
+        let share = StateShare {
+            customers: customers as i64,
+            bytes: bytes as i64,
+            largest: self.nearness.largest as i64,
+        };
+        self.metrics.state(self.worker, share);
         self.show_restore(worker, now);
         if let Some(consumer) = consumer {
             self.show_lag(worker, consumer);
@@ -161,6 +177,11 @@ impl Reporter {
             false => Readiness::NotReady(reasons.join("; ")),
         };
         self.health.readiness(self.worker, readiness);
+    }
+
+    /// Logs the rejections and warnings that are due.
+    fn log_notices(&mut self, now: Instant, all: bool) {
+        self.notices.log(self.worker, &self.nearness, now, all);
     }
 
     /// Shows how the registry is; what is said where records wait for it in vain.
@@ -229,22 +250,26 @@ impl Reporter {
         }
     }
 
-    fn show_lag(&mut self, worker: &Worker, consumer: &GroupConsumer) {
-        let mut shown = BTreeSet::new();
+    fn show_lag(&self, worker: &Worker, consumer: &GroupConsumer) {
+        let mut owned = BTreeSet::new();
+        let mut lags = Vec::new();
         for (place, position) in worker.positions() {
             let topic = self.settings.topic_name(place);
+            let key = (topic.to_owned(), place.partition);
             let position = worker.committed_position(place).or(position);
             let end = consumer.cached_ends(topic, place.partition);
             if let (Some(position), Some((_, high))) = (position, end) {
-                self.metrics
-                    .lag(topic, place.partition, high.saturating_sub(position).max(0));
-                shown.insert((topic.to_owned(), place.partition));
+                let lag = Lag {
+                    position,
+                    records: high.saturating_sub(position),
+                    oldest: worker.oldest_taken(place),
+                };
+                lags.push((key.clone(), lag));
             }
+            owned.insert(key);
         }
-        for (topic, partition) in self.lags.difference(&shown) {
-            self.metrics.forget_lag(topic, *partition);
-        }
-        self.lags = shown;
+        let now = lag::millis();
+        self.metrics.lag.owned(self.worker, owned, lags, now);
     }
 
     /// The worker waits for a service before it can do anything.
@@ -263,10 +288,14 @@ impl Reporter {
 
     /// The worker ends, by itself or by a failure.
     pub fn ended(&mut self) {
-        self.notices.log(self.worker, Instant::now(), true);
+        self.log_notices(Instant::now(), true);
         self.metrics.worker_state(self.worker, WorkerState::Stopped);
-        self.metrics.state(self.worker, 0, 0);
+        self.metrics.state(self.worker, StateShare::default());
         self.metrics.stuck(self.worker, 0);
+        let nothing = BTreeSet::new();
+        self.metrics
+            .lag
+            .owned(self.worker, nothing, [], lag::millis());
         self.health.ended(self.worker);
     }
 

@@ -9,13 +9,14 @@ use super::lookup::{self, Lookup, Question};
 use super::processor::VERSION;
 use crate::cli::exit::Failure;
 use crate::config::Config;
-use crate::serve::{Health, Metrics, PageInfo, Server};
+use crate::serve::{Build, Health, Metrics, PageInfo, Server};
 
 /// A worker that was silent for this long is not alive.
 const SILENCE: Duration = Duration::from_secs(90);
 
 /// What the outside sees of a processor, from its first moment: the server, health and metrics.
 pub struct Shell {
+    pub began: Instant,
     /// How this instance is named, or a random name.
     pub instance: String,
     pub workers: usize,
@@ -33,14 +34,20 @@ impl Shell {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             count => count,
         };
-        let metrics = Metrics::new(VERSION)
+        let began = Instant::now();
+        let build = Build {
+            version: VERSION,
+            commit: env!("BUILD_COMMIT"),
+            application_id: &config.application_id,
+        };
+        let metrics = Metrics::new(build)
             .map(Arc::new)
             .map_err(|error| Failure::Service(format!("metrics: {error}")))?;
         for (source, _) in config.sources.iter() {
-            metrics.announce_source(source.name());
+            metrics.announce_input(source.name());
         }
         metrics.announce_source("forwarded");
-        let health = Arc::new(Health::new(workers, SILENCE, Instant::now()));
+        let health = Arc::new(Health::new(workers, SILENCE, began));
         health.starting(Some("starting"));
         let (asked, questions) = (0..workers).map(|_| lookup::channel()).unzip();
         let server = serve(config, &metrics, &health, Lookup { workers: asked })?;
@@ -52,6 +59,7 @@ impl Shell {
             "keyfold is starting"
         );
         Ok(Shell {
+            began,
             instance: match config.instance_id.as_str() {
                 "" => format!("{:016x}", rand::random::<u64>()),
                 named => named.to_owned(),

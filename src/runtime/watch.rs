@@ -1,14 +1,15 @@
 //! The watch: one thread a process looks, every two seconds, at what no worker would see by itself: topics that are gone or
-//! were created anew, and members of the group that are not keyfold.
+//! were created anew, members of the group that are not keyfold, and partitions that nobody works at.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::lags::Lags;
 use super::signals::Stop;
 use crate::kafka::description;
 use crate::kafka::ends::Ends;
-use crate::kafka::members;
+use crate::kafka::members::{self, Member};
 use crate::serve::{Health, Metrics};
 use crate::worker::Settings;
 
@@ -41,6 +42,8 @@ pub struct Watch {
     pub metrics: Arc<Metrics>,
     pub health: Arc<Health>,
     pub watched: Watched,
+    /// This instance, as [`Member::instance`] names it.
+    pub instance: String,
     pub stop: Stop,
 }
 
@@ -49,6 +52,7 @@ impl Watch {
         let mut ends: Option<Ends> = None;
         let mut away: BTreeMap<String, Instant> = BTreeMap::new();
         let mut foreign = BTreeSet::new();
+        let mut lags = Lags::default();
         let mut next = Instant::now();
         while !self.stop.is_set() {
             std::thread::sleep(Duration::from_millis(100));
@@ -62,7 +66,14 @@ impl Watch {
                 // errors of the cluster as a whole are the workers' affair
                 ends.last_trouble();
                 self.look_at_topics(ends, &mut away);
-                self.look_at_members(ends, &mut foreign);
+                let members = self.look_at_members(ends, &mut foreign);
+                lags.look(
+                    &self.settings,
+                    &self.metrics,
+                    ends,
+                    members.as_deref(),
+                    &self.instance,
+                );
             }
             next = Instant::now() + PERIOD;
         }
@@ -101,17 +112,18 @@ impl Watch {
         }
     }
 
-    /// Counts and names the members of the group that are not keyfold.
-    fn look_at_members(&self, ends: &Ends, before: &mut BTreeSet<Stranger>) {
+    /// Counts and names the members of the group that are not keyfold. The others, where the group tells of its members.
+    fn look_at_members(&self, ends: &Ends, before: &mut BTreeSet<Stranger>) -> Option<Vec<Member>> {
         let config = &self.settings.config;
         let group = &config.application_id;
         // of a group whose members are not told, nothing is said
-        let Ok(members) = members::of(ends.client(), group, ASK) else {
-            return;
-        };
+        let members = members::of(ends.client(), group, ASK).ok()?;
         let client_id = config.kafka.properties.get("client.id").unwrap_or(group);
-        let mut foreign = members.unwrap_or_default();
-        foreign.retain(|member| !member.is_keyfold(client_id, group));
+        let told = members.is_some();
+        let (keyfold, foreign): (Vec<Member>, Vec<Member>) = members
+            .unwrap_or_default()
+            .into_iter()
+            .partition(|member| member.is_keyfold(client_id, group));
         self.metrics.foreign_members(foreign.len());
         let named: BTreeSet<Stranger> = foreign
             .into_iter()
@@ -135,6 +147,7 @@ impl Watch {
         }
         self.health.group(said(group, &named));
         *before = named;
+        told.then_some(keyfold)
     }
 }
 

@@ -16,7 +16,7 @@ use axum::http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn, map_response};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
@@ -24,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 
+use super::connection::{Handle, watch_request};
 use super::health::Health;
 use super::listener::BoundedListener;
 use super::metrics::Metrics;
@@ -160,8 +161,11 @@ fn serve(
     stopped: watch::Receiver<bool>,
 ) {
     runtime.block_on(async {
-        let serving =
-            axum::serve(listener, router).with_graceful_shutdown(told_to_stop(stopped.clone()));
+        let serving = axum::serve(
+            listener,
+            router.into_make_service_with_connect_info::<Handle>(),
+        )
+        .with_graceful_shutdown(told_to_stop(stopped.clone()));
         tokio::select! {
             result = async { serving.await } => {
                 if let Err(error) = result {
@@ -202,6 +206,7 @@ fn router(app: App) -> Router {
             (StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n")
         })
         .layer(map_response(strict_headers))
+        .layer(from_fn(watch_request))
         .with_state(Arc::new(app))
 }
 

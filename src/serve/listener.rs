@@ -1,53 +1,74 @@
-//! Accepts connections within bounds: so many at once, and none that stays silent.
+//! Accepts connections within bounds: so many at once, and always one more. Where there is no room, the oldest that only
+//! waits for its client is closed, so that no number of silent or slow clients keeps a probe out.
 //!
 //! Without this, idle sockets from one careless client could use up the process's file descriptors,
 //! which the Kafka clients need too.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::serve::Listener;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::yield_now;
+use tokio::time::sleep;
 
-/// Connections served at once; the others wait in the kernel's backlog.
+use super::connection::{BoundedStream, Handle, Limits};
+
+/// Connections served at once.
 const MAX_CONNECTIONS: usize = 128;
-/// A connection without a byte in either direction for so long is closed. Longer than Prometheus'
-/// default scrape interval of a minute, so that its connection is kept.
-const IDLE_LIMIT: Duration = Duration::from_secs(90);
+const LIMITS: Limits = Limits {
+    // longer than Prometheus' default scrape interval of a minute, so that its connection is kept
+    idle: Duration::from_secs(90),
+    head: Duration::from_secs(10),
+};
 /// Pause after a failed accept: the usual cause, too many open files, passes only with time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
 /// A TCP listener with a limit of connections.
 pub(super) struct BoundedListener {
     inner: TcpListener,
-    permits: Arc<Semaphore>,
-    idle_limit: Duration,
+    connections: usize,
+    limits: Limits,
+    /// The oldest first.
+    open: Vec<Open>,
+}
+
+/// A connection that is served.
+struct Open {
+    handle: Handle,
+    make_room: oneshot::Sender<()>,
 }
 
 impl BoundedListener {
     pub(super) fn new(inner: TcpListener) -> BoundedListener {
-        BoundedListener::with_limits(inner, MAX_CONNECTIONS, IDLE_LIMIT)
+        BoundedListener::with_limits(inner, MAX_CONNECTIONS, LIMITS)
     }
 
-    fn with_limits(
-        inner: TcpListener,
-        connections: usize,
-        idle_limit: Duration,
-    ) -> BoundedListener {
-        let permits = Arc::new(Semaphore::new(connections));
+    fn with_limits(inner: TcpListener, connections: usize, limits: Limits) -> BoundedListener {
         BoundedListener {
             inner,
-            permits,
-            idle_limit,
+            connections,
+            limits,
+            open: Vec::new(),
         }
+    }
+
+    /// Closes a connection if there are as many as may be: the oldest that is not being answered. Those that are, are
+    /// answered within moments or fail within seconds.
+    fn make_room(&mut self) {
+        self.open.retain(|open| !open.make_room.is_closed());
+        if self.open.len() < self.connections {
+            return;
+        }
+        let waits = self
+            .open
+            .iter()
+            .position(|open| !open.handle.is_answering());
+        let oldest = self.open.remove(waits.unwrap_or(0));
+        // an error means that it has just gone by itself
+        let _ = oldest.make_room.send(());
     }
 }
 
@@ -56,17 +77,14 @@ impl Listener for BoundedListener {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (BoundedStream, SocketAddr) {
-        // The semaphore is never closed, so the permit is always there in the end.
-        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
         loop {
             match self.inner.accept().await {
                 Ok((inner, address)) => {
-                    let stream = BoundedStream {
-                        inner,
-                        idle_limit: self.idle_limit,
-                        deadline: Box::pin(sleep(self.idle_limit)),
-                        _permit: permit,
-                    };
+                    self.make_room();
+                    let (stream, handle, make_room) = BoundedStream::new(inner, self.limits);
+                    self.open.push(Open { handle, make_room });
+                    // in a flood of connections, those before it are read first
+                    yield_now().await;
                     return (stream, address);
                 }
                 // The client gave up before it was accepted.
@@ -90,124 +108,152 @@ impl Listener for BoundedListener {
     }
 }
 
-/// A connection that fails with `TimedOut` once it has been silent for the limit.
-pub(super) struct BoundedStream {
-    inner: TcpStream,
-    idle_limit: Duration,
-    deadline: Pin<Box<Sleep>>,
-    _permit: Option<OwnedSemaphorePermit>,
-}
-
-impl BoundedStream {
-    /// Passes a result on and moves the deadline; while pending, checks the deadline.
-    fn watch<T>(
-        &mut self,
-        context: &mut Context<'_>,
-        result: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if result.is_ready() {
-            let deadline = Instant::now() + self.idle_limit;
-            self.deadline.as_mut().reset(deadline);
-            return result;
-        }
-        ready!(self.deadline.as_mut().poll(context));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl AsyncRead for BoundedStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let result = Pin::new(&mut self.inner).poll_read(context, buffer);
-        self.watch(context, result)
-    }
-}
-
-impl AsyncWrite for BoundedStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.inner).poll_write(context, bytes);
-        self.watch(context, result)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // A TCP flush does nothing, so it is no sign of life.
-        Pin::new(&mut self.inner).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.inner).poll_write_vectored(context, buffers);
-        self.watch(context, result)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::io::{Read, Write};
     use std::net::TcpStream as StdStream;
+    use std::sync::mpsc::{Receiver, channel};
+    use std::thread;
 
     use axum::Router;
+    use axum::middleware::from_fn;
     use axum::routing::get;
 
+    use super::super::connection::watch_request;
     use super::*;
 
-    /// Serves "ok" until the runtime is dropped.
-    fn serve(connections: usize, idle: Duration) -> (tokio::runtime::Runtime, SocketAddr) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        let inner = runtime
-            .block_on(TcpListener::bind(("127.0.0.1", 0)))
-            .unwrap();
-        let address = inner.local_addr().unwrap();
-        let listener = BoundedListener::with_limits(inner, connections, idle);
-        let router = Router::new().route("/", get(|| async { "ok" }));
-        runtime.spawn(async move { axum::serve(listener, router).await });
-        (runtime, address)
+    const PATIENCE: Duration = Duration::from_secs(30);
+    const LONG: Duration = Duration::from_secs(600);
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+    /// Serves "ok" until the test ends; `/slow` does not answer in that time.
+    fn serve(connections: usize, limits: Limits) -> SocketAddr {
+        serve_and_tell(connections, limits).0
+    }
+
+    /// Also tells when `/slow` was asked.
+    fn serve_and_tell(connections: usize, limits: Limits) -> (SocketAddr, Receiver<()>) {
+        let (tell, told) = channel();
+        let (ask, asked) = channel();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let inner = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+                tell.send(inner.local_addr().unwrap()).unwrap();
+                let listener = BoundedListener::with_limits(inner, connections, limits);
+                let router = Router::new()
+                    .route("/", get(|| async { "ok" }))
+                    .route(
+                        "/slow",
+                        get(move || {
+                            ask.send(()).unwrap();
+                            sleep(LONG)
+                        }),
+                    )
+                    .layer(from_fn(watch_request));
+                let service = router.into_make_service_with_connect_info::<Handle>();
+                axum::serve(listener, service).await.unwrap();
+            });
+        });
+        (told.recv().unwrap(), asked)
+    }
+
+    fn limits(idle: Duration, head: Duration) -> Limits {
+        Limits { idle, head }
+    }
+
+    fn connect(address: SocketAddr) -> StdStream {
+        let stream = StdStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// The status of the answer; none where the connection is closed instead.
+    fn answer(stream: &mut StdStream) -> Option<String> {
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"ok") {
+            let mut some = [0; 512];
+            match stream.read(&mut some) {
+                Ok(0) => return None,
+                Ok(count) => answer.extend_from_slice(&some[..count]),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        String::from_utf8(answer)
+            .unwrap()
+            .get(9..12)
+            .map(str::to_owned)
+    }
+
+    fn is_closed(stream: &mut StdStream) -> bool {
+        match stream.read(&mut [0; 1]) {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        }
     }
 
     #[test]
-    fn a_silent_connection_is_closed_and_makes_room_for_the_next() {
-        let (runtime, address) = serve(1, Duration::from_millis(200));
-        let mut silent = StdStream::connect(address).unwrap();
-        let mut next = StdStream::connect(address).unwrap();
-        let client = std::thread::spawn(move || {
-            use std::io::Write;
-            let limit = Some(Duration::from_secs(10));
-            next.set_read_timeout(limit).unwrap();
-            silent.set_read_timeout(limit).unwrap();
-            next.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-                .unwrap();
-            let mut answer = String::new();
-            next.read_to_string(&mut answer).unwrap();
-            assert!(answer.starts_with("HTTP/1.1 200"));
-            // End of stream, or a reset: either way it is gone.
-            assert!(!matches!(silent.read(&mut [0; 1]), Ok(1)));
+    fn a_silent_connection_is_closed() {
+        let address = serve(8, limits(Duration::from_millis(100), LONG));
+        assert!(is_closed(&mut connect(address)));
+        let address = serve(8, limits(LONG, Duration::from_millis(100)));
+        assert!(is_closed(&mut connect(address)));
+    }
+
+    #[test]
+    fn a_head_that_drips_is_closed_and_a_kept_connection_is_not() {
+        let address = serve(8, limits(LONG, Duration::from_millis(300)));
+        let mut kept = connect(address);
+        kept.write_all(REQUEST).unwrap();
+        assert_eq!(answer(&mut kept).as_deref(), Some("200"));
+        let mut dripping = connect(address);
+        let closed = (0..10_000).any(|_| {
+            thread::sleep(Duration::from_millis(10));
+            dripping.write_all(b"G").is_err()
         });
-        runtime.block_on(async {
-            while !client.is_finished() {
-                sleep(Duration::from_millis(10)).await;
-            }
+        assert!(closed);
+        // longer than a head may take has passed since its answer
+        kept.write_all(REQUEST).unwrap();
+        assert_eq!(answer(&mut kept).as_deref(), Some("200"));
+        // its next head drips
+        let closed = (0..10_000).any(|_| {
+            thread::sleep(Duration::from_millis(10));
+            kept.write_all(b"G").is_err()
         });
-        client.join().unwrap();
+        assert!(closed);
+    }
+
+    #[test]
+    fn the_oldest_that_waits_for_its_client_makes_room() {
+        let (address, asked) = serve_and_tell(3, limits(LONG, LONG));
+        let mut answered = connect(address);
+        answered
+            .write_all(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .unwrap();
+        asked.recv_timeout(PATIENCE).unwrap();
+        let mut silent = connect(address);
+        let mut dripping = connect(address);
+        dripping.write_all(b"GET / HT").unwrap();
+        let mut probe = connect(address);
+        probe.write_all(REQUEST).unwrap();
+        assert_eq!(answer(&mut probe).as_deref(), Some("200"));
+        assert!(is_closed(&mut silent));
+        let mut probe = connect(address);
+        probe.write_all(REQUEST).unwrap();
+        assert_eq!(answer(&mut probe).as_deref(), Some("200"));
+        assert!(is_closed(&mut dripping));
+        let mut probe = connect(address);
+        probe.write_all(REQUEST).unwrap();
+        assert_eq!(answer(&mut probe).as_deref(), Some("200"));
+        // the one that is being answered was never closed
+        answered
+            .set_read_timeout(Some(Duration::from_millis(50)))
+            .unwrap();
+        let error = answered.read(&mut [0; 1]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
     }
 }

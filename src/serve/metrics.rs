@@ -4,21 +4,32 @@
 //! and numbers. Never pass a customer id or free text.
 
 mod batch;
+pub mod lag;
+#[cfg(target_os = "linux")]
+mod process;
 mod registry;
+mod state;
+mod totals;
+mod worker_state;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::core::Collector;
-use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Error, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    Error, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 pub use batch::BatchHistograms;
+pub use lag::LagMetrics;
 pub use registry::RegistryMetrics;
+pub use state::StateShare;
+pub use totals::Totals;
+pub use worker_state::WorkerState;
+
+use state::StateMetrics;
 
 /// The outcomes of a record (CONTRACT section 2).
 pub const OUTCOMES: [&str; 5] = ["merged", "unchanged", "forwarded", "split", "rejected"];
@@ -27,9 +38,9 @@ pub const SNAPSHOT_KINDS: [&str; 2] = ["snapshot", "tombstone"];
 /// The results of a transaction.
 pub const TRANSACTION_RESULTS: [&str; 3] = ["committed", "aborted", "unknown"];
 
-/// Seconds, 1 ms to 10 s.
+/// Seconds, 1 ms to a minute; a transaction that takes longer than 15 s is aborted.
 const COMMIT_BUCKETS: &[f64] = &[
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0,
 ];
 /// Seconds, 5 ms to an hour.
 const LATENCY_BUCKETS: &[f64] = &[
@@ -52,49 +63,13 @@ const LATENESS_BUCKETS: &[f64] = &[
     2_592_000.0,
 ];
 
-/// What a worker is doing, as `keyfold_worker_state` shows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WorkerState {
-    /// Not yet a member of the consumer group.
-    Starting,
-    /// Waiting for an assignment.
-    Joining,
-    /// Catching up state partitions.
-    Restoring,
-    /// Processing records.
-    Running,
-    /// A service is away; backing off.
-    Retrying,
-    /// Committing the last batch and leaving the group.
-    Stopping,
-    /// Ended.
-    Stopped,
-}
-
-impl WorkerState {
-    /// Every state, in the order of a worker's life.
-    pub const ALL: [WorkerState; 7] = [
-        WorkerState::Starting,
-        WorkerState::Joining,
-        WorkerState::Restoring,
-        WorkerState::Running,
-        WorkerState::Retrying,
-        WorkerState::Stopping,
-        WorkerState::Stopped,
-    ];
-
-    /// The value of the label `state`.
-    pub fn name(self) -> &'static str {
-        match self {
-            WorkerState::Starting => "starting",
-            WorkerState::Joining => "joining",
-            WorkerState::Restoring => "restoring",
-            WorkerState::Running => "running",
-            WorkerState::Retrying => "retrying",
-            WorkerState::Stopping => "stopping",
-            WorkerState::Stopped => "stopped",
-        }
-    }
+/// What `keyfold_build_info` says.
+#[derive(Debug, Clone, Copy)]
+pub struct Build<'a> {
+    pub version: &'a str,
+    /// The commit that the program was built from, or `unknown`.
+    pub commit: &'a str,
+    pub application_id: &'a str,
 }
 
 /// All metrics of one process, over a registry of their own. Share it in an `Arc`.
@@ -104,24 +79,23 @@ impl WorkerState {
 pub struct Metrics {
     registry: Registry,
     records: IntCounterVec,
+    input_records: IntCounterVec,
     rejections: IntCounterVec,
     warnings: IntCounterVec,
     snapshots: IntCounterVec,
     transactions: IntCounterVec,
     commit_duration: Histogram,
+    last_commit: Gauge,
     latency: Histogram,
     lateness: HistogramVec,
-    lag: IntGaugeVec,
+    pub lag: LagMetrics,
     stuck: IntGauge,
     foreign_members: IntGauge,
     /// Each worker's share of the gauge above.
     stuck_shares: Mutex<BTreeMap<usize, usize>>,
     restore_records: IntCounter,
     restore_remaining: IntGaugeVec,
-    state_customers: IntGauge,
-    state_bytes: IntGauge,
-    /// Each worker's share of the two gauges above: customers, bytes.
-    state_shares: Mutex<BTreeMap<usize, (i64, i64)>>,
+    state: StateMetrics,
     rebalances: IntCounter,
     worker_state: IntGaugeVec,
     delete_records_refused: IntCounter,
@@ -133,7 +107,7 @@ impl Metrics {
     ///
     /// # Errors
     /// A name or label that Prometheus refuses, or one registered twice.
-    pub fn new(version: &str) -> Result<Metrics, Error> {
+    pub fn new(build: Build<'_>) -> Result<Metrics, Error> {
         let registry = Registry::new();
         let r = &registry;
         let metrics = Metrics {
@@ -142,6 +116,12 @@ impl Metrics {
                 "keyfold_records_total",
                 "Records read and committed, by source and outcome. A record has exactly one outcome.",
                 &["source", "outcome"],
+            )?,
+            input_records: counters(
+                r,
+                "keyfold_input_records_total",
+                "Records of the inputs read and committed, each once, by source.",
+                &["source"],
             )?,
             rejections: counters(
                 r,
@@ -177,6 +157,13 @@ impl Metrics {
                     .buckets(COMMIT_BUCKETS.to_vec()),
                 )?,
             )?,
+            last_commit: register(
+                r,
+                Gauge::new(
+                    "keyfold_last_commit_timestamp_seconds",
+                    "When the last commit was confirmed, in seconds since 1970; 0 before the first.",
+                )?,
+            )?,
             latency: register(
                 r,
                 Histogram::with_opts(
@@ -198,12 +185,7 @@ impl Metrics {
                     &["source"],
                 )?,
             )?,
-            lag: gauges(
-                r,
-                "keyfold_consumer_lag_records",
-                "Offsets between the committed position and the end of a partition that this instance owns.",
-                &["topic", "partition"],
-            )?,
+            lag: LagMetrics::new(r)?,
             stuck: register(
                 r,
                 IntGauge::new(
@@ -232,21 +214,7 @@ impl Metrics {
                 "Offsets of the state topic still to be read before a state partition is caught up.",
                 &["partition"],
             )?,
-            state_customers: register(
-                r,
-                IntGauge::new(
-                    "keyfold_state_customers",
-                    "Customers in the state on this instance.",
-                )?,
-            )?,
-            state_bytes: register(
-                r,
-                IntGauge::new(
-                    "keyfold_state_bytes",
-                    "Encoded size of the state on this instance.",
-                )?,
-            )?,
-            state_shares: Mutex::new(BTreeMap::new()),
+            state: StateMetrics::new(r)?,
             rebalances: register(
                 r,
                 IntCounter::new(
@@ -273,13 +241,13 @@ impl Metrics {
         gauges(
             &registry,
             "keyfold_build_info",
-            "Always 1; the label says which version runs.",
-            &["version"],
+            "Always 1; the labels say what runs.",
+            &["version", "commit", "application_id"],
         )?
-        .with_label_values(&[version])
+        .with_label_values(&[build.version, build.commit, build.application_id])
         .set(1);
         #[cfg(target_os = "linux")]
-        registry.register(Box::new(ProcessCollector::for_self()))?;
+        registry.register(Box::new(process::Process::new()))?;
         // A counter that starts at 0 lets `rate()` see the first increase.
         for kind in SNAPSHOT_KINDS {
             metrics.snapshots(kind, 0);
@@ -295,10 +263,17 @@ impl Metrics {
     /// # Errors
     /// A metric that cannot be encoded.
     pub fn render(&self) -> Result<String, Error> {
+        self.lag.refresh();
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 
-    /// Makes the series of a source that is on appear with 0, for all outcomes and its lateness.
+    /// Makes the series of an input's source that is on appear with 0.
+    pub fn announce_input(&self, source: &str) {
+        self.input_records(source, 0);
+        self.announce_source(source);
+    }
+
+    /// Makes the series of a source appear with 0, for all outcomes and its lateness.
     pub fn announce_source(&self, source: &str) {
         for outcome in OUTCOMES {
             self.records(source, outcome, 0);
@@ -309,6 +284,11 @@ impl Metrics {
     /// Adds `n` committed records of `source` with one of [`OUTCOMES`].
     pub fn records(&self, source: &str, outcome: &str, n: u64) {
         self.records.with_label_values(&[source, outcome]).inc_by(n);
+    }
+
+    /// Adds `n` committed records of an input. To be told where they are read first, and nowhere else.
+    pub fn input_records(&self, source: &str, n: u64) {
+        self.input_records.with_label_values(&[source]).inc_by(n);
     }
 
     /// How many records of a source have ended so.
@@ -338,26 +318,18 @@ impl Metrics {
         self.transactions.with_label_values(&[result]).inc();
     }
 
-    /// Observes how long a commit took.
-    pub fn commit_duration(&self, duration: Duration) {
+    /// Observes how long a commit took, and that it was confirmed now, in seconds since 1970.
+    pub fn commit(&self, duration: Duration, now: f64) {
         self.commit_duration.observe(duration.as_secs_f64());
+        // of two workers the later one counts, whoever comes first
+        if now > self.last_commit.get() {
+            self.last_commit.set(now);
+        }
     }
 
     /// Histograms for one worker's batch; see [`BatchHistograms`].
     pub fn batch_histograms(&self) -> BatchHistograms {
         BatchHistograms::new(&self.latency, &self.lateness)
-    }
-
-    /// Sets the lag of a partition in offsets; a negative value becomes 0.
-    pub fn lag(&self, topic: &str, partition: i32, records: i64) {
-        self.lag
-            .with_label_values(&[topic, &partition.to_string()])
-            .set(records.max(0));
-    }
-
-    /// Removes the lag of a partition that was given away.
-    pub fn forget_lag(&self, topic: &str, partition: i32) {
-        forget(&self.lag, &[topic, &partition.to_string()]);
     }
 
     /// Sets how many partitions one worker can't read; the metric shows the sum over all workers.
@@ -392,18 +364,9 @@ impl Metrics {
         forget(&self.restore_remaining, &[&partition.to_string()]);
     }
 
-    /// Sets one worker's share of the state; the metrics show the sum over all workers.
-    pub fn state(&self, worker: usize, customers: i64, bytes: i64) {
-        let mut shares = self
-            .state_shares
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        shares.insert(worker, (customers, bytes));
-        // Set under the lock, so that the last one to write saw every share.
-        self.state_customers
-            .set(shares.values().map(|share| share.0).sum());
-        self.state_bytes
-            .set(shares.values().map(|share| share.1).sum());
+    /// Sets one worker's share of the state; the metrics show that of all workers.
+    pub fn state(&self, worker: usize, share: StateShare) {
+        self.state.set(worker, share);
     }
 
     /// Counts a change of a worker's assignment.

@@ -4,6 +4,7 @@
 //! Nothing here knows Kafka. Workers report into [`Metrics`] and [`Health`]; [`Server`] reads them on
 //! a thread of its own, so that a slow reader never holds up a worker.
 
+mod connection;
 pub mod health;
 pub mod http;
 mod listener;
@@ -12,5 +13,5 @@ mod page;
 
 pub use health::{Health, Readiness};
 pub use http::{CustomerLookup, LookupReply, ServeError, Server};
-pub use metrics::{BatchHistograms, Metrics, WorkerState};
+pub use metrics::{BatchHistograms, Build, Metrics, StateShare, WorkerState};
 pub use page::PageInfo;

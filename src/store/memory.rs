@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Change, Store, StoreError, Stores};
+use super::{Change, Sizes, Store, StoreError, Stores};
 
 /// The customers of one state partition.
 #[derive(Debug, Default)]
@@ -13,19 +13,23 @@ pub struct MemoryStore {
     /// Seeded at random for each process, so that no sender can choose ids that collide.
     customers: HashMap<Box<[u8]>, Bytes, ahash::RandomState>,
     bytes: usize,
+    sizes: Sizes,
     checkpoint: Option<i64>,
 }
 
 impl MemoryStore {
     fn put(&mut self, id: &[u8], state: Bytes) {
-        self.bytes += state.len();
+        let size = state.len();
+        self.bytes += size;
         match self.customers.get_mut(id) {
             Some(held) => {
                 self.bytes -= held.len();
+                self.sizes.replace(Some(held.len()), Some(size));
                 *held = state;
             }
             None => {
                 self.bytes += id.len();
+                self.sizes.replace(None, Some(size));
                 self.customers.insert(id.into(), state);
             }
         }
@@ -34,6 +38,7 @@ impl MemoryStore {
     fn remove(&mut self, id: &[u8]) {
         if let Some(held) = self.customers.remove(id) {
             self.bytes -= held.len() + id.len();
+            self.sizes.replace(Some(held.len()), None);
         }
     }
 }
@@ -85,6 +90,10 @@ impl Store for MemoryStore {
 
     fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    fn sizes(&self) -> &Sizes {
+        &self.sizes
     }
 
     fn is_durable(&self) -> bool {

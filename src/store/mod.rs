@@ -6,11 +6,14 @@
 
 pub mod disk;
 pub mod memory;
+mod sizes;
 
 use std::fmt::Debug;
 use std::time::Duration;
 
 use bytes::Bytes;
+
+pub use sizes::Sizes;
 
 /// A customer's new state, whose commit is confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +59,14 @@ pub trait Store: Debug + Send {
 
     /// The bytes of ids and encoded states.
     fn bytes(&self) -> usize;
+
+    /// How large the states are. A store on disk does not know those that it was opened with one by one.
+    fn sizes(&self) -> &Sizes;
+
+    /// The size of the largest state. A store on disk tells the largest that it ever held.
+    fn largest(&self) -> usize {
+        self.sizes().largest()
+    }
 
     /// Whether the store can be closed and opened again, and must be closed for another owner.
     fn is_durable(&self) -> bool;

@@ -148,6 +148,8 @@ pub struct Batch {
     pub customers: Customers,
     /// Where each partition stood when the batch first took a record of it.
     pub began_at: BTreeMap<Place, i64>,
+    /// The timestamp of the first record of each place, in milliseconds, where it has one.
+    pub oldest: BTreeMap<Place, i64>,
     /// The state partitions that records were joined into, changed or not.
     pub joined: BTreeSet<i32>,
     pub ledger: Ledger,
@@ -166,6 +168,8 @@ pub struct Batch {
 pub struct Finished {
     pub customers: Customers,
     pub began_at: BTreeMap<Place, i64>,
+    /// See [`Batch::oldest`].
+    pub oldest: BTreeMap<Place, i64>,
     pub ledger: Ledger,
     pub records: usize,
     pub progress: Progress,
@@ -196,6 +200,7 @@ impl Batch {
         Finished {
             customers: self.customers,
             began_at: self.began_at,
+            oldest: self.oldest,
             ledger: self.ledger,
             records: self.records,
             progress: Progress::default(),

@@ -96,3 +96,55 @@ pub enum Fatal {
     #[error("{0}")]
     Service(String),
 }
+
+impl Fatal {
+    /// Where it happened, as far as it is a matter of a place: the topic, the partition, the offset.
+    pub fn place(&self) -> (Option<&str>, Option<i32>, Option<i64>) {
+        match self {
+            Fatal::LostOffset {
+                topic,
+                partition,
+                offset,
+                ..
+            }
+            | Fatal::ForeignOffset {
+                topic,
+                partition,
+                offset,
+                ..
+            }
+            | Fatal::ForeignRecord {
+                topic,
+                partition,
+                offset,
+            }
+            | Fatal::DeadLetterDoesNotFit {
+                topic,
+                partition,
+                offset,
+            } => (Some(topic), Some(*partition), Some(*offset)),
+            Fatal::LostState {
+                topic, partition, ..
+            }
+            | Fatal::State {
+                topic, partition, ..
+            } => (Some(topic), Some(*partition), None),
+            Fatal::RestoreStalled {
+                topic,
+                partition,
+                position,
+                ..
+            } => (Some(topic), Some(*partition), Some(*position)),
+            Fatal::MadeAnew { topic, .. } | Fatal::TopicGone { topic } => (Some(topic), None, None),
+            Fatal::BreakerOpen(opened) => {
+                let at = &opened.example;
+                (Some(&at.topic), Some(at.partition), Some(at.offset))
+            }
+            Fatal::FencedTwice { .. }
+            | Fatal::TakenOver { .. }
+            | Fatal::NameInUse { .. }
+            | Fatal::Store(_)
+            | Fatal::Service(_) => (None, None, None),
+        }
+    }
+}

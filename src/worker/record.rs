@@ -7,6 +7,7 @@
 //!         └─ of a partition here ──── joined into its customer, in the open batch
 //! ```
 
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use crate::config::Format;
@@ -222,10 +223,16 @@ impl Worker {
             out.begin();
             Batch::begin(std::mem::take(spare))
         });
-        batch.began_at.entry(place).or_insert(began_at);
+        let timestamp = record.timestamp().and_then(usable_timestamp);
+        if let Entry::Vacant(first) = batch.began_at.entry(place) {
+            first.insert(began_at);
+            batch
+                .oldest
+                .extend(timestamp.map(|timestamp| (place, timestamp)));
+        }
         batch.records += 1;
         batch.bytes += record.value().map_or(0, <[u8]>::len) + record.key().map_or(0, <[u8]>::len);
-        if let Some(timestamp) = record.timestamp().and_then(usable_timestamp) {
+        if let Some(timestamp) = timestamp {
             batch.ledger.timestamps.push(timestamp);
         }
 

@@ -9,6 +9,17 @@ use super::fatal::Fatal;
 use super::{Place, Worker};
 use crate::store::StoreError;
 
+/// How near to their limit the states of customers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Nearness {
+    /// `validation.max_state_bytes`.
+    pub limit: usize,
+    /// The bytes of the largest state.
+    pub largest: usize,
+    /// How many customers have more than half of the limit.
+    pub above_half: u64,
+}
+
 impl Worker {
     /// Why this worker is not ready; none when all that it owns is restored and consumed.
     pub fn unready(&self) -> Option<String> {
@@ -88,6 +99,15 @@ impl Worker {
         Ok(())
     }
 
+    /// The timestamp of the first record of a place that was taken and is not committed, in milliseconds.
+    pub fn oldest_taken(&self, place: Place) -> Option<i64> {
+        let committing = self.committing.as_ref();
+        match committing.filter(|batch| batch.began_at.contains_key(&place)) {
+            Some(batch) => batch.oldest.get(&place).copied(),
+            None => self.batch.as_ref()?.oldest.get(&place).copied(),
+        }
+    }
+
     /// Customers and bytes in the stores of the state partitions that are owned.
     pub fn state_size(&self) -> (usize, usize) {
         self.stores
@@ -96,6 +116,23 @@ impl Worker {
             .fold((0, 0), |(customers, bytes), (_, store)| {
                 (customers + store.customers(), bytes + store.bytes())
             })
+    }
+
+    /// How near to their limit the states are in the stores of the state partitions that are owned.
+    pub fn nearness(&self) -> Nearness {
+        let limit = self.settings.limits.max_state_bytes;
+        let stores = self.stores.iter();
+        let owned = stores.filter(|(partition, _)| self.owns_state(**partition));
+        let mut nearness = Nearness {
+            limit,
+            largest: 0,
+            above_half: 0,
+        };
+        for (_, store) in owned {
+            nearness.largest = nearness.largest.max(store.largest());
+            nearness.above_half += store.sizes().at_least(limit / 2 + 1);
+        }
+        nearness
     }
 
     /// The committed state of a customer: none where the customer's partition is not this worker's, or not

@@ -34,6 +34,8 @@ mod foreign;
 mod forwarding;
 mod full_queue;
 mod instances;
+mod json_log;
+mod lag;
 mod markers;
 mod metrics;
 mod offsets;

@@ -1,18 +1,28 @@
 //! HTTP and the metrics.
 
+use std::io::Write;
+use std::net::TcpStream;
+
 use keyfold::record::Source;
 
 use crate::app::{App, faulty};
 use crate::client::Record;
-use crate::process::sum;
+use crate::process::{Keyfold, sum};
 
 /// The contract's metrics with their labels, in the names' order.
-const METRICS: [(&str, &[&str]); 19] = [
-    ("keyfold_build_info", &["version"]),
+const METRICS: [(&str, &[&str]); 24] = [
+    (
+        "keyfold_build_info",
+        &["application_id", "commit", "version"],
+    ),
     ("keyfold_commit_duration_seconds_count", &[]),
     ("keyfold_consumer_lag_records", &["partition", "topic"]),
+    ("keyfold_consumer_lag_seconds", &["partition", "topic"]),
     ("keyfold_end_to_end_latency_seconds_count", &[]),
     ("keyfold_event_lateness_seconds_count", &["source"]),
+    ("keyfold_input_records_total", &["source"]),
+    ("keyfold_last_commit_timestamp_seconds", &[]),
+    ("keyfold_partitions_unowned", &["topic"]),
     ("keyfold_rebalances_total", &[]),
     ("keyfold_records_total", &["outcome", "source"]),
     ("keyfold_rejections_total", &["code", "source", "stage"]),
@@ -20,6 +30,7 @@ const METRICS: [(&str, &[&str]); 19] = [
     ("keyfold_snapshots_total", &["kind"]),
     ("keyfold_state_bytes", &[]),
     ("keyfold_state_customers", &[]),
+    ("keyfold_state_largest_customer_bytes", &[]),
     ("keyfold_transactions_total", &["result"]),
     ("keyfold_warnings_total", &["code", "source"]),
     ("keyfold_worker_state", &["state", "worker"]),
@@ -59,6 +70,10 @@ fn the_metrics_are_those_of_the_contract() {
     let total = |name, labels: &[(&str, &str)]| sum(&metrics, name, labels);
     let arrived = total("keyfold_records_total", &[("source", "forwarded")]);
     let latencies = total("keyfold_end_to_end_latency_seconds_count", &[]);
+    let inputs = total("keyfold_input_records_total", &[]);
+    assert_eq!(inputs, 3_000.0, "{arrived} forwarded");
+    assert!(arrived > 0.0, "nothing was forwarded");
+    assert!(total("keyfold_last_commit_timestamp_seconds", &[]) > 1.7e9);
     assert!(latencies >= 3_000.0, "{latencies}, {arrived} forwarded");
     assert!(total("keyfold_event_lateness_seconds_count", &[]) > 0.0);
     assert!(total("keyfold_warnings_total", &[]) > 0.0);
@@ -102,6 +117,58 @@ fn the_metrics_are_those_of_the_contract() {
     assert_eq!(keyfold.terminate(), 0);
 }
 
+/// A customer that takes nothing more is seen, and seen to come.
+#[test]
+fn the_largest_state_is_told_and_how_near_to_the_limit_others_are() {
+    let mut app = App::new();
+    app.set(&["validation", "max_state_bytes"], 40_000);
+    app.create();
+    let customer = |customer: &str, bytes: usize| {
+        let text = "x".repeat(bytes);
+        let value = format!(
+            r#"{{"customerId":"{customer}","version":1,"attributes":{{"text":"{text}"}}}}"#
+        );
+        let record = app.record(Source::ConsoleCustomers);
+        record.key(customer).value(value)
+    };
+    app.client.produce(&[
+        customer("one-of-30", 30_000),
+        customer("one-of-25", 25_000),
+        customer("one-of-10", 10_000),
+        customer("one-of-60", 60_000),
+    ]);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    let largest = |keyfold: &Keyfold| {
+        let name = "keyfold_state_largest_customer_bytes";
+        sum(&keyfold.metrics(), name, &[])
+    };
+    keyfold.wait_for(crate::app::LIMIT, "to tell", |keyfold| {
+        (30_000.0..31_000.0)
+            .contains(&largest(keyfold))
+            .then_some(())
+    });
+    // another that is too large is logged with what is known by now
+    assert_eq!(keyfold.terminate(), 0);
+    app.client.produce(&[customer("one-of-61", 61_000)]);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    assert_eq!(keyfold.terminate(), 0);
+    let log = keyfold.log();
+    let line = log.lines().find(|line| line.contains("state_too_large"));
+    let line = line.unwrap_or_else(|| panic!("{log}"));
+    for told in [
+        "max_state_bytes=40000",
+        "largest_customer_bytes=30",
+        "customers_above_half=2",
+        "offset=",
+        &app.input(Source::ConsoleCustomers),
+    ] {
+        assert!(line.contains(told), "{told} in {line}");
+    }
+    assert!(!log.contains("one-of-"), "a customer id in the log");
+}
+
 #[test]
 fn http_answers_as_the_contract_says() {
     let app = App::new();
@@ -143,6 +210,33 @@ fn http_answers_as_the_contract_says() {
     assert_eq!(get("/elsewhere").0, 404);
     assert_eq!(keyfold.terminate(), 0);
     assert_eq!(keyfold.http_get("/healthz"), None, "the server ends too");
+}
+
+#[test]
+fn half_open_requests_keep_no_probe_out() {
+    let app = App::new();
+    app.create();
+    let mut keyfold = app.run_ready();
+    let connect = || {
+        let mut stream = TcpStream::connect(keyfold.http_address()).expect("a connection");
+        stream
+            .write_all(b"GET /metrics HT")
+            .expect("a part of a head");
+        stream
+    };
+    let mut dripping: Vec<TcpStream> = (0..200).map(|_| connect()).collect();
+    for _ in 0..3 {
+        for path in ["/healthz", "/metrics", "/readyz"] {
+            let (status, _) = keyfold.http_get(path).expect("an answer");
+            assert_eq!(status, 200, "{path}");
+        }
+        for stream in &mut dripping {
+            if stream.write_all(b"T").is_err() {
+                *stream = connect();
+            }
+        }
+    }
+    assert_eq!(keyfold.terminate(), 0);
 }
 
 #[test]

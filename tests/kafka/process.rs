@@ -77,6 +77,11 @@ impl Keyfold {
         self.process.log()
     }
 
+    /// Where it serves HTTP.
+    pub fn http_address(&self) -> &str {
+        &self.listen
+    }
+
     /// GET on its HTTP server: the status and the body, or `None` if nobody answers.
     pub fn http_get(&self, path: &str) -> Option<(u16, String)> {
         self.http_get_within(path, Duration::from_secs(10))

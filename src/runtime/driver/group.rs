@@ -29,14 +29,16 @@ impl Driver {
                 Told::Rebalance(Rebalance::Assigned(partitions)) => {
                     self.parts.reporter.metrics().rebalances();
                     let places = self.places(&partitions);
-                    tracing::info!(partitions = places.len(), "assigned");
+                    let worker = self.parts.reporter.worker();
+                    tracing::info!(worker, partitions = places.len(), "assigned");
                     self.name_refused = None;
                     self.worker.assigned(&places);
                 }
                 Told::Rebalance(Rebalance::Revoked(partitions)) => {
                     self.parts.reporter.metrics().rebalances();
                     let places = self.places(&partitions);
-                    tracing::info!(partitions = places.len(), "revoked");
+                    let worker = self.parts.reporter.worker();
+                    tracing::info!(worker, partitions = places.len(), "revoked");
                     self.worker.revoked(&places);
                     // before their next owner shows that it has them
                     self.report();

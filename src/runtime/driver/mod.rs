@@ -5,6 +5,7 @@
 //! whatever else there is to do with the group or the producer waits for the commit.
 
 mod commit;
+mod explain;
 mod group;
 mod places;
 mod records;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::lookup::{self, Question};
+use super::outage::Outage;
 use super::outputs::{Aside, OutputTopics};
 use super::rendezvous::Rendezvous;
 use super::report::Reporter;
@@ -48,9 +50,6 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often the housekeeper is told what is done with.
 const PUBLISH: Duration = Duration::from_secs(1);
 
-/// What keeps happening is said this seldom.
-const QUIET: Duration = Duration::from_secs(5);
-
 /// What a driver is made from.
 pub struct Parts {
     pub settings: Arc<Settings>,
@@ -65,6 +64,7 @@ pub struct Parts {
     pub rendezvous: Arc<Rendezvous>,
     /// What is seen of the topics; none where their ids can't be asked for, as of the demo's broker.
     pub watched: Option<Watched>,
+    pub outage: Arc<Outage>,
     pub stop: Stop,
 }
 
@@ -129,7 +129,10 @@ struct Driver {
     read_again_at: Instant,
     /// Since when the group has refused this instance's name.
     name_refused: Option<Instant>,
-    explained: Option<Instant>,
+    explained: explain::Said,
+    /// When this worker last met trouble with the cluster, and when it was last looked whether that is over.
+    troubled: Option<Instant>,
+    calm_looked: Option<Instant>,
     /// Whether the group's client has said that no broker is there, and when that was last looked at.
     doubted: bool,
     looked: Option<Instant>,
@@ -167,7 +170,9 @@ impl Driver {
             stuck: BTreeMap::new(),
             read_again_at: now,
             name_refused: None,
-            explained: None,
+            explained: explain::Said::default(),
+            troubled: None,
+            calm_looked: None,
             doubted: false,
             looked: None,
             away: false,
@@ -190,6 +195,7 @@ impl Driver {
             self.serve_group()?;
             self.look_for_schemas();
             self.look_for_brokers();
+            self.look_for_calm();
             self.look_at_stuck();
             self.look_at_topics()?;
             self.act()?;
@@ -240,18 +246,6 @@ impl Driver {
         }
     }
 
-    /// Says what keeps the worker, but not over and over.
-    fn explain(&mut self, what: &str, code: RDKafkaErrorCode, reason: &str) {
-        let now = Instant::now();
-        if self
-            .explained
-            .is_none_or(|explained| now - explained > QUIET)
-        {
-            tracing::warn!(?code, reason, "{what}; keyfold tries again");
-            self.explained = Some(now);
-        }
-    }
-
     /// Carries out what the worker decides.
     fn act(&mut self) -> Result<(), Halt> {
         loop {
@@ -291,7 +285,8 @@ impl Driver {
                 if self.worker.open_records().is_some()
                     && let Err(error) = self.producer.abort(&mut || {})
                 {
-                    tracing::warn!(reason = error.text, "aborting failed");
+                    let worker = self.parts.reporter.worker();
+                    tracing::warn!(worker, reason = error.text, "aborting failed");
                 }
                 return Err(fatal.into());
             }
@@ -303,13 +298,6 @@ impl Driver {
         self.membership = None;
         self.producer = connect_producer(&mut self.parts)?;
         Ok(())
-    }
-
-    fn explain_error(&mut self, what: &str, error: &KafkaError) {
-        let code = error
-            .rdkafka_error_code()
-            .unwrap_or(RDKafkaErrorCode::Unknown);
-        self.explain(what, code, &error.to_string());
     }
 
     /// What is done once a second.
@@ -363,15 +351,18 @@ fn join(parts: &Parts) -> Result<GroupConsumer, Fatal> {
 fn connect_producer(parts: &mut Parts) -> Result<BatchProducer, Halt> {
     let producer = client::producer(&parts.settings.config, &parts.identity, parts.targets);
     let (reporter, stop) = (&mut parts.reporter, &parts.stop);
-    let mut explained: Option<Instant> = None;
+    let (outage, worker) = (&parts.outage, reporter.worker());
     let connected = BatchProducer::connect(&producer, COMMIT, |error| {
         reporter.waiting("the producer waits for the cluster");
-        if explained.is_none_or(|explained| explained.elapsed() > QUIET) {
-            tracing::warn!(%error, "the producer waits for the cluster");
-            explained = Some(Instant::now());
-        }
+        let code = error.rdkafka_error_code();
+        let code = code.unwrap_or(RDKafkaErrorCode::Unknown);
+        let what = "the producer waits for the cluster";
+        outage.trouble(worker, what, code, &error.to_string());
         !stop.is_set()
     });
+    if connected.is_ok() {
+        outage.over(worker);
+    }
     connected.map_err(|error| {
         let code = error
             .rdkafka_error_code()

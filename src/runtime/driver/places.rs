@@ -80,7 +80,8 @@ impl Driver {
             let left = ASK_ALL.saturating_sub(began.elapsed());
             let answer = self.ends.of(topic, *partition, ASK.min(left).max(MOMENT));
             if let Err(error) = &answer {
-                self.explain_error("the end of a log can't be read", error);
+                let at = Some((*topic, *partition));
+                self.explain_error_at("the end of a log can't be read", at, error);
             }
             ends.push(answer.ok());
         }
@@ -120,6 +121,7 @@ impl Driver {
         let since = Instant::now();
         let mut restored = 0;
         let mut unreadable = None;
+        let mut trouble = None;
         'reading: while since.elapsed() < MAX_WAIT {
             restorer.poll(Duration::from_millis(5), messages);
             if messages.is_empty() {
@@ -147,12 +149,15 @@ impl Driver {
                             unreadable = Some((partition, offset, code, text));
                             break 'reading;
                         }
-                        tracing::warn!(?code, reason = text, "restoring");
+                        trouble = Some((code, text));
                     }
                 }
             }
         }
         messages.clear();
+        if let Some((code, text)) = trouble {
+            self.explain("the state topic can't be read", code, &text);
+        }
         if let Some((partition, offset, code, text)) = unreadable {
             // the client would go on behind it
             self.restorer = None;

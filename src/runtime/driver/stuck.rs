@@ -81,6 +81,7 @@ impl Driver {
         let before = self.stuck.insert((topic.to_owned(), partition), stuck);
         if before.is_none_or(|before| before.offset != offset) {
             tracing::error!(
+                worker = self.parts.reporter.worker(),
                 topic,
                 partition,
                 offset,
@@ -119,6 +120,7 @@ impl Driver {
             .map(|(place, at)| (settings.topic_name(place), place.partition, at))
             .collect();
         let before = self.stuck.len();
+        let worker = self.parts.reporter.worker();
         let pause = self.longest_pause();
         self.stuck.retain(|(topic, partition), stuck| {
             let mine = positions
@@ -132,6 +134,7 @@ impl Driver {
             let stands = stands && stuck.tried.elapsed() < pause + 20 * AGAIN;
             if !stands {
                 tracing::info!(
+                    worker,
                     topic,
                     partition,
                     "the partition is read again, or is not this worker's any more"

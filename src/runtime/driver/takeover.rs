@@ -51,6 +51,7 @@ impl Driver {
             let producer = client::fencing(self.config(), id);
             match fence::fence(&producer, ASK) {
                 Ok(()) => tracing::info!(
+                    worker = self.parts.reporter.worker(),
                     transactional_id = id,
                     "the producer of an owner that is gone is fenced; what it left open is aborted"
                 ),

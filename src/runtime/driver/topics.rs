@@ -77,6 +77,7 @@ impl Driver {
             Some(Fatal::MadeAnew { topic, .. }) if self.worker.may_start_anew(&topic) => {
                 let reason = format!("the topic {topic} was deleted and created anew");
                 tracing::warn!(
+                    worker = self.parts.reporter.worker(),
                     topic,
                     "the topic was deleted and created anew; it is read from its start"
                 );

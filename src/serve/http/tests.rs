@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::serve::health::Readiness;
+use crate::serve::metrics::Build;
 
 /// Answers by the id, and notes what it was asked.
 #[derive(Default)]
@@ -36,7 +37,12 @@ struct Fixture {
 }
 
 fn start(customers_enabled: bool) -> Fixture {
-    let metrics = Arc::new(Metrics::new("1.2.3").unwrap());
+    let build = Build {
+        version: "1.2.3",
+        commit: "unknown",
+        application_id: "app <one>",
+    };
+    let metrics = Arc::new(Metrics::new(build).unwrap());
     let health = Arc::new(Health::new(1, Duration::from_secs(60), Instant::now()));
     let lookup = Arc::new(Fixed::default());
     let server = Server::start(
@@ -105,11 +111,9 @@ fn metrics_are_prometheus_text() {
             .body
             .contains("keyfold_records_total{outcome=\"merged\",source=\"loyalty-customers\"} 3\n")
     );
-    assert!(
-        answer
-            .body
-            .contains("keyfold_build_info{version=\"1.2.3\"} 1\n")
-    );
+    assert!(answer.body.contains(
+        "keyfold_build_info{application_id=\"app <one>\",commit=\"unknown\",version=\"1.2.3\"} 1\n"
+    ));
 }
 
 #[test]
@@ -325,4 +329,30 @@ fn a_request_with_a_huge_head_is_refused() {
     let path = format!("/{}", "a".repeat(70_000));
     assert!((400..500).contains(&fixture.get(&path).status));
     assert_eq!(fixture.get("/healthz").status, 200);
+}
+
+/// More half-open requests than there is room for, each with a byte now and then: Kubernetes would restart the pod, and
+/// Prometheus see nothing.
+#[test]
+fn requests_that_drip_do_not_keep_probes_out() {
+    let fixture = start(true);
+    let address = fixture.server.address();
+    let mut dripping: Vec<TcpStream> = (0..200)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    for _ in 0..3 {
+        for stream in &mut dripping {
+            // those that were closed come again
+            if stream.write_all(b"G").is_err() {
+                *stream = TcpStream::connect(address).unwrap();
+                stream.write_all(b"G").unwrap();
+            }
+        }
+        for path in ["/healthz", "/metrics", "/readyz"] {
+            let begin = Instant::now();
+            assert_ne!(fixture.get(path).status, 0);
+            assert!(begin.elapsed() < Duration::from_secs(5), "{path}");
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
 }

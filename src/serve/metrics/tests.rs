@@ -1,28 +1,63 @@
 use std::collections::BTreeSet;
 
+use super::lag::Lag;
 use super::*;
+
+fn metrics() -> Metrics {
+    let build = Build {
+        version: "1.2.3",
+        commit: "0123456789ab",
+        application_id: "orders",
+    };
+    Metrics::new(build).unwrap()
+}
+
+fn share(customers: i64, bytes: i64) -> StateShare {
+    StateShare {
+        customers,
+        bytes,
+        largest: bytes / 2,
+    }
+}
 
 /// A registry in which every series exists, as after some time in service.
 fn filled() -> Metrics {
-    let metrics = Metrics::new("1.2.3").unwrap();
-    metrics.announce_source("loyalty-customers");
+    let metrics = metrics();
+    metrics.announce_input("loyalty-customers");
     metrics.records("loyalty-customers", "merged", 7);
+    metrics.input_records("loyalty-customers", 9);
     metrics.rejections("loyalty-customers", "schema", "schema_violation", 2);
     metrics.warnings("console-customers", "country_code", 3);
     metrics.snapshots("tombstone", 4);
     metrics.transaction("committed");
-    metrics.commit_duration(Duration::from_millis(4));
+    metrics.commit(Duration::from_millis(4), 1_732_790_000.25);
     let mut batch = metrics.batch_histograms();
     batch.latency(0.2);
     batch.lateness("loyalty-customers", 90.0);
     batch.flush();
-    metrics.lag("loyalty.customers", 3, 12);
+    let key = ("loyalty.customers".to_owned(), 3);
+    let lag = Lag {
+        position: 5,
+        records: 12,
+        oldest: Some(lag::millis() - 90_000),
+    };
+    metrics.lag.owned(
+        0,
+        BTreeSet::from([key.clone()]),
+        [(key, lag)],
+        lag::millis(),
+    );
+    metrics
+        .lag
+        .unowned(&BTreeMap::from([("loyalty.customers".to_owned(), 2)]));
     metrics.restore_records(100);
     metrics.restore_remaining(3, 50);
-    metrics.state(0, 10, 1000);
+    metrics.state(0, share(10, 1000));
     metrics.rebalances();
     metrics.worker_state(0, WorkerState::Running);
     metrics.delete_records_refused();
+    metrics.schema_registry.requests("ok", 1);
+    metrics.schema_registry.waiting(0, 1);
     metrics
 }
 
@@ -46,28 +81,36 @@ fn the_rendering_holds_every_name_of_the_contract_with_its_labels() {
         "keyfold_event_lateness_seconds_bucket{source=\"loyalty-customers\",le=\"300\"} 1",
         "keyfold_event_lateness_seconds_sum{source=\"loyalty-customers\"} 90",
         "keyfold_consumer_lag_records{partition=\"3\",topic=\"loyalty.customers\"} 12",
+        "keyfold_partitions_unowned{topic=\"loyalty.customers\"} 2",
         "keyfold_restore_records_total 100",
         "keyfold_restore_remaining_records{partition=\"3\"} 50",
         "keyfold_state_customers 10",
         "keyfold_state_bytes 1000",
+        "keyfold_state_largest_customer_bytes 500",
         "keyfold_rebalances_total 1",
         "keyfold_worker_state{state=\"running\",worker=\"0\"} 1",
         "keyfold_worker_state{state=\"stopped\",worker=\"0\"} 0",
         "keyfold_delete_records_refused_total 1",
-        "keyfold_build_info{version=\"1.2.3\"} 1",
+        "keyfold_input_records_total{source=\"loyalty-customers\"} 9",
+        "keyfold_commit_duration_seconds_bucket{le=\"60\"} 1",
+        "keyfold_end_to_end_latency_seconds_bucket{le=\"60\"} 1",
+        "keyfold_last_commit_timestamp_seconds 1732790000.25",
+        "keyfold_build_info{application_id=\"orders\",commit=\"0123456789ab\",version=\"1.2.3\"} 1",
     ] {
         assert!(
             text.lines().any(|l| l == line),
             "missing {line:?} in\n{text}"
         );
     }
+    let age = "keyfold_consumer_lag_seconds{partition=\"3\",topic=\"loyalty.customers\"} 9";
+    assert!(text.contains(age), "{text}");
     #[cfg(target_os = "linux")]
     assert!(text.contains("\nprocess_resident_memory_bytes "));
 }
 
 #[test]
 fn an_aborted_batch_leaves_no_observation() {
-    let metrics = Metrics::new("1").unwrap();
+    let metrics = metrics();
     let mut batch = metrics.batch_histograms();
     batch.latency(1.0);
     batch.lateness("forwarded", 5.0);
@@ -82,7 +125,7 @@ fn an_aborted_batch_leaves_no_observation() {
 
 #[test]
 fn observations_out_of_range_are_clamped_or_ignored() {
-    let metrics = Metrics::new("1").unwrap();
+    let metrics = metrics();
     let mut batch = metrics.batch_histograms();
     batch.latency(-5.0);
     batch.latency(f64::NAN);
@@ -97,29 +140,46 @@ fn observations_out_of_range_are_clamped_or_ignored() {
 
 #[test]
 fn state_is_the_sum_over_workers() {
-    let metrics = Metrics::new("1").unwrap();
-    metrics.state(0, 5, 500);
-    metrics.state(1, 7, 700);
-    metrics.state(0, 1, 100);
+    let metrics = metrics();
+    metrics.state(0, share(5, 500));
+    metrics.state(1, share(7, 700));
+    metrics.state(0, share(1, 100));
     let text = metrics.render().unwrap();
     assert!(text.contains("\nkeyfold_state_customers 8\n"));
     assert!(text.contains("\nkeyfold_state_bytes 800\n"));
+    assert!(text.contains("\nkeyfold_state_largest_customer_bytes 350\n"));
 }
 
 #[test]
 fn what_was_given_away_disappears() {
     let metrics = filled();
-    metrics.forget_lag("loyalty.customers", 3);
-    metrics.forget_lag("loyalty.customers", 4);
+    metrics.lag.owned(0, BTreeSet::new(), [], lag::millis());
+    metrics.lag.unowned(&BTreeMap::new());
     metrics.forget_restore(3);
     let text = metrics.render().unwrap();
     assert!(!text.contains("keyfold_consumer_lag_records"));
+    assert!(!text.contains("keyfold_consumer_lag_seconds"));
+    assert!(!text.contains("keyfold_partitions_unowned"));
     assert!(!text.contains("keyfold_restore_remaining_records"));
 }
 
 #[test]
+fn totals_are_those_of_all_sources() {
+    let metrics = filled();
+    metrics.input_records("console-customers", 4);
+    let totals = Totals {
+        input_records: 13,
+        rejected: 2,
+        commits: 1,
+        snapshots: 4,
+    };
+    assert_eq!(metrics.totals(), totals);
+    assert_eq!(metrics.restored(), 100);
+}
+
+#[test]
 fn a_worker_is_in_one_state() {
-    let metrics = Metrics::new("1").unwrap();
+    let metrics = metrics();
     for state in WorkerState::ALL {
         metrics.worker_state(2, state);
         let text = metrics.render().unwrap();
@@ -164,4 +224,19 @@ fn the_page_and_the_dashboard_ask_only_for_metrics_that_exist() {
         let unknown: Vec<_> = asked.difference(&known).collect();
         assert!(unknown.is_empty(), "{what} asks for {unknown:?}");
     }
+}
+
+#[test]
+fn the_readme_lists_the_metrics_that_there_are() {
+    let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+    let rows: Vec<&str> = readme
+        .lines()
+        .filter(|line| line.starts_with("| `keyfold_"))
+        .collect();
+    let listed: BTreeSet<String> = rows
+        .iter()
+        .filter_map(|row| row.split('|').nth(1))
+        .flat_map(names)
+        .collect();
+    assert_eq!(listed, names(&filled().render().unwrap()));
 }

@@ -84,6 +84,8 @@ pub struct Checkpoint {
     pub held: Option<Held>,
     /// The batches written so far.
     pub batch: u64,
+    /// The size of the largest state that the store ever held, in bytes.
+    pub largest: u64,
 }
 
 /// What a store holds. An id that is hashed counts by the length of its hash.
@@ -104,18 +106,25 @@ impl Default for Checkpoint {
             offset: 0,
             held: Some(Held::default()),
             batch: 0,
+            largest: 0,
         }
     }
 }
 
 impl Checkpoint {
-    pub fn encode(&self) -> [u8; 32] {
-        let mut bytes = [0; 32];
+    pub fn encode(&self) -> [u8; 40] {
+        let mut bytes = [0; 40];
         let [customers, held] = match self.held {
             Some(held) => [held.customers, held.bytes],
             None => [UNKNOWN; 2],
         };
-        let numbers = [self.offset as u64, customers, held, self.batch];
+        let numbers = [
+            self.offset as u64,
+            customers,
+            held,
+            self.batch,
+            self.largest,
+        ];
         for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
             place.copy_from_slice(&number.to_be_bytes());
         }
@@ -127,7 +136,8 @@ impl Checkpoint {
             let bytes = bytes.get(at * 8..at * 8 + 8)?;
             Some(u64::from_be_bytes(bytes.try_into().ok()?))
         };
-        (bytes.len() == 32).then_some(())?;
+        // one of 32 bytes was written before the largest state was kept
+        matches!(bytes.len(), 32 | 40).then_some(())?;
         let held = Held {
             customers: number(1)?,
             bytes: number(2)?,
@@ -136,6 +146,7 @@ impl Checkpoint {
             offset: number(0)? as i64,
             held: (held.customers != UNKNOWN).then_some(held),
             batch: number(3)?,
+            largest: number(4).unwrap_or(0),
         })
     }
 }

@@ -24,7 +24,7 @@ use layout::{CHECKPOINT, CUSTOMERS, Checkpoint, HEADER, Header, Held, REMEMBERED
 use runs::Runs;
 use tidy::Tidied;
 
-use super::{Change, Store, StoreError};
+use super::{Change, Sizes, Store, StoreError};
 
 /// The customers of one state partition.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub struct DiskStore {
     /// What is read from Kafka and not in the store yet.
     loading: Runs,
     tidied: Tidied,
+    /// Of the states that were written since it was opened.
+    sizes: Sizes,
 }
 
 /// What was found where a store is opened.
@@ -66,6 +68,7 @@ impl DiskStore {
             checkpoint: None,
             loading,
             tidied: Tidied::default(),
+            sizes: Sizes::default(),
         };
         match store.look(doubtful)? {
             Found::Usable(checkpoint) => store.checkpoint = checkpoint,
@@ -174,6 +177,7 @@ impl DiskStore {
         self.engine = None;
         self.load_again();
         self.checkpoint = None;
+        self.sizes = Sizes::default();
         directory::remove(&self.path)?;
         self.engine = Some(Engine::open(&self.path, self.memory)?);
         let header = self.header.encode();
@@ -182,7 +186,8 @@ impl DiskStore {
     }
 
     /// Writes a batch with its checkpoint.
-    fn write(&mut self, mut batch: Batch, next: Checkpoint) -> Result<(), StoreError> {
+    fn write(&mut self, mut batch: Batch, mut next: Checkpoint) -> Result<(), StoreError> {
+        next.largest = next.largest.max(self.sizes.largest() as u64);
         let (encoded, number) = (next.encode(), next.batch.to_be_bytes());
         batch.push((CHECKPOINT.to_vec(), Some(Bytes::copy_from_slice(&encoded))));
         batch.push((
@@ -199,6 +204,8 @@ impl DiskStore {
         let mut next = self.checkpoint.unwrap_or_default();
         let held = next.held.get_or_insert_default();
         let gathered = self.loading.take_gathered();
+        // taken out, for the engine stays borrowed
+        let mut sizes = std::mem::take(&mut self.sizes);
         let engine = self.engine()?;
         let mut batch: Batch = Vec::new();
         for (key, state) in gathered {
@@ -206,9 +213,12 @@ impl DiskStore {
             if state.is_none() && before.is_none() {
                 continue;
             }
-            held.replace(key.len() - 1, before, state.as_ref().map(Bytes::len));
+            let after = state.as_ref().map(Bytes::len);
+            held.replace(key.len() - 1, before, after);
+            sizes.replace(before, after);
             batch.push((key, state));
         }
+        self.sizes = sizes;
         next.offset = offset;
         next.batch += 1;
         self.write(batch, next)
@@ -223,12 +233,17 @@ impl DiskStore {
         self.write(Vec::new(), next)?;
         let mut ingested = Held::default();
         let merged = self.loading.merge()?;
+        let mut sizes = std::mem::take(&mut self.sizes);
         let counted = merged.inspect(|record| {
             if let Ok((key, state)) = record {
-                ingested.replace(key.len() - 1, None, state.as_ref().map(Bytes::len));
+                let after = state.as_ref().map(Bytes::len);
+                ingested.replace(key.len() - 1, None, after);
+                sizes.replace(None, after);
             }
         });
-        self.engine()?.ingest(counted)?;
+        let ingest = self.engine()?.ingest(counted);
+        self.sizes = sizes;
+        ingest?;
         self.loading.clear();
         next.held = (before == Some(Held::default())).then_some(ingested);
         next.offset = offset;
@@ -277,7 +292,9 @@ impl Store for DiskStore {
         let mut batch: Batch = Vec::with_capacity(changes.len() + 2);
         for change in changes {
             let key = key(change.id);
-            held.replace(key.len() - 1, change.before, Some(change.state.len()));
+            let after = Some(change.state.len());
+            held.replace(key.len() - 1, change.before, after);
+            self.sizes.replace(change.before, after);
             batch.push((key, Some(change.state.clone())));
         }
         let written = self.write(batch, next);
@@ -335,6 +352,14 @@ impl Store for DiskStore {
 
     fn bytes(&self) -> usize {
         self.held().bytes as usize
+    }
+
+    fn sizes(&self) -> &Sizes {
+        &self.sizes
+    }
+
+    fn largest(&self) -> usize {
+        self.checkpoint.unwrap_or_default().largest as usize
     }
 
     fn is_durable(&self) -> bool {

@@ -115,6 +115,33 @@ fn what_was_gathered_and_not_written_is_loaded_again() {
 }
 
 #[test]
+fn the_largest_state_is_known_again() {
+    let home = home();
+    let mut store = open(home.path());
+    let large = Bytes::from(vec![1; 50_000]);
+    let change = Change {
+        id: b"large",
+        state: large.clone(),
+        before: None,
+    };
+    store.commit(&[change], 7).unwrap();
+    assert_eq!(
+        (store.largest(), store.sizes().at_least(40_000)),
+        (50_000, 1)
+    );
+    drop(store);
+    let mut store = open(home.path());
+    assert_eq!(store.largest(), 50_000);
+    store.load(b"larger", Some(&[1; 60_000]), 8).unwrap();
+    store.loaded(8).unwrap();
+    drop(store);
+    let mut store = open(home.path());
+    assert_eq!(store.largest(), 60_000);
+    store.discard(0, 5).unwrap();
+    assert_eq!(store.largest(), 0);
+}
+
+#[test]
 fn a_store_of_another_topic_is_thrown_away() {
     let home = home();
     write_batch(open(home.path()).as_mut(), 0).expect("a batch");

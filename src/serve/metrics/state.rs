@@ -1,0 +1,67 @@
+//! How much the state of this instance is, over all its workers.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use prometheus::{Error, IntGauge, Registry};
+
+use super::register;
+
+/// What a worker holds of the state.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StateShare {
+    pub customers: i64,
+    pub bytes: i64,
+    /// The bytes of its largest customer.
+    pub largest: i64,
+}
+
+pub(super) struct StateMetrics {
+    customers: IntGauge,
+    bytes: IntGauge,
+    largest: IntGauge,
+    /// Each worker's share of the three.
+    shares: Mutex<BTreeMap<usize, StateShare>>,
+}
+
+impl StateMetrics {
+    pub(super) fn new(registry: &Registry) -> Result<StateMetrics, Error> {
+        Ok(StateMetrics {
+            customers: register(
+                registry,
+                IntGauge::new(
+                    "keyfold_state_customers",
+                    "Customers in the state on this instance.",
+                )?,
+            )?,
+            bytes: register(
+                registry,
+                IntGauge::new(
+                    "keyfold_state_bytes",
+                    "Encoded size of the state on this instance.",
+                )?,
+            )?,
+            largest: register(
+                registry,
+                IntGauge::new(
+                    "keyfold_state_largest_customer_bytes",
+                    "Encoded size of the largest state of a customer on this instance.",
+                )?,
+            )?,
+            shares: Mutex::default(),
+        })
+    }
+
+    /// Sets one worker's share.
+    pub(super) fn set(&self, worker: usize, share: StateShare) {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        shares.insert(worker, share);
+        // Set under the lock, so that the last one to write saw every share.
+        let all = shares.values();
+        self.customers
+            .set(all.clone().map(|share| share.customers).sum());
+        self.bytes.set(all.clone().map(|share| share.bytes).sum());
+        let largest = all.map(|share| share.largest).max();
+        self.largest.set(largest.unwrap_or(0));
+    }
+}
