@@ -238,6 +238,7 @@ mod tests {
 
     fn member(worker: &str, partitions: &[i32]) -> Member {
         Member {
+            member_id: String::new(),
             client_id: worker.to_owned(),
             host: String::new(),
             assigned: partitions.iter().map(|at| key(*at)).collect(),
