@@ -35,6 +35,11 @@ impl Onlooker {
         })
     }
 
+    /// Takes in what the client has to say: it would keep all of it.
+    pub fn serve(&self) {
+        while self.client.poll(Duration::ZERO).is_some() {}
+    }
+
     /// The offsets that the group has committed, where it has; partitions that can't be told now are left out.
     pub fn committed(
         &self,

@@ -18,9 +18,13 @@ const ASK: Duration = Duration::from_secs(2);
 const SILENCE: Duration = Duration::from_secs(3);
 /// The numbers of partitions may grow.
 const COUNT: Duration = Duration::from_secs(30);
+/// A batch that could not be read is not fetched again and again.
+const AGAIN: Duration = Duration::from_secs(60);
 /// So long do records wait before it is looked how old the first is, and so much time of a round may that take.
 const WAITED: i64 = 1000;
 const LOOKING: Duration = Duration::from_millis(800);
+/// What is not found within this time is not there.
+const ENOUGH: Duration = Duration::from_millis(300);
 
 /// How a partition stood when it was last looked at.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +45,8 @@ pub struct Lags {
     seen: BTreeMap<Key, Seen>,
     /// The instances that the group gave partitions to; what was known last, while it rebalances.
     owners: BTreeMap<Key, String>,
+    /// Positions at which no record was found, and when that was.
+    not_found: BTreeMap<(Key, i64), Instant>,
 }
 
 impl Lags {
@@ -67,7 +73,8 @@ impl Lags {
             metrics.lag.ends(ends.collect());
             self.tell(metrics, members, mine, Instant::now());
         }
-        find_oldest(&onlooker, metrics);
+        self.find_oldest(&onlooker, metrics);
+        onlooker.serve();
         self.onlooker = Some(onlooker);
     }
 
@@ -148,6 +155,29 @@ impl Lags {
         }
     }
 
+    /// Looks how old the oldest record is where records wait, and nobody has it in hands. One after the other: each look
+    /// fetches a batch as a whole.
+    fn find_oldest(&mut self, onlooker: &Onlooker, metrics: &Metrics) {
+        self.not_found.retain(|_, at| at.elapsed() < AGAIN);
+        let until = Instant::now() + LOOKING;
+        for (key, position) in metrics.lag.unknown(WAITED, lag::millis()) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left < ENOUGH {
+                return;
+            }
+            let at = (key, position);
+            if self.not_found.contains_key(&at) {
+                continue;
+            }
+            match onlooker.oldest(&at.0, position, left) {
+                Some(oldest) => metrics.lag.found(&at.0, position, oldest),
+                None => {
+                    self.not_found.insert(at, Instant::now());
+                }
+            }
+        }
+    }
+
     /// Instances that are taken for dead: records wait for them, and they have committed nothing for a while.
     fn silent(&self, mine: &str, now: Instant) -> BTreeSet<String> {
         let mut waiting = BTreeSet::new();
@@ -208,21 +238,6 @@ fn is_teller(members: &[Member], silent: &BTreeSet<String>, mine: &str) -> bool 
     let living = members.iter().map(Member::instance);
     let first = living.filter(|one| !silent.contains(*one)).min();
     first.is_none_or(|first| first == mine)
-}
-
-/// Looks how old the oldest record is where records wait, and nobody has it in hands. One after the other: each look
-/// fetches a batch as a whole.
-fn find_oldest(onlooker: &Onlooker, metrics: &Metrics) {
-    let until = Instant::now() + LOOKING;
-    for (key, position) in metrics.lag.unknown(WAITED, lag::millis()) {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return;
-        }
-        if let Some(oldest) = onlooker.oldest(&key, position, left) {
-            metrics.lag.found(&key, position, oldest);
-        }
-    }
 }
 
 #[cfg(test)]
