@@ -66,6 +66,10 @@ fn create_and_check(config: &Config, check: bool) -> Result<Done, Failure> {
             "{hidden}: it does not exist, or this client may not describe it, which the cluster does not tell apart"
         ))?;
     }
+    for unfit in &survey.unfit {
+        done = Done::Found;
+        say(format_args!("{unfit}"))?;
+    }
     for difference in &survey.differences {
         done = Done::Found;
         let weight = if difference.vital {

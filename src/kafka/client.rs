@@ -22,6 +22,18 @@ pub fn transaction_timeout(config: &Config) -> Duration {
         .map_or(TRANSACTION_TIMEOUT, Duration::from_millis)
 }
 
+/// What to do where the brokers end transactions sooner than this client wants. What they allow is told where it is known.
+pub fn transaction_too_long(config: &Config, allowed: Option<&str>) -> String {
+    let wanted = transaction_timeout(config).as_millis();
+    let (found, at_most) = match allowed {
+        Some(allowed) => (format!(" ({allowed})"), allowed),
+        None => (String::new(), "that"),
+    };
+    format!(
+        "transaction.max.timeout.ms of the brokers{found} is below keyfold's transaction.timeout.ms of {wanted}, and so they refuse its transactions: raise it to at least {wanted} in the configuration of each broker, or set \"transaction.timeout.ms\" in [kafka.properties] to at most {at_most}"
+    )
+}
+
 /// What a failure to make a client says, without the value of the property that is at fault.
 pub fn not_made(error: &KafkaError) -> String {
     match error {
@@ -339,6 +351,11 @@ pub fn fencing(config: &Config, transactional_id: &str) -> ClientConfig {
     let mut client = base(config, &leave_out);
     client
         .set("transactional.id", transactional_id)
+        // the client's default may be more than the brokers allow
+        .set(
+            "transaction.timeout.ms",
+            transaction_timeout(config).as_millis().to_string(),
+        )
         // while the broker aborts, it asks to be asked again
         .set("retry.backoff.ms", "20")
         .set("retry.backoff.max.ms", "200");

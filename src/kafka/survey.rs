@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
 
+use super::client;
 use super::description::{self, Described, Operation, Unanswered};
 use super::patience::{ATTEMPT, PAUSE, Patience};
 use super::permissions::{self, Permission};
@@ -43,6 +44,8 @@ pub struct Survey {
     pub denied: Vec<Permission>,
     /// Settings that are not as they should be.
     pub differences: Vec<Difference>,
+    /// What is wrong with the brokers themselves, with what mends it.
+    pub unfit: Vec<String>,
 }
 
 impl Survey {
@@ -73,6 +76,7 @@ impl Survey {
             let lines = denied.join("\n    ");
             all.push(format!("the cluster refuses this client what it needs; each line grants one permission:\n    {lines}"));
         }
+        all.extend(self.unfit.iter().cloned());
         let vital = self.differences.iter().filter(|one| one.vital);
         all.extend(vital.map(|one| {
             format!(
@@ -164,6 +168,7 @@ impl Cluster<'_> {
             }
         }
         self.survey_settings(&described, &mut survey)?;
+        self.survey_inputs(&described, &mut survey)?;
         Ok(survey)
     }
 
@@ -186,7 +191,7 @@ impl Cluster<'_> {
         let config = self.config();
         let on_group = permissions::on_group(self.ends(), config, COORDINATOR);
         let on_ids = permissions::on_transactional_ids(config, None, COORDINATOR);
-        for told in [on_group, on_ids] {
+        for told in [on_group, self.allowed_for_so_long(on_ids, &mut survey)] {
             match told {
                 Ok(lacking) => lacking.into_iter().for_each(|one| survey.lacks(one)),
                 Err(unanswered) => {
@@ -202,12 +207,60 @@ impl Cluster<'_> {
         let mut survey = self.survey_topics()?;
         let config = self.config();
         let on_group = permissions::on_group(self.ends(), config, patience)?;
-        let on_ids = permissions::on_transactional_ids(config, Some(own), patience)?;
+        let on_ids = permissions::on_transactional_ids(config, Some(own), patience);
+        let on_ids = self.allowed_for_so_long(on_ids, &mut survey)?;
         on_group
             .into_iter()
             .chain(on_ids)
             .for_each(|one| survey.lacks(one));
         Ok(survey)
+    }
+
+    /// A refusal because transactions may last too long is no question of permissions, and none that waiting answers.
+    fn allowed_for_so_long(
+        &self,
+        on_ids: Result<Vec<Permission>, Unanswered>,
+        survey: &mut Survey,
+    ) -> Result<Vec<Permission>, Unanswered> {
+        match on_ids {
+            Err(Unanswered {
+                code: Some(RDKafkaErrorCode::InvalidTransactionTimeout),
+                ..
+            }) => {
+                let allowed = self.broker_setting("transaction.max.timeout.ms");
+                let unfit = client::transaction_too_long(self.config(), allowed.as_deref());
+                survey.unfit.push(unfit);
+                Ok(Vec::new())
+            }
+            told => told,
+        }
+    }
+
+    /// Inputs whose records have another time than their producers gave them, as far as this client may know.
+    fn survey_inputs(&self, described: &[Described], survey: &mut Survey) -> Result<(), Trouble> {
+        let config = self.config();
+        let is_told = |topic: &&Described| {
+            let allowed = topic.allowed.as_ref();
+            topic.partitions.is_ok()
+                && config.sources.source_of(&topic.name).is_some()
+                && allowed.is_none_or(|allowed| allowed.contains(&Operation::DescribeConfigs))
+        };
+        let inputs = described.iter().filter(is_told);
+        let inputs: Vec<&str> = inputs.map(|topic| topic.name.as_str()).collect();
+        let answers = self.settings(&inputs)?;
+        for (topic, settings) in inputs.into_iter().zip(answers) {
+            let kind = settings.and_then(|mut settings| settings.remove("message.timestamp.type"));
+            if kind.as_deref() == Some("LogAppendTime") {
+                let servers = &config.kafka.bootstrap_servers;
+                survey.differences.push(Difference {
+                    topic: topic.to_owned(),
+                    what: "message.timestamp.type is LogAppendTime, and should be CreateTime: the order of console and publisher customers, null values and max_future_skew go by a record's timestamp, and an old record that is produced again counts as new".to_owned(),
+                    remedy: format!("kafka-configs.sh --bootstrap-server {servers} --alter --entity-type topics --entity-name {topic} --add-config message.timestamp.type=CreateTime"),
+                    vital: false,
+                });
+            }
+        }
+        Ok(())
     }
 
     fn survey_settings(&self, described: &[Described], survey: &mut Survey) -> Result<(), Trouble> {

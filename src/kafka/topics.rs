@@ -308,6 +308,17 @@ impl<'c> Cluster<'c> {
         Ok(settings.collect())
     }
 
+    /// A setting of a broker. None where it is not told: few clients may ask.
+    pub(super) fn broker_setting(&self, name: &str) -> Option<String> {
+        let topic = self.config.snapshot.topic.as_str();
+        let metadata = self.client().fetch_metadata(Some(topic), ATTEMPT).ok()?;
+        let broker = ResourceSpecifier::Broker(metadata.brokers().first()?.id());
+        let options = AdminOptions::new().request_timeout(Some(ATTEMPT));
+        let described = self.admin.describe_configs([&broker], &options);
+        let answer = self.runtime.block_on(described).ok()?.pop()?.ok()?;
+        answer.get(name)?.value.clone()
+    }
+
     /// Deletes the records of the forwarded topic before these offsets. Whether the cluster allows it.
     pub fn delete_forwarded(&self, before: &[(i32, i64)]) -> Result<bool, TopicsError> {
         let topic = self.config.forwarded_topic();

@@ -212,16 +212,30 @@ fn a_start_on_a_half_open_connection_asks_on_another() {
 #[test]
 fn an_instance_that_waits_for_the_cluster_can_be_stopped() {
     let (_broker, proxy, app) = start();
-    proxy.rule(|kind, _| match kind {
-        INIT_PRODUCER_ID => Fate::Cut,
-        _ => Fate::Pass,
-    });
+    // the coordinators are there
     let mut keyfold = fleet::start(&app);
-    keyfold.wait_for(LIMIT, "to wait for the cluster", |keyfold| {
-        keyfold
-            .log()
-            .contains("the producer waits for the cluster")
-            .then_some(())
-    });
+    keyfold.wait_ready(LIMIT);
     fleet::stop(&mut keyfold);
+    // the start's own question comes first, then those of the workers
+    for (answered, waits) in [
+        (0, "the coordinator of transactions"),
+        (1, "the producer waits for the cluster"),
+    ] {
+        let mut answers = 0;
+        proxy.rule(move |kind, way| {
+            if kind != INIT_PRODUCER_ID {
+                return Fate::Pass;
+            }
+            if answers == answered {
+                return Fate::Cut;
+            }
+            answers += u32::from(way == Way::Answer);
+            Fate::Pass
+        });
+        let mut keyfold = fleet::start(&app);
+        keyfold.wait_for(LIMIT, "to wait for the cluster", |keyfold| {
+            keyfold.log().contains(waits).then_some(())
+        });
+        fleet::stop(&mut keyfold);
+    }
 }

@@ -207,6 +207,43 @@ fn authentication_and_permissions() {
     assert!(!said.contains("stranger-secret"), "{said}");
 }
 
+/// The brokers may allow a transaction less time than keyfold wants.
+#[test]
+fn a_transaction_that_the_brokers_find_too_long_is_named_at_the_start() {
+    let slot = Slot::take();
+    let broker = Broker::start(BrokerOptions {
+        settings: vec![("transaction.max.timeout.ms".to_owned(), "10000".to_owned())],
+        ..BrokerOptions::default()
+    });
+    let mut app = App::on(broker.bootstrap(), broker.client(), slot);
+    app.create_inputs();
+    let output = app.command(&["topics"], b"");
+    let said = text_of(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for said in [said, app.run_refused()] {
+        for part in [
+            "transaction.max.timeout.ms of the brokers (10000)",
+            "transaction.timeout.ms of 15000",
+            "at least 15000",
+            "[kafka.properties] to at most 10000",
+        ] {
+            assert!(said.contains(part), "{part} in: {said}");
+        }
+    }
+
+    // it does as it says
+    let properties = ["kafka", "properties", "transaction.timeout.ms"];
+    app.set(&properties, "10000");
+    let output = app.command(&["topics", "--check"], b"");
+    assert_eq!(output.status.code(), Some(0), "{}", text_of(&output));
+    let records: Vec<Record> = app.stream(faulty(87, 50)).take(200).collect();
+    app.client.produce(&records);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    app.assert_folded(Repeats::Forbidden);
+    assert_eq!(keyfold.terminate(), 0);
+}
+
 /// The circuit breaker does not empty a topic into the dead letters, but what it stopped for is in there.
 #[test]
 fn a_run_of_rejections_stops_keyfold() {

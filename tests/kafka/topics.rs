@@ -124,6 +124,39 @@ fn topics_says_one_thing_of_each_setting() {
     assert!(!said.contains(&format!("{}: ", app.snapshots())), "{said}");
 }
 
+/// An input whose records have the time of their arrival is warned of, by `topics` and by `run`.
+#[test]
+fn an_input_with_the_time_of_arrival_is_warned_of() {
+    let app = App::new();
+    let append = ("message.timestamp.type", "LogAppendTime");
+    for source in Source::ALL {
+        let settings = match source {
+            Source::ConsoleCustomers | Source::PublisherCustomers => &[append][..],
+            Source::LoyaltyCustomers | Source::LoyaltyActions => &[],
+        };
+        app.client.create_topic(&app.input(source), 3, settings);
+    }
+    let output = app.command(&["topics"], b"");
+    let said = text_of(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let mut keyfold = app.run_ready();
+    let log = keyfold.log();
+    for source in Source::ALL {
+        let topic = app.input(source);
+        let is_warned = matches!(
+            source,
+            Source::ConsoleCustomers | Source::PublisherCustomers
+        );
+        let warning = format!("{topic}: message.timestamp.type is LogAppendTime");
+        assert_eq!(said.contains(&warning), is_warned, "{source}: {said}");
+        let command =
+            format!("--entity-name {topic} --add-config message.timestamp.type=CreateTime");
+        assert_eq!(said.contains(&command), is_warned, "{source}: {said}");
+        assert_eq!(log.contains(&warning), is_warned, "{source}: {log}");
+    }
+    assert_eq!(keyfold.terminate(), 0);
+}
+
 /// The group knows a named member for a while after it has stopped.
 #[test]
 fn reset_waits_for_the_session_of_a_named_instance() {

@@ -369,6 +369,9 @@ fn connect_producer(parts: &mut Parts) -> Result<BatchProducer, Halt> {
             .unwrap_or(RDKafkaErrorCode::Unknown);
         if client::is_refusal(code) {
             refused(&error.to_string()).into()
+        } else if code == RDKafkaErrorCode::InvalidTransactionTimeout {
+            let config = &parts.settings.config;
+            Fatal::Service(client::transaction_too_long(config, None)).into()
         } else if stop.is_set() {
             Halt::Stopped
         } else {
