@@ -61,10 +61,12 @@ impl Survey {
         all.extend(self.hidden.iter().map(|topic| {
             format!("the topic {topic}: it does not exist, or this client may not describe it, which the cluster does not tell apart")
         }));
+        // where one is missing that keyfold can't work without, the others are told as well
+        let is_refused = self.denied.iter().any(|one| one.vital);
         let denied: Vec<String> = self
             .denied
             .iter()
-            .filter(|one| one.vital)
+            .filter(|_| is_refused)
             .map(|one| one.grant(config))
             .collect();
         if !denied.is_empty() {
