@@ -10,7 +10,7 @@ use std::process::Command;
 
 use keyfold::config::Config;
 use keyfold::offline::OfflineFold;
-use keyfold::record::{Rejection, Source};
+use keyfold::record::{Code, Rejection, Source, Violation};
 use keyfold::source::{self, Verdict};
 use serde_json::{Value, json};
 
@@ -97,6 +97,31 @@ fn no_message_quotes_the_payload() {
                     "{}: {message} quotes {text}",
                     example.name
                 );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_message_says_what_to_mend() {
+    for example in examples::all("invalid") {
+        let rejection = rejection(&example).unwrap();
+        let (name, message) = (&example.name, &rejection.message);
+        match rejection.code {
+            Code::InvalidJson => assert!(message.contains(", at line "), "{name}: {message}"),
+            Code::DuplicateField => {
+                assert!(message.contains("the known field \""), "{name}: {message}");
+            }
+            _ => {}
+        }
+        assert_eq!(
+            name.contains("byte-order-mark") || name.ends_with("/utf16"),
+            message.contains("byte order mark"),
+            "{name}: {message}"
+        );
+        for Violation { message, .. } in &rejection.violations {
+            for vague in ["anyOf", "candidates", "schemas listed", "breaks the rule"] {
+                assert!(!message.contains(vague), "{name}: {message}");
             }
         }
     }

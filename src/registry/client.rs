@@ -119,16 +119,11 @@ impl Registry {
             return Ok(None);
         }
         let path = path_of(id);
-        let asked = match id {
-            SchemaId::Number(_) => path.clone(),
-            SchemaId::Guid(_) => format!("{path}, as registries can be since Confluent Platform 8"),
-        };
         // A node that lags behind does not know a schema yet that another one does.
-        self.in_turn(&asked, Option::is_some, |endpoint| {
-            match self.0.http.ask(endpoint, &path, None)? {
-                Answer::Found(stored) => self.with_references(endpoint, stored).map(Some),
-                Answer::NotFound => Ok(None),
-                Answer::Declined(words) => Err(declined(endpoint, &words)),
+        self.in_turn(&path, Option::is_some, |endpoint| {
+            match self.0.http.look_up(endpoint, &path)? {
+                Some(stored) => self.with_references(endpoint, stored).map(Some),
+                None => Ok(None),
             }
         })
     }

@@ -46,6 +46,22 @@ pub(super) enum Answer<T> {
 #[derive(Debug)]
 pub(super) struct Fault(pub String);
 
+/// Why one exchange gave no answer.
+struct Failed {
+    /// Without the URL.
+    reason: String,
+    status: Refused,
+}
+
+/// Whether an exchange ended with a status of 4xx that waiting does not change.
+enum Refused {
+    No,
+    /// It may be the registry's, or that of a proxy before it.
+    BySomebody,
+    /// In the form of the registry's own words.
+    ByTheRegistry,
+}
+
 /// Makes requests, and counts them.
 pub(super) struct Http {
     agent: Agent,
@@ -97,10 +113,8 @@ impl Http {
         body: Option<&str>,
     ) -> Result<Answer<T>, Fault> {
         let answer = self
-            .exchange(endpoint, path, body)
-            .map_err(|error| self.in_words(&error))
-            .and_then(|reply| judge(&reply, endpoint))
-            .map_err(|reason| Fault(format!("{endpoint} {reason}")));
+            .exchange_judged(endpoint, path, body)
+            .map_err(|failed| failed.at(endpoint));
         let count = match answer {
             Ok(Answer::Found(_)) => &self.ok,
             Ok(Answer::NotFound) => &self.not_found,
@@ -108,6 +122,51 @@ impl Http {
         };
         count.fetch_add(1, Ordering::Relaxed);
         answer
+    }
+
+    /// Asks for a schema by its id. None: the registry does not have it. Whoever produces a record chooses the id,
+    /// so a status that waiting does not change must not stand for a registry that is away: it would hold up the
+    /// partition for good. One that is not in the registry's own words may be that of a proxy, and counts only where
+    /// the registry is seen to answer beside it.
+    pub fn look_up<T: DeserializeOwned>(
+        &self,
+        endpoint: &Endpoint,
+        path: &str,
+    ) -> Result<Option<T>, Fault> {
+        let found = match self.exchange_judged(endpoint, path, None) {
+            Ok(Answer::Found(found)) => Ok(Some(found)),
+            Ok(Answer::NotFound | Answer::Declined(_)) => Ok(None),
+            Err(failed) => match failed.status {
+                Refused::ByTheRegistry => Ok(None),
+                Refused::BySomebody if self.is_at_work(endpoint) => Ok(None),
+                Refused::BySomebody | Refused::No => Err(failed.at(endpoint)),
+            },
+        };
+        let count = match found {
+            Ok(Some(_)) => &self.ok,
+            Ok(None) => &self.not_found,
+            Err(_) => &self.failed,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        found
+    }
+
+    /// Whether the registry answers what every registry can be asked for: the kinds of schemas that it takes.
+    fn is_at_work(&self, endpoint: &Endpoint) -> bool {
+        let kinds = self.ask::<Vec<String>>(endpoint, "/schemas/types", None);
+        matches!(kinds, Ok(Answer::Found(_)))
+    }
+
+    fn exchange_judged<T: DeserializeOwned>(
+        &self,
+        endpoint: &Endpoint,
+        path: &str,
+        body: Option<&str>,
+    ) -> Result<Answer<T>, Failed> {
+        match self.exchange(endpoint, path, body) {
+            Ok(reply) => judge(&reply, endpoint),
+            Err(error) => Err(Failed::away(self.in_words(&error))),
+        }
     }
 
     pub fn requests(&self) -> Requests {
@@ -181,6 +240,17 @@ impl Http {
     }
 }
 
+impl Failed {
+    fn away(reason: String) -> Failed {
+        let status = Refused::No;
+        Failed { reason, status }
+    }
+
+    fn at(self, endpoint: &Endpoint) -> Fault {
+        Fault(format!("{endpoint} {}", self.reason))
+    }
+}
+
 /// Whether the answer is a web page.
 fn is_page<B>(response: &Response<B>, body: &[u8]) -> bool {
     let content_type = response.headers().get("content-type");
@@ -210,43 +280,69 @@ impl Refusal {
 }
 
 /// What an answer says, or why it is none.
-fn judge<T: DeserializeOwned>(reply: &Reply, endpoint: &Endpoint) -> Result<Answer<T>, String> {
+fn judge<T: DeserializeOwned>(reply: &Reply, endpoint: &Endpoint) -> Result<Answer<T>, Failed> {
     let status = reply.status;
     if status.is_success() {
         return match serde_json::from_slice(&reply.body) {
             Ok(found) => Ok(Answer::Found(found)),
-            Err(_) => Err(format!("answered {}", misfit(reply))),
+            Err(_) => Err(Failed::away(format!("answered {}", misfit(reply)))),
         };
     }
     // Only whole answers of this form are the registry's own; a page of a proxy is not.
     let refusal = serde_json::from_slice::<Refusal>(&reply.body).ok();
-    let words = refusal.as_ref().map(|refusal| refusal.text(endpoint));
-    match (status, refusal) {
-        (StatusCode::NOT_FOUND, Some(refusal))
-            if (40_400..=40_499).contains(&refusal.error_code) =>
-        {
-            Ok(Answer::NotFound)
+    let code = refusal.as_ref().map(|refusal| refusal.error_code);
+    let words = refusal.map(|refusal| refusal.text(endpoint));
+    match (status, code, &words) {
+        (StatusCode::NOT_FOUND, Some(40_400..=40_499), _) => return Ok(Answer::NotFound),
+        (StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY, _, Some(words)) => {
+            return Ok(Answer::Declined(words.clone()));
         }
-        (StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY, Some(refusal)) => {
-            Ok(Answer::Declined(refusal.text(endpoint)))
-        }
-        (StatusCode::NOT_FOUND, _) => Err(format!(
+        _ => {}
+    }
+    let reason = refused(reply, words);
+    let status = match code {
+        _ if !status.is_client_error() || is_mended_by_waiting(status) => Refused::No,
+        Some(_) => Refused::ByTheRegistry,
+        None => Refused::BySomebody,
+    };
+    Err(Failed { reason, status })
+}
+
+/// The statuses of 4xx that say nothing of what was asked for: it may be answered later, once somebody mends the
+/// credentials, or there is less to do.
+fn is_mended_by_waiting(status: StatusCode) -> bool {
+    [
+        StatusCode::UNAUTHORIZED,
+        StatusCode::PAYMENT_REQUIRED,
+        StatusCode::FORBIDDEN,
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+        StatusCode::REQUEST_TIMEOUT,
+        StatusCode::TOO_EARLY,
+        StatusCode::TOO_MANY_REQUESTS,
+    ]
+    .contains(&status)
+}
+
+/// Why an answer that is no success is none, with the registry's words, if it has any.
+fn refused(reply: &Reply, words: Option<String>) -> String {
+    match reply.status {
+        status @ StatusCode::NOT_FOUND => format!(
             "answered {status}, but not as a registry that lacks what it is asked for: the path of registry.url may be wrong, or a proxy answers in the registry's place"
-        )),
-        (StatusCode::UNAUTHORIZED, _) => Err(format!(
+        ),
+        status @ StatusCode::UNAUTHORIZED => format!(
             "answered {status}: registry.username and registry.password, or registry.token, are missing or wrong"
-        )),
-        (StatusCode::FORBIDDEN, _) => Err(format!(
-            "answered {status}: the user or token is not allowed to ask for this"
-        )),
-        (status, _) if status.is_redirection() => Err(format!(
-            "answered {status}: registry.url must name the registry itself"
-        )),
-        (status, _) => Err(match words {
+        ),
+        status @ StatusCode::FORBIDDEN => {
+            format!("answered {status}: the user or token is not allowed to ask for this")
+        }
+        status if status.is_redirection() => {
+            format!("answered {status}: registry.url must name the registry itself")
+        }
+        status => match words {
             Some(words) => format!("answered {status}: {words}"),
             None if reply.is_page => format!("answered {status} with a web page"),
             None => format!("answered {status}"),
-        }),
+        },
     }
 }
 

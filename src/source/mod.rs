@@ -4,6 +4,7 @@
 //! The typed reading is the fast path; only where it fails, [`schema`] says why.
 
 pub mod console_customers;
+mod duplicate;
 pub mod framing;
 pub mod json;
 pub mod judge;
@@ -14,6 +15,7 @@ pub mod metadata;
 pub mod publisher_customers;
 pub mod schema;
 pub mod wire;
+mod words;
 
 use std::borrow::Cow;
 
@@ -159,7 +161,7 @@ pub fn judge_value<'a>(record: &RawRecord<'a>, value: Value<'a>, config: &Config
     let form = match value {
         Value::Json(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => Form::Json(text),
-            Err(_) => return Rejection::new(Code::InvalidUtf8).into(),
+            Err(_) => return not_utf8(bytes).into(),
         },
         Value::Avro(plan, body) => Form::Avro(plan, body, max_texts),
     };
@@ -213,7 +215,7 @@ impl<'a> Form<'a> {
         let text = match self {
             Form::Json(text) => match wire::check(text) {
                 Ok(()) => Cow::Borrowed(text),
-                Err(_) => return Rejection::new(Code::InvalidJson),
+                Err(error) => return not_json(text, &error),
             },
             Form::Avro(plan, body, max_texts) => match avro::explain(plan, body, max_texts) {
                 Ok(text) => Cow::Owned(text),
@@ -238,9 +240,9 @@ impl<'a> Form<'a> {
                 };
                 let elements: Vec<_> = frame.customers.0.into_iter().map(read).collect();
                 if elements.iter().any(|element| element.wire.is_none())
-                    && wire::check(text).is_err()
+                    && let Err(error) = wire::check(text)
                 {
-                    return Err(Rejection::new(Code::InvalidJson));
+                    return Err(not_json(text, &error));
                 }
                 Ok(elements)
             }
@@ -254,6 +256,17 @@ impl<'a> Form<'a> {
                 Ok(elements.into_iter().map(element).collect())
             }
         }
+    }
+}
+
+fn not_json(text: &str, error: &serde_json::Error) -> Rejection {
+    Rejection::with_message(Code::InvalidJson, words::not_json(text, error))
+}
+
+fn not_utf8(bytes: &[u8]) -> Rejection {
+    match words::not_utf8(bytes) {
+        Some(message) => Rejection::with_message(Code::InvalidUtf8, message),
+        None => Rejection::new(Code::InvalidUtf8),
     }
 }
 

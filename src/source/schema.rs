@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use jsonschema::{Draft, Validator};
 use serde_json::Value;
 
-use super::wire::{self, FindDuplicate, Plain};
+use super::wire::{self, Plain};
+use super::{duplicate, words};
 use crate::record::{Code, MAX_VIOLATIONS, Rejection, Source, Violation};
 use crate::time::{Date, Instant};
 
@@ -96,11 +97,9 @@ impl Schema {
     /// Why a text that is well-formed JSON is not what it should be: a known field given twice, or violations of
     /// the schema with `pointer` before their own. None: the schema has nothing against it.
     pub fn explain(&self, text: &str, pointer: &str) -> Option<Rejection> {
-        let twice = FindDuplicate {
-            schema: &self.document,
-        };
-        if twice.found_in(text) {
-            return Some(Rejection::new(Code::DuplicateField));
+        if let Some(twice) = duplicate::find(&self.document, text) {
+            let message = words::given_twice(&twice.name, &format!("{pointer}{}", twice.pointer));
+            return Some(Rejection::with_message(Code::DuplicateField, message));
         }
         let Ok(value) = wire::read(text, Plain::<Value>::default()) else {
             return Some(Rejection::new(Code::InvalidJson));
@@ -117,7 +116,7 @@ impl Schema {
         out.extend(errors.map(|error| Violation {
             pointer: format!("{pointer}{}", error.instance_path()),
             keyword: keyword(error.kind()),
-            message: error.masked_with("the value").to_string(),
+            message: words::of_violation(&error, &self.document),
         }));
         for List { path, element } in &self.lists {
             let list = path.iter().try_fold(value, |value, name| value.get(name));

@@ -6,9 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::time::{Date, Instant};
 
@@ -199,84 +197,6 @@ impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Plain<T> {
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<T, D::Error> {
         T::deserialize(json)
-    }
-}
-
-/// Looks for a known field that is given twice in one object. The known fields are the `properties` of the
-/// JSON Schema. Everything else about the text must have been checked before.
-pub struct FindDuplicate<'s> {
-    pub schema: &'s serde_json::Value,
-}
-
-impl FindDuplicate<'_> {
-    pub fn found_in(self, text: &str) -> bool {
-        read(text, self).is_err()
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for FindDuplicate<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for FindDuplicate<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let schema = &self.schema["items"];
-        while items.next_element_seed(FindDuplicate { schema })?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        let known = self.schema["properties"].as_object();
-        let mut seen = Vec::new();
-        while let Some(name) = fields.next_key::<Text<'de>>()? {
-            match known.and_then(|known| known.get(&*name)) {
-                Some(schema) => {
-                    if seen.contains(&name) {
-                        return Err(A::Error::custom("a field is given twice"));
-                    }
-                    seen.push(name);
-                    fields.next_value_seed(FindDuplicate { schema })?;
-                }
-                None => {
-                    fields.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(())
     }
 }
 
