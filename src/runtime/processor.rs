@@ -46,6 +46,7 @@ pub fn run(config: Config, stop: &Stop) -> Result<(), Failure> {
         Ok(Some(start)) => Processor::within(shell, config, start, true, stop),
         Ok(None) => {
             shell.server.stop();
+            tracing::info!("keyfold has stopped");
             return Ok(());
         }
         Err(failure) => Err(failure),

@@ -9,7 +9,7 @@ use super::lookup::{self, Lookup, Question};
 use super::processor::VERSION;
 use crate::cli::exit::Failure;
 use crate::config::Config;
-use crate::serve::{Build, Health, Metrics, PageInfo, Server};
+use crate::serve::{Build, Health, Metrics, PageInfo, Server, WorkerState};
 
 /// A worker that was silent for this long is not alive.
 const SILENCE: Duration = Duration::from_secs(90);
@@ -47,6 +47,9 @@ impl Shell {
             metrics.announce_input(source.name());
         }
         metrics.announce_source("forwarded");
+        for worker in 0..workers {
+            metrics.worker_state(worker, WorkerState::Starting);
+        }
         let health = Arc::new(Health::new(workers, SILENCE, began));
         health.starting(Some("starting"));
         let (asked, questions) = (0..workers).map(|_| lookup::channel()).unzip();

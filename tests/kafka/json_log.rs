@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::app::{App, LIMIT, faulty};
 use crate::broker::{Broker, BrokerOptions};
 use crate::client::Record;
-use crate::process::Keyfold;
+use crate::process::{Keyfold, sum};
 use crate::slots::Slot;
 
 /// All lines so far; each must be JSON, with a level and a message.
@@ -115,6 +115,21 @@ fn an_error_of_the_start_is_json_too() {
     let last = lines.last().expect("a line");
     assert_eq!(last["level"], "ERROR");
     assert!(says(last, "does not exist"), "{last}");
+}
+
+#[test]
+fn a_start_that_waits_for_kafka_shows_its_workers_and_says_that_it_stops() {
+    let mut app = App::new();
+    json(&mut app);
+    app.set(&["kafka", "bootstrap_servers"], "127.0.0.1:1");
+    let mut keyfold = app.run();
+    keyfold.wait_for(LIMIT, "to show its workers", |keyfold| {
+        let metrics = keyfold.metrics_soon(LIMIT)?;
+        let starting = [("state", "starting")];
+        (sum(&metrics, "keyfold_worker_state", &starting) == 2.0).then_some(())
+    });
+    assert_eq!(keyfold.terminate(), 0);
+    assert!(says(lines(&keyfold).last().expect("a line"), "has stopped"));
 }
 
 #[test]
