@@ -44,12 +44,14 @@ impl DemoCluster {
         config.processing.guarantee = Guarantee::AtLeastOnce;
         config.state.store = Store::Memory;
         // Where a worker joins after the other, the mock cluster lets all wait for a session's time-out less a second.
-        for (name, millis) in [
+        for (name, value) in [
             ("session.timeout.ms", "3000"),
             ("heartbeat.interval.ms", "500"),
+            // and it holds back an answer for as long as if there were nothing to say
+            ("fetch.max.bytes", "8388608"),
         ] {
             let properties = &mut config.kafka.properties;
-            properties.insert(name.to_owned(), millis.to_owned());
+            properties.insert(name.to_owned(), value.to_owned());
         }
     }
 

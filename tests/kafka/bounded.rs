@@ -72,8 +72,7 @@ fn app() -> App {
 
 #[test]
 fn batches_that_unpack_to_gigabytes_are_taken_in_bounded_memory() {
-    let mut app = app();
-    app.set(&["kafka", "properties", "fetch.max.bytes"], "16384");
+    let app = app();
     produce_packed(&app, 40, 45, &zeros(&app));
     let mut keyfold = app.run();
     wait_rejected(&mut keyfold, 40 * 45);
