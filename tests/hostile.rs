@@ -1,5 +1,8 @@
 //! Hostile values: each gets its code, in little memory, and nothing panics.
 
+#[path = "hostile/schemas.rs"]
+mod schemas;
+
 use std::fs;
 
 use keyfold::config::Config;
