@@ -639,6 +639,45 @@ fn a_null_value_erases_whom_its_key_names() {
     );
 }
 
+/// Where schemas can be looked up, that of an Avro key must be string: other bytes may look like one.
+#[test]
+fn the_key_of_a_null_value_is_a_string_of_avro() {
+    let folder = tempfile::tempdir().unwrap();
+    for (id, schema) in [
+        (1, r#""string""#),
+        (2, r#"{"type":"string","avro.java.string":"String"}"#),
+        (3, r#""bytes""#),
+        (4, r#"["null","string"]"#),
+        (
+            5,
+            r#"{"type":"record","name":"Key","fields":[{"name":"id","type":"string"}]}"#,
+        ),
+    ] {
+        fs::write(folder.path().join(format!("{id}.avsc")), schema).unwrap();
+    }
+    let set = [("KEYFOLD__SOURCES__LOYALTY_CUSTOMERS__KEY_FORMAT", "avro")];
+    let schemas = ["--schemas", folder.path().to_str().unwrap()];
+    for id in 1..=5 {
+        let line = format!(
+            r#"{{"topic":"loyalty.customers","key":"\u0000\u0000\u0000\u0000\u000{id}\u0004c1","ts":1700000000000,"payload":null}}"#
+        );
+        let run = keyfold(
+            &[&["validate"][..], &schemas].concat(),
+            line.as_bytes(),
+            &set,
+        );
+        let is_string = id <= 2;
+        assert_eq!(run.code, Some(i32::from(!is_string)), "{id}: {}", run.err);
+        let verdict: Value = serde_json::from_str(&run.out).unwrap();
+        if !is_string {
+            assert_eq!(verdict["code"], "invalid_key", "{verdict}");
+            let message =
+                format!("the writer schema {id} of the key of a null value is not string");
+            assert_eq!(verdict["message"], message);
+        }
+    }
+}
+
 /// A line of the dead-letter topic, which was written at another time than its record.
 fn letter(offset: i64, more: &[&str], payload: Option<&Value>) -> Vec<u8> {
     let mut headers = vec![

@@ -128,7 +128,7 @@ fn expected<'a>(
     Some(match Registry.known(record.source, id)? {
         Known::Plan(plan) => Opened::Avro(plan, body),
         Known::Missing => Opened::Bad(Rejection::new(Code::UnknownSchemaId)),
-        Known::Unusable(_) => Opened::Bad(Rejection::new(Code::InvalidAvro)),
+        Known::Unusable(_) | Known::Text => Opened::Bad(Rejection::new(Code::InvalidAvro)),
     })
 }
 

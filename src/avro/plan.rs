@@ -107,6 +107,12 @@ impl Plan {
         Plan::against(reader::of(source)?, &Writer::parse(schema, references)?)
     }
 
+    /// Whether a schema's values are strings and nothing else. No source has a plan of such a one.
+    pub fn is_of_text(schema: &str, references: &[&str]) -> bool {
+        Writer::parse(schema, references)
+            .is_ok_and(|writer| underlying(writer.root()) == Underlying::Text)
+    }
+
     pub(super) fn against(shape: &'static Shape, writer: &Writer) -> Result<Plan, PlanError> {
         let mut compiler = Compiler {
             writer,

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::exit::Failure;
 use super::lines::Line;
 use crate::avro::Plan;
-use crate::config::{Config, Format};
+use crate::config::{Config, Format, KeyFormat};
 use crate::record::{RawRecord, Source};
 use crate::registry::Registry;
 use crate::source::framing::{GUID_HEADER, Known, Opened, SchemaId, Schemas};
+use crate::source::key;
 
 /// Where the writer schemas of Avro values are found.
 #[derive(Debug, clap::Args)]
@@ -66,9 +67,15 @@ impl SchemaArgs {
             .sources
             .iter()
             .any(|(_, source)| is_avro(source.format));
+        // keys are looked into only where somebody says where
+        let is_asked = self.registry.is_some()
+            && config
+                .sources
+                .iter()
+                .any(|(_, source)| source.key_format == KeyFormat::Avro);
         let origin = match &self.schemas {
             Some(folder) => Origin::Folder(folder.clone()),
-            None if needed => Origin::Registry(
+            None if needed || is_asked => Origin::Registry(
                 Registry::new(&registry).map_err(|error| Failure::Usage(error.to_string()))?,
             ),
             None => Origin::Nowhere,
@@ -106,7 +113,12 @@ impl Lookup {
             .map_or(Format::Json, |source| source.format);
         let most = config.validation.max_record_bytes;
         let guid = || line.header(GUID_HEADER);
-        Opened::open(record, guid, format, most, self).ok_or_else(|| {
+        let opened = match key::check_schema(record, config, self) {
+            None => None,
+            Some(Err(rejection)) => Some(Opened::Bad(rejection)),
+            Some(Ok(())) => Opened::open(record, guid, format, most, self),
+        };
+        opened.ok_or_else(|| {
             let failure = self
                 .failure
                 .lock()
@@ -139,6 +151,9 @@ impl Lookup {
             },
         };
         let references: Vec<&str> = references.iter().map(String::as_str).collect();
+        if Plan::is_of_text(&schema, &references) {
+            return Ok(Known::Text);
+        }
         Ok(match Plan::compile(source, &schema, &references) {
             Ok(plan) => Known::Plan(Arc::new(plan)),
             Err(error) => {
@@ -151,6 +166,10 @@ impl Lookup {
 }
 
 impl Schemas for Lookup {
+    fn is_there(&self) -> bool {
+        !matches!(self.origin, Origin::Nowhere)
+    }
+
     fn known(&self, source: Source, id: SchemaId) -> Option<Known> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = known.get(&(source, id)) {

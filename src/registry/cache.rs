@@ -200,7 +200,12 @@ impl Shared {
 
     fn found(&self, id: SchemaId, sources: &[Source], fetched: &Fetched) {
         let references: Vec<&str> = fetched.references.iter().map(String::as_str).collect();
+        let is_of_text =
+            fetched.unusable.is_none() && Plan::is_of_text(&fetched.schema, &references);
         let plan_for = |source: Source| {
+            if is_of_text {
+                return Known::Text;
+            }
             let plan = match &fetched.unusable {
                 Some(reason) => Err(reason.clone()),
                 None => Plan::compile(source, &fetched.schema, &references)

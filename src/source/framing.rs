@@ -49,12 +49,19 @@ pub enum Known {
     Missing,
     /// There is one, but no value of it can be read for this source: `invalid_avro`, and why.
     Unusable(Arc<str>),
+    /// Its values are strings: what a key is, and no source's value.
+    Text,
 }
 
 /// Where the plans of writer schemas come from.
 pub trait Schemas: Send + Sync {
     /// None: it is not known yet but being asked for, and the record must wait.
     fn known(&self, source: Source, id: SchemaId) -> Option<Known>;
+
+    /// Whether there is a place to look up schemas in. Where no format is Avro there need not be one.
+    fn is_there(&self) -> bool {
+        true
+    }
 }
 
 /// For a configuration without Avro.
@@ -64,6 +71,10 @@ pub struct NoSchemas;
 impl Schemas for NoSchemas {
     fn known(&self, _: Source, _: SchemaId) -> Option<Known> {
         Some(Known::Missing)
+    }
+
+    fn is_there(&self) -> bool {
+        false
     }
 }
 
@@ -109,12 +120,8 @@ impl<'a> Opened<'a> {
                 match schemas.known(record.source, id)? {
                     Known::Plan(plan) => Opened::Avro(plan, body),
                     Known::Missing => Opened::Bad(Rejection::new(Code::UnknownSchemaId)),
-                    Known::Unusable(why) => {
-                        let message = format!(
-                            "the writer schema {id} can't be read as the source's schema: {why}"
-                        );
-                        Opened::Bad(Rejection::with_message(Code::InvalidAvro, message))
-                    }
+                    Known::Unusable(why) => unusable(id, &why),
+                    Known::Text => unusable(id, "it is of strings"),
                 }
             }
         })
@@ -129,6 +136,11 @@ impl<'a> Opened<'a> {
             Opened::Avro(plan, body) => Ok(Value::Avro(plan, body)),
         }
     }
+}
+
+fn unusable(id: SchemaId, why: &str) -> Opened<'static> {
+    let message = format!("the writer schema {id} can't be read as the source's schema: {why}");
+    Opened::Bad(Rejection::with_message(Code::InvalidAvro, message))
 }
 
 /// The schema and the body of a value of Avro. The header comes first, for a value beside it has no frame.

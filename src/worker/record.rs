@@ -16,6 +16,7 @@ use crate::customer::contribution::{Contribution, Erasure};
 use crate::partition;
 use crate::record::{Code, Location, Outcome, RawRecord, Rejection, Source, usable_timestamp};
 use crate::source::framing::{GUID_HEADER, Opened};
+use crate::source::key;
 use crate::source::metadata::Metadata;
 use crate::source::{self, BatchElement, Judged, Verdict};
 
@@ -130,6 +131,9 @@ impl<'a, D: Delivered> Arrived<'a, D> {
             Some(source) if !self.origin.as_ref().is_some_and(in_json) => source.format,
             _ => Format::Json,
         };
+        if let Err(rejection) = key::check_schema(&self.raw, config, &*settings.schemas)? {
+            return Some(Opened::Bad(rejection));
+        }
         let most = config.validation.max_record_bytes;
         Opened::open(&self.raw, guid, format, most, &*settings.schemas)
     }

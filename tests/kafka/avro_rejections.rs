@@ -182,6 +182,45 @@ fn a_schema_that_comes_late_is_found() {
     assert_eq!(keyfold.terminate(), 0);
 }
 
+/// The writer schema of a null value's key under `key_format = "avro"` must be string.
+#[test]
+fn a_key_of_avro_must_be_a_string() {
+    let proxy = RegistryProxy::start();
+    let mut app = App::in_avro(&proxy);
+    let source = LOYALTY;
+    app.set(&["sources", source.name(), "key_format"], "avro");
+    app.create();
+    let strings = registry::register(&format!("{}.string", app.id), "AVRO", "\"string\"");
+    let bytes = registry::register(&format!("{}.bytes", app.id), "AVRO", "\"bytes\"");
+    let missing = json!({"error_code": 40403, "message": "Schema not found"});
+    proxy.answer(&format!("/schemas/ids/{UNKNOWN_ID}"), 404, &missing);
+    let ids = ["erased", "of-bytes", "unknown"];
+    let values = events(&app, &ids.map(|id| (id, "one")));
+    let mut records: Vec<_> = values
+        .iter()
+        .map(|value| record(&app, value.clone()))
+        .collect();
+    for (id, schema) in ids.into_iter().zip([strings, bytes, UNKNOWN_ID]) {
+        // the length of a text before it, in Avro's own numbers
+        let length = [id.len() as u8 * 2];
+        let key = [&[0][..], &schema.to_be_bytes(), &length, id.as_bytes()].concat();
+        records.push(app.record(source).key(key));
+    }
+    app.client.produce(&records);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+
+    let shown: Vec<Vec<u8>> = app.newest_snapshots().into_keys().collect();
+    assert_eq!(shown, [b"of-bytes".to_vec(), b"unknown".to_vec()]);
+    let letters = app.read_dead_letters();
+    assert_eq!(letters.len(), 2);
+    for letter in &letters {
+        assert_eq!(error_header(letter, "code"), "invalid_key");
+    }
+    app.assert_ledger(&[&keyfold.metrics()]);
+    assert_eq!(keyfold.terminate(), 0);
+}
+
 /// The header of a schema's GUID.
 fn guid_header(guid: &str) -> Vec<u8> {
     let digits: Vec<u8> = guid.bytes().filter(|byte| *byte != b'-').collect();

@@ -117,6 +117,21 @@ fn a_schema_that_does_not_fit_is_unusable_for_ever() {
 }
 
 #[test]
+fn a_schema_of_strings_is_that_of_keys() {
+    for schema in [
+        r#""string""#,
+        r#"{"type":"string","avro.java.string":"String"}"#,
+    ] {
+        let body = serde_json::json!({ "schema": schema }).to_string();
+        let server = Server::start(move |_, _| json(200, &body));
+        let cache = cache(&server, Duration::ZERO);
+        assert!(matches!(answer(&cache, SOURCE, id(7)), Known::Text));
+        assert!(matches!(cache.known(SOURCE, id(7)), Some(Known::Text)));
+        assert_eq!(cache.requests().ok, 1);
+    }
+}
+
+#[test]
 fn an_unknown_id_is_asked_for_twice_and_then_believed() {
     let server = Server::start(|_, _| unknown_id());
     let cache = cache(&server, LONG);
