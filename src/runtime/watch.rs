@@ -19,8 +19,10 @@ const PERIOD: Duration = Duration::from_secs(2);
 const ASK: Duration = Duration::from_secs(5);
 /// A topic that is away for so long is gone. One that is created anew is away for a moment.
 const GONE: Duration = Duration::from_secs(8);
-/// How many members that are not keyfold `/readyz` names.
+/// How many members are named, of those that are not keyfold in `/readyz`, and of those that are waited for in the log.
 const NAMED: usize = 3;
+/// A rebalance that takes longer waits for somebody.
+const LONG: Duration = Duration::from_secs(4);
 
 /// The `client.id` and the host of a member that is not keyfold.
 type Stranger = (String, String);
@@ -53,6 +55,7 @@ impl Watch {
         let mut away: BTreeMap<String, Instant> = BTreeMap::new();
         let mut foreign = BTreeSet::new();
         let mut lags = Lags::default();
+        let mut rebalancing = Rebalancing::default();
         let mut next = Instant::now();
         while !self.stop.is_set() {
             std::thread::sleep(Duration::from_millis(100));
@@ -67,6 +70,17 @@ impl Watch {
                 ends.last_trouble();
                 self.look_at_topics(ends, &mut away);
                 let members = self.look_at_members(ends, &mut foreign);
+                // one that has nothing to do is ready
+                let unready = members
+                    .as_deref()
+                    .filter(|_| self.health.ready(Instant::now()).is_err());
+                let waits = rebalancing.waits_for(unready, &self.instance);
+                if let Some(names) = waits {
+                    tracing::warn!(
+                        members = names,
+                        "the group waits for members that it knows by their instance_id: those that are gone keep their partitions until their session ends (session.timeout.ms, 45 s by default)"
+                    );
+                }
                 lags.look(
                     &self.settings,
                     &self.metrics,
@@ -148,6 +162,37 @@ impl Watch {
         self.health.group(said(group, &named));
         *before = named;
         told.then_some(keyfold)
+    }
+}
+
+/// A rebalance in which this instance waits for its partitions.
+#[derive(Default)]
+struct Rebalancing {
+    since: Option<Instant>,
+    said: bool,
+}
+
+impl Rebalancing {
+    /// Whom a long rebalance waits for, told once: members of other instances that have a name, which the group
+    /// expects back.
+    fn waits_for(&mut self, members: Option<&[Member]>, own: &str) -> Option<String> {
+        let members = members.unwrap_or_default();
+        // whoever is new has no partition until the group has rebalanced
+        let mut mine = members.iter().filter(|member| member.instance() == own);
+        let is_on = mine.next().is_some_and(|first| first.assigned.is_empty())
+            && mine.all(|member| member.assigned.is_empty());
+        if !is_on {
+            *self = Rebalancing::default();
+            return None;
+        }
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let others = members.iter().filter(|member| member.instance() != own);
+        let names: Vec<&str> = others.filter_map(Member::name).take(NAMED).collect();
+        if self.said || names.is_empty() || since.elapsed() < LONG {
+            return None;
+        }
+        self.said = true;
+        Some(names.join(", "))
     }
 }
 

@@ -220,3 +220,24 @@ fn a_stalled_instance_is_fenced_and_joins_again_with_the_classic_protocol() {
 fn a_stalled_instance_is_fenced_and_joins_again_with_the_consumer_protocol() {
     stall_of_one("consumer");
 }
+
+/// The group expects a named member back for a while after it has stopped. Who waits for that says so.
+#[test]
+fn waiting_for_the_session_of_a_named_instance_is_said() {
+    let mut app = App::new();
+    app.set(&["instance_id"], "one");
+    let session = ["kafka", "properties", "session.timeout.ms"];
+    app.set(&session, "20000");
+    app.create();
+    let mut named = app.run_ready();
+    assert_eq!(named.terminate(), 0, "{}", named.log());
+    app.unset(&["instance_id"]);
+    let mut next = app.run();
+    next.wait_for(LIMIT, "to say what it waits for", |next| {
+        let log = next.log();
+        (log.contains("the group waits for members") && log.contains("one-0")).then_some(())
+    });
+    next.wait_ready(LIMIT);
+    assert_eq!(next.log().matches("the group waits for").count(), 1);
+    assert_eq!(next.terminate(), 0, "{}", next.log());
+}
