@@ -16,7 +16,18 @@ impl Sizes {
     const LARGE: usize = 16 * 1024;
 
     /// A customer's state had this size, if there was one, and has that one now.
+    #[inline]
     pub fn replace(&mut self, before: Option<usize>, after: Option<usize>) {
+        let (old, new) = (before.unwrap_or(0), after.unwrap_or(0));
+        if old < Self::LARGE && new < Self::LARGE {
+            self.small = self.small.max(new);
+        } else {
+            self.replace_large(before, after);
+        }
+    }
+
+    #[cold]
+    fn replace_large(&mut self, before: Option<usize>, after: Option<usize>) {
         if let Some(size) = before.filter(|size| *size >= Self::LARGE)
             && let Some(count) = self.large.get_mut(&size)
         {
