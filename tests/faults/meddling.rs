@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keyfold::record::Source;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{CommitMode, Consumer};
 
 use crate::app::{App, LIMIT, faulty};
 use crate::broker::{Broker, BrokerOptions};
@@ -11,7 +11,7 @@ use crate::client::Record;
 use crate::fleet;
 use crate::fold::Repeats;
 use crate::load::{Load, judge};
-use crate::outsiders::{delete_before, make_anew, produce_in_transaction};
+use crate::outsiders::{delete_before, join_as_somebody, make_anew, produce_in_transaction};
 use crate::process::Keyfold;
 use crate::slots::Slot;
 
@@ -145,15 +145,7 @@ fn assert_names(keyfold: &Keyfold, words: &[&str]) {
 /// Takes what the group gives it, reads, commits, and leaves, as `kcat -G` does.
 fn read_as_a_member(app: &App, keyfold: &mut Keyfold) {
     let topic = app.input(Source::ConsoleCustomers);
-    let mut config = app.client.config();
-    config.set("group.id", &app.id);
-    config.set("client.id", "somebody");
-    config.set("partition.assignment.strategy", "range");
-    config.set("session.timeout.ms", "6000");
-    config.set("auto.offset.reset", "earliest");
-    config.set("enable.auto.commit", "false");
-    let foreign: BaseConsumer = config.create().expect("a consumer");
-    foreign.subscribe(&[&topic]).expect("subscribed");
+    let foreign = join_as_somebody(app, &topic);
     let mut taken = 0;
     keyfold.wait_for(LIMIT, "to share with somebody else", |_| {
         if let Some(Ok(_)) = foreign.poll(Duration::from_millis(50)) {

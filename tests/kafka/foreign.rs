@@ -8,7 +8,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::app::{App, LIMIT};
 use crate::offsets::events;
-use crate::outsiders::commit;
+use crate::outsiders::{commit, join_as_somebody};
 use crate::process::sum;
 
 fn metadata_of(app: &App, topic: &str) -> String {
@@ -104,15 +104,7 @@ fn a_member_that_is_not_keyfold_is_named_and_its_commits_are_noticed() {
     let topic = app.input(Source::ConsoleCustomers);
     let mut keyfold = app.run_ready();
 
-    let mut config = app.client.config();
-    config.set("group.id", &app.id);
-    config.set("client.id", "somebody");
-    config.set("partition.assignment.strategy", "range");
-    config.set("session.timeout.ms", "6000");
-    config.set("auto.offset.reset", "earliest");
-    config.set("enable.auto.commit", "false");
-    let foreign: BaseConsumer = config.create().expect("a consumer");
-    foreign.subscribe(&[&topic]).expect("subscribed");
+    let foreign = join_as_somebody(&app, &topic);
     let everywhere: Vec<_> = (0..4)
         .flat_map(|partition| {
             let all = events(&app, 0, 10).into_iter();

@@ -76,3 +76,17 @@ pub fn commit(app: &App, topic: &str, offset: i64, metadata: &str) {
     element.set_metadata(metadata);
     consumer.commit(&list, CommitMode::Sync).expect("committed");
 }
+
+/// Joins keyfold's group as another application does, with the `client.id` "somebody".
+pub fn join_as_somebody(app: &App, topic: &str) -> BaseConsumer {
+    let mut config = app.client.config();
+    config.set("group.id", &app.id);
+    config.set("client.id", "somebody");
+    config.set("partition.assignment.strategy", "range");
+    config.set("session.timeout.ms", "6000");
+    config.set("auto.offset.reset", "earliest");
+    config.set("enable.auto.commit", "false");
+    let foreign: BaseConsumer = config.create().expect("a consumer");
+    foreign.subscribe(&[topic]).expect("subscribed");
+    foreign
+}
