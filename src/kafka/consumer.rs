@@ -1,5 +1,5 @@
-//! A member of the consumer group. Rebalances are noted for the worker; partitions are assigned paused, and are
-//! consumed only from the offsets that the worker names.
+//! A member of the consumer group. Rebalances are noted for the worker; behind each of them all partitions are paused, those
+//! that are kept too, and are consumed only from the offsets that the worker names.
 
 use std::collections::HashMap;
 use std::ptr;
@@ -85,6 +85,18 @@ impl Context {
             _ => consumer.unassign(),
         }
     }
+
+    /// Pauses what this member has, before the client goes on with it. For a rebalance the client holds it back, and then
+    /// goes on where it believes that the records were taken to. That may lie behind some that were not: it counts the end
+    /// of a log for a record where it is taken with others (librdkafka before 2.13, its issue 4844), and a position that was
+    /// sought only once a record was taken there.
+    fn pause_kept(&self, consumer: &BaseConsumer<Self>) -> KafkaResult<()> {
+        match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => consumer.pause(&consumer.assignment()?),
+            // of what it had, nothing is kept
+            _ => Ok(()),
+        }
+    }
 }
 
 impl ClientContext for Context {
@@ -107,6 +119,7 @@ impl ConsumerContext for Context {
         partitions: &mut TopicPartitionList,
     ) {
         let names = names(partitions);
+        let paused = self.pause_kept(consumer);
         let (done, rebalance) = match kind {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => (
                 self.assign(consumer, partitions),
@@ -115,7 +128,7 @@ impl ConsumerContext for Context {
             _ => (self.revoke(consumer, partitions), Rebalance::Revoked(names)),
         };
         self.tell(Told::Rebalance(rebalance));
-        if let Err(error) = done {
+        if let Err(error) = paused.and(done) {
             let code = error
                 .rdkafka_error_code()
                 .unwrap_or(RDKafkaErrorCode::Unknown);

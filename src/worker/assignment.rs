@@ -130,6 +130,15 @@ impl Assignment {
         }
     }
 
+    /// Has all places that are consumed, and were paused for a rebalance, be taken up again from where they are.
+    pub fn hold_consumed(&mut self) {
+        for consumption in self.places.values_mut() {
+            if let Consumption::Consuming { position } = *consumption {
+                *consumption = Consumption::Held { position };
+            }
+        }
+    }
+
     /// Sets a place that is consumed back to a position, to be taken up again from there.
     pub fn rewind(&mut self, place: Place, position: i64) {
         if let Some(consumption) = self.places.get_mut(&place) {

@@ -143,12 +143,13 @@ impl Worker {
         }
     }
 
-    /// The group gave these places to this worker. They are paused. To be told only when no commit is under way, as
-    /// whatever the group tells.
+    /// The group gave these places to this worker. They are paused, and so are those that it had and keeps, which are
+    /// taken up again from where it stands. To be told only when no commit is under way, as whatever the group tells.
     pub fn assigned(&mut self, places: &[Place]) {
         self.joined_group = true;
         // what failed to commit belonged to the ownership before
         self.failed_commits = 0;
+        self.assignment.hold_consumed();
         for &place in places {
             self.assignment.places.insert(place, Consumption::Unknown);
             if self.settings.is_forwarded(place) {
@@ -165,8 +166,8 @@ impl Worker {
             .retain(|partition, _| self.assignment.states.contains_key(partition));
     }
 
-    /// The group takes these places away, or this worker was away for too long and has lost them. The open
-    /// batch is dropped: what it read is read again by the next owner.
+    /// The group takes these places away, or this worker was away for too long and has lost them. Those that it keeps
+    /// are paused, as by [`Worker::assigned`]. The open batch is dropped: what it read is read again by the next owner.
     pub fn revoked(&mut self, places: &[Place]) {
         if self.committing.is_some() {
             self.stop(Fatal::Service(
@@ -189,6 +190,7 @@ impl Worker {
                 }
             }
         }
+        self.assignment.hold_consumed();
     }
 
     /// Everything that this worker owned is lost.

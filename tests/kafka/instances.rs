@@ -1,6 +1,7 @@
 //! Several instances of one application: they join, share the work, and leave.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use keyfold::generate::Options;
 
@@ -137,6 +138,37 @@ fn instances_come_and_go_under_load() {
     app.wait_drained(&mut third);
     app.assert_folded(Repeats::Forbidden);
     assert_eq!(third.terminate(), 0, "{}", third.log());
+}
+
+/// Records come a few at a time, so that the client keeps coming to the end of each log while others join and leave: of what
+/// an instance keeps in a rebalance no record may be passed over.
+#[test]
+fn what_an_instance_keeps_in_a_rebalance_goes_on_without_a_gap() {
+    const ROUNDS: usize = 4;
+    let app = app("consumer");
+    let mut first = app.run_ready();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let feeder = scope.spawn(|| {
+            let mut stream = app.stream(options(26));
+            while !stop.load(Ordering::Relaxed) {
+                let few: Vec<Record> = stream.by_ref().take(8).collect();
+                app.client.produce(&few);
+            }
+        });
+        for _ in 0..ROUNDS {
+            let mut second = app.run();
+            second.wait_ready(LIMIT);
+            assert_eq!(second.terminate(), 0, "{}", second.log());
+        }
+        stop.store(true, Ordering::Relaxed);
+        feeder.join().expect("a feeder without trouble");
+    });
+    app.wait_drained(&mut first);
+    app.assert_folded(Repeats::Forbidden);
+    // nor is a position lost that lies behind the end of its log, and the group joined anew for it
+    assert!(!first.log().contains("can't go on"), "{}", first.log());
+    assert_eq!(first.terminate(), 0, "{}", first.log());
 }
 
 /// One instance is killed while both work: the other takes over.

@@ -196,6 +196,11 @@ impl Member {
         self.consuming.retain(|place, _| !places.contains(place));
     }
 
+    /// Behind a rebalance nothing goes on by itself, not even what is kept.
+    pub fn pause_all(&mut self) {
+        self.consuming.clear();
+    }
+
     pub fn consume(&mut self, from: &[(Place, i64)]) {
         for &(place, offset) in from {
             if self.holds.contains(&place) {

@@ -269,6 +269,10 @@ impl Driver {
 
     fn serve(&mut self, around: &mut Surroundings<'_>) {
         self.told.extend(self.member.serve(around.now));
+        // a worker that is not told of the rebalance takes nothing up again
+        if !self.told.is_empty() && !around.sabotage.batch_survives_revoke {
+            self.member.pause_all();
+        }
         self.step = match self.told.is_empty() {
             true => Step::Act(Then::Restore),
             false => Step::Await(Box::new(Step::Tell)),
