@@ -36,6 +36,18 @@ impl Member {
         parts.map_or(&self.client_id, |(instance, _)| instance)
     }
 
+    /// The transactional id of this worker, where its instance has no name: the instance is 16 hexadecimal digits then,
+    /// whatever the `client.id` before them.
+    pub fn unnamed_worker(&self, application_id: &str) -> Option<String> {
+        if self.name().is_some() {
+            return None;
+        }
+        let mut parts = self.client_id.rsplitn(3, '-');
+        let (worker, instance, _) = (parts.next()?, parts.next()?, parts.next()?);
+        (is_number(worker) && is_random_instance(instance))
+            .then(|| format!("{application_id}-{instance}-{worker}"))
+    }
+
     /// Whether this member is the worker that has this transactional id.
     pub fn is_worker(&self, transactional_id: &str, application_id: &str) -> bool {
         is_worker(&self.client_id, transactional_id, application_id)
@@ -64,8 +76,9 @@ impl Member {
         }
         let mut parts = id.rsplitn(3, '-');
         let (worker, instance) = (parts.next(), parts.next());
-        let is_instance = |text: &str| text.len() == 16 && text.bytes().all(is_hexadecimal);
-        worker.is_some_and(is_number) && instance.is_some_and(is_instance) && parts.next().is_some()
+        worker.is_some_and(is_number)
+            && instance.is_some_and(is_random_instance)
+            && parts.next().is_some()
     }
 }
 
@@ -73,8 +86,10 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn is_hexadecimal(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+/// Whether this is the form of an instance without a name.
+fn is_random_instance(text: &str) -> bool {
+    let is_hexadecimal = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.len() == 16 && text.bytes().all(is_hexadecimal)
 }
 
 /// The members of a group. None: the coordinator does not describe it, as one of KIP-848 to a client that asks in the
@@ -165,6 +180,16 @@ mod tests {
         assert_eq!(name("rdkafka", &format!("rdkafka-{uuid}")), None);
         assert_eq!(name("keyfold-one-0", uuid), None);
         assert_eq!(name("keyfold-one-0", ""), None);
+    }
+
+    #[test]
+    fn the_transactional_id_of_a_worker_without_a_name_is_known() {
+        let id = |client_id: &str| member(client_id).unnamed_worker("keyfold");
+        let worker = "keyfold-0123456789abcdef-12".to_owned();
+        assert_eq!(id("keyfold-0123456789abcdef-12"), Some(worker.clone()));
+        assert_eq!(id("host-7-0123456789abcdef-12"), Some(worker));
+        assert_eq!(id("keyfold-one-0"), None);
+        assert_eq!(id("rdkafka"), None);
     }
 
     #[test]

@@ -27,17 +27,22 @@ const LONG: Duration = Duration::from_secs(4);
 /// The `client.id` and the host of a member that is not keyfold.
 type Stranger = (String, String);
 
-/// What was seen of the topics, for the workers.
+/// How long a worker that was a member is remembered: longer than its session, and than its transaction may live.
+const REMEMBERED: Duration = Duration::from_secs(120);
+
+/// What was seen of the topics and the group, for the workers.
 #[derive(Debug, Default)]
-pub struct Topics {
+pub struct Seen {
     pub round: u64,
-    /// Ids by names, where the brokers have ids.
+    /// Ids of topics by their names, where the brokers have ids.
     pub ids: BTreeMap<String, String>,
-    /// One that is gone.
+    /// A topic that is gone.
     pub gone: Option<String>,
+    /// The transactional ids of workers without a name that are members of the group, or were a while ago.
+    pub workers: Vec<String>,
 }
 
-pub type Watched = Arc<Mutex<Topics>>;
+pub type Watched = Arc<Mutex<Seen>>;
 
 pub struct Watch {
     pub settings: Arc<Settings>,
@@ -56,6 +61,7 @@ impl Watch {
         let mut foreign = BTreeSet::new();
         let mut lags = Lags::default();
         let mut rebalancing = Rebalancing::default();
+        let mut workers = BTreeMap::new();
         let mut next = Instant::now();
         while !self.stop.is_set() {
             std::thread::sleep(Duration::from_millis(100));
@@ -70,6 +76,7 @@ impl Watch {
                 ends.last_trouble();
                 self.look_at_topics(ends, &mut away);
                 let members = self.look_at_members(ends, &mut foreign);
+                self.remember(members.as_deref(), &mut workers);
                 // one that has nothing to do is ready
                 let unready = members
                     .as_deref()
@@ -123,6 +130,18 @@ impl Watch {
             watched.round += 1;
             watched.ids = ids;
             watched.gone = gone.map(|(name, _)| name.clone());
+        }
+    }
+
+    /// Remembers the workers that are members now, and tells the others of those that were.
+    fn remember(&self, members: Option<&[Member]>, workers: &mut BTreeMap<String, Instant>) {
+        let group = &self.settings.config.application_id;
+        let now = Instant::now();
+        let seen = members.unwrap_or_default().iter();
+        workers.extend(seen.filter_map(|member| Some((member.unnamed_worker(group)?, now))));
+        workers.retain(|_, seen| seen.elapsed() < REMEMBERED);
+        if let Ok(mut watched) = self.watched.lock() {
+            watched.workers = workers.keys().cloned().collect();
         }
     }
 

@@ -5,10 +5,9 @@
 //! which members the group has, and has those fenced that are gone ([`Action::Fence`]).
 //!
 //! The name may be that of a former owner which lives and owns other partitions: the one that died in its first
-//! transaction for that place had not put its own name there. Its name is looked for at all places, so that only one is
-//! not found that has died in its very first transaction, and the broker's time-out is waited for. (A commit of the offsets
-//! alone by each new owner would name it sooner, but it would be one more transaction in each rebalance that every owner
-//! waits for, to spare a wait that is bounded.)
+//! transaction for that place had not put its own name there. So its name is looked for at all places, and workers that
+//! were members of the group when it was last looked at count as writers too, for one that has died in its very first
+//! transaction is named nowhere. Only where it joined and died between two such looks, the broker's time-out is waited for.
 //!
 //! Whoever the group still has as a member is not fenced. One that the group has thrown out owns nothing; fenced, it makes
 //! a new producer when it joins again. Where the members are not known, as in a group of KIP-848, nobody is fenced, and the
@@ -40,14 +39,17 @@ impl Writer {
         instance(transactional_id) == instance(&self.transactional_id)
     }
 
+    /// Whether a worker is a member of the group.
+    fn lives(&self, members: &[String], transactional_id: &str) -> bool {
+        let is = |member: &String| is_worker(member, transactional_id, &self.application_id);
+        members.iter().any(is)
+    }
+
     /// Which of the writers are dead, as far as the members' client ids tell.
     fn dead(&self, writers: Vec<String>, members: Option<&[String]>) -> Vec<String> {
-        let lives = |members: &[String], id: &str| {
-            let is = |member: &String| is_worker(member, id, &self.application_id);
-            members.iter().any(is)
-        };
         // A description without this worker is old, or does not tell the names that were told to it.
-        let Some(members) = members.filter(|members| lives(members, &self.transactional_id)) else {
+        let Some(members) = members.filter(|members| self.lives(members, &self.transactional_id))
+        else {
             return Vec::new();
         };
         let own = format!("{}-", self.application_id);
@@ -56,7 +58,7 @@ impl Writer {
             .into_iter()
             // whatever else is written there, other applications' producers are never touched
             .filter(|id| id.starts_with(&own) && !self.is_of_this_process(id))
-            .filter(|id| !lives(members, id));
+            .filter(|id| !self.lives(members, id));
         dead.collect()
     }
 }
@@ -76,6 +78,8 @@ pub struct Takeover {
     /// Something waits for a transaction that may be a dead owner's.
     waits: bool,
     next: Duration,
+    /// Who is fenced already, and has not been a member since.
+    fenced: BTreeSet<String>,
 }
 
 impl Worker {
@@ -108,18 +112,24 @@ impl Worker {
         Some(Action::FindWriters(places.into_iter().collect()))
     }
 
-    /// Who wrote last there, and the client ids of the group's members; none where those are not known.
+    /// Who wrote last there, and who may have; and the client ids of the group's members, none where those are not known.
     pub fn writers(&mut self, writers: Vec<String>, members: Option<&[String]>) {
-        if let Some(writer) = &self.takeover.writer {
-            let dead = writer.dead(writers, members);
-            if !dead.is_empty() {
-                self.urgent.push(Action::Fence(dead));
-            }
+        let Takeover { writer, fenced, .. } = &mut self.takeover;
+        let Some(writer) = writer else {
+            return;
+        };
+        // one that came back may have begun another transaction, and die again
+        fenced.retain(|id| !members.is_some_and(|members| writer.lives(members, id)));
+        let mut dead = writer.dead(writers, members);
+        dead.retain(|id| !fenced.contains(id));
+        if !dead.is_empty() {
+            self.urgent.push(Action::Fence(dead));
         }
     }
 
-    /// What was open is aborted: what could not be read is asked for again at once.
-    pub fn fenced_others(&mut self) {
+    /// These are fenced, and what they had open is aborted: what could not be read is asked for again at once.
+    pub fn fenced_others(&mut self, ids: Vec<String>) {
+        self.takeover.fenced.extend(ids);
         self.retry_at = Duration::ZERO;
     }
 }

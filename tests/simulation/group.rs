@@ -56,6 +56,8 @@ pub struct Group {
     /// Classic: until when members may join the generation that is being formed.
     forming: Option<Duration>,
     targets: BTreeMap<u64, BTreeSet<Place>>,
+    /// The client ids of all members that there ever were.
+    seen: BTreeSet<u64>,
     next_member: u64,
     offsets: BTreeMap<Place, (i64, String)>,
     /// Offsets sent within transactions that are not decided.
@@ -72,6 +74,7 @@ impl Group {
             generation: 0,
             forming: None,
             targets: BTreeMap::new(),
+            seen: BTreeSet::new(),
             next_member: 1,
             offsets: BTreeMap::new(),
             pending: BTreeMap::new(),
@@ -94,6 +97,7 @@ impl Group {
             client,
         };
         self.members.insert(id, new);
+        self.seen.insert(client);
         self.changed(Some(id), now);
         id
     }
@@ -249,6 +253,12 @@ impl Group {
     pub fn described(&self) -> Option<Vec<u64>> {
         let members = self.members.values().map(|member| member.client);
         (self.protocol == Protocol::Classic).then(|| members.collect())
+    }
+
+    /// The client ids of all members that there ever were, as far as the group is described.
+    pub fn seen(&self) -> impl Iterator<Item = u64> {
+        let told = self.protocol == Protocol::Classic;
+        self.seen.iter().copied().filter(move |_| told)
     }
 
     /// Whether a commit under this standing is taken.

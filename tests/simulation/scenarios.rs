@@ -77,6 +77,8 @@ fn stalls_before_its_commit(protocol: Protocol, unnamed: bool) -> Result<World, 
     plan.transaction_time_out = Duration::from_secs(20);
     plan.faults.late_delivery = true;
     plan.sabotage.joined_unnamed = unnamed;
+    // nor the next owner, which fences a worker without a name that the group has thrown out
+    plan.named = true;
     let mut world = alone(plan)?;
     let id = customer_of(&world.settings, 1);
     world.append(place(CONSOLE, 0), console(&id, 1, 0));

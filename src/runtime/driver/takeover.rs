@@ -19,7 +19,7 @@ impl Driver {
             .iter()
             .map(|place| (settings.topic_name(*place), place.partition))
             .collect();
-        let writers: Vec<String> = match self.ends.committed(&asked, ASK) {
+        let mut writers: Vec<String> = match self.ends.committed(&asked, ASK) {
             Ok(texts) => texts
                 .iter()
                 .filter_map(|text| OffsetMetadata::parse(text)?.writer)
@@ -29,6 +29,7 @@ impl Driver {
                 return;
             }
         };
+        writers.extend(self.workers_seen());
         if writers.is_empty() {
             return;
         }
@@ -45,22 +46,36 @@ impl Driver {
         self.worker.writers(writers, members.as_deref());
     }
 
+    /// Workers that are members of the group, or were a while ago. One that died in its first transaction is named by no
+    /// offset.
+    fn workers_seen(&self) -> Vec<String> {
+        let watched = self.parts.watched.as_ref();
+        match watched.map(|watched| watched.lock()) {
+            Some(Ok(seen)) => seen.workers.clone(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Takes over the transactional ids of dead owners. Where that fails, the broker's time-out is waited for.
     pub(super) fn fence(&mut self, ids: &[String]) {
+        let mut fenced = Vec::with_capacity(ids.len());
         for id in ids {
             let producer = client::fencing(self.config(), id);
             match fence::fence(&producer, ASK) {
-                Ok(()) => tracing::info!(
-                    worker = self.parts.reporter.worker(),
-                    transactional_id = id,
-                    "the producer of an owner that is gone is fenced; what it left open is aborted"
-                ),
+                Ok(()) => {
+                    fenced.push(id.clone());
+                    tracing::info!(
+                        worker = self.parts.reporter.worker(),
+                        transactional_id = id,
+                        "the producer of an owner that is gone is fenced; what it left open is aborted"
+                    );
+                }
                 Err(error) => self.explain_error(
                     "the producer of an owner that is gone can't be fenced; what it left open is waited for",
                     &error,
                 ),
             }
         }
-        self.worker.fenced_others();
+        self.worker.fenced_others(fenced);
     }
 }

@@ -20,7 +20,8 @@ impl Driver {
         let writers = places
             .iter()
             .filter_map(|place| OffsetMetadata::parse(group.metadata(*place)?)?.writer);
-        let writers = writers.collect();
+        let seen = group.seen().map(|id| writer(id).transactional_id);
+        let writers = writers.chain(seen).collect();
         let members = group.described();
         self.alive = members.clone().unwrap_or_default();
         let members = match around.sabotage.fence_the_living {
@@ -36,6 +37,7 @@ impl Driver {
     }
 
     pub(super) fn fence(&mut self, ids: &[String], then: Then, around: &mut Surroundings<'_>) {
+        let mut fenced = Vec::new();
         for name in ids {
             let id = name.split('-').nth(1);
             let Some(id) = id.and_then(|id| u64::from_str_radix(id, 16).ok()) else {
@@ -50,9 +52,11 @@ impl Driver {
                 continue;
             }
             // busy: what was open is being aborted
-            let _ = around.cluster.init(id);
+            if around.cluster.init(id).is_ok() {
+                fenced.push(name.clone());
+            }
         }
-        self.worker.fenced_others();
+        self.worker.fenced_others(fenced);
         self.step = Step::Act(then);
     }
 }
