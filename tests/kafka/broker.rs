@@ -1,12 +1,13 @@
 //! A real Apache Kafka for the tests: one process, KRaft, jars from Maven Central.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::fs;
 use std::hash::{BuildHasher, Hasher};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -277,12 +278,16 @@ pub fn sasl_properties(user: &str, password: &str) -> [(&'static str, String); 4
 }
 
 /// A free port of the loopback, outside the range from which the system takes the ports of
-/// outgoing connections: a client that reconnects to a broker that is down must not get its port.
+/// outgoing connections: a client that reconnects to a broker that is down must not get its port. Each is given once, for
+/// it is free until its program has started.
 pub fn free_port() -> u16 {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     wait_until(Duration::from_secs(5), "a free port", || {
         let random = RandomState::new().build_hasher().finish();
         let port = 15_000 + (random % 15_000) as u16;
-        TcpListener::bind(("127.0.0.1", port)).ok().map(|_| port)
+        TcpListener::bind(("127.0.0.1", port)).ok()?;
+        let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+        given.insert(port).then_some(port)
     })
 }
 

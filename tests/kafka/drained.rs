@@ -48,6 +48,8 @@ impl App {
         self.uncommitted_input()
             .or_else(|| self.open_transaction())
             .or_else(|| self.uncommitted_forward())
+            // the one that committed the last forwarded records may not be stable in all topics yet
+            .or_else(|| self.open_transaction())
     }
 
     fn uncommitted_input(&self) -> Option<String> {
