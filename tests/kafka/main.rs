@@ -13,6 +13,7 @@ mod client;
 mod drained;
 mod fold;
 mod forgotten;
+mod generate;
 mod guard;
 mod outside;
 mod process;

@@ -1,0 +1,38 @@
+//! `keyfold generate --kafka`: what it says of the records that it sends.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use keyfold::record::Source;
+
+use crate::app::{App, text_of};
+use crate::client::Isolation;
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    i64::try_from(since.expect("a clock after 1970").as_millis()).expect("a time of this era")
+}
+
+/// With a rate, no record is stamped with a time that has not come yet: it would win over records that come then.
+#[test]
+fn no_record_is_stamped_later_than_it_is_sent() {
+    let app = App::new();
+    app.create_inputs();
+    let before = now();
+    let output = app.command(
+        &["generate", "--kafka", "--records", "400", "--rate", "150"],
+        b"",
+    );
+    let after = now();
+    assert_eq!(output.status.code(), Some(0), "{}", text_of(&output));
+    let mut timestamps = Vec::new();
+    for source in Source::ALL {
+        let records = app
+            .client
+            .read_all(&app.input(source), Isolation::ReadCommitted);
+        timestamps.extend(records.into_iter().filter_map(|record| record.timestamp));
+    }
+    assert_eq!(timestamps.len(), 400);
+    let (oldest, newest) = (timestamps.iter().min(), timestamps.iter().max());
+    assert!(oldest >= Some(&before), "{oldest:?}, began at {before}");
+    assert!(newest <= Some(&after), "{newest:?}, ended at {after}");
+}
