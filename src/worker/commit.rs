@@ -139,6 +139,7 @@ impl Worker {
         now: Duration,
     ) -> Option<Ledger> {
         let finished = self.committing.take()?;
+        self.commit_has_ended(now);
         match result {
             CommitResult::Committed => Some(self.take_over(finished, written)),
             CommitResult::Aborted { timed_out } => {

@@ -1,8 +1,8 @@
 //! The decisions of a worker, apart from Kafka's client: what happened goes in, what is to be done comes out.
 //!
 //! There is no I/O and no clock here (`now` is the time since the worker started), so that every interleaving of
-//! records, rebalances and failures can be replayed. [`record`] holds the path of a record, [`commit`] what
-//! follows from the end of a batch, [`writing`] what it writes, [`split`] what elements of a batch of customers take
+//! records, rebalances and failures can be replayed. [`record`] holds the path of a record, [`schedule`] when a batch is
+//! committed, [`commit`] what follows from its end, [`writing`] what it writes, [`split`] what elements of a batch of customers take
 //! along, [`restore`] the way of a state to the end of its log, [`standing`] where a place is taken up, [`passed`]
 //! positions without a record, [`status`] what is shown of a worker, [`settings`] what it is set up with; this file
 //! holds ownership.
@@ -22,6 +22,7 @@ pub mod outbox;
 pub mod passed;
 pub mod record;
 pub mod restore;
+pub mod schedule;
 pub mod settings;
 pub mod split;
 pub mod standing;
@@ -38,6 +39,7 @@ use assignment::{Assignment, Consumption, Loading, StatePartition};
 use batch::{Batch, Customers, Finished};
 use breaker::Breaker;
 use fatal::Fatal;
+use schedule::Schedule;
 use takeover::Takeover;
 
 pub use settings::{Place, Settings, Topic};
@@ -111,6 +113,7 @@ pub struct Worker {
     /// Whether an assignment, be it an empty one, was ever given.
     joined_group: bool,
     takeover: Takeover,
+    schedule: Schedule,
 }
 
 impl Worker {
@@ -139,6 +142,7 @@ impl Worker {
             replaced_inputs: BTreeSet::new(),
             joined_group: false,
             takeover: Takeover::default(),
+            schedule: Schedule::default(),
             settings,
         }
     }

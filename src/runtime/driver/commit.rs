@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rdkafka::TopicPartitionList;
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::{Driver, Halt, MIN_COMMIT_GAP, refused};
+use super::{Driver, Halt, refused};
 use crate::config::Guarantee;
 use crate::failpoint;
 use crate::kafka::client;
@@ -16,24 +16,36 @@ use crate::runtime::outputs::KafkaOutbox;
 use crate::worker::Worker;
 use crate::worker::commit::{CommitResult, Written};
 use crate::worker::fatal::Fatal;
+use crate::worker::schedule::{Backlog, Fetched};
 use crate::worker::writing::Wrote;
 
 /// How long to wait for room at the producer: what is in it is on its way.
 const FULL: Duration = Duration::from_millis(1);
 
-/// How long a position that no record stands behind waits for a batch that takes it along.
-const PASSED: Duration = Duration::from_millis(250);
 /// How long a stop waits for the client to come to the end of its logs: longer than the broker holds back an empty answer.
 const LAST_LOOK: Duration = Duration::from_millis(700);
 
 const ABORTING: &str = "an abort waits for the cluster";
 const COMMITTING: &str = "a commit waits for the cluster";
 
-/// Offsets behind what was taken: of all places, and of the one with the most.
-#[derive(Default)]
-struct Waiting {
-    all: i64,
-    longest: i64,
+/// What this driver's clients know of records that are not taken.
+struct Behind<'d> {
+    driver: &'d Driver,
+    polled_nothing: bool,
+}
+
+impl Fetched for Behind<'_> {
+    fn is_empty(&self) -> bool {
+        self.driver.polled.is_empty() && self.driver.consumer.is_drained()
+    }
+
+    fn polled_nothing(&self) -> bool {
+        self.polled_nothing
+    }
+
+    fn backlog(&self) -> Backlog {
+        self.driver.backlog()
+    }
 }
 
 /// A batch that has ended, and is not committed yet.
@@ -61,32 +73,33 @@ pub(super) enum Step {
 }
 
 impl Driver {
-    /// A batch is committed when its time has come, and the commit of the one before has ended; until then it grows.
+    /// Commits the batch when it is time; until then it grows.
     pub(super) fn commit_if_due(&mut self, polled_nothing: bool) -> Result<(), Halt> {
-        if self.worker.has_passed() {
-            let since = *self.passed_since.get_or_insert_with(Instant::now);
-            if since.elapsed() >= PASSED {
-                self.open_passed();
-            }
-        } else {
-            self.passed_since = None;
+        let now = self.now();
+        if self.worker.passed_are_due(now) {
+            self.open_passed();
         }
-        if self.worker.open_records().is_none() || self.committing.is_some() {
-            return Ok(());
-        }
-        let due = self.worker.is_full()
-            || self.is_old_enough()
-            || (self.committed_at.elapsed() >= MIN_COMMIT_GAP && self.is_drained(polled_nothing));
-        if due {
+        let driver = &*self;
+        let behind = Behind {
+            driver,
+            polled_nothing,
+        };
+        if self.worker.commit_is_due(&behind, now) {
             self.commit()?;
             self.act()?;
         }
         Ok(())
     }
 
+    /// Notes that a batch was opened, and with it a transaction.
+    pub(super) fn batch_opened(&mut self) {
+        self.transaction_began = Instant::now();
+        let now = self.now();
+        self.worker.batch_opened(now);
+    }
+
     /// Opens a batch without records, for positions that wait to be committed.
     fn open_passed(&mut self) {
-        self.passed_since = None;
         let mut outbox = KafkaOutbox {
             consumer: &self.consumer,
             producer: &self.producer,
@@ -95,15 +108,14 @@ impl Driver {
             aside: None,
         };
         self.worker.open_passed(&mut outbox);
-        self.batch_began = Instant::now();
-        self.transaction_began = self.batch_began;
+        self.batch_opened();
     }
 
     /// At a stop: what is left of the logs may be a transaction's marker, which the client passes within moments. The
     /// position behind it is committed, as at any other time.
     pub(super) fn commit_at_stop(&mut self) -> Result<(), Halt> {
         let until = Instant::now() + LAST_LOOK;
-        while self.restorer.is_none() && self.waiting().all > 0 && Instant::now() < until {
+        while self.restorer.is_none() && self.backlog().all > 0 && Instant::now() < until {
             self.take_records()?;
             self.look_at_commit()?;
         }
@@ -115,42 +127,19 @@ impl Driver {
         self.await_commit()
     }
 
-    /// Whether the open batch has had its time, which is longer while there is a backlog.
-    fn is_old_enough(&self) -> bool {
-        let processing = &self.config().processing;
-        let age = self.batch_began.elapsed();
-        age >= processing.commit_interval
-            && (age >= processing.backlog_commit_interval || self.waiting().all <= self.held())
-    }
-
-    /// Whether there is nothing to wait for, as far as the client knows.
-    fn is_drained(&self, polled_nothing: bool) -> bool {
-        if !self.polled.is_empty() || !self.consumer.is_drained() {
-            return false;
-        }
-        let waiting = self.waiting();
-        // what is left of a log may be a transaction's marker, or many that were aborted
-        waiting.longest <= 1 || polled_nothing && waiting.all <= self.held()
-    }
-
-    /// Records in the open batch.
-    fn held(&self) -> i64 {
-        self.worker.open_records().unwrap_or(0) as i64
-    }
-
     /// How much is left of the logs behind what was taken, as far as the client knows.
-    fn waiting(&self) -> Waiting {
-        let mut waiting = Waiting::default();
+    fn backlog(&self) -> Backlog {
+        let mut backlog = Backlog::default();
         for (place, position) in self.worker.positions() {
             let topic = self.parts.settings.topic_name(place);
             let ends = self.consumer.cached_ends(topic, place.partition);
             if let (Some(position), Some((_, end))) = (position, ends) {
                 let left = end.saturating_sub(position).max(0);
-                waiting.all += left;
-                waiting.longest = waiting.longest.max(left);
+                backlog.all += left;
+                backlog.longest = backlog.longest.max(left);
             }
         }
-        waiting
+        backlog
     }
 
     /// Ends the open batch: writes what it has to write, as far as there is room, and begins to commit it.
@@ -287,7 +276,6 @@ impl Driver {
     fn take_in(&mut self, ending: Ending, mut ended: Ended) -> Result<(), Halt> {
         let age = ending.transaction_began.elapsed();
         ended.result = self.judged_by_age(ended.result, age);
-        self.committed_at = Instant::now();
         if ended.result == CommitResult::Committed {
             failpoint::reached("committed");
             if self.worker.open_records().is_some() {

@@ -39,8 +39,6 @@ use crate::worker::fatal::Fatal;
 use crate::worker::takeover::Writer;
 use crate::worker::{Action, Settings, Worker};
 
-/// A drained input is committed at once, but no sooner after the commit before than this.
-const MIN_COMMIT_GAP: Duration = Duration::from_millis(5);
 /// The longest wait for records, so that questions and rebalances are served.
 const MAX_WAIT: Duration = Duration::from_millis(50);
 /// The longest wait for a step of a commit: longer than a transaction may live.
@@ -113,12 +111,8 @@ struct Driver {
     committing: Option<(commit::Ending, commit::Step)>,
     aside: Aside,
     started: Instant,
-    /// When the open batch, and the open transaction, began.
-    batch_began: Instant,
+    /// When the open transaction began.
     transaction_began: Instant,
-    committed_at: Instant,
-    /// Since when positions wait for a batch that takes them along.
-    passed_since: Option<Instant>,
     /// The last round of the watch that was looked at.
     watched: u64,
     published_at: Instant,
@@ -160,10 +154,7 @@ impl Driver {
             committing: None,
             aside: Aside::default(),
             started: now,
-            batch_began: now,
             transaction_began: now,
-            committed_at: now,
-            passed_since: None,
             watched: 0,
             published_at: now,
             handles: HashMap::new(),

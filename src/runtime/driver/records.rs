@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::{Driver, Halt, MAX_WAIT, MIN_COMMIT_GAP, stuck};
+use super::{Driver, Halt, MAX_WAIT, stuck};
 use crate::kafka::native::Message;
 use crate::runtime::outputs::KafkaOutbox;
 use crate::source::metadata::Metadata;
 use crate::worker::Place;
 use crate::worker::origin::Header;
 use crate::worker::record::Delivered;
+use crate::worker::schedule::MIN_COMMIT_GAP;
 
 /// How long records are taken before the group, the clock and a stop are looked at.
 const TURN: Duration = Duration::from_millis(50);
@@ -69,9 +70,8 @@ impl Driver {
         if self.restorer.is_some() {
             Duration::ZERO
         } else if self.worker.open_records().is_some() {
-            MIN_COMMIT_GAP
-                .saturating_sub(self.committed_at.elapsed())
-                .max(Duration::from_millis(1))
+            let gap = self.worker.gap_left(self.now());
+            gap.max(Duration::from_millis(1))
         } else if self.is_writing() {
             Duration::from_millis(1)
         } else if self.committing.is_some() {
@@ -100,8 +100,7 @@ impl Driver {
         let was_open = self.worker.open_records().is_some();
         self.worker.record(&record, &mut outbox);
         if !was_open {
-            self.batch_began = Instant::now();
-            self.transaction_began = self.batch_began;
+            self.batch_opened();
         }
         // if a batch is aborted, what was polled of its places is passed over until they are taken up again
         if self.worker.is_full() {

@@ -3,27 +3,65 @@
 use std::time::Duration;
 
 use keyfold::worker::commit::{CommitResult, Written};
+use keyfold::worker::schedule::{Backlog, Fetched};
 use keyfold::worker::writing::Wrote;
 
 use super::{Commit, Driver, Step, Surroundings, Then};
 use crate::client::SimulatedOutbox;
 use crate::faults::Sabotage;
 use crate::log::TransactionNumber;
-use crate::transactions::{Cluster, Intent, Refused};
+use crate::transactions::{Cluster, Intent, LogId, Refused};
+
+/// What the client knows of records that are not taken.
+struct Known {
+    is_empty: bool,
+    polled_nothing: bool,
+    backlog: Backlog,
+}
+
+impl Fetched for Known {
+    fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
+    fn polled_nothing(&self) -> bool {
+        self.polled_nothing
+    }
+
+    fn backlog(&self) -> Backlog {
+        self.backlog
+    }
+}
 
 impl Driver {
     pub(super) fn commit_if_due(&mut self, drained: bool, around: &mut Surroundings<'_>) {
         self.step = Step::Serve;
-        if self.worker.has_passed() && around.random.often(2000) {
+        if self.worker.passed_are_due(around.now) {
             self.open_passed(around.now);
         }
-        if self.worker.open_records().is_none() || self.commit.is_some() {
-            return;
-        }
-        let interval = self.settings.config.processing.commit_interval;
-        if self.worker.is_full() || around.now >= self.batch_began + interval || drained {
+        let known = Known {
+            is_empty: self.messages.is_empty(),
+            polled_nothing: drained,
+            backlog: self.backlog(around.cluster),
+        };
+        if self.commit.is_none() && self.worker.commit_is_due(&known, around.now) {
             self.finish(around);
         }
+    }
+
+    /// How much is left of the logs behind what was taken.
+    fn backlog(&self, cluster: &Cluster) -> Backlog {
+        let mut backlog = Backlog::default();
+        for (id, log) in cluster.logs() {
+            let positions = self.worker.positions();
+            let of_log = positions.filter(|(place, _)| LogId::Place(*place) == id);
+            for position in of_log.filter_map(|(_, position)| position) {
+                let left = (log.stable() - position).max(0);
+                backlog.all += left;
+                backlog.longest = backlog.longest.max(left);
+            }
+        }
+        backlog
     }
 
     /// Opens a batch without records, for positions that wait to be committed.
@@ -39,7 +77,7 @@ impl Driver {
         };
         self.worker.open_passed(&mut outbox);
         self.taken.clear();
-        self.batch_began = now;
+        self.worker.batch_opened(now);
     }
 
     /// Ends the open batch, unless it was dropped with the one before it.

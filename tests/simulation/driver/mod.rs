@@ -162,7 +162,6 @@ pub struct Driver {
     /// Whether the polled messages are not all taken yet.
     within_poll: bool,
     drained: bool,
-    batch_began: Duration,
     taken: Vec<(Place, i64)>,
     intent: Intent,
     /// What the group told, and the worker is not told yet.
@@ -198,7 +197,6 @@ impl Driver {
             messages: VecDeque::new(),
             within_poll: false,
             drained: true,
-            batch_began: Duration::ZERO,
             taken: Vec::new(),
             intent: Intent::default(),
             told: Vec::new(),
@@ -269,8 +267,7 @@ impl Driver {
 
     fn serve(&mut self, around: &mut Surroundings<'_>) {
         self.told.extend(self.member.serve(around.now));
-        // a worker that is not told of the rebalance takes nothing up again
-        if !self.told.is_empty() && !around.sabotage.batch_survives_revoke {
+        if !self.told.is_empty() {
             self.member.pause_all();
         }
         self.step = match self.told.is_empty() {
@@ -551,6 +548,11 @@ impl Driver {
             };
             return;
         };
+        if !self.told.is_empty() {
+            // a batch that has survived a rebalance takes nothing more, nor does the next one before it is told
+            self.step = Step::Take;
+            return;
+        }
         if message.record.is_none() {
             self.worker.reached_end(message.place, message.offset);
             self.step = Step::Take;
@@ -569,7 +571,7 @@ impl Driver {
         self.worker.record(&message, &mut outbox);
         if before.is_none() && self.worker.open_records().is_some() {
             self.taken.clear();
-            self.batch_began = around.now;
+            self.worker.batch_opened(around.now);
         }
         if self.worker.open_records() > before {
             self.taken.push((message.place, message.offset));
