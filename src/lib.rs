@@ -34,7 +34,7 @@
 //! # Around it
 //!
 //! [`cli`] has one file a command, [`config`] the settings, [`runtime::processor`] starts and ends the threads,
-//! [`serve`] is the HTTP side, [`generate`] makes realistic streams, and [`demo`] runs all of it in one process.
+//! [`json`] reads and writes JSON, [`serve`] is the HTTP side, [`generate`] makes realistic streams, and [`demo`] runs all of it in one process.
 //! Comments that speak of *the contract* mean the specification of what users can see.
 
 pub mod avro;
@@ -43,8 +43,10 @@ pub mod config;
 pub mod country;
 pub mod customer;
 pub mod demo;
+pub mod exit;
 pub mod failpoint;
 pub mod generate;
+pub mod json;
 pub mod kafka;
 pub mod offline;
 pub mod partition;

@@ -2,8 +2,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use keyfold::cli::{self, exit::Failure};
+use keyfold::cli;
 use keyfold::config::{CONFIG_FILE, Config};
+use keyfold::exit::Failure;
 use keyfold::failpoint;
 use keyfold::kafka::properties;
 

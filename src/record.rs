@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+/// What each topic that keyfold writes to takes beyond the largest record, at the least, in bytes: for keys, headers and
+/// the batch around it.
+pub const TOPIC_HEADROOM: usize = 64 * 1024;
+
 /// One of the four inputs (the contract, section 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Source {

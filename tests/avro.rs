@@ -21,8 +21,8 @@ use keyfold::avro::{self, Plan, snapshot};
 use keyfold::config::Config;
 use keyfold::customer::snapshot::View;
 use keyfold::customer::{Customer, Keep, contribution::Contribution};
+use keyfold::json::strict::{self, Plain};
 use keyfold::record::{Code, RawRecord, Rejection, Source};
-use keyfold::source::wire::{self, Plain};
 use keyfold::source::{self, Judged, Verdict};
 use keyfold::time::Instant;
 use proptest::prelude::*;
@@ -38,7 +38,7 @@ fn reader(source: Source) -> String {
 /// JSON nested as deep as the contract allows.
 fn parsed(text: &[u8]) -> Value {
     let text = std::str::from_utf8(text).unwrap();
-    wire::read(text, Plain::<Value>::default()).unwrap()
+    strict::read(text, Plain::<Value>::default()).unwrap()
 }
 
 fn record(source: Source, value: &[u8]) -> RawRecord<'_> {

@@ -9,8 +9,8 @@ mod mutate;
 mod random_documents;
 
 use keyfold::config::Config;
+use keyfold::json::strict::{self, Plain};
 use keyfold::record::{Code, RawRecord, Rejection, Source, Stage};
-use keyfold::source::wire::{self, Plain};
 use keyfold::source::{
     self, Verdict, console_customers, loyalty_actions, loyalty_customers, publisher_customers,
 };
@@ -20,19 +20,19 @@ use serde_json::Value;
 fn typed(source: Source, text: &str) -> bool {
     match source {
         Source::LoyaltyCustomers => {
-            wire::read(text, Plain::<loyalty_customers::EventWire>::default()).is_ok()
+            strict::read(text, Plain::<loyalty_customers::EventWire>::default()).is_ok()
         }
         Source::LoyaltyActions => {
-            wire::read(text, Plain::<loyalty_actions::EventWire>::default()).is_ok()
+            strict::read(text, Plain::<loyalty_actions::EventWire>::default()).is_ok()
         }
         Source::ConsoleCustomers => {
-            wire::read(text, Plain::<console_customers::CustomerWire>::default()).is_ok()
+            strict::read(text, Plain::<console_customers::CustomerWire>::default()).is_ok()
         }
         Source::PublisherCustomers => {
             let element = |text: &&str| {
-                wire::read(text, Plain::<publisher_customers::CustomerWire>::default()).is_ok()
+                strict::read(text, Plain::<publisher_customers::CustomerWire>::default()).is_ok()
             };
-            wire::read(text, Plain::<publisher_customers::BatchWire>::default())
+            strict::read(text, Plain::<publisher_customers::BatchWire>::default())
                 .is_ok_and(|batch| batch.customers.0.iter().all(element))
         }
     }
@@ -54,8 +54,8 @@ fn judged(source: Source, text: &str) -> Option<Rejection> {
 
 /// A well-formed text as a value, nested as deep as the contract allows.
 fn parsed(text: &str) -> Option<Value> {
-    wire::check(text).ok()?;
-    wire::read(text, Plain::<Value>::default()).ok()
+    strict::check(text).ok()?;
+    strict::read(text, Plain::<Value>::default()).ok()
 }
 
 /// Holds the two readings of a value against each other.

@@ -21,9 +21,9 @@ use apache_avro::Schema;
 use evolve::{Evolution, Evolved};
 use keyfold::config::Config;
 use keyfold::customer::{Customer, Keep};
+use keyfold::json::strict::{self, Plain};
 use keyfold::record::{RawRecord, Source};
 use keyfold::source::framing;
-use keyfold::source::wire::{self, Plain};
 use keyfold::source::{self, Verdict};
 use keyfold::worker::origin::{Omitted, Origin};
 use rand::rngs::StdRng;
@@ -201,7 +201,7 @@ fn in_avro(json: &Option<Vec<u8>>, schema: &str) -> Option<Vec<u8>> {
 
 fn evolved_value(json: &Option<Vec<u8>>, evolved: &Evolved) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(json.as_deref()?).ok()?;
-    let json: Value = wire::read(text, Plain::default()).ok()?;
+    let json: Value = strict::read(text, Plain::default()).ok()?;
     let schema = Schema::parse_str(&evolved.text).unwrap();
     let value = evolved.value(Some(&json), &schema)?;
     let body = evolve::written(&schema, value);

@@ -1,8 +1,8 @@
 //! The decoder of each source, of JSON.
 
 use keyfold::config::Config;
+use keyfold::json::strict::{self, Plain};
 use keyfold::record::{Code, Source, Stage};
-use keyfold::source::wire::{self, Plain};
 use keyfold::source::{self, schema};
 use serde_json::Value;
 
@@ -45,6 +45,6 @@ pub fn judge(source: Source, bytes: &[u8]) {
 
 /// A well-formed text as a value, nested as deep as the contract allows.
 fn parsed(text: &str) -> Option<Value> {
-    wire::check(text).ok()?;
-    wire::read(text, Plain::default()).ok()
+    strict::check(text).ok()?;
+    strict::read(text, Plain::default()).ok()
 }

@@ -6,8 +6,8 @@ use keyfold::config::Config;
 use keyfold::customer::contribution::Contribution;
 use keyfold::customer::snapshot::{self, View};
 use keyfold::customer::{Customer, Keep};
+use keyfold::json::strict::{self, Plain};
 use keyfold::record::{Code, MAX_VIOLATIONS, RawRecord, Rejection, Source, Stage};
-use keyfold::source::wire::{self, Plain};
 use keyfold::source::{self, BatchElement, Judged, Value, Verdict};
 
 /// The timestamp of all records here, in milliseconds.
@@ -127,7 +127,7 @@ fn fold(contribution: &Contribution) {
     let mut text = Vec::new();
     if snapshot::write(&customer, id, &View::of(&config), &mut text) {
         let text = std::str::from_utf8(&text).expect("a snapshot is UTF-8");
-        let read = wire::read(text, Plain::<serde_json::Value>::default());
+        let read = strict::read(text, Plain::<serde_json::Value>::default());
         assert_eq!(read.expect("a snapshot is JSON")["customerId"], id.as_str());
         let encoded = avro_snapshot::encode(text.as_bytes(), &mut Vec::new());
         assert!(encoded.is_ok(), "a snapshot follows its Avro schema");

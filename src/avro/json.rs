@@ -7,8 +7,8 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::Error;
 use super::deserialize::Decoder;
 use super::plan::Plan;
-use crate::source::json::write_string;
-use crate::source::wire::{MAX_DEPTH, Text};
+use crate::json::canonical::write_string;
+use crate::json::strict::{MAX_DEPTH, Text};
 
 /// The JSON text of the value that `bytes` hold, with the fields that the reader schema knows; those that are null
 /// are left out. An error is never [`Error::Refused`].

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use super::PlanError;
 use super::text::day_of;
 use super::writer::Writer;
-use crate::source::wire::Text;
+use crate::json::strict::Text;
 use crate::time::Instant;
 
 /// The text of the schema, as it is registered.

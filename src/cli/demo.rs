@@ -1,8 +1,8 @@
 //! `keyfold demo`: the whole thing in one process, without any service.
 
-use super::exit::{Done, Failure};
 use crate::config::Config;
 use crate::demo;
+use crate::exit::{Done, Failure};
 use crate::runtime::signals::Stop;
 
 /// Watch keyfold work, without any service: it takes about half a minute.

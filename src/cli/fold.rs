@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-use super::exit::{Done, Failure, or_enough};
 use super::lines::{self, RejectionLine};
 use super::schemas::SchemaArgs;
 use crate::config::Config;
+use crate::exit::{Done, Failure, or_enough};
+use crate::json::canonical::write_string;
 use crate::offline::OfflineFold;
 use crate::record::Code;
-use crate::source::json::write_string;
 
 /// Fold records into snapshots, without Kafka.
 ///

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use indicatif::{ProgressBar, ProgressStyle};
 use rdkafka::error::KafkaError;
 
-use super::exit::{Done, Failure};
 use crate::config::Config;
+use crate::exit::{Done, Failure};
 use crate::generate::{Generator, Options, Shares, kcat_line};
 use crate::kafka::feed::{Feed, Tally};
 use crate::kafka::topics::Cluster;

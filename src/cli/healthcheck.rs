@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ureq::Agent;
 
-use super::exit::{Done, Failure, or_enough};
 use crate::config::Config;
+use crate::exit::{Done, Failure, or_enough};
 
 /// The longest answer that is shown, in bytes.
 const MAX_ANSWER: u64 = 16 * 1024;

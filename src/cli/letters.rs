@@ -3,7 +3,7 @@
 
 use crate::record::{Code, Rejection};
 
-use super::lines::Line;
+use super::line::Line;
 use crate::worker::dead_letter::{
     HEADERS_OMITTED, KEY_OMITTED, PREFIX, VALUE_OMITTED, is_of_a_letter,
 };

@@ -7,8 +7,8 @@ use std::time::SystemTime;
 
 use tracing_subscriber::EnvFilter;
 
-use super::exit::Failure;
 use crate::config::{Log, LogFormat};
+use crate::exit::Failure;
 
 /// Starts the log: for people, with colours on a terminal, or as JSON. `quiet` leaves all but errors out, unless
 /// the level was set.

@@ -2,11 +2,11 @@
 
 pub mod config;
 pub mod demo;
-pub mod exit;
 pub mod fold;
 pub mod generate;
 pub mod healthcheck;
 pub mod letters;
+pub mod line;
 pub mod lines;
 pub mod log;
 pub mod run;

@@ -1,7 +1,7 @@
 //! `keyfold run`: the processor.
 
-use super::exit::{Done, Failure};
 use crate::config::Config;
+use crate::exit::{Done, Failure};
 use crate::runtime::processor;
 use crate::runtime::signals::Stop;
 

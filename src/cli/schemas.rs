@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::exit::Failure;
-use super::lines::Line;
+use super::line::Line;
 use crate::avro::Plan;
 use crate::config::{Config, Format, KeyFormat};
+use crate::exit::Failure;
 use crate::record::{RawRecord, Source};
 use crate::registry::Registry;
 use crate::source::framing::{GUID_HEADER, Known, Opened, SchemaId, Schemas};

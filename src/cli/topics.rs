@@ -3,8 +3,8 @@
 use std::fmt;
 use std::io::{self, BufRead, Write};
 
-use super::exit::{Done, Failure, or_enough};
 use crate::config::Config;
+use crate::exit::{Done, Failure, or_enough};
 use crate::kafka::topics::{Cluster, TopicsError};
 
 /// Create the topics that keyfold writes to where they are missing, and check their settings.

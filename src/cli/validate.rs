@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::exit::{Done, Failure, or_enough};
 use super::lines;
 use super::schemas::SchemaArgs;
 use crate::config::Config;
+use crate::exit::{Done, Failure, or_enough};
 use crate::record::{Rejection, Violation};
 use crate::source::framing::Opened;
 use crate::source::{self, Verdict};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::check::{self, Check};
 use super::read::Reader;
+use super::relations;
 use super::rules::always_rejects;
 use super::words::Action;
 use super::{
@@ -76,9 +77,9 @@ pub(super) fn config(reader: &mut Reader) -> Config {
             replication_factor: reader.whole("topics.replication_factor", 1..=32_767),
         },
     };
-    check::topics(reader, &config);
-    check::registry(reader, &config);
-    check::state(reader, &config);
+    relations::topics(reader, &config);
+    relations::registry(reader, &config);
+    relations::state(reader, &config);
     config
 }
 

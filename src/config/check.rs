@@ -1,10 +1,8 @@
-//! What a single text must be, and what must hold between keys.
+//! What a single text must be.
 
 use std::net::SocketAddr;
 
-use super::read::Reader;
-use super::registry::{has_credentials, is_url};
-use super::{Config, Format, SnapshotFormat, Store};
+use super::registry::is_url;
 
 /// What a text must be.
 pub(super) struct Check {
@@ -127,102 +125,4 @@ fn is_directive(text: &str) -> bool {
         && ["error", "warn", "info", "debug", "trace", "off"]
             .iter()
             .any(|known| known.eq_ignore_ascii_case(level))
-}
-
-/// Each topic has one purpose: it feeds one source, or is one of the outputs, or is internal.
-pub(super) fn topics(reader: &mut Reader, config: &Config) {
-    let mut uses: Vec<(String, String)> = config
-        .sources
-        .iter()
-        .flat_map(|(source, settings)| {
-            let path = format!("sources.{}.topics", source.name());
-            settings
-                .topics
-                .iter()
-                .map(move |topic| (topic.clone(), path.clone()))
-        })
-        .collect();
-    uses.push((config.snapshot.topic.clone(), "snapshot.topic".into()));
-    uses.push((
-        config.dead_letters.topic.clone(),
-        "dead_letters.topic".into(),
-    ));
-    uses.push((config.state_topic(), "application_id".into()));
-    uses.push((config.forwarded_topic(), "application_id".into()));
-
-    for (index, (topic, path)) in uses.iter().enumerate() {
-        for (other_topic, other_path) in uses.iter().skip(index + 1) {
-            if topic != other_topic {
-                continue;
-            }
-            let rule = if other_path.starts_with("sources.") {
-                "a topic may feed one source only"
-            } else {
-                "a topic may serve one purpose only"
-            };
-            let other = match other_path.as_str() {
-                "application_id" => "an internal topic of `application_id`".to_owned(),
-                path => reader.place(path),
-            };
-            reader.problem(path, format!("topic {topic:?} is also {other}; {rule}"));
-        }
-    }
-}
-
-/// A store on disk has a folder.
-pub(super) fn state(reader: &mut Reader, config: &Config) {
-    // A wrong path is not in `config`, but is a problem already; one is enough.
-    if config.state.store == Store::Disk && !reader.is_set("state.directory") {
-        reader.problem(
-            "state.store",
-            "\"disk\" needs a folder: set `state.directory`",
-        );
-    }
-}
-
-/// What needs a registry has one, and who keyfold is to it is said once.
-pub(super) fn registry(reader: &mut Reader, config: &Config) {
-    let registry = &config.registry;
-    if registry.urls.is_empty()
-        && let Some(path) = first_avro(config)
-    {
-        let other = reader.place(&path);
-        reader.problem(
-            "registry.url",
-            format!("is empty, but {other} is \"avro\", which needs a schema registry"),
-        );
-    }
-    // A wrong user name is not in `config`, but is a problem already; one is enough.
-    if !registry.password.is_empty() && !reader.is_set("registry.username") {
-        reader.problem("registry.password", "is given without `registry.username`");
-    }
-    let in_url = registry.urls.iter().any(|url| has_credentials(url));
-    let mut given = [
-        ("registry.url", in_url),
-        ("registry.username", !registry.username.is_empty()),
-        ("registry.token", !registry.token.is_empty()),
-    ]
-    .into_iter()
-    .filter_map(|(path, given)| given.then_some(path));
-    if let Some(first) = given.next() {
-        for path in given {
-            let other = reader.place(first);
-            reader.problem(
-                path,
-                format!("credentials are given here and in {other}; give one of them"),
-            );
-        }
-    }
-}
-
-/// The first key whose format needs a registry.
-fn first_avro(config: &Config) -> Option<String> {
-    config
-        .sources
-        .iter()
-        .find(|(_, source)| source.format == Format::Avro)
-        .map(|(source, _)| format!("sources.{}.format", source.name()))
-        .or_else(|| {
-            (config.snapshot.format == SnapshotFormat::Avro).then(|| "snapshot.format".to_owned())
-        })
 }

@@ -24,6 +24,7 @@ mod print;
 mod properties;
 mod read;
 mod registry;
+mod relations;
 mod rules;
 mod sources;
 mod variables;

@@ -6,6 +6,7 @@ use super::codec::CodecError;
 use super::contribution::{Data, Told};
 use super::snapshot::{self, View};
 use super::{Customer, Keep};
+use crate::record::TOPIC_HEADROOM;
 
 /// The bounds of a customer's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,14 +20,12 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What the topics of state and snapshots take beyond [`Limits::max_state_bytes`], at the least, in bytes.
-    pub const HEADROOM: usize = 64 * 1024;
     /// Kafka's own part of a record and its batch, generously.
     const RECORD: usize = 4 * 1024;
 
     /// The most bytes of a record of the state or of a snapshot, its key included.
     fn max_written(&self) -> usize {
-        self.max_state_bytes + Self::HEADROOM - Self::RECORD
+        self.max_state_bytes + TOPIC_HEADROOM - Self::RECORD
     }
 }
 

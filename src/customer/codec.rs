@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::actions::Actions;
 use super::contribution::{Action, ActionKind, ConsoleParts, Content, Publisher, Status};
+use super::encoding::{number_from, put_bytes, put_number};
 use super::fields::Fields;
 use super::list::{Floor, Held, List, Listing};
 use super::register::Register;
@@ -148,20 +149,6 @@ fn put_stamp(out: &mut Vec<u8>, stamp: Stamp) {
     out.extend_from_slice(&stamp.bits().to_be_bytes());
 }
 
-fn put_number(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-/// Appends bytes with their length before them.
-pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    put_number(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
-}
-
 /// A byte with a bit for each that is there, and those.
 fn put_options<T: Copy, const N: usize>(
     out: &mut Vec<u8>,
@@ -266,24 +253,6 @@ fn put_console(out: &mut Vec<u8>, texts: &Texts, console: &HeldConsole) {
         put_bytes(out, parts.addresses);
         put_bytes(out, parts.attributes);
     }
-}
-
-/// Reads a number that [`put_number`] wrote: it, and what comes behind it.
-pub fn number_from(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let (&first, mut rest) = bytes.split_first()?;
-    if first < 0x80 {
-        return Some((u64::from(first), rest));
-    }
-    let mut number = u64::from(first & 0x7f);
-    for shift in (7..64).step_by(7) {
-        let byte;
-        (byte, rest) = rest.split_first().map(|(&byte, rest)| (byte, rest))?;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some((number, rest));
-        }
-    }
-    None
 }
 
 struct Reader<'a> {

@@ -5,9 +5,9 @@ use std::cmp::Ordering;
 use super::fields::Fields;
 use super::stamp::Stamp;
 use super::texts::{Span, Texts};
+use crate::json::canonical::{write_instant, write_instant_text, write_name};
+use crate::json::strict::wire_enum;
 use crate::record::Source;
-use crate::source::json::{write_instant, write_instant_text, write_name};
-use crate::source::wire::wire_enum;
 use crate::time::{Date, Instant};
 
 /// One record's share in the state of one customer.

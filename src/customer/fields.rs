@@ -6,8 +6,8 @@
 
 use std::cmp::Ordering;
 
-use super::codec::{number_from, put_bytes};
-use crate::source::json::{open_object, write_inside};
+use super::encoding::{number_from, put_bytes};
+use crate::json::canonical::{open_object, write_inside};
 
 macro_rules! names {
     ($( $name:ident = $text:literal, )*) => {

@@ -8,6 +8,7 @@ pub mod actions;
 pub mod bounded;
 pub mod codec;
 pub mod contribution;
+mod encoding;
 pub mod fields;
 pub mod list;
 pub mod merge;

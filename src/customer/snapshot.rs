@@ -8,8 +8,8 @@ use super::Customer;
 use super::contribution::{Action, ActionKind, Status};
 use super::fields::{Name, Touch};
 use super::texts::Span;
+use crate::json::canonical::{write_instant, write_name, write_string, write_utf8};
 use crate::record::Source;
-use crate::source::json::{write_instant, write_name, write_string, write_utf8};
 use crate::time::Instant;
 
 /// How the state is looked at. These settings change snapshots, not the state.

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::error::KafkaError;
 
-use crate::cli::exit::{Done, Failure};
 use crate::config::Config;
+use crate::exit::{Done, Failure};
 use crate::generate::{GeneratedRecord, Generator, Options};
 use crate::kafka::feed::Feed;
 use crate::offline::OfflineFold;

@@ -33,6 +33,21 @@ impl Unanswered {
     }
 }
 
+/// Why the cluster can't be looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nobody answers, or the cluster is not yet able to: it may be so later.
+    Away(String),
+    /// The cluster does not want this client, and waiting does not mend it.
+    Refused(String),
+}
+
+impl From<Unanswered> for Trouble {
+    fn from(unanswered: Unanswered) -> Trouble {
+        Trouble::Away(unanswered.reason)
+    }
+}
+
 impl From<&str> for Unanswered {
     fn from(reason: &str) -> Unanswered {
         Unanswered {

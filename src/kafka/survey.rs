@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::client;
-use super::description::{self, Described, Operation, Unanswered};
+use super::description::{self, Described, Operation, Trouble, Unanswered};
 use super::patience::{ATTEMPT, PAUSE, Patience};
 use super::permissions::{self, Permission};
 use super::topics::{Cluster, Difference, Found, TopicsError, difference};
@@ -15,21 +15,6 @@ use crate::config::Config;
 
 /// How long a command waits for a coordinator.
 const COORDINATOR: Duration = Duration::from_secs(5);
-
-/// Why the cluster can't be looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
-    /// Nobody answers, or the cluster is not yet able to: it may be so later.
-    Away(String),
-    /// The cluster does not want this client, and waiting does not mend it.
-    Refused(String),
-}
-
-impl From<Unanswered> for Trouble {
-    fn from(unanswered: Unanswered) -> Trouble {
-        Trouble::Away(unanswered.reason)
-    }
-}
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -9,10 +9,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::client::{self, Quiet};
-use super::description;
+use super::description::{self, Trouble};
 use super::ends::Ends;
 use super::patience::{ATTEMPT, FIRST_ATTEMPT, PATIENCE, PAUSE, Patience, code_of, patiently};
-use super::survey::Trouble;
 use super::wanted::{Role, Wanted, wanted};
 use crate::config::Config;
 

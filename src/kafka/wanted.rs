@@ -1,10 +1,7 @@
 //! The topics that keyfold writes to as they must be.
 
 use crate::config::Config;
-use crate::customer::bounded::Limits;
-
-/// Room beside the largest record for headers and the batch around it.
-const HEADROOM: usize = Limits::HEADROOM;
+use crate::record::TOPIC_HEADROOM;
 
 /// What a topic is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +73,7 @@ pub fn wanted(config: &Config) -> [Wanted; 4] {
     let whole = largest.max(record + config.validation.max_metadata_bytes);
     let size = |bytes: usize, vital: bool| Expected {
         name: "max.message.bytes",
-        value: (bytes + HEADROOM).to_string(),
+        value: (bytes + TOPIC_HEADROOM).to_string(),
         at_least: true,
         vital,
     };

@@ -14,15 +14,15 @@ use super::outputs::OutputTopics;
 use super::registry::Schemata;
 use super::rendezvous::Rendezvous;
 use super::report::Reporter;
-use super::shell::Shell;
+use super::shell::{Shell, VERSION};
 use super::signals::Stop;
 use super::start::{self, Start};
 use super::summary::Summary;
 use super::watch::{Watch, Watched};
-use crate::cli::exit::Failure;
 use crate::config::{Config, Guarantee, Store};
 use crate::customer::bounded::Limits;
 use crate::customer::snapshot::View;
+use crate::exit::Failure;
 use crate::kafka::client::{self, Identity, TRANSACTION_TIMEOUT, Targets};
 use crate::kafka::topics::{Cluster, Found};
 use crate::serve::{Health, Metrics, Server};
@@ -32,9 +32,6 @@ use crate::store::memory::MemoryStores;
 use crate::worker::dead_letter::Letterhead;
 use crate::worker::fatal::Fatal;
 use crate::worker::{Settings, Topic};
-
-/// The version of keyfold.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// How often the housekeeper looks after things.
 const HOUSEKEEPING: Duration = Duration::from_secs(20);

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::signals::Stop;
 use crate::avro;
-use crate::cli::exit::Failure;
 use crate::config::{Config, SnapshotFormat};
+use crate::exit::Failure;
 use crate::registry::{CachedSchemas, EnsureError, Registry};
 use crate::serve::{Health, Readiness};
 use crate::source::framing::{NoSchemas, Schemas};

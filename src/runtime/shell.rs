@@ -6,11 +6,12 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use super::lookup::{self, Lookup, Question};
-use super::processor::VERSION;
-use crate::cli::exit::Failure;
 use crate::config::Config;
+use crate::exit::Failure;
 use crate::serve::{Build, Health, Metrics, PageInfo, Server, WorkerState};
 
+/// The version of keyfold.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// A worker that was silent for this long is not alive.
 const SILENCE: Duration = Duration::from_secs(90);
 

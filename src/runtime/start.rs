@@ -5,9 +5,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::signals::Stop;
-use crate::cli::exit::Failure;
 use crate::config::{Config, Store};
-use crate::kafka::survey::{Survey, Trouble};
+use crate::exit::Failure;
+use crate::kafka::description::Trouble;
+use crate::kafka::survey::Survey;
 use crate::kafka::topics::{Cluster, Found, LOOK_AT, TopicsError};
 use crate::serve::Health;
 

@@ -9,16 +9,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::extract::connect_info::ConnectInfo;
 use axum::middleware::Next;
 use axum::response::Response;
-use axum::serve::IncomingStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep};
-
-use super::listener::BoundedListener;
 
 /// How long a connection may take.
 #[derive(Debug, Clone, Copy)]
@@ -49,12 +46,6 @@ impl Handle {
     }
 }
 
-impl Connected<IncomingStream<'_, BoundedListener>> for Handle {
-    fn connect_info(stream: IncomingStream<'_, BoundedListener>) -> Handle {
-        stream.io().handle.clone()
-    }
-}
-
 /// Notes that a request's head was complete, and how long it is being answered.
 pub(super) async fn watch_request(
     ConnectInfo(Handle(requests)): ConnectInfo<Handle>,
@@ -77,7 +68,7 @@ pub(super) async fn watch_request(
 pub(super) struct BoundedStream {
     inner: TcpStream,
     limits: Limits,
-    handle: Handle,
+    pub(super) handle: Handle,
     /// How many heads were complete when this was last looked at.
     heads: u64,
     /// Until when the head that is being read must be complete.

@@ -8,7 +8,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
@@ -105,6 +106,12 @@ impl Listener for BoundedListener {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.inner.local_addr()
+    }
+}
+
+impl Connected<IncomingStream<'_, BoundedListener>> for Handle {
+    fn connect_info(stream: IncomingStream<'_, BoundedListener>) -> Handle {
+        stream.io().handle.clone()
     }
 }
 

@@ -4,11 +4,13 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-use super::json::{CanonicalObject, open_object, write_field, write_string, write_trimmed};
 use super::judge::{Judge, texts};
-use super::wire::{Text, wire_enum, wire_object};
 use crate::customer::contribution::{Console, ConsoleParts, Contribution, Data, Told};
 use crate::customer::texts::{Span, Texts};
+use crate::json::canonical::{
+    CanonicalObject, open_object, write_field, write_string, write_trimmed,
+};
+use crate::json::strict::{Text, wire_enum, wire_object};
 use crate::record::Code;
 use crate::time::Instant;
 

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::wire::Text;
 use crate::config::{Action, Rules};
 use crate::country;
+use crate::json::strict::Text;
 use crate::record::{Code, Source, Violation};
 use crate::time::Instant;
 

@@ -5,9 +5,9 @@
 use std::borrow::Cow;
 
 use super::framing::{Known, Schemas, numbered};
-use super::wire::{self, Plain, Text};
 use crate::avro::input::Input;
 use crate::config::{Config, KeyFormat, Tombstone};
+use crate::json::strict::{self, Plain, Text};
 use crate::record::{Code, RawRecord, Rejection};
 
 /// The key is not of the form that the source's `key_format` says.
@@ -43,7 +43,7 @@ pub fn customer_id(
         }
         KeyFormat::Json => {
             let text = std::str::from_utf8(key).map_err(|_| NotOfTheForm)?;
-            let Text(id) = wire::read(text, Plain::default()).map_err(|_| NotOfTheForm)?;
+            let Text(id) = strict::read(text, Plain::default()).map_err(|_| NotOfTheForm)?;
             id
         }
         KeyFormat::Avro => {

@@ -2,11 +2,11 @@
 
 use super::judge::Judge;
 use super::loyalty_customers::{EventAction, judge_envelope};
-use super::wire::{Number, Text, wire_object};
 use crate::customer::contribution::{Action, ActionKind, Contribution, Data, Told};
 use crate::customer::fields::{Name, put, put_trimmed, put_utm};
 use crate::customer::stamp::Stamp;
 use crate::customer::texts::Texts;
+use crate::json::strict::{Number, Text, wire_object};
 use crate::record::Code;
 use crate::time::Instant;
 

@@ -1,13 +1,13 @@
 //! The source `loyalty-customers`: events about customers of the loyalty programme.
 
 use super::judge::{Country, Judge, is_supported, texts};
-use super::wire::{Number, Text, wire_enum, wire_object};
 use crate::customer::contribution::{
     Content, Contribution, CustomerEvent, Data, Element, Status, Told,
 };
 use crate::customer::fields::{Name, put, put_trimmed};
 use crate::customer::stamp::{Rank, Stamp};
 use crate::customer::texts::{Span, Texts};
+use crate::json::strict::{Number, Text, wire_enum, wire_object};
 use crate::record::Code;
 use crate::time::{Date, Instant};
 

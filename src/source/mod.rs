@@ -4,9 +4,7 @@
 //! The typed reading is the fast path; only where it fails, [`schema`] says why.
 
 pub mod console_customers;
-mod duplicate;
 pub mod framing;
-pub mod json;
 pub mod judge;
 pub mod key;
 pub mod loyalty_actions;
@@ -14,15 +12,14 @@ pub mod loyalty_customers;
 pub mod metadata;
 pub mod publisher_customers;
 pub mod schema;
-pub mod wire;
 mod words;
 
 use std::borrow::Cow;
 
+use crate::json::strict::{self, Plain};
 use framing::Opened;
 use judge::{Findings, Judge};
 use serde::Deserialize;
-use wire::Plain;
 
 use crate::avro::{self, Plan};
 use crate::config::{Config, KeyFormat, Tombstone};
@@ -203,7 +200,7 @@ struct Refused;
 impl<'a> Form<'a> {
     fn read<T: Deserialize<'a>>(self) -> Result<T, Refused> {
         match self {
-            Form::Json(text) => wire::read(text, Plain::default()).map_err(|_| Refused),
+            Form::Json(text) => strict::read(text, Plain::default()).map_err(|_| Refused),
             Form::Avro(plan, body, max_texts) => {
                 avro::read(plan, body, max_texts).map_err(|_| Refused)
             }
@@ -213,7 +210,7 @@ impl<'a> Form<'a> {
     /// Why the typed reading refused it, by the given schema.
     fn explain(self, schema: Result<&schema::Schema, String>) -> Rejection {
         let text = match self {
-            Form::Json(text) => match wire::check(text) {
+            Form::Json(text) => match strict::check(text) {
                 Ok(()) => Cow::Borrowed(text),
                 Err(error) => return not_json(text, &error),
             },
@@ -235,12 +232,12 @@ impl<'a> Form<'a> {
                 // the frame passes over the elements without reading them in full; what they are read to is
                 // boxed, for a bad one may be two bytes long, and there may be a million of them
                 let read = |text: &'a str| Element {
-                    wire: wire::read(text, Plain::default()).ok().map(Box::new),
+                    wire: strict::read(text, Plain::default()).ok().map(Box::new),
                     alone: Alone::Json(text),
                 };
                 let elements: Vec<_> = frame.customers.0.into_iter().map(read).collect();
                 if elements.iter().any(|element| element.wire.is_none())
-                    && let Err(error) = wire::check(text)
+                    && let Err(error) = strict::check(text)
                 {
                     return Err(not_json(text, &error));
                 }

@@ -6,11 +6,13 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::json::{open_object, write_field, write_instant, write_kept, write_name, write_string};
 use super::judge::{Judge, texts};
-use super::wire::{Text, wire_object};
 use crate::customer::contribution::{Contribution, Data, Publisher, Told};
 use crate::customer::texts::Texts;
+use crate::json::canonical::{
+    open_object, write_field, write_instant, write_kept, write_name, write_string,
+};
+use crate::json::strict::{Text, wire_object};
 use crate::record::Code;
 use crate::time::Instant;
 

@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 use jsonschema::{Draft, Validator};
 use serde_json::Value;
 
-use super::wire::{self, Plain};
-use super::{duplicate, words};
+use super::words;
+use crate::json::duplicate;
+use crate::json::strict::{self, Plain};
 use crate::record::{Code, MAX_VIOLATIONS, Rejection, Source, Violation};
 use crate::time::{Date, Instant};
 
@@ -101,7 +102,7 @@ impl Schema {
             let message = words::given_twice(&twice.name, &format!("{pointer}{}", twice.pointer));
             return Some(Rejection::with_message(Code::DuplicateField, message));
         }
-        let Ok(value) = wire::read(text, Plain::<Value>::default()) else {
+        let Ok(value) = strict::read(text, Plain::<Value>::default()) else {
             return Some(Rejection::new(Code::InvalidJson));
         };
         let mut violations = Vec::new();

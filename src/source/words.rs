@@ -5,7 +5,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, JsonTypeSet, ValidationError};
 use serde_json::Value;
 
-use super::wire::MAX_DEPTH;
+use crate::json::strict::MAX_DEPTH;
 
 /// A longer pattern helps nobody who reads it.
 const MAX_PATTERN: usize = 100;
@@ -18,7 +18,7 @@ const MAX_ALTERNATIVES: usize = 4;
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Why a text is not JSON, and where: what [`wire::check`](super::wire::check) found.
+/// Why a text is not JSON, and where: what [`strict::check`](crate::json::strict::check) found.
 pub fn not_json(text: &str, error: &serde_json::Error) -> String {
     let at = offset(text, error);
     let (line, column) = line_and_column(text, at);

@@ -8,7 +8,6 @@ use indexmap::IndexMap;
 
 use super::Place;
 use super::breaker::Opened;
-use super::writing::Progress;
 use crate::customer::bounded::Bounded;
 use crate::record::{Code, Location, Outcome, Source, Violation};
 
@@ -160,6 +159,20 @@ pub struct Batch {
     pub states: usize,
     /// The circuit breaker opened with its last record: it is committed, and the worker stops.
     pub breaker_opened: Option<Opened>,
+}
+
+/// How far the customers of a batch are written, and buffers for what is written of one.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// So many of the first customers had their snapshot written,
+    pub(super) snapshots: usize,
+    /// and so many their state.
+    pub(super) states: usize,
+    /// The snapshot of the next customer is in the buffer: whether one is shown, and not a tombstone.
+    pub(super) rendered: Option<bool>,
+    pub(super) json: Vec<u8>,
+    pub(super) avro: Vec<u8>,
+    pub(super) state: Vec<u8>,
 }
 
 /// A batch that takes no more records: it is written, and then committed. The next batch is built upon it: if it fails,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::Settings;
 use super::Worker;
-use super::batch::{Finished, Touched};
+use super::batch::{Finished, Progress, Touched};
 use super::fatal::Fatal;
 use super::outbox::{Outbox, Outgoing, Output};
 use crate::avro::snapshot::{EncodeError, encode};
@@ -26,20 +26,6 @@ pub enum Wrote {
     Nothing,
     /// The batch can't be written, and the worker can't go on.
     Failed,
-}
-
-/// How far the customers of a batch are written, and buffers for what is written of one.
-#[derive(Debug, Default)]
-pub struct Progress {
-    /// So many of the first customers had their snapshot written,
-    snapshots: usize,
-    /// and so many their state.
-    states: usize,
-    /// The snapshot of the next customer is in the buffer: whether one is shown, and not a tombstone.
-    rendered: Option<bool>,
-    json: Vec<u8>,
-    avro: Vec<u8>,
-    state: Vec<u8>,
 }
 
 impl Progress {

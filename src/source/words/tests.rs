@@ -2,11 +2,12 @@ use serde_json::json;
 
 use super::*;
 use crate::config::Config;
+use crate::json::strict;
 use crate::record::{RawRecord, Rejection, Source};
-use crate::source::{Verdict, judge, wire};
+use crate::source::{Verdict, judge};
 
 fn said(text: &str) -> String {
-    let message = not_json(text, &wire::check(text).unwrap_err());
+    let message = not_json(text, &strict::check(text).unwrap_err());
     message
         .strip_prefix("the value is not JSON: ")
         .unwrap()

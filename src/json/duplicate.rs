@@ -7,7 +7,7 @@ use std::fmt::{self, Write};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::wire::{self, Text};
+use super::strict::{self, Text};
 
 /// A known field that is given twice.
 pub struct Duplicate {
@@ -20,7 +20,7 @@ pub struct Duplicate {
 pub fn find(schema: &Value, text: &str) -> Option<Duplicate> {
     let way = RefCell::new(Vec::new());
     let twice = Look { schema, way: &way };
-    wire::read(text, twice).err()?;
+    strict::read(text, twice).err()?;
     let mut way = way.into_inner();
     let name = match way.pop() {
         Some(Step::Field(name)) => name.to_owned(),

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::wire::{self, MAX_DEPTH, Text};
+use super::strict::{self, MAX_DEPTH, Text};
 use crate::time::Instant;
 
 /// Appends a text as a JSON string.
@@ -147,7 +147,7 @@ impl<'de> DeserializeSeed<'de> for Canonical {
             depth: self.depth,
             numbers: &numbers,
         };
-        wire::read(text.get(), value).map_err(D::Error::custom)
+        strict::read(text.get(), value).map_err(D::Error::custom)
     }
 }
 
@@ -353,7 +353,7 @@ mod tests {
     fn canonical_values_are_sorted_and_numbers_shortest() {
         let text = r#" {"b": [1.50, 1e2, -0, 18446744073709551615, 18446744073709551616, null],
                         "a": {"é": 1, "z": "\u00e9\u0007/", "z": 2}, "": true} "#;
-        let canonical = crate::source::wire::read(text, Canonical { depth: 0 }).unwrap();
+        let canonical = crate::json::strict::read(text, Canonical { depth: 0 }).unwrap();
         assert_eq!(
             String::from_utf8(canonical).unwrap(),
             r#"{"":true,"a":{"z":2,"é":1},"b":[1.5,100.0,0,18446744073709551615,18446744073709551616,null]}"#
@@ -367,7 +367,7 @@ mod tests {
             r#"{{"a1": {long}, "b-2e5": [-{long}, {{"c\\\"7": [-9223372036854775808, -9223372036854775809]}}, "8.5"],
             "d": 12345678901234567890.5, "e": [1e3, -0.0, 1.0], "a1": 89310410106543789301, "f": 1e-400}}"#
         );
-        let canonical = crate::source::wire::read(&text, Canonical { depth: 0 }).unwrap();
+        let canonical = crate::json::strict::read(&text, Canonical { depth: 0 }).unwrap();
         assert_eq!(
             String::from_utf8(canonical).unwrap(),
             format!(
@@ -376,7 +376,7 @@ mod tests {
         );
         let beyond = "9".repeat(309);
         for bad in [&beyond, &format!("[-{beyond}]"), "1e309"] {
-            assert!(crate::source::wire::read(bad, Canonical { depth: 0 }).is_err());
+            assert!(crate::json::strict::read(bad, Canonical { depth: 0 }).is_err());
         }
     }
 

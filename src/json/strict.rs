@@ -232,7 +232,7 @@ macro_rules! wire_object {
                     ) -> Result<Self::Value, A::Error> {
                         use serde::de::Error;
                         $( let mut $field: Option<wire_object!(@read $kind $type)> = None; )*
-                        while let Some(name) = fields.next_key::<$crate::source::wire::Text<'a>>()? {
+                        while let Some(name) = fields.next_key::<$crate::json::strict::Text<'a>>()? {
                             match &*name {
                                 $( $wire => {
                                     if $field.is_some() {
@@ -240,7 +240,7 @@ macro_rules! wire_object {
                                     }
                                     $field = Some(fields.next_value()?);
                                 } )*
-                                _ => fields.next_value_seed($crate::source::wire::Skip { depth: $depth })?,
+                                _ => fields.next_value_seed($crate::json::strict::Skip { depth: $depth })?,
                             }
                         }
                         Ok($name {
@@ -282,7 +282,7 @@ macro_rules! wire_enum {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-                let text = $crate::source::wire::Text::deserialize(json)?;
+                let text = $crate::json::strict::Text::deserialize(json)?;
                 match &*text {
                     $( $wire => Ok($name::$variant), )*
                     _ => Err(serde::de::Error::custom("not one of the enumeration")),

@@ -1,0 +1,7 @@
+//! JSON: strict reading, and canonical writing. It knows no source and no customer.
+//!
+//! [`strict`] reads what sources send, [`duplicate`] finds the name of a field that stands twice, [`canonical`] writes.
+
+pub mod canonical;
+pub mod duplicate;
+pub mod strict;
