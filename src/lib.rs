@@ -37,6 +37,8 @@
 //! [`json`] reads and writes JSON, [`serve`] is the HTTP side, [`generate`] makes realistic streams, and [`demo`] runs all of it in one process.
 //! Comments that speak of *the contract* mean the specification of what users can see.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 pub mod avro;
 pub mod cli;
 pub mod config;

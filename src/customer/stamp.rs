@@ -42,13 +42,4 @@ impl Stamp {
     pub const fn from_bits(bits: i64) -> Stamp {
         Stamp(bits)
     }
-
-    /// This stamp, or [`Stamp::NEVER`] where an erasure as of `erased` covers it.
-    pub fn unless_erased(self, erased: Instant) -> Stamp {
-        if self.at() <= erased {
-            Stamp::NEVER
-        } else {
-            self
-        }
-    }
 }

@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a worker may stay silent before the process counts as stuck.
-pub const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
 /// The longest reason kept, in characters.
 const MAX_REASON_CHARS: usize = 300;
 
@@ -47,7 +45,7 @@ const LONGEST_CALL: Duration = Duration::from_secs(15 * 60);
 
 impl Health {
     /// `workers` workers, numbered from 0, alive as of `now` and not ready ("starting"). A worker that
-    /// is silent for longer than `limit` is stuck; [`DEFAULT_LIMIT`] is a minute.
+    /// is silent for longer than `limit` is stuck.
     pub fn new(workers: usize, limit: Duration, now: Instant) -> Health {
         let worker = |index| {
             let readiness = Readiness::NotReady("starting".to_owned());

@@ -68,10 +68,7 @@ impl Worker {
     /// told how that went, records go into the next batch, which is built upon this one, and can't be finished.
     pub fn finish(&mut self) -> Option<Written> {
         if self.committing.is_some() {
-            self.stop(Fatal::Service(
-                "broken invariant: two batches are committed at once. Please report this"
-                    .to_owned(),
-            ));
+            self.stop(Fatal::Bug("two batches are committed at once".to_owned()));
             return None;
         }
         let offsets = self.offsets()?;
@@ -100,8 +97,8 @@ impl Worker {
         for place in places {
             let Some(position) = self.assignment.position(place) else {
                 let name = settings.topic_name(place).to_owned();
-                self.stop(Fatal::Service(format!(
-                    "broken invariant: a batch has touched {name}[{}] without knowing its position. Please report this",
+                self.stop(Fatal::Bug(format!(
+                    "a batch has touched {name}[{}] without knowing its position",
                     place.partition
                 )));
                 return None;

@@ -95,6 +95,10 @@ pub enum Fatal {
     Store(#[from] StoreError),
     #[error("{0}")]
     Service(String),
+    #[error(
+        "a fault of keyfold itself: {0}. Nothing was committed that rests on it. Please report this, with the log"
+    )]
+    Bug(String),
 }
 
 impl Fatal {
@@ -144,7 +148,8 @@ impl Fatal {
             | Fatal::TakenOver { .. }
             | Fatal::NameInUse { .. }
             | Fatal::Store(_)
-            | Fatal::Service(_) => (None, None, None),
+            | Fatal::Service(_)
+            | Fatal::Bug(_) => (None, None, None),
         }
     }
 }

@@ -174,9 +174,8 @@ impl Worker {
     /// are paused, as by [`Worker::assigned`]. The open batch is dropped: what it read is read again by the next owner.
     pub fn revoked(&mut self, places: &[Place]) {
         if self.committing.is_some() {
-            self.stop(Fatal::Service(
-                "broken invariant: partitions are let go while a batch is committed. Please report this"
-                    .to_owned(),
+            self.stop(Fatal::Bug(
+                "partitions are let go while a batch is committed".to_owned(),
             ));
             return;
         }

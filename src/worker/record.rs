@@ -284,43 +284,59 @@ impl Worker {
         {
             batch.ledger.warn(&warnings, raw.source, place, offset);
         }
-        if let Verdict::Valid(contribution) = verdict {
-            if !arrived.fits(&contribution.customer, settings) {
+        let contribution = match verdict {
+            Verdict::Valid(contribution) => contribution,
+            Verdict::Rejected(rejection) => {
                 let context = arrived.context(opened, settings);
-                return self.reject(&context, &does_not_fit(), out);
+                return self.reject(&context, &rejection, out);
             }
-            let home = partition::of_key(contribution.customer.as_bytes(), settings.partitions);
-            if self.assignment.is_ready(home) {
-                let erasure = contribution.data.erasure_told();
-                let erased = erasure.map(|erasure| (erasure, contribution.customer.clone()));
-                let joined = self.join(home, contribution, label)?;
-                if let Some((erasure, customer)) = erased
-                    && self.outlives(&customer, erasure)
-                    && let Some(batch) = &mut self.batch
-                {
-                    let (place, offset) = arrived.place(settings);
-                    let ledger = &mut batch.ledger;
-                    ledger.warn_of(Code::OutlivesErasure, raw.source, place, offset);
-                }
-                return match joined {
-                    Ok(outcome) => Ok((label, outcome)),
-                    Err(StateTooLarge) => {
-                        let context = arrived.context(opened, settings);
-                        self.reject(&context, &Rejection::state_too_large(), out)
-                    }
-                };
-            }
-            let context = arrived.context(opened, settings);
-            return self.forward(home, &contribution.customer, raw.value, &context, out);
-        }
-        let context = arrived.context(opened, settings);
-        match verdict {
-            Verdict::Rejected(rejection) => self.reject(&context, &rejection, out),
             Verdict::Batch {
                 elements,
                 rejection,
-            } => self.split(elements, rejection, &context, out),
-            Verdict::Valid(_) => Err(self.foreign(place, offset)),
+            } => {
+                let context = arrived.context(opened, settings);
+                return self.split(elements, rejection, &context, out);
+            }
+        };
+        self.fold_or_forward(contribution, arrived, opened, settings, out)
+    }
+
+    /// Joins a valid contribution into its customer where that is here, and forwards it where it is not.
+    fn fold_or_forward<D: Delivered>(
+        &mut self,
+        contribution: Contribution,
+        arrived: Arrived<'_, D>,
+        opened: &Opened<'_>,
+        settings: &Settings,
+        out: &mut impl Outbox,
+    ) -> Result<(Label, Outcome), Fatal> {
+        let (label, raw) = (arrived.label, arrived.raw);
+        if !arrived.fits(&contribution.customer, settings) {
+            let context = arrived.context(opened, settings);
+            return self.reject(&context, &does_not_fit(), out);
+        }
+        let home = partition::of_key(contribution.customer.as_bytes(), settings.partitions);
+        if !self.assignment.is_ready(home) {
+            let context = arrived.context(opened, settings);
+            return self.forward(home, &contribution.customer, raw.value, &context, out);
+        }
+        let erasure = contribution.data.erasure_told();
+        let erased = erasure.map(|erasure| (erasure, contribution.customer.clone()));
+        let joined = self.join(home, contribution, label)?;
+        if let Some((erasure, customer)) = erased
+            && self.outlives(&customer, erasure)
+            && let Some(batch) = &mut self.batch
+        {
+            let (place, offset) = arrived.place(settings);
+            let ledger = &mut batch.ledger;
+            ledger.warn_of(Code::OutlivesErasure, raw.source, place, offset);
+        }
+        match joined {
+            Ok(outcome) => Ok((label, outcome)),
+            Err(StateTooLarge) => {
+                let context = arrived.context(opened, settings);
+                self.reject(&context, &Rejection::state_too_large(), out)
+            }
         }
     }
 
@@ -428,9 +444,8 @@ impl Worker {
             },
         )) = touched
         else {
-            return Err(Fatal::Service(
-                "broken invariant: a record is joined into a batch that is written. Please report this"
-                    .to_owned(),
+            return Err(Fatal::Bug(
+                "a record is joined into a batch that is written".to_owned(),
             ));
         };
         let lateness = data.at().map(|at| {

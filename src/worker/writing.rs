@@ -172,8 +172,8 @@ impl Worker {
             Ok(true) if !with_states || finished.write_states(out) => Wrote::All,
             Ok(_) => finished.progress.since(before),
             Err(error) => {
-                self.stop(Fatal::Service(format!(
-                    "broken invariant: a snapshot can't be written as Avro: {error}. Please report this"
+                self.stop(Fatal::Bug(format!(
+                    "a snapshot can't be written as Avro: {error}"
                 )));
                 Wrote::Failed
             }
