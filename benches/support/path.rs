@@ -12,11 +12,11 @@ use keyfold::partition;
 use keyfold::record::Source;
 use keyfold::source::framing::NoSchemas;
 use keyfold::store::memory::MemoryStores;
+use keyfold::worker::arrived::Delivered;
 use keyfold::worker::commit::{CommitResult, Written};
 use keyfold::worker::dead_letter::Letterhead;
 use keyfold::worker::origin::Header;
 use keyfold::worker::outbox::{Outbox, Outgoing, Output};
-use keyfold::worker::record::Delivered;
 use keyfold::worker::{Action, Place, Settings, Standing, Topic, Worker};
 
 /// Partitions of every topic.

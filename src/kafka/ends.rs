@@ -9,7 +9,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 
-use super::client::{self, Quiet};
+use super::client;
+use super::client_log::Quiet;
 use crate::config::Config;
 
 pub struct Ends {

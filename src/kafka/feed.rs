@@ -12,6 +12,7 @@ use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
 use super::client;
+use super::client_log;
 use crate::config::Config;
 use crate::generate::GeneratedRecord;
 
@@ -46,7 +47,7 @@ impl Tally {
         let code = error.rdkafka_error_code();
         let reason = code.map_or_else(|| error.to_string(), |code| code.to_string());
         let is_closed = code.is_some_and(|code| {
-            client::is_refusal(code)
+            client_log::is_refusal(code)
                 || matches!(
                     code,
                     RDKafkaErrorCode::UnknownTopic
@@ -97,7 +98,7 @@ impl Receipts {
 
 impl ClientContext for Receipts {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        client::log(level, facility, message);
+        client_log::log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

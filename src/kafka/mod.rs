@@ -1,6 +1,7 @@
 //! Kafka's client: thin, and without decisions of its own. Those are [`crate::worker`]'s.
 
 pub mod client;
+pub mod client_log;
 mod committer;
 pub mod consumer;
 mod deliveries;

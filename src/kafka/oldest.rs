@@ -9,7 +9,8 @@ use rdkafka::error::KafkaResult;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::client::{self, Quiet};
+use super::client;
+use super::client_log::Quiet;
 use crate::config::Config;
 
 /// A topic and a partition.

@@ -11,6 +11,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, DeliveryResult, ProducerContext};
 
 use super::client::{self, Identity, Targets};
+use super::client_log;
 use super::property_table::{self, Property};
 use crate::config::{Config, Guarantee, is_refused_property};
 
@@ -364,9 +365,11 @@ fn made(config: &Config, wrong: &[Finding]) -> Vec<Finding> {
 fn refusal(config: &Config, error: &KafkaError) -> Finding {
     let text = match error {
         KafkaError::ClientCreation(text) => text.clone(),
-        error => client::not_made(error),
+        error => client_log::not_made(error),
     };
-    let text = config.kafka.without_secrets(client::without_secret(&text));
+    let text = config
+        .kafka
+        .without_secrets(client_log::without_secret(&text));
     let given = config.kafka.properties.keys();
     let named = given.filter(|name| text.contains(name.as_str()));
     let name = named.max_by_key(|name| name.len()).cloned();

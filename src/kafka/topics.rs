@@ -8,7 +8,8 @@ use rdkafka::client::Client;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::client::{self, Quiet};
+use super::client;
+use super::client_log::{self, Quiet};
 use super::description::{self, Trouble};
 use super::ends::Ends;
 use super::patience::{ATTEMPT, FIRST_ATTEMPT, PATIENCE, PAUSE, Patience, code_of, patiently};
@@ -82,7 +83,10 @@ impl<'c> Cluster<'c> {
     /// Makes the clients, without waiting for a broker.
     pub fn open(config: &'c Config) -> Result<Cluster<'c>, TopicsError> {
         let setup = |error: KafkaError| {
-            TopicsError(format!("can't make a client: {}", client::not_made(&error)))
+            TopicsError(format!(
+                "can't make a client: {}",
+                client_log::not_made(&error)
+            ))
         };
         let admin: AdminClient<Quiet> = client::admin(config)
             .create_with_context(Quiet::default())
@@ -111,7 +115,7 @@ impl<'c> Cluster<'c> {
         let trouble = self.ends.last_trouble();
         let refused = trouble
             .as_ref()
-            .is_some_and(|(code, reason)| client::refuses(*code, reason));
+            .is_some_and(|(code, reason)| client_log::refuses(*code, reason));
         let reason = trouble.map_or_else(|| error.to_string(), |(_, reason)| reason);
         if refused {
             let servers = &self.config.kafka.bootstrap_servers;
@@ -150,7 +154,7 @@ impl<'c> Cluster<'c> {
         answer: Result<T, KafkaError>,
     ) -> Result<T, TopicsError> {
         answer.map_err(|error| {
-            let refused = code_of(&error).is_some_and(client::is_refusal);
+            let refused = code_of(&error).is_some_and(client_log::is_refusal);
             let hint = if refused {
                 "; the cluster refuses this client: look at the permissions that README lists"
             } else {

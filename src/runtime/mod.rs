@@ -2,6 +2,7 @@
 //! the state. [`driver`] carries out what a [`crate::worker::Worker`] decides.
 
 pub mod driver;
+mod housekeeper;
 mod lags;
 pub mod lookup;
 mod notices;

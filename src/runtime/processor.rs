@@ -1,13 +1,13 @@
 //! `keyfold run`: opens the HTTP server, looks at the cluster, starts the workers, and waits for their end.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::driver::{self, ForwardedPositions, Parts};
+use super::housekeeper::Housekeeper;
 use super::lookup::Question;
 use super::outage::Outage;
 use super::outputs::OutputTopics;
@@ -24,7 +24,7 @@ use crate::customer::bounded::Limits;
 use crate::customer::snapshot::View;
 use crate::exit::Failure;
 use crate::kafka::client::{self, Identity, TRANSACTION_TIMEOUT, Targets};
-use crate::kafka::topics::{Cluster, Found};
+use crate::kafka::topics::Found;
 use crate::serve::{Health, Metrics, Server};
 use crate::store::Stores;
 use crate::store::disk::{self, DiskStores};
@@ -32,9 +32,6 @@ use crate::store::memory::MemoryStores;
 use crate::worker::dead_letter::Letterhead;
 use crate::worker::fatal::Fatal;
 use crate::worker::{Settings, Topic};
-
-/// How often the housekeeper looks after things.
-const HOUSEKEEPING: Duration = Duration::from_secs(20);
 
 /// Runs until it is told to stop, or can't go on.
 pub fn run(config: Config, stop: &Stop) -> Result<(), Failure> {
@@ -150,14 +147,13 @@ impl Processor {
             };
             // it ends with the stop, within the wait for an answer; nothing waits for it
             spawn("watch".to_owned(), move || watch.run())?;
-            let housekeeper = Housekeeper {
-                settings: Arc::clone(&team.settings),
-                metrics: Arc::clone(&processor.metrics),
-                positions: team.positions,
-                deleted: BTreeMap::new(),
-                outage: team.outage,
-                stop: stop.clone(),
-            };
+            let housekeeper = Housekeeper::new(
+                Arc::clone(&team.settings),
+                Arc::clone(&processor.metrics),
+                team.positions,
+                team.outage,
+                stop.clone(),
+            );
             processor.housekeeper = Some(spawn("housekeeper".to_owned(), move || {
                 if let Err(fatal) = housekeeper.run() {
                     let _ = end.send(("housekeeper".to_owned(), Err(fatal)));
@@ -355,99 +351,5 @@ fn settings(
         replaced_within: client::replaced_within(&config),
         stores,
         config,
-    }
-}
-
-/// Deletes what is done with in the forwarded topic, and looks at the partition counts, which must not change.
-struct Housekeeper {
-    settings: Arc<Settings>,
-    metrics: Arc<Metrics>,
-    positions: Arc<Mutex<BTreeMap<i32, i64>>>,
-    deleted: BTreeMap<i32, i64>,
-    outage: Arc<Outage>,
-    stop: Stop,
-}
-
-impl Housekeeper {
-    fn run(mut self) -> Result<(), Fatal> {
-        let settings = Arc::clone(&self.settings);
-        let mut cluster = None;
-        let mut last = Instant::now();
-        while !self.stop.is_set() {
-            std::thread::sleep(Duration::from_millis(200));
-            if last.elapsed() < HOUSEKEEPING {
-                continue;
-            }
-            last = Instant::now();
-            if cluster.is_none() {
-                cluster = Cluster::connect(&settings.config, || self.stop.is_set())
-                    .map_err(|error| self.waits(&error.to_string()))
-                    .ok();
-            }
-            if let Some(cluster) = &cluster {
-                self.look_at_partitions(cluster)?;
-                self.delete_forwarded(cluster);
-            }
-        }
-        Ok(())
-    }
-
-    /// Says that something could not be done now; in an outage the workers do.
-    fn waits(&self, reason: &str) {
-        if self.outage.is_on() {
-            tracing::debug!(reason, "housekeeping waits");
-        } else {
-            tracing::warn!(reason, "housekeeping waits; it is tried again");
-        }
-    }
-
-    fn look_at_partitions(&self, cluster: &Cluster<'_>) -> Result<(), Fatal> {
-        let settings = &self.settings;
-        for (topic, expected) in [
-            (settings.state_topic.clone(), settings.partitions),
-            (settings.config.forwarded_topic(), settings.partitions),
-            (
-                settings.config.snapshot.topic.clone(),
-                settings.snapshot_partitions,
-            ),
-        ] {
-            // a cluster that does not answer now is the workers' affair
-            if let Ok(Some(found)) = cluster.partitions(&topic)
-                && found != expected
-            {
-                return Err(Fatal::Service(format!(
-                    "the topic {topic} has {found} partitions now, and had {expected} at the start: its keys would go to other partitions. For a snapshot topic restart all instances and have its readers start anew; for an internal topic stop all instances and run `keyfold topics reset`"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    fn delete_forwarded(&mut self, cluster: &Cluster<'_>) {
-        let Ok(positions) = self.positions.lock().map(|positions| positions.clone()) else {
-            return;
-        };
-        let done: Vec<_> = positions
-            .iter()
-            .map(|(&partition, &position)| (partition, position))
-            .filter(|entry| {
-                self.deleted
-                    .get(&entry.0)
-                    .is_none_or(|deleted| *deleted < entry.1)
-            })
-            .collect();
-        if done.is_empty() {
-            return;
-        }
-        match cluster.delete_forwarded(&done) {
-            Ok(true) => self.deleted.extend(done),
-            Ok(false) => {
-                self.metrics.delete_records_refused();
-                tracing::warn!(
-                    "the cluster refuses to delete what is done with in the forwarded topic (it takes the permission Delete): the topic grows"
-                );
-            }
-            Err(error) => self.waits(&error.to_string()),
-        }
     }
 }

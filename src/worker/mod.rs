@@ -10,6 +10,7 @@
 //! A worker joins records into a state partition only while it owns the partition of the forwarded topic with
 //! the same number, and has restored the state to the end of its log.
 
+pub mod arrived;
 pub mod assignment;
 pub mod batch;
 pub mod breaker;

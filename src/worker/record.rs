@@ -10,194 +10,21 @@
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use crate::config::Format;
 use crate::customer::bounded::{Bounded, StateTooLarge};
 use crate::customer::contribution::{Contribution, Erasure};
 use crate::partition;
-use crate::record::{Code, Location, Outcome, RawRecord, Rejection, Source, usable_timestamp};
-use crate::source::framing::{GUID_HEADER, Opened};
-use crate::source::key;
-use crate::source::metadata::Metadata;
+use crate::record::{Code, Location, Outcome, Rejection, Source, usable_timestamp};
+use crate::source::framing::Opened;
 use crate::source::{self, BatchElement, Judged, Verdict};
 
+use super::arrived::{Arrived, Context, Delivered};
 use super::assignment::Consumption;
 use super::batch::{Batch, Label, Touched};
-use super::dead_letter::{most_forwarded_bytes, record_bytes};
+use super::dead_letter::record_bytes;
 use super::fatal::Fatal;
-use super::origin::{Header, Omitted, Origin, Unwrapped};
 use super::outbox::{Outbox, Outgoing, Output};
 use super::split::Share;
 use super::{Action, Place, Settings, Worker};
-
-/// A record as it was consumed. The headers are asked for only where they are needed.
-pub trait Delivered {
-    fn place(&self) -> Place;
-    fn offset(&self) -> i64;
-    /// Milliseconds since 1970; none where the record carries none.
-    fn timestamp(&self) -> Option<i64>;
-    fn key(&self) -> Option<&[u8]>;
-    fn value(&self) -> Option<&[u8]>;
-    fn headers(&self) -> Vec<Header<'_>>;
-    /// The sizes of its key and headers.
-    fn metadata(&self) -> Metadata {
-        let headers = self.headers();
-        let headers = headers.iter();
-        let headers = headers.map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len));
-        Metadata::of(self.key(), headers)
-    }
-}
-
-/// What is needed of a record behind its verdict.
-struct Context<'a> {
-    label: Label,
-    origin: Origin,
-    forwarded_to: Option<i32>,
-    /// What stands before the value's body.
-    frame: &'a [u8],
-    value: Option<&'a [u8]>,
-    /// Those that the origin had.
-    headers: Vec<Header<'a>>,
-}
-
-/// A record with the source that it comes from.
-struct Arrived<'a, D> {
-    delivered: &'a D,
-    label: Label,
-    raw: RawRecord<'a>,
-    /// The origin of a forwarded record, and how many of its headers that had. An input's record needs it only on the
-    /// way out.
-    origin: Option<(Origin, usize)>,
-    /// Of an input's record. One that was forwarded was judged before.
-    metadata: Option<Metadata>,
-}
-
-impl<'a, D: Delivered> Arrived<'a, D> {
-    /// None: a record of the forwarded topic that keyfold has not forwarded.
-    fn new(delivered: &'a D, settings: &Settings) -> Option<Arrived<'a, D>> {
-        let place = delivered.place();
-        let input = settings
-            .topics
-            .get(place.topic)
-            .and_then(|topic| topic.source);
-        let (label, raw, origin) = match input {
-            Some(source) => {
-                let raw = RawRecord {
-                    source,
-                    timestamp: delivered.timestamp(),
-                    key: delivered.key(),
-                    value: delivered.value(),
-                };
-                (Label::Source(source), raw, None)
-            }
-            None => {
-                let headers = delivered.headers();
-                let Unwrapped { origin, key, own } = Unwrapped::of(&headers)?;
-                let raw = RawRecord {
-                    source: origin.source,
-                    timestamp: origin.timestamp,
-                    // its own key is the customer id; the origin's is of the source's `key_format`
-                    key,
-                    value: delivered.value(),
-                };
-                let own = own.len();
-                (Label::Forwarded, raw, Some((origin, own)))
-            }
-        };
-        let metadata = origin.is_none().then(|| delivered.metadata());
-        Some(Arrived {
-            delivered,
-            label,
-            raw,
-            origin,
-            metadata,
-        })
-    }
-
-    /// The value out of its frame; none while its writer schema is not known.
-    fn open(&self, settings: &Settings) -> Option<Opened<'a>> {
-        let metadata = self.metadata;
-        if let Some(rejection) = metadata.and_then(|metadata| metadata.rejection(&settings.config))
-        {
-            return Some(Opened::Bad(rejection));
-        }
-        let guid = || {
-            let headers = self.delivered.headers();
-            let found = headers.iter().rev().find(|(name, _)| *name == GUID_HEADER);
-            found.and_then(|(_, value)| *value)
-        };
-        let config = &settings.config;
-        let in_json = |(origin, _): &(Origin, usize)| origin.omitted.form;
-        let format = match config.sources.get(self.raw.source) {
-            Some(source) if !self.origin.as_ref().is_some_and(in_json) => source.format,
-            _ => Format::Json,
-        };
-        if let Err(rejection) = key::check_schema(&self.raw, config, &*settings.schemas)? {
-            return Some(Opened::Bad(rejection));
-        }
-        let most = config.validation.max_record_bytes;
-        Opened::open(&self.raw, guid, format, most, &*settings.schemas)
-    }
-
-    /// Whether the forwarded topic takes it. That is asked wherever its customer's home is, for the verdict must not
-    /// depend on it.
-    fn fits(&self, customer: &str, settings: &Settings) -> bool {
-        self.metadata.is_none_or(|metadata| {
-            let value = self.raw.value.map_or(0, <[u8]>::len);
-            most_forwarded_bytes(metadata, customer, value) <= settings.max_forwarded_bytes
-        })
-    }
-
-    /// Where it was read first, as far as that is a topic that is consumed here.
-    fn place(&self, settings: &Settings) -> (Place, i64) {
-        let here = (self.delivered.place(), self.delivered.offset());
-        let Some((origin, _)) = &self.origin else {
-            return here;
-        };
-        let topic = settings
-            .topics
-            .iter()
-            .position(|topic| topic.name == origin.topic);
-        topic.map_or(here, |topic| {
-            let partition = origin.partition;
-            (Place { topic, partition }, origin.offset)
-        })
-    }
-
-    fn context(self, opened: &Opened<'_>, settings: &Settings) -> Context<'a> {
-        let place = self.delivered.place();
-        let value = self.raw.value;
-        let body = match opened {
-            Opened::Avro(_, body) => body.len(),
-            _ => value.map_or(0, <[u8]>::len),
-        };
-        let frame = value.and_then(|value| value.get(..value.len().saturating_sub(body)));
-        let mut headers = self.delivered.headers();
-        let forwarded_to = self.origin.is_some().then_some(place.partition);
-        let origin = match self.origin {
-            Some((origin, own)) => {
-                headers.truncate(own);
-                origin
-            }
-            None => Origin {
-                source: self.raw.source,
-                topic: settings.topic_name(place).to_owned(),
-                partition: place.partition,
-                offset: self.delivered.offset(),
-                timestamp: self.raw.timestamp,
-                key: self.raw.key.map(<[u8]>::to_vec),
-                omitted: Omitted::default(),
-            },
-        };
-        Context {
-            label: self.label,
-            forwarded_to,
-            origin,
-            frame: frame.unwrap_or_default(),
-            value,
-            headers,
-        }
-    }
-}
 
 impl Worker {
     /// Takes a record. It is passed over where its place is not consumed: then it comes again, or to its owner.

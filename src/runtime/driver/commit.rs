@@ -9,6 +9,7 @@ use super::{Driver, Halt, refused};
 use crate::config::Guarantee;
 use crate::failpoint;
 use crate::kafka::client;
+use crate::kafka::client_log;
 use crate::kafka::consumer::Membership;
 use crate::kafka::producer::offset_list;
 use crate::kafka::transaction::{Ended, SLICE};
@@ -289,7 +290,7 @@ impl Driver {
             self.aside.clear();
         }
         if let Some((code, reason)) = &ended.reason {
-            if client::is_refusal(*code) {
+            if client_log::is_refusal(*code) {
                 return Err(refused(reason).into());
             }
             if let Some(fatal) = never_fits(*code, reason) {

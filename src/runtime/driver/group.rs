@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::{Driver, Halt, join, refused};
-use crate::kafka::client;
+use crate::kafka::client_log;
 use crate::kafka::consumer::{Rebalance, Told};
 use crate::worker::Place;
 use crate::worker::fatal::Fatal;
@@ -66,7 +66,7 @@ impl Driver {
 
     /// The client gets over most trouble by itself; what it never will ends the worker.
     pub(super) fn trouble(&mut self, code: RDKafkaErrorCode, reason: &str) -> Result<(), Halt> {
-        if client::refuses(code, reason) {
+        if client_log::refuses(code, reason) {
             return Err(refused(reason).into());
         }
         if code == RDKafkaErrorCode::UnknownTopicOrPartition {

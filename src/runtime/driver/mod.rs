@@ -29,6 +29,7 @@ use super::signals::Stop;
 use super::watch::Watched;
 use crate::config::{Config, Guarantee};
 use crate::kafka::client::{self, Identity, TRANSACTION_TIMEOUT, Targets};
+use crate::kafka::client_log;
 use crate::kafka::consumer::{GroupConsumer, Membership};
 use crate::kafka::ends::Ends;
 use crate::kafka::native::Messages;
@@ -358,7 +359,7 @@ fn connect_producer(parts: &mut Parts) -> Result<BatchProducer, Halt> {
         let code = error
             .rdkafka_error_code()
             .unwrap_or(RDKafkaErrorCode::Unknown);
-        if client::is_refusal(code) {
+        if client_log::is_refusal(code) {
             refused(&error.to_string()).into()
         } else if code == RDKafkaErrorCode::InvalidTransactionTimeout {
             let config = &parts.settings.config;

@@ -9,7 +9,7 @@ use rdkafka::types::RDKafkaRespErr;
 
 use super::{Driver, Halt, MAX_WAIT, refused, service, stuck};
 use crate::failpoint;
-use crate::kafka::client;
+use crate::kafka::client_log;
 use crate::kafka::native::Messages;
 use crate::kafka::restorer::Restorer;
 use crate::worker::{Place, Standing};
@@ -142,7 +142,7 @@ impl Driver {
                     }
                     Some(error) => {
                         let (code, text) = (RDKafkaErrorCode::from(error), message.error_text());
-                        if client::is_refusal(code) {
+                        if client_log::is_refusal(code) {
                             return Err(refused(&text).into());
                         }
                         if stuck::is_unreadable(code) {

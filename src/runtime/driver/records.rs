@@ -9,8 +9,8 @@ use crate::kafka::native::Message;
 use crate::runtime::outputs::KafkaOutbox;
 use crate::source::metadata::Metadata;
 use crate::worker::Place;
+use crate::worker::arrived::Delivered;
 use crate::worker::origin::Header;
-use crate::worker::record::Delivered;
 use crate::worker::schedule::MIN_COMMIT_GAP;
 
 /// How long records are taken before the group, the clock and a stop are looked at.

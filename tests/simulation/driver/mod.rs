@@ -9,10 +9,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use keyfold::worker::arrived::Delivered;
 use keyfold::worker::commit::{CommitResult, Written};
 use keyfold::worker::fatal::Fatal;
 use keyfold::worker::origin::Header;
-use keyfold::worker::record::Delivered;
 use keyfold::worker::{Action, Place, Settings, Standing as PlaceStanding, Worker};
 
 use crate::client::{Aside, Member, Producer, SimulatedOutbox, Told};
