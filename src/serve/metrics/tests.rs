@@ -227,9 +227,12 @@ fn the_page_and_the_dashboard_ask_only_for_metrics_that_exist() {
 }
 
 #[test]
-fn the_readme_lists_the_metrics_that_there_are() {
-    let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
-    let rows: Vec<&str> = readme
+fn the_documentation_lists_the_metrics_that_there_are() {
+    let document = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/docs/metrics-and-http.md"
+    ));
+    let rows: Vec<&str> = document
         .lines()
         .filter(|line| line.starts_with("| `keyfold_"))
         .collect();
