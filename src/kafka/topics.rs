@@ -156,7 +156,7 @@ impl<'c> Cluster<'c> {
         answer.map_err(|error| {
             let refused = code_of(&error).is_some_and(client_log::is_refusal);
             let hint = if refused {
-                "; the cluster refuses this client: look at the permissions that README lists"
+                "; the cluster refuses this client: look at the permissions that docs/topics-and-permissions.md lists"
             } else {
                 ""
             };

@@ -36,7 +36,7 @@ fn log_in(app: &mut App, user: &str) {
     }
 }
 
-/// All that README says `run` needs.
+/// All that `docs/topics-and-permissions.md` says `run` needs.
 fn all_of(app: &App) -> Vec<Acl> {
     let mut all = vec![
         Acl::group(&app.id, READ),

@@ -378,6 +378,6 @@ fn service(error: KafkaError) -> Fatal {
 
 fn refused(reason: &str) -> Fatal {
     Fatal::Service(format!(
-        "the cluster refuses this client: {reason}. Look at the credentials in [kafka.properties], and at the permissions that README lists"
+        "the cluster refuses this client: {reason}. Look at the credentials in [kafka.properties], and at the permissions that docs/topics-and-permissions.md lists"
     ))
 }
