@@ -62,7 +62,7 @@ fn counted_finish(worker: &mut Worker, out: &mut CountingOutbox) -> Option<Writt
 
 fn finish(worker: &mut Worker, out: &mut CountingOutbox) -> Option<Written> {
     let written = worker.finish();
-    worker.write(out);
+    worker.commit_step(out);
     written
 }
 

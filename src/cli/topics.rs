@@ -48,12 +48,14 @@ fn service(error: TopicsError) -> Failure {
 /// What the cluster finds amiss is told here, and the exit code follows.
 fn create_and_check(config: &Config, check: bool) -> Result<Done, Failure> {
     let cluster = Cluster::connect(config, || false).map_err(service)?;
+    let mut created = Vec::new();
     if !check {
         for (topic, partitions) in cluster.create_missing().map_err(service)? {
             say(format_args!("created {topic} with {partitions} partitions"))?;
+            created.push(topic);
         }
     }
-    let survey = cluster.survey_patiently().map_err(service)?;
+    let survey = cluster.survey_patiently(&created).map_err(service)?;
     let mut done = Done::Clean;
     for missing in &survey.missing {
         done = Done::Found;

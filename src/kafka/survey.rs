@@ -34,6 +34,12 @@ pub struct Survey {
 }
 
 impl Survey {
+    /// Whether one of these topics is not there.
+    fn lacks_any(&self, topics: &[String]) -> bool {
+        let missing = self.missing.iter().map(|one| &one.topic);
+        missing.chain(&self.hidden).any(|one| topics.contains(one))
+    }
+
     /// What keeps keyfold from working, each with what mends it.
     pub fn refusals(&self, config: &Config) -> Vec<String> {
         let mut all: Vec<String> = self
@@ -158,12 +164,16 @@ impl Cluster<'_> {
     }
 
     /// The same for a command, which gives up after a while. The group and the transactional ids are looked at as far
-    /// as their coordinators answer.
-    pub fn survey_patiently(&self) -> Result<Survey, TopicsError> {
+    /// as their coordinators answer. Topics that were `created` just now are waited for: the brokers learn of them one
+    /// after the other, and any of them may answer.
+    pub fn survey_patiently(&self, created: &[String]) -> Result<Survey, TopicsError> {
         let mut patience = Patience::of(ATTEMPT);
         let mut survey = loop {
             let began = Instant::now();
             match self.survey_topics() {
+                Ok(survey) if survey.lacks_any(created) && !patience.ends(began.elapsed()) => {
+                    std::thread::sleep(PAUSE);
+                }
                 Ok(survey) => break survey,
                 Err(Trouble::Away(_)) if !patience.ends(began.elapsed()) => {
                     std::thread::sleep(PAUSE);

@@ -168,6 +168,8 @@ pub struct Progress {
     pub(super) snapshots: usize,
     /// and so many their state.
     pub(super) states: usize,
+    /// At least once: the snapshots are delivered.
+    pub(super) delivered: bool,
     /// The snapshot of the next customer is in the buffer: whether one is shown, and not a tombstone.
     pub(super) rendered: Option<bool>,
     pub(super) json: Vec<u8>,

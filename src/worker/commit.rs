@@ -64,7 +64,7 @@ impl Worker {
         })
     }
 
-    /// Ends the open batch; what is to be committed when [`Worker::write`] has written it. Until [`Worker::ended`] is
+    /// Ends the open batch; what is to be committed when [`Worker::commit_step`] has written it. Until [`Worker::ended`] is
     /// told how that went, records go into the next batch, which is built upon this one, and can't be finished.
     pub fn finish(&mut self) -> Option<Written> {
         if self.committing.is_some() {

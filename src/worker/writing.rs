@@ -16,16 +16,19 @@ use crate::customer::{Customer, snapshot};
 use crate::partition;
 use crate::source::framing;
 
-/// How far the writing of a batch has come.
+/// What the commit of a finished batch takes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wrote {
-    All,
-    /// There was no room for the rest.
-    Part,
-    /// There was no room.
-    Nothing,
-    /// The batch can't be written, and the worker can't go on.
-    Failed,
+pub enum CommitStep {
+    /// There was no room for all that is to be written; whether some of it was written.
+    Room { came_on: bool },
+    /// Exactly once: the transaction is committed with the batch's offsets.
+    Transaction,
+    /// At least once: all that was handed over is delivered; then [`Worker::delivered`] is told.
+    Delivery,
+    /// At least once: the batch's offsets are committed.
+    Offsets,
+    /// The batch can't be committed, and is given up.
+    GiveUp,
 }
 
 impl Progress {
@@ -33,11 +36,10 @@ impl Progress {
         (self.snapshots, self.states)
     }
 
-    /// What was written since this place, where it was not all.
-    fn since(&self, before: (usize, usize)) -> Wrote {
-        match self.place() == before {
-            true => Wrote::Nothing,
-            false => Wrote::Part,
+    /// More room is needed; whether something was written since this place.
+    fn room_since(&self, before: (usize, usize)) -> CommitStep {
+        CommitStep::Room {
+            came_on: self.place() != before,
         }
     }
 
@@ -158,39 +160,54 @@ impl Finished {
 }
 
 impl Worker {
-    /// Goes on writing the finished batch while there is room: all snapshots and then, within a transaction, all states.
-    /// Without one these are left to [`Worker::write_states`].
+    /// Goes on with the commit of the finished batch: writes what there is room for, and says what comes next. To be
+    /// called behind [`Worker::finish`], and again while it says [`CommitStep::Room`].
+    ///
+    /// Within a transaction all is written at once: snapshots, and then states. Without one the states are written only
+    /// when the snapshots are delivered, for a state that is there without its snapshot would make the record, read again
+    /// after a crash, a repeat that publishes nothing.
     // One kind behind the other, for the client then finds and frees the records of a request side by side.
-    pub fn write(&mut self, out: &mut impl Outbox) -> Wrote {
-        let Some(finished) = &mut self.committing else {
-            return Wrote::All;
-        };
+    pub fn commit_step(&mut self, out: &mut impl Outbox) -> CommitStep {
         let settings = &self.settings;
-        let with_states = settings.config.processing.guarantee == Guarantee::ExactlyOnce;
+        let guarantee = settings.config.processing.guarantee;
+        let Some(finished) = &mut self.committing else {
+            return CommitStep::GiveUp;
+        };
         let before = finished.progress.place();
-        match finished.write_snapshots(settings, out) {
-            Ok(true) if !with_states || finished.write_states(out) => Wrote::All,
-            Ok(_) => finished.progress.since(before),
-            Err(error) => {
-                self.stop(Fatal::Bug(format!(
-                    "a snapshot can't be written as Avro: {error}"
-                )));
-                Wrote::Failed
+        if !finished.progress.delivered {
+            match finished.write_snapshots(settings, out) {
+                Ok(true) => {}
+                Ok(false) => return finished.progress.room_since(before),
+                Err(error) => {
+                    self.stop(Fatal::Bug(format!(
+                        "a snapshot can't be written as Avro: {error}"
+                    )));
+                    return CommitStep::GiveUp;
+                }
             }
+            if guarantee == Guarantee::AtLeastOnce {
+                return CommitStep::Delivery;
+            }
+        }
+        if !finished.write_states(out) {
+            return finished.progress.room_since(before);
+        }
+        match guarantee {
+            Guarantee::ExactlyOnce => CommitStep::Transaction,
+            Guarantee::AtLeastOnce => CommitStep::Delivery,
         }
     }
 
-    /// Without transactions: goes on writing the states of the finished batch while there is room. Its snapshots must be
-    /// delivered before, for a state that is there without its snapshot would make the record, read again after a crash,
-    /// a repeat that publishes nothing.
-    pub fn write_states(&mut self, out: &mut impl Outbox) -> Wrote {
+    /// What was handed over is delivered, as [`CommitStep::Delivery`] asks for: what comes next.
+    pub fn delivered(&mut self, out: &mut impl Outbox) -> CommitStep {
         let Some(finished) = &mut self.committing else {
-            return Wrote::All;
+            return CommitStep::GiveUp;
         };
-        let before = finished.progress.place();
-        match finished.write_states(out) {
-            true => Wrote::All,
-            false => finished.progress.since(before),
+        if finished.progress.delivered {
+            // the states too
+            return CommitStep::Offsets;
         }
+        finished.progress.delivered = true;
+        self.commit_step(out)
     }
 }

@@ -8,6 +8,7 @@
 //! - `SIM_SEED=17 cargo test --release --test simulation interleavings` runs one seed and tells every step.
 //! - `SIM_COUNT=100000` runs so many seeds, in the place of as many as fit into `SIM_SECONDS` (20).
 
+mod at_least_once;
 mod audit;
 mod client;
 mod driver;

@@ -106,6 +106,11 @@ impl Cluster {
         self.logs.entry(id).or_default()
     }
 
+    /// The log as it is; none where nothing was ever written.
+    pub fn look(&self, id: LogId) -> Option<&Log> {
+        self.logs.get(&id)
+    }
+
     pub fn logs(&self) -> impl Iterator<Item = (LogId, &Log)> {
         self.logs.iter().map(|(id, log)| (*id, log))
     }

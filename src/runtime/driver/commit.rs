@@ -3,10 +3,9 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 
 use super::{Driver, Halt, refused};
-use crate::config::Guarantee;
 use crate::failpoint;
 use crate::kafka::client;
 use crate::kafka::client_log;
@@ -18,7 +17,7 @@ use crate::worker::Worker;
 use crate::worker::commit::{CommitResult, Written};
 use crate::worker::fatal::Fatal;
 use crate::worker::schedule::{Backlog, Fetched};
-use crate::worker::writing::Wrote;
+use crate::worker::writing::CommitStep;
 
 /// How long to wait for room at the producer: what is in it is on its way.
 const FULL: Duration = Duration::from_millis(1);
@@ -60,17 +59,14 @@ pub(super) struct Ending {
 }
 
 /// What its commit waits for.
-pub(super) enum Step {
-    /// Room at the producer for what it writes, and behind that
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// Room at the producer for what it writes.
     Room,
-    /// the end of its transaction.
+    /// The end of its transaction.
     Transaction,
-    /// Without a transaction: the delivery of the snapshots,
-    Snapshots(TopicPartitionList),
-    /// room for the states,
-    RoomForStates(TopicPartitionList),
-    /// and their delivery, behind which the offsets are committed.
-    States(TopicPartitionList),
+    /// Without a transaction: the delivery of what it has written.
+    Delivery,
 }
 
 impl Driver {
@@ -187,78 +183,64 @@ impl Driver {
 
     /// Whether the commit that is under way waits for room at the producer.
     pub(super) fn is_writing(&self) -> bool {
-        let step = self.committing.as_ref().map(|(_, step)| step);
-        matches!(step, Some(Step::Room | Step::RoomForStates(_)))
+        matches!(self.committing, Some((_, Waits::Room)))
     }
 
     /// Goes on with the commit that is under way; whether it came on. Only for room it does not wait.
     fn go_on(&mut self, wait: Duration) -> Result<bool, Halt> {
-        let Some((ending, step)) = self.committing.take() else {
+        let Some((ending, waits)) = self.committing.take() else {
             return Ok(false);
         };
-        match step {
-            Step::Room => self.write(ending),
-            Step::RoomForStates(offsets) => self.write_states(ending, offsets),
-            step => match self.producer.ended(wait) {
-                Some(ended) => self.take_up(ending, step, ended).map(|()| true),
-                None => {
-                    self.committing = Some((ending, step));
-                    Ok(false)
-                }
-            },
+        if waits == Waits::Room {
+            return self.write(ending);
         }
-    }
-
-    /// Writes what there is room for, and when that is all, begins to commit it; whether it came on.
-    fn write(&mut self, mut ending: Ending) -> Result<bool, Halt> {
-        let (worker, mut outbox) = self.worker_and_outbox();
-        let wrote = worker.write(&mut outbox);
-        let begun = match wrote {
-            Wrote::Part | Wrote::Nothing => {
-                self.committing = Some((ending, Step::Room));
-                return Ok(wrote == Wrote::Part);
-            }
-            Wrote::Failed => Err(self.give_up("a snapshot can't be written")),
-            Wrote::All => {
-                failpoint::reached("batch-written");
-                let membership = ending.membership.take();
-                self.begin_commit(&ending.written, membership)
-            }
+        let Some(ended) = self.producer.ended(wait) else {
+            self.committing = Some((ending, waits));
+            return Ok(false);
         };
-        match begun {
-            Ok(step) => self.committing = Some((ending, step)),
-            Err(ended) => self.take_in(ending, ended)?,
+        if waits == Waits::Delivery && ended.result == CommitResult::Committed {
+            let (worker, mut outbox) = self.worker_and_outbox();
+            let step = worker.delivered(&mut outbox);
+            self.carry_out_step(ending, step)?;
+        } else {
+            self.take_in(ending, ended)?;
         }
         Ok(true)
     }
 
-    /// Without transactions: writes what states there is room for, and when those are all, waits for their delivery;
-    /// whether it came on.
-    fn write_states(&mut self, ending: Ending, offsets: TopicPartitionList) -> Result<bool, Halt> {
+    /// Writes what there is room for, and goes on behind it; whether it came on.
+    fn write(&mut self, ending: Ending) -> Result<bool, Halt> {
         let (worker, mut outbox) = self.worker_and_outbox();
-        let wrote = worker.write_states(&mut outbox);
-        let step = match wrote {
-            Wrote::All => {
-                self.producer.start_delivery();
-                Step::States(offsets)
-            }
-            _ => Step::RoomForStates(offsets),
-        };
-        self.committing = Some((ending, step));
-        Ok(wrote != Wrote::Nothing)
+        let step = worker.commit_step(&mut outbox);
+        self.carry_out_step(ending, step)
     }
 
-    /// What the commit waited for has ended: takes up its next step, or takes in how it ended.
-    fn take_up(&mut self, ending: Ending, step: Step, ended: Ended) -> Result<(), Halt> {
-        let delivered = ended.result == CommitResult::Committed;
-        let ended = match step {
-            Step::Snapshots(offsets) if delivered => {
-                return self.write_states(ending, offsets).map(|_| ());
+    /// Carries out the next step of a commit; whether it came on.
+    fn carry_out_step(&mut self, mut ending: Ending, step: CommitStep) -> Result<bool, Halt> {
+        let begun = match step {
+            CommitStep::Room { came_on } => {
+                self.committing = Some((ending, Waits::Room));
+                return Ok(came_on);
             }
-            Step::States(offsets) if delivered => self.commit_offsets(&offsets),
-            _ => ended,
+            CommitStep::Transaction => {
+                failpoint::reached("batch-written");
+                let membership = ending.membership.take();
+                self.begin_commit(&ending.written, membership)
+                    .map(|()| Waits::Transaction)
+            }
+            CommitStep::Delivery => {
+                failpoint::reached("batch-written");
+                self.producer.start_delivery();
+                Ok(Waits::Delivery)
+            }
+            CommitStep::Offsets => Err(self.commit_offsets(&ending.written)),
+            CommitStep::GiveUp => Err(self.give_up("the batch can't be written")),
         };
-        self.take_in(ending, ended)
+        match begun {
+            Ok(waits) => self.committing = Some((ending, waits)),
+            Err(ended) => self.take_in(ending, ended)?,
+        }
+        Ok(true)
     }
 
     /// For what a finished batch writes.
@@ -331,25 +313,16 @@ impl Driver {
         }
     }
 
-    /// Begins to commit a batch; what is waited for first, or how it ended where it must not be committed.
+    /// Begins to commit the transaction of a batch; how it ended where it must not be committed.
     fn begin_commit(
         &mut self,
         written: &Written,
         membership: Option<Membership>,
-    ) -> Result<Step, Ended> {
-        let settings = &self.parts.settings;
-        let offsets = written.offsets.iter().map(|(place, offset, metadata)| {
-            let topic = settings.topic_name(*place);
-            (topic, place.partition, *offset, metadata.as_str())
-        });
-        let list = match offset_list(offsets) {
+    ) -> Result<(), Ended> {
+        let list = match self.offsets_of(written) {
             Ok(list) => list,
             Err(error) => return Err(self.give_up(&error.to_string())),
         };
-        if settings.config.processing.guarantee == Guarantee::AtLeastOnce {
-            self.producer.start_delivery();
-            return Ok(Step::Snapshots(list));
-        }
         let Some(membership) = membership else {
             let reason = "this instance was no member of the group when the batch began";
             return Err(self.give_up(reason));
@@ -358,7 +331,15 @@ impl Driver {
             return Err(self.give_up("the group has moved on since the batch began"));
         }
         self.producer.start_commit(list, &membership);
-        Ok(Step::Transaction)
+        Ok(())
+    }
+
+    fn offsets_of(&self, written: &Written) -> KafkaResult<TopicPartitionList> {
+        let settings = &self.parts.settings;
+        offset_list(written.offsets.iter().map(|(place, offset, metadata)| {
+            let topic = settings.topic_name(*place);
+            (topic, place.partition, *offset, metadata.as_str())
+        }))
     }
 
     /// Aborts a batch that must not be committed.
@@ -374,9 +355,12 @@ impl Driver {
         }
     }
 
-    /// Commits offsets without a transaction.
-    fn commit_offsets(&self, offsets: &TopicPartitionList) -> Ended {
-        match self.consumer.commit(offsets) {
+    /// Commits the offsets of a batch without a transaction; how that ended.
+    fn commit_offsets(&self, written: &Written) -> Ended {
+        let committed = self
+            .offsets_of(written)
+            .and_then(|offsets| self.consumer.commit(&offsets));
+        match committed {
             Ok(()) => Ended::committed(),
             Err(error) => {
                 let code = error

@@ -109,7 +109,7 @@ struct Driver {
     /// Of the beginning of the open batch.
     membership: Option<Membership>,
     /// The commit that is under way, and what the batch behind it has produced meanwhile.
-    committing: Option<(commit::Ending, commit::Step)>,
+    committing: Option<(commit::Ending, commit::Waits)>,
     aside: Aside,
     started: Instant,
     /// When the open transaction began.

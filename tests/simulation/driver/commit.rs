@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keyfold::worker::commit::{CommitResult, Written};
 use keyfold::worker::schedule::{Backlog, Fetched};
-use keyfold::worker::writing::Wrote;
+use keyfold::worker::writing::CommitStep;
 
 use super::{Commit, Driver, Step, Surroundings, Then};
 use crate::client::SimulatedOutbox;
@@ -52,10 +52,9 @@ impl Driver {
     /// How much is left of the logs behind what was taken.
     fn backlog(&self, cluster: &Cluster) -> Backlog {
         let mut backlog = Backlog::default();
-        for (id, log) in cluster.logs() {
-            let positions = self.worker.positions();
-            let of_log = positions.filter(|(place, _)| LogId::Place(*place) == id);
-            for position in of_log.filter_map(|(_, position)| position) {
+        for (place, position) in self.worker.positions() {
+            let log = cluster.look(LogId::Place(place));
+            if let (Some(position), Some(log)) = (position, log) {
                 let left = (log.stable() - position).max(0);
                 backlog.all += left;
                 backlog.longest = backlog.longest.max(left);
@@ -114,12 +113,12 @@ impl Driver {
             forwarded: self.settings.topics.len() - 1,
             timestamp: 0,
         };
-        let wrote = self.worker.write(&mut outbox);
+        let step = self.worker.commit_step(&mut outbox);
         let moved_on = self.committer.is_none() || self.member.standing() != self.committer;
-        self.commit = Some(match wrote {
-            Wrote::Part | Wrote::Nothing => Commit::Write(written),
-            Wrote::All if !moved_on => Commit::SendOffsets(written),
-            Wrote::All | Wrote::Failed => Commit::Abort(written, false),
+        self.commit = Some(match step {
+            CommitStep::Room { .. } => Commit::Write(written),
+            CommitStep::Transaction if !moved_on => Commit::SendOffsets(written),
+            _ => Commit::Abort(written, false),
         });
     }
 
