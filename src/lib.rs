@@ -16,13 +16,14 @@
 //!
 //! 1. [`runtime::driver`] polls. It is the loop of one worker thread, and carries out what the worker decides.
 //!    [`kafka`] holds the clients, which decide nothing.
-//! 2. [`worker::record`] follows one record. [`source::judge()`] makes a typed contribution of a
+//! 2. [`worker::record`] follows one record, and [`worker::arrived`] is what is known of it on arrival. [`source::judge()`] makes a typed contribution of a
 //!    [`record::RawRecord`], or a [`record::Rejection`]; no record that is not valid reaches the fold.
 //! 3. [`partition::of_key`] says which state partition the customer belongs to. What belongs elsewhere is
 //!    forwarded, with its [`worker::origin`] in headers; what is rejected becomes a [`worker::dead_letter`].
 //! 4. [`customer::Customer::join`] folds the contribution: a join of registers, so that order and repetition do
 //!    not matter. [`customer::bounded`] keeps the state within its size.
-//! 5. [`worker::commit`] ends the batch: [`customer::snapshot`] and [`customer::codec`] write what is published and
+//! 5. [`worker::schedule`] says when the batch ends, [`worker::commit`] what it commits, and [`worker::writing`] what it
+//!    writes and in which order: [`customer::snapshot`] and [`customer::codec`] write what is published and
 //!    what is kept, and [`kafka::producer`] commits all of it together with the offsets.
 //! 6. Once the commit is confirmed, the changes go into the [`store`], and [`runtime::report`] counts the batch in
 //!    [`serve::Metrics`]. After an abort nothing of it remains, and the batch is read again.

@@ -2,7 +2,7 @@
 //!
 //! A source that makes new ids with each event would let the hidden elements grow for ever, so the oldest are let go
 //! (`merge.max_hidden`). So that this is a join too, it rests on what the set of records says and not on their order: the
-//! [`Floor`], which only rises. What was told by lists below it is forgotten, and passed over when it comes again.
+//! [`Floor`], which only rises until an erasure covers it. What was told by lists below it is forgotten, and passed over when it comes again.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;

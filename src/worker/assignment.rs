@@ -1,10 +1,12 @@
 //! The partitions that a worker owns, and how far each is on its way to being consumed.
 //!
 //! A place (a partition of an input or of the forwarded topic) goes `Unknown → Asked → Held → Consuming`, and from
-//! there to `Waiting` and back to `Held` while the writer schema of its next record is asked for. A state
-//! partition, which comes with its partition of the forwarded topic, goes `Unknown → Asked → Restoring → Ready`.
-//! A place is consumed once its state partition is ready; whatever makes a position or a state doubtful takes it
-//! back to `Unknown`, where it starts over from what Kafka has committed.
+//! there to `Waiting` and back to `Held` while the writer schema of its next record is asked for, or to `Unreadable` and
+//! back while the client can't read it. A state partition, which comes with its partition of the forwarded topic, goes
+//! `Unknown → Asked → Restoring → Ready`. A place is consumed once its state partition is ready. A batch that is dropped or
+//! aborted, and a rebalance, take it back to `Held`, at a position that this worker knows; what makes that doubtful (a
+//! commit without an answer, a fenced producer) takes it back to `Unknown`, where it starts over from what Kafka has
+//! committed. `docs/design.md` draws it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -139,7 +141,7 @@ impl Assignment {
         }
     }
 
-    /// Sets a place that is consumed back to a position, to be taken up again from there.
+    /// Sets a place back to a position, to be taken up again from there.
     pub fn rewind(&mut self, place: Place, position: i64) {
         if let Some(consumption) = self.places.get_mut(&place) {
             *consumption = Consumption::Held { position };

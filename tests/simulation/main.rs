@@ -2,7 +2,7 @@
 //! any interleaving that a seed leads to.
 //!
 //! The worker is keyfold's own; the driver, its clients and the cluster are models ([`driver`] mirrors
-//! `runtime/driver.rs`, [`client`] librdkafka, [`transactions`], [`group`] and [`log`] the brokers). A seed decides
+//! `runtime/driver`, [`client`] librdkafka, [`transactions`], [`group`] and [`log`] the brokers). A seed decides
 //! everything, so a failure replays exactly:
 //!
 //! - `SIM_SEED=17 cargo test --release --test simulation interleavings` runs one seed and tells every step.
