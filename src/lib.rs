@@ -16,8 +16,9 @@
 //!
 //! 1. [`runtime::driver`] polls. It is the loop of one worker thread, and carries out what the worker decides.
 //!    [`kafka`] holds the clients, which decide nothing.
-//! 2. [`worker::record`] follows one record, and [`worker::arrived`] is what is known of it on arrival. [`source::judge()`] makes a typed contribution of a
-//!    [`record::RawRecord`], or a [`record::Rejection`]; no record that is not valid reaches the fold.
+//! 2. [`worker::record`] follows one record, and [`worker::arrived`] is what is known of it on arrival.
+//!    [`source::judge()`] makes a typed contribution of a [`record::RawRecord`], or a [`record::Rejection`]; no record that
+//!    is not valid reaches the fold.
 //! 3. [`partition::of_key`] says which state partition the customer belongs to. What belongs elsewhere is
 //!    forwarded, with its [`worker::origin`] in headers; what is rejected becomes a [`worker::dead_letter`].
 //! 4. [`customer::Customer::join`] folds the contribution: a join of registers, so that order and repetition do
@@ -35,7 +36,8 @@
 //! # Around it
 //!
 //! [`cli`] has one file a command, [`config`] the settings, [`runtime::processor`] starts and ends the threads,
-//! [`json`] reads and writes JSON, [`serve`] is the HTTP side, [`generate`] makes realistic streams, and [`demo`] runs all of it in one process.
+//! [`json`] reads and writes JSON, [`serve`] is the HTTP side, [`generate`] makes realistic streams, and [`demo`] runs all of
+//! it in one process. `tests/architecture.rs` says which of these may name which.
 //! Comments that speak of *the contract* mean the specification of what users can see.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
