@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use keyfold::config::Config;
 use keyfold::kafka::client::{self, Identity, Targets};
-use keyfold::kafka::consumer::{GroupConsumer, Membership, Rebalance, Told};
+use keyfold::kafka::consumer::{GroupConsumer, GroupEvent, Membership, Rebalance};
 use keyfold::kafka::ends::Ends;
 use keyfold::kafka::native::{Message, Messages};
 use keyfold::kafka::producer::{BatchProducer, Record, offset_list};
@@ -160,16 +160,16 @@ fn carry(config: &Config, samples: &[Sample], share: f64) {
     }
 }
 
-fn begin_at_zero(consumer: &GroupConsumer, told: &Told) {
+fn begin_at_zero(consumer: &GroupConsumer, told: &GroupEvent) {
     match told {
-        Told::Rebalance(Rebalance::Assigned(places)) => {
+        GroupEvent::Rebalance(Rebalance::Assigned(places)) => {
             let from: Vec<_> = places
                 .iter()
                 .map(|(topic, partition)| (topic.as_str(), *partition, 0))
                 .collect();
             consumer.consume(&from, PATIENCE).expect("a seek");
         }
-        Told::Broken(_, reason) => panic!("{reason}"),
+        GroupEvent::Broken(_, reason) => panic!("{reason}"),
         _ => {}
     }
 }

@@ -14,7 +14,7 @@ use keyfold::source::framing::NoSchemas;
 use keyfold::store::memory::MemoryStores;
 use keyfold::worker::arrived::Delivered;
 use keyfold::worker::commit::{CommitResult, Written};
-use keyfold::worker::dead_letter::Letterhead;
+use keyfold::worker::dead_letter::DeadLetterTemplate;
 use keyfold::worker::origin::Header;
 use keyfold::worker::outbox::{Outbox, Outgoing, Output};
 use keyfold::worker::{Action, Place, Settings, Standing, Topic, Worker};
@@ -226,7 +226,7 @@ fn settings(batch: usize) -> Settings {
         partitions: PARTITIONS,
         snapshot_partitions: PARTITIONS,
         max_forwarded_bytes: 2_000_000,
-        letterhead: Letterhead {
+        dead_letter_template: DeadLetterTemplate {
             application: config.application_id.clone(),
             version: "bench",
             max_bytes: 2_000_000,

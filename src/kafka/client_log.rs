@@ -25,13 +25,13 @@ pub(super) fn without_secret(text: &str) -> &str {
 
 /// Logs what the client has to say, and keeps its last trouble for the message that a failure ends with.
 #[derive(Default)]
-pub struct Quiet {
+pub struct LastTrouble {
     last: Mutex<Option<(RDKafkaErrorCode, String)>>,
     /// The last line of the log that was an error; it says more than a code.
     said: Mutex<Option<String>>,
 }
 
-impl Quiet {
+impl LastTrouble {
     /// The last trouble with the cluster, if there was one.
     pub fn last_trouble(&self) -> Option<(RDKafkaErrorCode, String)> {
         let (code, reason) = self.last.lock().ok()?.clone()?;
@@ -77,9 +77,9 @@ pub fn refuses(code: RDKafkaErrorCode, reason: &str) -> bool {
     is_refusal(code) && !broke.iter().any(|broke| reason.contains(broke))
 }
 
-impl ConsumerContext for Quiet {}
+impl ConsumerContext for LastTrouble {}
 
-impl ClientContext for Quiet {
+impl ClientContext for LastTrouble {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         if matches!(level, RDKafkaLogLevel::Error)
             && let Ok(mut said) = self.said.lock()

@@ -32,7 +32,7 @@ pub enum Rebalance {
 
 /// What the group told, to be taken in after the poll that brought it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum GroupEvent {
     Rebalance(Rebalance),
     /// Trouble that the client gets over by itself.
     Trouble(RDKafkaErrorCode, String),
@@ -41,13 +41,13 @@ pub enum Told {
 }
 
 struct Context {
-    told: Mutex<Vec<Told>>,
+    told: Mutex<Vec<GroupEvent>>,
     /// The queue of the [`GroupConsumer`] that holds this context's client; null when it is gone.
     queue: AtomicPtr<Queue>,
 }
 
 impl Context {
-    fn tell(&self, told: Told) {
+    fn tell(&self, told: GroupEvent) {
         if let Ok(mut list) = self.told.lock() {
             list.push(told);
         }
@@ -106,7 +106,7 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         if let Some(code) = error.rdkafka_error_code() {
-            self.tell(Told::Trouble(code, reason.to_owned()));
+            self.tell(GroupEvent::Trouble(code, reason.to_owned()));
         }
     }
 }
@@ -127,12 +127,12 @@ impl ConsumerContext for Context {
             ),
             _ => (self.revoke(consumer, partitions), Rebalance::Revoked(names)),
         };
-        self.tell(Told::Rebalance(rebalance));
+        self.tell(GroupEvent::Rebalance(rebalance));
         if let Err(error) = paused.and(done) {
             let code = error
                 .rdkafka_error_code()
                 .unwrap_or(RDKafkaErrorCode::Unknown);
-            self.tell(Told::Broken(code, format!("rebalancing: {error}")));
+            self.tell(GroupEvent::Broken(code, format!("rebalancing: {error}")));
         }
     }
 }
@@ -171,7 +171,7 @@ pub struct GroupConsumer {
     queue: Box<Queue>,
     consumer: BaseConsumer<Context>,
     /// Errors of partitions that came in the place of records are told here.
-    told: Vec<Told>,
+    told: Vec<GroupEvent>,
 }
 
 impl GroupConsumer {
@@ -214,19 +214,22 @@ impl GroupConsumer {
     }
 
     /// Serves the group; what it told. Records never come this way.
-    pub fn serve(&mut self) -> Vec<Told> {
+    pub fn serve(&mut self) -> Vec<GroupEvent> {
         while let Some(polled) = self.consumer.poll(Duration::ZERO) {
             let told = match polled {
-                Ok(_) => Told::Broken(
+                Ok(_) => GroupEvent::Broken(
                     RDKafkaErrorCode::InvalidMessage,
                     "a record came past its queue".to_owned(),
                 ),
                 Err(KafkaError::MessageConsumptionFatal(code)) => {
-                    Told::Broken(code, code.to_string())
+                    GroupEvent::Broken(code, code.to_string())
                 }
                 Err(error) => {
                     let code = error.rdkafka_error_code();
-                    Told::Trouble(code.unwrap_or(RDKafkaErrorCode::Unknown), error.to_string())
+                    GroupEvent::Trouble(
+                        code.unwrap_or(RDKafkaErrorCode::Unknown),
+                        error.to_string(),
+                    )
                 }
             };
             self.told.push(told);

@@ -10,11 +10,11 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::client;
-use super::client_log::Quiet;
+use super::client_log::LastTrouble;
 use crate::config::Config;
 
 pub struct Ends {
-    client: BaseConsumer<Quiet>,
+    client: BaseConsumer<LastTrouble>,
 }
 
 impl Ends {
@@ -25,7 +25,7 @@ impl Ends {
         client.set("group.id", &config.application_id);
         client.set("enable.auto.commit", "false");
         Ok(Ends {
-            client: client.create_with_context(Quiet::default())?,
+            client: client.create_with_context(LastTrouble::default())?,
         })
     }
 
@@ -42,7 +42,7 @@ impl Ends {
         self.client.fetch_watermarks(topic, partition, wait)
     }
 
-    pub fn client(&self) -> &Client<Quiet> {
+    pub fn client(&self) -> &Client<LastTrouble> {
         self.client.client()
     }
 

@@ -10,14 +10,14 @@ use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::client;
-use super::client_log::Quiet;
+use super::client_log::LastTrouble;
 use crate::config::Config;
 
 /// A topic and a partition.
 pub type Key = (String, i32);
 
 pub struct Onlooker {
-    client: BaseConsumer<Quiet>,
+    client: BaseConsumer<LastTrouble>,
 }
 
 impl Onlooker {
@@ -32,7 +32,7 @@ impl Onlooker {
         }
         client.remove("max.partition.fetch.bytes");
         Ok(Onlooker {
-            client: client.create_with_context(Quiet::default())?,
+            client: client.create_with_context(LastTrouble::default())?,
         })
     }
 

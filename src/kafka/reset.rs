@@ -6,7 +6,7 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::client;
 use super::members::{self, Member};
-use super::patience::ATTEMPT;
+use super::retry::ATTEMPT;
 use super::topics::{Cluster, TopicsError, options};
 
 /// Between two attempts while the group still knows a member.

@@ -7,10 +7,10 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::client;
 use super::description::{self, Described, Operation, Trouble, Unanswered};
-use super::patience::{ATTEMPT, PAUSE, Patience};
 use super::permissions::{self, Permission};
+use super::retry::{ATTEMPT, PAUSE, RetryBudget};
+use super::topic_specs::{TopicSpec, topic_specs};
 use super::topics::{Cluster, Difference, Found, TopicsError, difference};
-use super::wanted::{Wanted, wanted};
 use crate::config::Config;
 
 /// How long a command waits for a coordinator.
@@ -167,15 +167,15 @@ impl Cluster<'_> {
     /// as their coordinators answer. Topics that were `created` just now are waited for: the brokers learn of them one
     /// after the other, and any of them may answer.
     pub fn survey_patiently(&self, created: &[String]) -> Result<Survey, TopicsError> {
-        let mut patience = Patience::of(ATTEMPT);
+        let mut budget = RetryBudget::of(ATTEMPT);
         let mut survey = loop {
             let began = Instant::now();
             match self.survey_topics() {
-                Ok(survey) if survey.lacks_any(created) && !patience.ends(began.elapsed()) => {
+                Ok(survey) if survey.lacks_any(created) && !budget.ends(began.elapsed()) => {
                     std::thread::sleep(PAUSE);
                 }
                 Ok(survey) => break survey,
-                Err(Trouble::Away(_)) if !patience.ends(began.elapsed()) => {
+                Err(Trouble::Away(_)) if !budget.ends(began.elapsed()) => {
                     std::thread::sleep(PAUSE);
                 }
                 Err(Trouble::Away(reason) | Trouble::Refused(reason)) => {
@@ -259,9 +259,9 @@ impl Cluster<'_> {
     }
 
     fn survey_settings(&self, described: &[Described], survey: &mut Survey) -> Result<(), Trouble> {
-        let all = wanted(self.config());
+        let all = topic_specs(self.config());
         let is_missing = |name: &str| survey.missing.iter().any(|missing| missing.topic == name);
-        let asked: Vec<&Wanted> = all
+        let asked: Vec<&TopicSpec> = all
             .iter()
             .filter(|topic| !is_missing(&topic.name))
             .collect();
@@ -344,7 +344,10 @@ impl Cluster<'_> {
             .or_else(|| largest.map(i32::to_string))
             .unwrap_or_else(|| "<partitions>".to_owned());
         let mut command = create(&partitions);
-        for wanted in wanted(config).iter().filter(|wanted| wanted.name == name) {
+        for wanted in topic_specs(config)
+            .iter()
+            .filter(|wanted| wanted.name == name)
+        {
             for (setting, value) in wanted.to_create() {
                 command.push_str(&format!(" --config {setting}={value}"));
             }
@@ -359,7 +362,7 @@ impl Cluster<'_> {
 }
 
 /// State and forwarded topic have the same number of partitions.
-fn uneven(all: &[Wanted; 4], state: i32, forwarded: i32) -> Option<Difference> {
+fn uneven(all: &[TopicSpec; 4], state: i32, forwarded: i32) -> Option<Difference> {
     (state != forwarded).then(|| Difference {
         topic: all[1].name.clone(),
         what: format!("it has {forwarded} partitions, and {} has {state}", all[0].name),

@@ -1,4 +1,4 @@
-//! The topics that keyfold writes to as they are: what differs from [`super::wanted`], and making them so.
+//! The topics that keyfold writes to as they are: what differs from [`super::topic_specs`], and making them so.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -9,11 +9,11 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::client;
-use super::client_log::{self, Quiet};
+use super::client_log::{self, LastTrouble};
 use super::description::{self, Trouble};
 use super::ends::Ends;
-use super::patience::{ATTEMPT, FIRST_ATTEMPT, PATIENCE, PAUSE, Patience, code_of, patiently};
-use super::wanted::{Role, Wanted, wanted};
+use super::retry::{ATTEMPT, FIRST_ATTEMPT, PATIENCE, PAUSE, RetryBudget, code_of, with_retries};
+use super::topic_specs::{Role, TopicSpec, topic_specs};
 use crate::config::Config;
 
 /// A setting that is not as expected.
@@ -50,7 +50,7 @@ pub const LOOK_AT: &str = "look at kafka.bootstrap_servers, and whether the brok
 /// The cluster, as far as topics go.
 pub struct Cluster<'c> {
     config: &'c Config,
-    admin: AdminClient<Quiet>,
+    admin: AdminClient<LastTrouble>,
     ends: Ends,
     runtime: tokio::runtime::Runtime,
 }
@@ -63,13 +63,13 @@ impl<'c> Cluster<'c> {
         give_up: impl Fn() -> bool,
     ) -> Result<Cluster<'c>, TopicsError> {
         let cluster = Cluster::open(config)?;
-        let mut patience = Patience::of(FIRST_ATTEMPT);
+        let mut budget = RetryBudget::of(FIRST_ATTEMPT);
         loop {
             let began = Instant::now();
             match cluster.reach() {
                 Ok(()) => return Ok(cluster),
                 Err(Trouble::Refused(reason)) => return Err(TopicsError(reason)),
-                Err(Trouble::Away(reason)) if patience.ends(began.elapsed()) || give_up() => {
+                Err(Trouble::Away(reason)) if budget.ends(began.elapsed()) || give_up() => {
                     let servers = &config.kafka.bootstrap_servers;
                     return Err(TopicsError(format!(
                         "can't reach Kafka at {servers}: {reason}; {LOOK_AT}"
@@ -88,8 +88,8 @@ impl<'c> Cluster<'c> {
                 client_log::not_made(&error)
             ))
         };
-        let admin: AdminClient<Quiet> = client::admin(config)
-            .create_with_context(Quiet::default())
+        let admin: AdminClient<LastTrouble> = client::admin(config)
+            .create_with_context(LastTrouble::default())
             .map_err(setup)?;
         Ok(Cluster {
             config,
@@ -126,7 +126,7 @@ impl<'c> Cluster<'c> {
         Err(Trouble::Away(reason))
     }
 
-    pub(super) fn admin(&self) -> &AdminClient<Quiet> {
+    pub(super) fn admin(&self) -> &AdminClient<LastTrouble> {
         &self.admin
     }
 
@@ -144,7 +144,7 @@ impl<'c> Cluster<'c> {
     }
 
     /// The client that asks.
-    pub fn client(&self) -> &Client<Quiet> {
+    pub fn client(&self) -> &Client<LastTrouble> {
         self.admin.inner()
     }
 
@@ -177,7 +177,7 @@ impl<'c> Cluster<'c> {
         let ask = || self.ends.partitions(topic, ATTEMPT);
         self.asked(
             &format!("can't describe the topic {topic}"),
-            patiently(ask, code_of),
+            with_retries(ask, code_of),
         )
     }
 
@@ -211,7 +211,7 @@ impl<'c> Cluster<'c> {
             .and_then(|wished| i32::try_from(wished).ok());
         let internal = [self.config.state_topic(), self.config.forwarded_topic()];
         let mut created = Vec::new();
-        for wanted in wanted(self.config) {
+        for wanted in topic_specs(self.config) {
             if self.partitions(&wanted.name)?.is_some() {
                 continue;
             }
@@ -230,7 +230,7 @@ impl<'c> Cluster<'c> {
         Ok(created)
     }
 
-    fn create(&self, wanted: &Wanted, partitions: i32) -> Result<(), TopicsError> {
+    fn create(&self, wanted: &TopicSpec, partitions: i32) -> Result<(), TopicsError> {
         let replication = self.config.topics.replication_factor.map_or(-1, i32::from);
         let mut topic = NewTopic::new(
             &wanted.name,
@@ -281,7 +281,7 @@ impl<'c> Cluster<'c> {
     pub fn state_topic_id(&self) -> Result<Option<String>, TopicsError> {
         let topic = self.config.state_topic();
         let ask = || description::id(&self.admin, &topic, ATTEMPT);
-        patiently(ask, |unanswered| unanswered.code).map_err(|unanswered| {
+        with_retries(ask, |unanswered| unanswered.code).map_err(|unanswered| {
             let reason = unanswered.reason;
             TopicsError(format!("can't read the id of the topic {topic}: {reason}"))
         })
@@ -350,7 +350,7 @@ pub(super) fn options() -> AdminOptions {
 
 /// What is not as it should be: one entry for a setting, with the command that mends all of it.
 pub(super) fn difference(
-    wanted: &Wanted,
+    wanted: &TopicSpec,
     found: &HashMap<String, String>,
     servers: &str,
 ) -> Vec<Difference> {

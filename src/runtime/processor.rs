@@ -11,7 +11,7 @@ use super::housekeeper::Housekeeper;
 use super::lookup::Question;
 use super::outage::Outage;
 use super::outputs::OutputTopics;
-use super::registry::Schemata;
+use super::registry::PreparedSchemas;
 use super::rendezvous::Rendezvous;
 use super::report::Reporter;
 use super::shell::{Shell, VERSION};
@@ -29,7 +29,7 @@ use crate::serve::{Health, Metrics, Server};
 use crate::store::Stores;
 use crate::store::disk::{self, DiskStores};
 use crate::store::memory::MemoryStores;
-use crate::worker::dead_letter::Letterhead;
+use crate::worker::dead_letter::DeadLetterTemplate;
 use crate::worker::fatal::Fatal;
 use crate::worker::{Settings, Topic};
 
@@ -102,7 +102,8 @@ impl Processor {
             metrics,
             health,
         };
-        let Some(schemata) = Schemata::prepare(&config, count, &processor.health, stop)? else {
+        let Some(prepared) = PreparedSchemas::prepare(&config, count, &processor.health, stop)?
+        else {
             return Ok(processor);
         };
         let stores = stores(&config, &found, start.topic_id, stop)?;
@@ -118,9 +119,9 @@ impl Processor {
                 batch_bytes: found.limits.iter().copied().min().unwrap_or(1_000_000),
                 partitions: (found.partitions + found.snapshot_partitions) as usize,
             },
-            settings: Arc::new(settings(config, &found, &schemata, stores)),
+            settings: Arc::new(settings(config, &found, &prepared, stores)),
             instance,
-            schemata,
+            prepared,
             positions: Arc::default(),
             rendezvous: Arc::new(Rendezvous::of(count)),
             watched: keeps_house.then(Watched::default),
@@ -228,7 +229,7 @@ struct Team {
     settings: Arc<Settings>,
     outputs: OutputTopics,
     targets: Targets,
-    schemata: Schemata,
+    prepared: PreparedSchemas,
     positions: ForwardedPositions,
     rendezvous: Arc<Rendezvous>,
     watched: Option<Watched>,
@@ -260,9 +261,9 @@ impl Team {
                 Arc::clone(&of.metrics),
                 Arc::clone(&of.health),
                 Arc::clone(&self.settings),
-                self.schemata.cached.clone(),
+                self.prepared.cached.clone(),
             ),
-            schemas: self.schemata.cached.clone(),
+            schemas: self.prepared.cached.clone(),
             questions,
             forwarded_positions: Arc::clone(&self.positions),
             rendezvous: Arc::clone(&self.rendezvous),
@@ -312,7 +313,7 @@ fn stores(
 fn settings(
     config: Config,
     found: &Found,
-    schemata: &Schemata,
+    prepared: &PreparedSchemas,
     stores: Arc<dyn Stores>,
 ) -> Settings {
     let mut topics: Vec<Topic> = config
@@ -335,15 +336,15 @@ fn settings(
         partitions: found.partitions,
         snapshot_partitions: found.snapshot_partitions,
         max_forwarded_bytes: found.limits[1],
-        letterhead: Letterhead {
+        dead_letter_template: DeadLetterTemplate {
             application: config.application_id.clone(),
             version: VERSION,
             max_bytes: found.limits[3],
         },
         limits: Limits::of(&config),
         view: View::of(&config),
-        schemas: schemata.plans(),
-        snapshot_schema: schemata.snapshot,
+        schemas: prepared.plans(),
+        snapshot_schema: prepared.snapshot,
         restore_patience: match config.processing.guarantee {
             Guarantee::ExactlyOnce => TRANSACTION_TIMEOUT + Duration::from_secs(75),
             Guarantee::AtLeastOnce => Duration::from_secs(90),

@@ -17,14 +17,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// What workers need of the registry.
 #[derive(Clone)]
-pub struct Schemata {
+pub struct PreparedSchemas {
     /// None: no source is Avro.
     pub cached: Option<Arc<CachedSchemas>>,
     /// The id of the snapshots' schema; none: they are JSON.
     pub snapshot: Option<u32>,
 }
 
-impl Schemata {
+impl PreparedSchemas {
     /// Waits for as long as the registry is away, and says so in `health`. None: it was told to stop meanwhile.
     ///
     /// # Errors
@@ -34,9 +34,9 @@ impl Schemata {
         workers: usize,
         health: &Health,
         stop: &Stop,
-    ) -> Result<Option<Schemata>, Failure> {
+    ) -> Result<Option<PreparedSchemas>, Failure> {
         if !config.needs_registry() {
-            return Ok(Some(Schemata {
+            return Ok(Some(PreparedSchemas {
                 cached: None,
                 snapshot: None,
             }));
@@ -52,7 +52,7 @@ impl Schemata {
         };
         let cached = CachedSchemas::start(registry, &config.registry)
             .map_err(|error| Failure::Service(format!("can't start a thread: {error}")))?;
-        Ok(Some(Schemata {
+        Ok(Some(PreparedSchemas {
             cached: Some(cached),
             snapshot,
         }))

@@ -113,7 +113,11 @@ impl<'de> Deserialize<'de> for Attributes {
 }
 
 /// Judges and normalises a customer object, `at` being the record's timestamp.
-pub fn mature(wire: CustomerWire<'_>, at: Option<Instant>, judge: &mut Judge<'_>) -> Contribution {
+pub fn normalize(
+    wire: CustomerWire<'_>,
+    at: Option<Instant>,
+    judge: &mut Judge<'_>,
+) -> Contribution {
     judge.id(&wire.customer_id, || "/customerId".to_owned());
     if at.is_none() {
         judge.find(Code::NoTimestamp, String::new);

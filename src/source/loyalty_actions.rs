@@ -48,7 +48,7 @@ wire_object! {
 }
 
 /// Judges and normalises an event.
-pub fn mature(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
+pub fn normalize(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
     judge_envelope(judge, &wire.event_type, "CUSTOMER_ACTION", wire.version);
     let body = wire.body;
     judge.id(&body.interaction_id, || "/body/interactionId".to_owned());

@@ -86,7 +86,7 @@ pub fn judge_envelope(judge: &mut Judge<'_>, event_type: &str, expected: &str, v
 }
 
 /// Judges and normalises an event.
-pub fn mature(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
+pub fn normalize(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
     judge_envelope(judge, &wire.event_type, "CUSTOMER", wire.version);
     let body = wire.body;
     judge.id(&body.customer_id, || "/body/customerId".to_owned());

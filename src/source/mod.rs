@@ -171,13 +171,13 @@ pub fn judge_value<'a>(record: &RawRecord<'a>, value: Value<'a>, config: &Config
     let contribution = match record.source {
         Source::LoyaltyCustomers => form
             .read()
-            .map(|wire| loyalty_customers::mature(wire, &mut judge)),
+            .map(|wire| loyalty_customers::normalize(wire, &mut judge)),
         Source::LoyaltyActions => form
             .read()
-            .map(|wire| loyalty_actions::mature(wire, &mut judge)),
+            .map(|wire| loyalty_actions::normalize(wire, &mut judge)),
         Source::ConsoleCustomers => form
             .read()
-            .map(|wire| console_customers::mature(wire, at, &mut judge)),
+            .map(|wire| console_customers::normalize(wire, at, &mut judge)),
         Source::PublisherCustomers => return judge_batch(form, at, config),
     };
     match contribution {
@@ -369,7 +369,7 @@ fn judge_batch<'a>(form: Form<'a>, at: Option<Instant>, config: &Config) -> Judg
                         format!("{pointer}/sourceCustomerId")
                     });
                 }
-                let contribution = publisher_customers::mature(*wire, &pointer, at, &mut judge);
+                let contribution = publisher_customers::normalize(*wire, &pointer, at, &mut judge);
                 let findings = judge.findings();
                 warnings.extend(findings.warnings);
                 match findings.code {

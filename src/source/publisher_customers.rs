@@ -94,7 +94,7 @@ wire_object! {
 }
 
 /// Judges and normalises the element of a batch that stands at `pointer`, `at` being the record's timestamp.
-pub fn mature(
+pub fn normalize(
     wire: CustomerWire<'_>,
     pointer: &str,
     at: Option<Instant>,

@@ -123,9 +123,9 @@ impl Ledger {
     }
 }
 
-/// A customer that a batch has touched.
+/// A customer that records of a batch are about, and its state as the batch leaves it.
 #[derive(Debug)]
-pub struct Touched {
+pub struct BatchEntry {
     /// The state partition.
     pub partition: i32,
     pub changed: bool,
@@ -138,8 +138,8 @@ pub struct Touched {
     pub state: Option<Bytes>,
 }
 
-/// The customers of a batch by their ids, in the order in which it touched them, so that a run can be replayed exactly.
-pub type Customers = IndexMap<Box<str>, Touched, ahash::RandomState>;
+/// The customers of a batch by their ids, in the order in which they came, so that a run can be replayed exactly.
+pub type Customers = IndexMap<Box<str>, BatchEntry, ahash::RandomState>;
 
 /// The records since the last batch.
 #[derive(Debug, Default)]

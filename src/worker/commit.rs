@@ -81,8 +81,8 @@ impl Worker {
         let batch = self.batch.as_ref()?;
         let settings = &self.settings;
         let mut ends: BTreeMap<i32, i64> = BTreeMap::new();
-        for touched in batch.customers.values().filter(|touched| touched.changed) {
-            *ends.entry(touched.partition).or_default() += 1;
+        for entry in batch.customers.values().filter(|entry| entry.changed) {
+            *ends.entry(entry.partition).or_default() += 1;
         }
         let mut places: Vec<Place> = batch.began_at.keys().copied().collect();
         for &partition in &batch.joined {
@@ -175,14 +175,14 @@ impl Worker {
         // after a time-out the batches grow again, slowly
         self.batch_limit = (self.batch_limit + self.batch_limit / 16 + 1).min(most);
         let mut changes: BTreeMap<i32, Vec<Change<'_>>> = BTreeMap::new();
-        for (id, touched) in &finished.customers {
-            let Some(state) = &touched.state else {
+        for (id, entry) in &finished.customers {
+            let Some(state) = &entry.state else {
                 continue;
             };
-            changes.entry(touched.partition).or_default().push(Change {
+            changes.entry(entry.partition).or_default().push(Change {
                 id: id.as_bytes(),
                 state: state.clone(),
-                before: touched.before,
+                before: entry.before,
             });
         }
         for (partition, changes) in changes {

@@ -33,7 +33,7 @@ const NAMES: [&str; 15] = [
 
 /// What the dead letters of a processor have in common.
 #[derive(Debug, Clone)]
-pub struct Letterhead {
+pub struct DeadLetterTemplate {
     pub application: String,
     pub version: &'static str,
     /// The largest record that the dead-letter topic takes, in bytes.
@@ -52,7 +52,7 @@ pub struct DeadLetter<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DoesNotFit;
 
-impl Letterhead {
+impl DeadLetterTemplate {
     /// What does not fit is left out: the value first, then also the record's own headers, then also its key.
     pub fn write<'a>(
         &self,
@@ -201,8 +201,8 @@ mod tests {
     use crate::record::{Code, Source};
     use crate::worker::origin::Omitted;
 
-    fn letterhead(max_bytes: usize) -> Letterhead {
-        Letterhead {
+    fn dead_letter_template(max_bytes: usize) -> DeadLetterTemplate {
+        DeadLetterTemplate {
             application: "keyfold".to_owned(),
             version: "1",
             max_bytes,
@@ -229,7 +229,8 @@ mod tests {
         ];
         let rejection = Rejection::new(Code::TooLarge);
         let value = vec![b'v'; 1_000];
-        let letter = letterhead(max_bytes).write(&origin, Some(&value), &headers, &rejection)?;
+        let letter =
+            dead_letter_template(max_bytes).write(&origin, Some(&value), &headers, &rejection)?;
         let has = |name: &str| letter.headers.iter().any(|(header, _)| header == name);
         let told = letter.headers.iter().filter_map(|(name, value)| {
             if name == attempts {

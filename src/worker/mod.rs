@@ -82,7 +82,7 @@ pub struct Worker {
     /// closed, for its next owner may be in this process.
     stores: BTreeMap<i32, Box<dyn Store>>,
     /// Since when stores can't be opened, because somebody else has not let go of them.
-    held_up: Option<Duration>,
+    store_blocked_since: Option<Duration>,
     batch: Option<Batch>,
     committing: Option<Finished>,
     /// The memory of the customers of a batch that is through.
@@ -123,7 +123,7 @@ impl Worker {
         Worker {
             assignment: Assignment::default(),
             stores: BTreeMap::new(),
-            held_up: None,
+            store_blocked_since: None,
             batch: None,
             committing: None,
             spare: Customers::default(),

@@ -19,7 +19,7 @@ use crate::source::{self, BatchElement, Judged, Verdict};
 
 use super::arrived::{Arrived, Context, Delivered};
 use super::assignment::Consumption;
-use super::batch::{Batch, Label, Touched};
+use super::batch::{Batch, BatchEntry, Label};
 use super::dead_letter::record_bytes;
 use super::fatal::Fatal;
 use super::outbox::{Outbox, Outgoing, Output};
@@ -169,12 +169,12 @@ impl Worker {
 
     /// Whether an erasure that was joined in the open batch leaves data of its customer to show.
     fn outlives(&self, customer: &str, erasure: Erasure) -> bool {
-        let touched = self
+        let entry = self
             .batch
             .as_ref()
             .and_then(|batch| batch.customers.get(customer));
-        touched
-            .and_then(|touched| touched.held.as_ref())
+        entry
+            .and_then(|entry| entry.held.as_ref())
             .is_some_and(|held| held.customer().outlives(erasure))
     }
 
@@ -249,27 +249,27 @@ impl Worker {
                     partition: home,
                     error,
                 })?;
-                let touched = Touched {
+                let entry = BatchEntry {
                     partition: home,
                     changed: false,
                     before: stored.map(|state| state.len()),
                     held: Some(Box::new(state)),
                     state: None,
                 };
-                batch.states += touched.before.unwrap_or(0);
+                batch.states += entry.before.unwrap_or(0);
                 let id = customer.into_boxed_str();
-                batch.customers.insert_full(id, touched).0
+                batch.customers.insert_full(id, entry).0
             }
         };
-        let touched = batch.customers.get_index_mut(at);
+        let entry = batch.customers.get_index_mut(at);
         let Some((
             id,
-            Touched {
+            BatchEntry {
                 held: Some(held),
                 changed,
                 ..
             },
-        )) = touched
+        )) = entry
         else {
             return Err(Fatal::Bug(
                 "a record is joined into a batch that is written".to_owned(),
@@ -344,8 +344,8 @@ impl Worker {
         out: &mut impl Outbox,
     ) -> Result<(Label, Outcome), Fatal> {
         let origin = &context.origin;
-        let letterhead = &self.settings.letterhead;
-        let letter = letterhead
+        let dead_letter_template = &self.settings.dead_letter_template;
+        let letter = dead_letter_template
             .write(origin, context.value, &context.headers, rejection)
             .map_err(|_| Fatal::DeadLetterDoesNotFit {
                 topic: origin.topic.clone(),

@@ -61,7 +61,7 @@ impl Worker {
             }
         }
         match refused {
-            None => self.held_up = None,
+            None => self.store_blocked_since = None,
             Some(error) => self.store_refused(error, now),
         }
     }
@@ -69,7 +69,7 @@ impl Worker {
     /// A store that somebody else still holds is tried again: its owner before may be a worker that has not heard
     /// yet of the rebalance.
     fn store_refused(&mut self, error: StoreError, now: Duration) {
-        let since = *self.held_up.get_or_insert(now);
+        let since = *self.store_blocked_since.get_or_insert(now);
         let patient = now.saturating_sub(since) <= self.settings.restore_patience;
         if patient && matches!(error, StoreError::InUse { .. }) {
             self.asked(false, now);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::dead_letter::Letterhead;
+use super::dead_letter::DeadLetterTemplate;
 use crate::config::Config;
 use crate::customer::bounded::Limits;
 use crate::customer::snapshot::View;
@@ -37,7 +37,7 @@ pub struct Settings {
     pub snapshot_partitions: i32,
     /// The largest record that the forwarded topic takes, in bytes.
     pub max_forwarded_bytes: usize,
-    pub letterhead: Letterhead,
+    pub dead_letter_template: DeadLetterTemplate,
     pub limits: Limits,
     pub view: View,
     /// The plans of Avro's writer schemas.

@@ -68,7 +68,7 @@ mod tests {
     use crate::config::Config;
     use crate::record::{Code, RawRecord, Rejection, Source};
     use crate::source::{self, Verdict};
-    use crate::worker::dead_letter::Letterhead;
+    use crate::worker::dead_letter::DeadLetterTemplate;
     use crate::worker::origin::Omitted;
 
     const CUSTOMER: &str = r#"{"sourceCustomerId":"c","organizationId":"5","postalCode":"7","country":"US",
@@ -110,13 +110,13 @@ mod tests {
             (GUID_HEADER, Some(&guid)),
         ];
         let share = Share::of(&origin, &headers, &elements);
-        let letterhead = Letterhead {
+        let dead_letter_template = DeadLetterTemplate {
             application: "keyfold".to_owned(),
             version: "1",
             max_bytes: 10_000_000,
         };
         let rejection = Rejection::new(Code::StateTooLarge);
-        let letter = letterhead.write(&share.origin, None, &share.headers, &rejection);
+        let letter = dead_letter_template.write(&share.origin, None, &share.headers, &rejection);
         let letter = letter.unwrap().headers.into_iter();
         let omitted = letter.filter_map(|(name, _)| {
             let name = name

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::Settings;
 use super::Worker;
-use super::batch::{Finished, Progress, Touched};
+use super::batch::{BatchEntry, Finished, Progress};
 use super::fatal::Fatal;
 use super::outbox::{Outbox, Outgoing, Output};
 use crate::avro::snapshot::{EncodeError, encode};
@@ -80,25 +80,25 @@ impl Progress {
 }
 
 /// Encodes the state of a customer that the batch changed, unless that was done before.
-fn encode_state(touched: &mut Touched, buffer: &mut Vec<u8>) {
-    if touched.changed
-        && touched.state.is_none()
-        && let Some(held) = &touched.held
+fn encode_state(entry: &mut BatchEntry, buffer: &mut Vec<u8>) {
+    if entry.changed
+        && entry.state.is_none()
+        && let Some(held) = &entry.held
     {
         buffer.clear();
         held.customer().encode(buffer);
-        touched.state = Some(Bytes::copy_from_slice(buffer));
+        entry.state = Some(Bytes::copy_from_slice(buffer));
     }
 }
 
 /// Produces the state of a customer that the batch changed; whether there was room for it.
-fn produce_state(id: &str, touched: &Touched, out: &mut impl Outbox) -> bool {
-    let Some(state) = &touched.state else {
+fn produce_state(id: &str, entry: &BatchEntry, out: &mut impl Outbox) -> bool {
+    let Some(state) = &entry.state else {
         return true;
     };
     out.offer(Outgoing {
         output: Output::State {
-            partition: touched.partition,
+            partition: entry.partition,
         },
         key: Some(id.as_bytes()),
         value: Some(state),
@@ -109,9 +109,9 @@ fn produce_state(id: &str, touched: &Touched, out: &mut impl Outbox) -> bool {
 impl Finished {
     /// The encoded state of a customer that the batch changed, be it written yet or not.
     pub fn state_of(&mut self, id: &str) -> Option<&Bytes> {
-        let touched = self.customers.get_mut(id)?;
-        encode_state(touched, &mut self.progress.state);
-        touched.state.as_ref()
+        let entry = self.customers.get_mut(id)?;
+        encode_state(entry, &mut self.progress.state);
+        entry.state.as_ref()
     }
 
     /// Goes on writing the snapshots of customers while there is room; whether all are written. Each customer is let go
@@ -122,8 +122,8 @@ impl Finished {
         out: &mut impl Outbox,
     ) -> Result<bool, EncodeError> {
         let progress = &mut self.progress;
-        while let Some((id, touched)) = self.customers.get_index_mut(progress.snapshots) {
-            if let Some(held) = touched.held.as_ref().filter(|_| touched.changed) {
+        while let Some((id, entry)) = self.customers.get_index_mut(progress.snapshots) {
+            if let Some(held) = entry.held.as_ref().filter(|_| entry.changed) {
                 let shown = match progress.rendered {
                     Some(shown) => shown,
                     None => progress.render(id, held.customer(), settings)?,
@@ -140,8 +140,8 @@ impl Finished {
                 }
             }
             // while it is at hand
-            encode_state(touched, &mut progress.state);
-            touched.held = None;
+            encode_state(entry, &mut progress.state);
+            entry.held = None;
             progress.snapshots += 1;
         }
         Ok(true)
@@ -149,8 +149,8 @@ impl Finished {
 
     /// Goes on writing the states of customers while there is room; whether all are written.
     fn write_states(&mut self, out: &mut impl Outbox) -> bool {
-        while let Some((id, touched)) = self.customers.get_index(self.progress.states) {
-            if !produce_state(id, touched, out) {
+        while let Some((id, entry)) = self.customers.get_index(self.progress.states) {
+            if !produce_state(id, entry, out) {
                 return false;
             }
             self.progress.states += 1;

@@ -11,7 +11,7 @@ use keyfold::partition;
 use keyfold::record::Source;
 use keyfold::source::framing::NoSchemas;
 use keyfold::store::memory::MemoryStores;
-use keyfold::worker::dead_letter::Letterhead;
+use keyfold::worker::dead_letter::DeadLetterTemplate;
 use keyfold::worker::{Place, Settings, Topic};
 
 use crate::log::Record;
@@ -59,7 +59,7 @@ pub fn settings(partitions: i32, snapshot_partitions: i32, batch: usize) -> Sett
         partitions,
         snapshot_partitions,
         max_forwarded_bytes: 1_000_000,
-        letterhead: Letterhead {
+        dead_letter_template: DeadLetterTemplate {
             application: config.application_id.clone(),
             version: "simulation",
             max_bytes: 1_000_000,

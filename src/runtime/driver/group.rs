@@ -6,7 +6,7 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::{Driver, Halt, join, refused};
 use crate::kafka::client_log;
-use crate::kafka::consumer::{Rebalance, Told};
+use crate::kafka::consumer::{GroupEvent, Rebalance};
 use crate::worker::Place;
 use crate::worker::fatal::Fatal;
 
@@ -26,7 +26,7 @@ impl Driver {
         }
         for told in all {
             match told {
-                Told::Rebalance(Rebalance::Assigned(partitions)) => {
+                GroupEvent::Rebalance(Rebalance::Assigned(partitions)) => {
                     self.parts.reporter.metrics().rebalances();
                     let places = self.places(&partitions);
                     let worker = self.parts.reporter.worker();
@@ -34,7 +34,7 @@ impl Driver {
                     self.name_refused = None;
                     self.worker.assigned(&places);
                 }
-                Told::Rebalance(Rebalance::Revoked(partitions)) => {
+                GroupEvent::Rebalance(Rebalance::Revoked(partitions)) => {
                     self.parts.reporter.metrics().rebalances();
                     let places = self.places(&partitions);
                     let worker = self.parts.reporter.worker();
@@ -43,8 +43,8 @@ impl Driver {
                     // before their next owner shows that it has them
                     self.report();
                 }
-                Told::Trouble(code, reason) => self.trouble(code, &reason)?,
-                Told::Broken(code, reason) => self.rejoin(code, &reason)?,
+                GroupEvent::Trouble(code, reason) => self.trouble(code, &reason)?,
+                GroupEvent::Broken(code, reason) => self.rejoin(code, &reason)?,
             }
         }
         Ok(())

@@ -23,11 +23,11 @@ pub fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
 }
 
 /// Asks again where the way to the brokers broke, or a broker did not answer.
-pub fn patiently<T, E>(
+pub fn with_retries<T, E>(
     ask: impl Fn() -> Result<T, E>,
     code: impl Fn(&E) -> Option<RDKafkaErrorCode>,
 ) -> Result<T, E> {
-    let mut patience = Patience::of(ATTEMPT);
+    let mut budget = RetryBudget::of(ATTEMPT);
     let broke = |error: &E| {
         matches!(
             code(error),
@@ -42,7 +42,7 @@ pub fn patiently<T, E>(
     loop {
         let began = Instant::now();
         match ask() {
-            Err(error) if broke(&error) && !patience.ends(began.elapsed()) => {
+            Err(error) if broke(&error) && !budget.ends(began.elapsed()) => {
                 std::thread::sleep(PAUSE);
             }
             answer => return answer,
@@ -52,15 +52,15 @@ pub fn patiently<T, E>(
 
 /// How long the cluster was waited for. An attempt counts for no longer than it may take: in the rest this process
 /// did not run, which says nothing of the cluster.
-pub struct Patience {
+pub struct RetryBudget {
     attempt: Duration,
     spent: Duration,
 }
 
-impl Patience {
-    pub fn of(attempt: Duration) -> Patience {
+impl RetryBudget {
+    pub fn of(attempt: Duration) -> RetryBudget {
         let spent = Duration::ZERO;
-        Patience { attempt, spent }
+        RetryBudget { attempt, spent }
     }
 
     /// After an attempt that failed, whether that was the last one.
@@ -76,10 +76,10 @@ mod tests {
 
     #[test]
     fn a_time_in_which_the_process_did_not_run_counts_for_one_attempt() {
-        let mut patience = Patience::of(ATTEMPT);
-        assert!(!patience.ends(PATIENCE * 10));
-        assert!(!patience.ends(Duration::ZERO));
-        assert!(!patience.ends(ATTEMPT));
-        assert!(patience.ends(ATTEMPT));
+        let mut budget = RetryBudget::of(ATTEMPT);
+        assert!(!budget.ends(PATIENCE * 10));
+        assert!(!budget.ends(Duration::ZERO));
+        assert!(!budget.ends(ATTEMPT));
+        assert!(budget.ends(ATTEMPT));
     }
 }

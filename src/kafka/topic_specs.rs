@@ -14,7 +14,7 @@ pub enum Role {
 
 /// What keyfold expects of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expected {
+pub struct ExpectedSetting {
     pub name: &'static str,
     pub value: String,
     /// At least this number, and not just this value.
@@ -23,7 +23,7 @@ pub struct Expected {
     pub vital: bool,
 }
 
-impl Expected {
+impl ExpectedSetting {
     /// Whether a topic with this value is as it should be.
     pub fn holds(&self, found: &str) -> bool {
         let numbers = || {
@@ -44,15 +44,15 @@ impl Expected {
 
 /// A topic that keyfold writes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct TopicSpec {
     pub role: Role,
     pub name: String,
-    pub settings: Vec<Expected>,
+    pub settings: Vec<ExpectedSetting>,
     /// What is looked at, but left to the brokers' defaults where the topic is created.
-    pub bounds: Vec<Expected>,
+    pub bounds: Vec<ExpectedSetting>,
 }
 
-impl Wanted {
+impl TopicSpec {
     /// The settings that the topic is created with: of two bounds on one setting the stricter comes first.
     pub fn to_create(&self) -> Vec<(&'static str, &str)> {
         let mut all: Vec<(&'static str, &str)> = Vec::new();
@@ -66,18 +66,18 @@ impl Wanted {
 }
 
 /// The topics of a configuration, in the order of [`super::topics::Found::limits`].
-pub fn wanted(config: &Config) -> [Wanted; 4] {
+pub fn topic_specs(config: &Config) -> [TopicSpec; 4] {
     let record = config.validation.max_record_bytes;
     let largest = record.max(config.validation.max_state_bytes);
     // whole records go here, with their key and headers
     let whole = largest.max(record + config.validation.max_metadata_bytes);
-    let size = |bytes: usize, vital: bool| Expected {
+    let size = |bytes: usize, vital: bool| ExpectedSetting {
         name: "max.message.bytes",
         value: (bytes + TOPIC_HEADROOM).to_string(),
         at_least: true,
         vital,
     };
-    let exactly = |name, value: &str, vital| Expected {
+    let exactly = |name, value: &str, vital| ExpectedSetting {
         name,
         value: value.to_owned(),
         at_least: false,
@@ -87,7 +87,7 @@ pub fn wanted(config: &Config) -> [Wanted; 4] {
     let hours = "14400000";
     let week = "604800000";
     [
-        Wanted {
+        TopicSpec {
             role: Role::State,
             name: config.state_topic(),
             settings: vec![
@@ -100,7 +100,7 @@ pub fn wanted(config: &Config) -> [Wanted; 4] {
             ],
             bounds: Vec::new(),
         },
-        Wanted {
+        TopicSpec {
             role: Role::Forwarded,
             name: config.forwarded_topic(),
             settings: vec![
@@ -111,7 +111,7 @@ pub fn wanted(config: &Config) -> [Wanted; 4] {
             ],
             bounds: Vec::new(),
         },
-        Wanted {
+        TopicSpec {
             role: Role::Snapshots,
             name: config.snapshot.topic.clone(),
             settings: vec![
@@ -119,7 +119,7 @@ pub fn wanted(config: &Config) -> [Wanted; 4] {
                 exactly("max.compaction.lag.ms", day, false),
                 exactly("segment.ms", hours, false),
                 // readers that were away must still see the null of an erased customer
-                Expected {
+                ExpectedSetting {
                     at_least: true,
                     ..exactly("delete.retention.ms", week, false)
                 },
@@ -128,7 +128,7 @@ pub fn wanted(config: &Config) -> [Wanted; 4] {
             ],
             bounds: Vec::new(),
         },
-        Wanted {
+        TopicSpec {
             role: Role::DeadLetters,
             name: config.dead_letters.topic.clone(),
             settings: vec![
@@ -137,7 +137,7 @@ pub fn wanted(config: &Config) -> [Wanted; 4] {
             ],
             // who is to look into them needs time for it
             bounds: [("retention.ms", day), ("retention.bytes", "16777216")]
-                .map(|(name, least)| Expected {
+                .map(|(name, least)| ExpectedSetting {
                     at_least: true,
                     ..exactly(name, least, false)
                 })
