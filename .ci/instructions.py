@@ -40,7 +40,7 @@ STAGES = {
     "make a snapshot": r"snapshot::write",
     "encode a state": r"Customer>::encode",
     "forward": r"Worker>::forward",
-    "write a dead letter": r"Letterhead::write",
+    "write a dead letter": r"DeadLetterTemplate::write",
 }
 
 
