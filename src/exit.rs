@@ -1,4 +1,4 @@
-//! Exit codes and the errors that lead to them (the contract, section 7).
+//! Exit codes and the errors that lead to them (docs/contract.md, section 7).
 
 use std::process::ExitCode;
 

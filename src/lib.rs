@@ -38,7 +38,7 @@
 //! [`cli`] has one file a command, [`config`] the settings, [`runtime::processor`] starts and ends the threads,
 //! [`json`] reads and writes JSON, [`serve`] is the HTTP side, [`generate`] makes realistic streams, and [`demo`] runs all of
 //! it in one process. `tests/architecture.rs` says which of these may name which.
-//! Comments that speak of *the contract* mean the specification of what users can see.
+//! What users can rely on is in `docs/contract.md`; comments name its sections.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -6,7 +6,7 @@ use std::fmt;
 /// the batch around it.
 pub const TOPIC_HEADROOM: usize = 64 * 1024;
 
-/// One of the four inputs (the contract, section 1).
+/// One of the four inputs (docs/contract.md, section 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Source {
     LoyaltyCustomers,
@@ -80,7 +80,7 @@ pub fn usable_timestamp(millis: i64) -> Option<i64> {
         .then_some(millis)
 }
 
-/// How a record ended (the contract, section 2). Each record has exactly one.
+/// How a record ended (docs/contract.md, section 2). Each record has exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Outcome {
     /// It changed the state of its customer.
@@ -125,7 +125,7 @@ impl Stage {
     }
 }
 
-/// Why a record was rejected, in the order in which the rules are judged (the contract, section 2).
+/// Why a record was rejected, in the order in which the rules are judged (docs/contract.md, section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Code {
     TooLarge,
@@ -365,7 +365,8 @@ pub fn sort_and_cut_warnings(warnings: &mut Vec<Violation>) {
     });
 }
 
-/// Brings violations into the order of the contract, and keeps the first [`MAX_VIOLATIONS`].
+/// Brings violations into the order that is promised (docs/contract.md, section 2), and keeps the first
+/// [`MAX_VIOLATIONS`].
 pub fn sort_and_cut(violations: &mut Vec<Violation>) {
     violations.sort();
     violations.truncate(MAX_VIOLATIONS);

@@ -1,5 +1,5 @@
 //! Instants and dates: RFC 3339 in, exact to the microsecond, one canonical text out
-//! (the contract, sections 2 and 4).
+//! (docs/contract.md, sections 2 and 4).
 
 use chrono::NaiveDate;
 

@@ -35,7 +35,7 @@ fn reader(source: Source) -> String {
     fs::read_to_string(format!("schemas/{}.avsc", source.name())).unwrap()
 }
 
-/// JSON nested as deep as the contract allows.
+/// JSON nested as deep as is allowed (docs/contract.md, section 2).
 fn parsed(text: &[u8]) -> Value {
     let text = std::str::from_utf8(text).unwrap();
     strict::read(text, Plain::<Value>::default()).unwrap()

@@ -1,4 +1,4 @@
-//! The binary on what `kcat -C -J` prints, its exit codes and its messages (the contract, section 7).
+//! The binary on what `kcat -C -J` prints, its exit codes and its messages (docs/contract.md, section 7).
 
 #[path = "command_line/healthcheck.rs"]
 mod healthcheck;

@@ -52,7 +52,7 @@ fn judged(source: Source, text: &str) -> Option<Rejection> {
     }
 }
 
-/// A well-formed text as a value, nested as deep as the contract allows.
+/// A well-formed text as a value, nested as deep as is allowed (docs/contract.md, section 2).
 fn parsed(text: &str) -> Option<Value> {
     strict::check(text).ok()?;
     strict::read(text, Plain::<Value>::default()).ok()

@@ -1,5 +1,5 @@
-//! What is expected was worked out by hand from the contract and is committed: the verdict on every example, and
-//! the snapshots of whole histories, which keep to their schema.
+//! What is expected was worked out by hand (docs/contract.md, sections 2 to 4) and is committed: the verdict on
+//! every example, and the snapshots of whole histories, which keep to their schema.
 
 #[path = "support/examples.rs"]
 mod examples;

@@ -68,7 +68,7 @@ pub fn same(one: &Checked, other: &Checked) {
     );
 }
 
-/// What a rejection lists (the contract, section 2). A batch has the code of its first bad element, and lists the
+/// What a rejection lists (docs/contract.md, section 2). A batch has the code of its first bad element, and lists the
 /// violations of all: so it may list some where its code is one of decoding.
 fn reason(rejection: &Rejection, source: Source) {
     let Rejection {

@@ -5,7 +5,7 @@ use chrono::{Datelike, NaiveDate};
 use crate::time::Instant;
 
 /// What a timestamp counts since 1970-01-01T00:00:00, in UTC; a local one is taken as UTC too, as a `date-time`
-/// without an offset is (the contract, section 2).
+/// without an offset is (docs/contract.md, section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     Millis,

@@ -1,4 +1,4 @@
-//! The command line: one file a command (the contract, section 7).
+//! The command line: one file a command (docs/contract.md, section 7).
 
 pub mod config;
 pub mod demo;

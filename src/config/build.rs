@@ -124,7 +124,7 @@ fn kafka_properties(reader: &mut Reader) -> BTreeMap<String, String> {
     properties
 }
 
-/// With a table of sources only those in it are on (the contract, section 7).
+/// With a table of sources only those in it are on (docs/contract.md, section 7).
 fn sources(reader: &mut Reader, default: Sources) -> Sources {
     let Some(table) = reader.table("sources") else {
         return default;

@@ -1,4 +1,4 @@
-//! The configuration: its types and their defaults (the contract, section 7).
+//! The configuration: its types and their defaults (docs/contract.md, section 7).
 //!
 //! Three layers make it: the defaults below, a TOML file over them, and environment variables
 //! over both. [`Config::load`] reads them, [`Config::print`] shows what came out of it.
@@ -50,7 +50,7 @@ pub use words::{
     OnLostOffset, SnapshotFormat, Store, SubjectStrategy, Tombstone,
 };
 
-/// Everything that can be set. The defaults are those of the contract, section 7.
+/// Everything that can be set, with the defaults that are promised (docs/contract.md, section 7).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// The consumer group and the prefix of the internal topics and transactional ids.
@@ -74,14 +74,14 @@ pub struct Config {
 }
 
 impl Config {
-    /// The compacted topic of internal state: `<application_id>.state` (the contract, section 6).
+    /// The compacted topic of internal state: `<application_id>.state` (docs/contract.md, section 6).
     #[must_use]
     pub fn state_topic(&self) -> String {
         format!("{}.state", self.application_id)
     }
 
     /// The topic of records sent on to their customer's partition:
-    /// `<application_id>.forwarded` (the contract, section 6).
+    /// `<application_id>.forwarded` (docs/contract.md, section 6).
     #[must_use]
     pub fn forwarded_topic(&self) -> String {
         format!("{}.forwarded", self.application_id)
@@ -238,7 +238,7 @@ impl Default for DeadLetters {
     }
 }
 
-/// The fold (the contract, section 3).
+/// The fold (docs/contract.md, section 3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Merge {
     /// Whether a newer list removes the elements that it does not contain.
@@ -259,7 +259,7 @@ impl Default for Merge {
     }
 }
 
-/// Validation (the contract, section 2).
+/// Validation (docs/contract.md, section 2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Validation {
     /// How far an `updatedAt` may lie after its record's timestamp, zero to 36,500 days.
@@ -342,7 +342,7 @@ impl Default for State {
     }
 }
 
-/// The HTTP server (the contract, section 8).
+/// The HTTP server (docs/contract.md, section 8).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Http {
     /// An IP address and a port. Loading accepts only what parses as a [`SocketAddr`].

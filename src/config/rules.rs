@@ -1,4 +1,4 @@
-//! What becomes of a record that breaks a semantic rule (the contract, section 2).
+//! What becomes of a record that breaks a semantic rule (docs/contract.md, section 2).
 
 use super::words::Action;
 use crate::record::{Code, Source};
@@ -12,7 +12,7 @@ pub(super) fn always_rejects(code: Code) -> bool {
 }
 
 /// The action for each semantic code. A code that was set holds for all sources, the others have
-/// the defaults of the contract, section 2.
+/// the defaults that are promised (docs/contract.md, section 2).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rules {
     set: Vec<(Code, Action)>,

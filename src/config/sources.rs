@@ -3,7 +3,7 @@
 use super::words::{Format, KeyFormat, Tombstone};
 use crate::record::Source;
 
-/// The sources that are on. By default all four of the contract, section 1.
+/// The sources that are on. By default they are all four (docs/contract.md, section 1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sources {
     on: [Option<SourceConfig>; Source::ALL.len()],
@@ -23,7 +23,7 @@ pub struct SourceConfig {
 }
 
 impl SourceConfig {
-    /// The defaults of a source (the contract, sections 1 and 3).
+    /// The defaults of a source (docs/contract.md, sections 1 and 3).
     #[must_use]
     pub fn of(source: Source) -> Self {
         let (topic, tombstone) = match source {

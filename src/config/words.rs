@@ -49,7 +49,7 @@ words! {
 }
 
 words! {
-    /// The encoding of a source's record values (the contract, section 1).
+    /// The encoding of a source's record values (docs/contract.md, section 1).
     Format {
         /// JSON in UTF-8.
         Json = "json",
@@ -62,7 +62,7 @@ words! {
 }
 
 words! {
-    /// The encoding of the published snapshots (the contract, section 4).
+    /// The encoding of the published snapshots (docs/contract.md, section 4).
     SnapshotFormat {
         /// JSON in UTF-8.
         Json = "json",
@@ -84,7 +84,7 @@ words! {
 }
 
 words! {
-    /// What a record with a null value does (the contract, section 3).
+    /// What a record with a null value does (docs/contract.md, section 3).
     Tombstone {
         /// Forgets the customer's data of every source up to the record's timestamp.
         Erase = "erase",
@@ -96,7 +96,7 @@ words! {
 }
 
 words! {
-    /// How the key of a null value gives the customer id (the contract, section 2).
+    /// How the key of a null value gives the customer id (docs/contract.md, section 2).
     KeyFormat {
         /// The key is the id.
         Text = "text",
@@ -108,7 +108,7 @@ words! {
 }
 
 words! {
-    /// What becomes of a customer with the status `DELETED` (the contract, section 4).
+    /// What becomes of a customer with the status `DELETED` (docs/contract.md, section 4).
     Deleted {
         /// It stays a snapshot.
         Keep = "keep",
@@ -119,7 +119,7 @@ words! {
 
 words! {
     /// What a newer list of addresses or dependents means for elements that it does not contain
-    /// (the contract, section 3).
+    /// (docs/contract.md, section 3).
     Lists {
         /// They are no longer shown.
         Replace = "replace",
@@ -129,7 +129,7 @@ words! {
 }
 
 words! {
-    /// What becomes of a record that breaks a semantic rule (the contract, section 2).
+    /// What becomes of a record that breaks a semantic rule (docs/contract.md, section 2).
     Action {
         /// The record goes to the dead letters.
         Reject = "reject",
@@ -141,7 +141,7 @@ words! {
 }
 
 words! {
-    /// The delivery guarantee (the contract, section 6).
+    /// The delivery guarantee (docs/contract.md, section 6).
     Guarantee {
         /// Outputs, state and offsets commit in one transaction.
         ExactlyOnce = "exactly_once",
@@ -161,7 +161,7 @@ words! {
 }
 
 words! {
-    /// Whether `/customers/{id}` is served (the contract, section 8).
+    /// Whether `/customers/{id}` is served (docs/contract.md, section 8).
     Customers {
         /// Only where the server listens on the loopback.
         Auto = "auto",

@@ -1,4 +1,4 @@
-//! A customer whose encoded state keeps to a bound (the contract, section 2, `state_too_large`).
+//! A customer whose encoded state keeps to a bound: the code `state_too_large` (docs/contract.md, section 2).
 
 use bytes::Bytes;
 

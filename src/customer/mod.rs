@@ -1,5 +1,5 @@
 //! The state of one customer: a product of max-registers, so that [`Customer::join`] is associative, commutative
-//! and idempotent, and the state depends on the set of records alone (the contract, section 3).
+//! and idempotent, and the state depends on the set of records alone (docs/contract.md, section 3).
 //!
 //! An erasure filters every datum by the datum's own time. It is itself a register, the greatest time of an
 //! erasure for each source, and is applied to what comes before and after alike.

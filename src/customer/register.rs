@@ -5,7 +5,7 @@ use super::stamp::Stamp;
 use crate::time::{Date, Instant};
 
 /// The order of values at equal stamps: that of their canonical JSON texts, compared by bytes
-/// (the contract, section 3).
+/// (docs/contract.md, section 3).
 pub trait TieBreak {
     fn outweighs(&self, other: &Self) -> bool;
 }

@@ -1,5 +1,5 @@
 //! The snapshot: what other teams see of a customer, put together by copying the canonical texts of the state
-//! (the contract, section 4).
+//! (docs/contract.md, section 4).
 
 use std::borrow::Cow;
 use std::cmp::Ordering;

@@ -1,4 +1,4 @@
-//! The stamp of a datum: when it was written, and what it weighs at that instant (the contract, section 3).
+//! The stamp of a datum: when it was written, and what it weighs at that instant (docs/contract.md, section 3).
 
 use crate::time::Instant;
 

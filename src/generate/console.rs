@@ -216,7 +216,7 @@ impl Serialize for Version {
     }
 }
 
-/// An optional text that may also be null, which means the same as missing (the contract, section 2).
+/// An optional text that may also be null, which means the same as missing (docs/contract.md, section 2).
 enum Part {
     Missing,
     Null,

@@ -1,5 +1,5 @@
-//! The ways in which producers get records wrong, one of each kind that the contract (section 2) tells
-//! apart, and what keyfold says to them by default.
+//! The ways in which producers get records wrong, one of each kind that is told apart
+//! (docs/contract.md, section 2), and what keyfold says to them by default.
 
 use self::Expected::{Rejected, Warned};
 use super::moment::Micros;
@@ -13,7 +13,7 @@ use crate::record::Source::{
 /// What becomes of a faulty record under the default settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// A dead letter with this code (the contract, section 2).
+    /// A dead letter with this code (docs/contract.md, section 2).
     Rejected(Code),
     /// Accepted with a warning of this code.
     Warned(Code),

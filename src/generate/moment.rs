@@ -25,7 +25,7 @@ pub(super) struct Style {
 #[derive(Debug, Clone, Copy)]
 enum Zone {
     Z,
-    /// No offset at all, which means UTC (the contract, section 2).
+    /// No offset at all, which means UTC (docs/contract.md, section 2).
     Missing,
     /// Minutes east of Greenwich.
     Offset(i16),

@@ -14,7 +14,7 @@ pub(super) struct Event<B> {
     pub(super) body: B,
 }
 
-/// A version of the loyalty events' schemas; 1.0 as a rule (the contract, section 2: from 1 to below 2).
+/// A version of the loyalty events' schemas; 1.0 as a rule, from 1 to below 2 (docs/contract.md, section 2).
 pub(super) fn event_version(random: &mut Random) -> f64 {
     if random.chance(0.03) { 1.1 } else { 1.0 }
 }

@@ -33,7 +33,7 @@ struct Life {
     member: Option<Member>,
     history: History,
     contact: Option<Contact>,
-    /// Outlives erasures: a lower version would never show again (the contract, section 3).
+    /// Outlives erasures: a lower version would never show again (docs/contract.md, section 3).
     console_version: u64,
     enrolment: Option<Enrolment>,
 }

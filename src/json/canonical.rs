@@ -1,4 +1,4 @@
-//! Writing canonical JSON: compact, escaping only what JSON must have escaped (the contract, section 4).
+//! Writing canonical JSON: compact, escaping only what JSON must have escaped (docs/contract.md, section 4).
 
 use std::cell::Cell;
 use std::fmt;

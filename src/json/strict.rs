@@ -1,7 +1,7 @@
 //! The typed reading of a source's JSON: serde on borrowed bytes, as strict as the JSON Schema.
 //!
 //! Unknown fields are skipped but still read in full, for a number out of range, a lone surrogate or a nesting
-//! too deep makes a value invalid wherever it stands (the contract, section 2).
+//! too deep makes a value invalid wherever it stands (docs/contract.md, section 2).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -184,8 +184,8 @@ impl<'de> Visitor<'de> for Skip {
     }
 }
 
-/// Whether a text is JSON as the contract reads it: well formed, no lone surrogates, no number outside a
-/// double's range, nested no deeper than [`MAX_DEPTH`].
+/// Whether a text is JSON by `invalid_json` (docs/contract.md, section 2): well formed, no lone surrogates, no number
+/// outside a double's range, nested no deeper than [`MAX_DEPTH`].
 pub fn check(text: &str) -> Result<(), serde_json::Error> {
     read(text, Skip { depth: 0 })
 }

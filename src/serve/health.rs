@@ -1,5 +1,5 @@
-//! Whether the process works (`/healthz`) and whether it is caught up (`/readyz`); the contract,
-//! section 8.
+//! Whether the process works (`/healthz`) and whether it is caught up (`/readyz`)
+//! (docs/contract.md, section 8).
 //!
 //! Workers report; nothing here measures by itself. The clock is passed in.
 

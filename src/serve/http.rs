@@ -1,4 +1,4 @@
-//! The HTTP server (CONTRACT section 8), on a thread of its own.
+//! The HTTP server (docs/contract.md, section 8), on a thread of its own.
 //!
 //! Everything is read-only. Requests are not logged: their paths hold customer ids.
 

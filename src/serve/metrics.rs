@@ -1,4 +1,4 @@
-//! The metrics of the contract, section 8: names, labels and base units are fixed there.
+//! The metrics: names, labels and base units are fixed (docs/contract.md, section 8).
 //!
 //! Label values come from closed sets (sources, outcomes, stages, codes, states) or are topic names
 //! and numbers. Never pass a customer id or free text.
@@ -31,7 +31,7 @@ pub use worker_state::WorkerState;
 
 use state::StateMetrics;
 
-/// The outcomes of a record (CONTRACT section 2).
+/// The outcomes of a record (docs/contract.md, section 2).
 pub const OUTCOMES: [&str; 5] = ["merged", "unchanged", "forwarded", "split", "rejected"];
 /// The kinds of a published snapshot.
 pub const SNAPSHOT_KINDS: [&str; 2] = ["snapshot", "tombstone"];

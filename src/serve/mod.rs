@@ -1,5 +1,5 @@
 //! What keyfold shows over HTTP: metrics, health, one customer's snapshot, and a page for people
-//! (the contract, section 8).
+//! (docs/contract.md, section 8).
 //!
 //! Nothing here knows Kafka. Workers report into [`Metrics`] and [`Health`]; [`Server`] reads them on
 //! a thread of its own, so that a slow reader never holds up a worker.

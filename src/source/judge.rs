@@ -1,4 +1,4 @@
-//! The semantic stage: rules that a JSON Schema can't say (the contract, section 2).
+//! The semantic stage: rules that a JSON Schema can't say (docs/contract.md, section 2).
 
 use std::collections::HashSet;
 

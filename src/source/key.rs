@@ -1,4 +1,4 @@
-//! How the key of a null value gives the customer id (the contract, section 2).
+//! How the key of a null value gives the customer id (docs/contract.md, section 2).
 //!
 //! A key that is framed or quoted is not the id: taken as it is, it would erase somebody else, or nobody.
 

@@ -125,7 +125,7 @@ pub enum Value<'a> {
     Avro(&'a Plan, &'a [u8]),
 }
 
-/// Judges a record of JSON by the contract's section 2, all but the size of the state that it leads to.
+/// Judges a record of JSON, all but the size of the state that it leads to (docs/contract.md, section 2).
 pub fn judge<'a>(record: &RawRecord<'a>, config: &Config) -> Judged<'a> {
     let judged = match record.value {
         Some(value) => judge_value(record, Value::Json(value), config),
@@ -295,7 +295,7 @@ fn explained_or_refused(explained: Result<Option<Rejection>, String>) -> Rejecti
     })
 }
 
-/// A null value erases or retracts the customer whose id is its key (the contract, section 3).
+/// A null value erases or retracts the customer whose id is its key (docs/contract.md, section 3).
 fn judge_null(record: &RawRecord<'_>, config: &Config) -> Result<Contribution, Rejection> {
     let tombstone = config
         .sources

@@ -1,4 +1,4 @@
-//! Dead letters: the original record, and why it was rejected in headers (the contract, section 5).
+//! Dead letters: the original record, and why it was rejected in headers (docs/contract.md, section 5).
 
 use super::origin::{Header, Origin};
 use crate::record::Rejection;

@@ -12,7 +12,7 @@ use crate::process::sum;
 use crate::proxy::{PRODUCE, Proxy, TXN_OFFSET_COMMIT, Way};
 use crate::slots::Slot;
 
-/// What the contract promises, and as much again for a machine that does much else.
+/// What is promised (docs/contract.md, section 6), and as much again for a machine that does much else.
 const LIMIT_OF_TAKEOVER: Duration = Duration::from_secs(15 + 15);
 
 /// What the harness has shortened, as brokers have it by default.

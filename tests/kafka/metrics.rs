@@ -9,7 +9,7 @@ use crate::app::{App, faulty};
 use crate::client::Record;
 use crate::process::{Keyfold, sum};
 
-/// The contract's metrics with their labels, in the names' order.
+/// The metrics that are promised (docs/contract.md, section 8) with their labels, in the names' order.
 const METRICS: [(&str, &[&str]); 24] = [
     (
         "keyfold_build_info",

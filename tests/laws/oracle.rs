@@ -1,5 +1,5 @@
 //! A second, naive implementation of the definition: from the whole set of
-//! records to the snapshot of each customer (the contract, sections 2 to 4).
+//! records to the snapshot of each customer (docs/contract.md, sections 2 to 4).
 //!
 //! It shares no code with keyfold and has no state that grows: it keeps every
 //! datum in a list, leaves out what an erasure forgets, sorts, and takes the
@@ -20,7 +20,7 @@ use std::fmt;
 use read::{Action, Element, Fact, LoyaltyEvent, Stamp};
 use text::{array, format_instant, object, quote};
 
-/// The four sources of the contract, section 1.
+/// The four sources (docs/contract.md, section 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Src {
     LoyaltyCustomers,

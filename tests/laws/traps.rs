@@ -1,5 +1,6 @@
 //! The traps of a fold that is to converge (the design, part 2), one by name each. What is expected is worked
-//! out by hand from the contract, section 3, and must come out of every order of the records.
+//! out by hand from the rules of the fold (docs/contract.md, section 3), and must come out of every order of the
+//! records.
 
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@ use prometheus::{Error, IntCounterVec, IntGaugeVec, Registry};
 
 use super::{counters, gauges};
 
-/// Beyond the contract's metrics; without series where nothing is Avro.
+/// Beyond the metrics that are promised (docs/contract.md, section 8); without series where nothing is Avro.
 pub struct RegistryMetrics {
     requests: Mutex<IntCounterVec>,
     waiting: IntGaugeVec,

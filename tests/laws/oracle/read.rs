@@ -1,5 +1,4 @@
-//! From a record to what it says of each customer, normalised (the contract,
-//! section 2).
+//! From a record to what it says of each customer, normalised (docs/contract.md, section 2).
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Spelling: JSON text, instants and countries (the contract, sections 2 and 4).
+//! Spelling: JSON text, instants and countries (docs/contract.md, sections 2 and 4).
 
 use std::collections::BTreeMap;
 
