@@ -5,7 +5,7 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 
 use crate::config::{Config, Guarantee, Store};
-use crate::kafka::topics::Found;
+use crate::kafka::topics::{Found, RecordLimits};
 
 /// Partitions of every topic.
 const PARTITIONS: i32 = 4;
@@ -60,7 +60,7 @@ impl DemoCluster {
         Found {
             partitions: PARTITIONS,
             snapshot_partitions: PARTITIONS,
-            limits: [LARGEST; 4],
+            limits: RecordLimits::all(LARGEST),
         }
     }
 }

@@ -10,9 +10,11 @@ use super::description::{self, Described, Operation, Trouble, Unanswered};
 use super::permissions::{self, Permission};
 use super::retry::{ATTEMPT, PAUSE, RetryBudget};
 use super::topic_specs::{TopicSpec, topic_specs};
-use super::topics::{Cluster, Difference, Found, TopicsError, difference};
+use super::topics::{Cluster, Difference, Found, RecordLimits, TopicsError, difference};
 use crate::config::Config;
 
+/// The largest record of a topic that does not say otherwise, in bytes: Kafka's default of `max.message.bytes`.
+const KAFKAS_LIMIT: usize = 1_048_588;
 /// How long a command waits for a coordinator.
 const COORDINATOR: Duration = Duration::from_secs(5);
 
@@ -267,7 +269,7 @@ impl Cluster<'_> {
             .collect();
         let names: Vec<&str> = asked.iter().map(|topic| topic.name.as_str()).collect();
         let answers = self.settings(&names)?;
-        let mut limits = [0; 4];
+        let mut limits = RecordLimits::all(KAFKAS_LIMIT);
         let mut is_told = asked.len() == all.len();
         for (topic, answer) in asked.into_iter().zip(answers) {
             let permission = |operation| Permission::topic(&topic.name, operation);
@@ -280,11 +282,10 @@ impl Cluster<'_> {
                 let known = permission(Operation::DescribeConfigs);
                 survey.denied.retain(|denied| *denied != known);
             }
-            if let Some(at) = all.iter().position(|one| one.name == topic.name) {
-                limits[at] = settings
-                    .get("max.message.bytes")
-                    .and_then(|value| value.parse().ok())
-                    .unwrap_or(1_048_588);
+            if let Some(value) = settings.get("max.message.bytes")
+                && let Ok(bytes) = value.parse()
+            {
+                *limits.of_mut(topic.role) = bytes;
             }
             let servers = &self.config().kafka.bootstrap_servers;
             survey

@@ -65,7 +65,7 @@ impl TopicSpec {
     }
 }
 
-/// The topics of a configuration, in the order of [`super::topics::Found::limits`].
+/// The topics of a configuration: state, forwarded, snapshots, dead letters.
 pub fn topic_specs(config: &Config) -> [TopicSpec; 4] {
     let record = config.validation.max_record_bytes;
     let largest = record.max(config.validation.max_state_bytes);

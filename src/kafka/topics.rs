@@ -32,8 +32,54 @@ pub struct Found {
     /// Partitions of the state topic.
     pub partitions: i32,
     pub snapshot_partitions: i32,
-    /// `max.message.bytes` of state, forwarded, snapshots and dead letters.
-    pub limits: [usize; 4],
+    pub limits: RecordLimits,
+}
+
+/// The largest record that each topic takes (`max.message.bytes`), in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordLimits {
+    pub state: usize,
+    pub forwarded: usize,
+    pub snapshots: usize,
+    pub dead_letters: usize,
+}
+
+impl RecordLimits {
+    /// The same for each topic.
+    pub const fn all(bytes: usize) -> RecordLimits {
+        RecordLimits {
+            state: bytes,
+            forwarded: bytes,
+            snapshots: bytes,
+            dead_letters: bytes,
+        }
+    }
+
+    pub(super) fn of_mut(&mut self, role: Role) -> &mut usize {
+        match role {
+            Role::State => &mut self.state,
+            Role::Forwarded => &mut self.forwarded,
+            Role::Snapshots => &mut self.snapshots,
+            Role::DeadLetters => &mut self.dead_letters,
+        }
+    }
+
+    fn bytes(self) -> [usize; 4] {
+        [
+            self.state,
+            self.forwarded,
+            self.snapshots,
+            self.dead_letters,
+        ]
+    }
+
+    pub fn least(self) -> usize {
+        self.bytes().into_iter().fold(usize::MAX, usize::min)
+    }
+
+    pub fn most(self) -> usize {
+        self.bytes().into_iter().fold(0, usize::max)
+    }
 }
 
 /// A failure, with what to do about it.

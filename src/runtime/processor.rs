@@ -1,5 +1,6 @@
 //! `keyfold run`: opens the HTTP server, looks at the cluster, starts the workers, and waits for their end.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -52,12 +53,37 @@ pub fn run(config: Config, stop: &Stop) -> Result<(), Failure> {
     }
 }
 
+/// A thread of a processor that can end it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Worker(usize),
+    Housekeeper,
+}
+
+impl Part {
+    fn worker(self) -> Option<usize> {
+        match self {
+            Part::Worker(worker) => Some(worker),
+            Part::Housekeeper => None,
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Part::Worker(worker) => write!(f, "worker {worker}"),
+            Part::Housekeeper => f.write_str("housekeeper"),
+        }
+    }
+}
+
 /// Workers, their HTTP server and the housekeeper.
 pub struct Processor {
     began: Instant,
     workers: Vec<JoinHandle<()>>,
     housekeeper: Option<JoinHandle<()>>,
-    ended: Receiver<(String, Result<(), Fatal>)>,
+    ended: Receiver<(Part, Result<(), Fatal>)>,
     server: Server,
     pub metrics: Arc<Metrics>,
     pub health: Arc<Health>,
@@ -115,8 +141,9 @@ impl Processor {
                 dead_letters: config.dead_letters.topic.clone(),
             },
             targets: Targets {
-                record_bytes: largest_record(&found),
-                batch_bytes: found.limits.iter().copied().min().unwrap_or(1_000_000),
+                // what is too large for its own topic is seen before
+                record_bytes: found.limits.most(),
+                batch_bytes: found.limits.least(),
                 partitions: (found.partitions + found.snapshot_partitions) as usize,
             },
             settings: Arc::new(settings(config, &found, &prepared, stores)),
@@ -130,11 +157,11 @@ impl Processor {
         };
         for (worker, questions) in questions.into_iter().enumerate() {
             let parts = team.parts(worker, questions, &processor);
-            let (end, name) = (end.clone(), format!("worker {worker}"));
-            processor.workers.push(spawn(name.clone(), move || {
+            let (end, part) = (end.clone(), Part::Worker(worker));
+            processor.workers.push(spawn(part.to_string(), move || {
                 let result = driver::run(parts);
                 // nobody listens once the processor has given up
-                let _ = end.send((name, result));
+                let _ = end.send((part, result));
             })?);
         }
         if keeps_house {
@@ -155,9 +182,9 @@ impl Processor {
                 team.outage,
                 stop.clone(),
             );
-            processor.housekeeper = Some(spawn("housekeeper".to_owned(), move || {
+            processor.housekeeper = Some(spawn(Part::Housekeeper.to_string(), move || {
                 if let Err(fatal) = housekeeper.run() {
-                    let _ = end.send(("housekeeper".to_owned(), Err(fatal)));
+                    let _ = end.send((Part::Housekeeper, Err(fatal)));
                 }
             })?);
         }
@@ -176,11 +203,10 @@ impl Processor {
         while running > 0 {
             summary.look(&self.metrics, &self.health, Instant::now());
             match self.ended.recv_timeout(Duration::from_millis(200)) {
-                Ok((name, result)) => {
-                    running -= usize::from(name != "housekeeper");
+                Ok((part, result)) => {
+                    running -= usize::from(part != Part::Housekeeper);
                     if let Err(fatal) = result {
-                        let worker = name.strip_prefix("worker ");
-                        let worker = worker.and_then(|worker| worker.parse::<usize>().ok());
+                        let worker = part.worker();
                         let (topic, partition, offset) = fatal.place();
                         tracing::error!(
                             worker,
@@ -188,7 +214,7 @@ impl Processor {
                             partition,
                             offset,
                             reason = %fatal,
-                            "{name} can't go on"
+                            "{part} can't go on"
                         );
                         failures.push(fatal);
                     }
@@ -282,11 +308,6 @@ fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<JoinHandl
         .map_err(|error| Failure::Service(format!("can't start a thread: {error}")))
 }
 
-/// The largest record that may be handed to the producer: what is too large for its own topic is seen before.
-fn largest_record(found: &Found) -> usize {
-    found.limits.iter().copied().max().unwrap_or(1_000_000)
-}
-
 /// Where the customers' states are kept. The directory of stores on disk is this process's from here on.
 fn stores(
     config: &Config,
@@ -335,11 +356,11 @@ fn settings(
         state_topic: config.state_topic(),
         partitions: found.partitions,
         snapshot_partitions: found.snapshot_partitions,
-        max_forwarded_bytes: found.limits[1],
+        max_forwarded_bytes: found.limits.forwarded,
         dead_letter_template: DeadLetterTemplate {
             application: config.application_id.clone(),
             version: VERSION,
-            max_bytes: found.limits[3],
+            max_bytes: found.limits.dead_letters,
         },
         limits: Limits::of(&config),
         view: View::of(&config),
