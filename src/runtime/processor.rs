@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -78,12 +78,15 @@ impl fmt::Display for Part {
     }
 }
 
+/// How a thread has ended.
+type End = (Part, Result<(), Fatal>);
+
 /// Workers, their HTTP server and the housekeeper.
 pub struct Processor {
     began: Instant,
     workers: Vec<JoinHandle<()>>,
     housekeeper: Option<JoinHandle<()>>,
-    ended: Receiver<(Part, Result<(), Fatal>)>,
+    ended: Receiver<End>,
     server: Server,
     pub metrics: Arc<Metrics>,
     pub health: Arc<Health>,
@@ -134,12 +137,7 @@ impl Processor {
         };
         let stores = stores(&config, &found, start.topic_id, stop)?;
         let team = Team {
-            outputs: OutputTopics {
-                snapshots: config.snapshot.topic.clone(),
-                state: config.state_topic(),
-                forwarded: config.forwarded_topic(),
-                dead_letters: config.dead_letters.topic.clone(),
-            },
+            outputs: outputs(&config),
             targets: Targets {
                 // what is too large for its own topic is seen before
                 record_bytes: found.limits.most(),
@@ -155,40 +153,56 @@ impl Processor {
             outage: Arc::default(),
             stop: stop.clone(),
         };
+        processor.start_workers(&team, questions, &end)?;
+        if keeps_house {
+            processor.start_housekeeping(team, end)?;
+        }
+        Ok(processor)
+    }
+
+    fn start_workers(
+        &mut self,
+        team: &Team,
+        questions: Vec<Receiver<Question>>,
+        end: &Sender<End>,
+    ) -> Result<(), Failure> {
         for (worker, questions) in questions.into_iter().enumerate() {
-            let parts = team.parts(worker, questions, &processor);
+            let parts = team.parts(worker, questions, self);
             let (end, part) = (end.clone(), Part::Worker(worker));
-            processor.workers.push(spawn(part.to_string(), move || {
+            self.workers.push(spawn(part.to_string(), move || {
                 let result = driver::run(parts);
                 // nobody listens once the processor has given up
                 let _ = end.send((part, result));
             })?);
         }
-        if keeps_house {
-            let watch = Watch {
-                instance: team.client_instance(),
-                settings: Arc::clone(&team.settings),
-                metrics: Arc::clone(&processor.metrics),
-                health: Arc::clone(&processor.health),
-                watched: team.watched.unwrap_or_default(),
-                stop: stop.clone(),
-            };
-            // it ends with the stop, within the wait for an answer; nothing waits for it
-            spawn("watch".to_owned(), move || watch.run())?;
-            let housekeeper = Housekeeper::new(
-                Arc::clone(&team.settings),
-                Arc::clone(&processor.metrics),
-                team.positions,
-                team.outage,
-                stop.clone(),
-            );
-            processor.housekeeper = Some(spawn(Part::Housekeeper.to_string(), move || {
-                if let Err(fatal) = housekeeper.run() {
-                    let _ = end.send((Part::Housekeeper, Err(fatal)));
-                }
-            })?);
-        }
-        Ok(processor)
+        Ok(())
+    }
+
+    /// Starts the watch and the housekeeper.
+    fn start_housekeeping(&mut self, team: Team, end: Sender<End>) -> Result<(), Failure> {
+        let watch = Watch {
+            instance: team.client_instance(),
+            settings: Arc::clone(&team.settings),
+            metrics: Arc::clone(&self.metrics),
+            health: Arc::clone(&self.health),
+            watched: team.watched.unwrap_or_default(),
+            stop: team.stop.clone(),
+        };
+        // it ends with the stop, within the wait for an answer; nothing waits for it
+        spawn("watch".to_owned(), move || watch.run())?;
+        let housekeeper = Housekeeper::new(
+            team.settings,
+            Arc::clone(&self.metrics),
+            team.positions,
+            team.outage,
+            team.stop,
+        );
+        self.housekeeper = Some(spawn(Part::Housekeeper.to_string(), move || {
+            if let Err(fatal) = housekeeper.run() {
+                let _ = end.send((Part::Housekeeper, Err(fatal)));
+            }
+        })?);
+        Ok(())
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -306,6 +320,15 @@ fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<JoinHandl
         .name(name)
         .spawn(body)
         .map_err(|error| Failure::Service(format!("can't start a thread: {error}")))
+}
+
+fn outputs(config: &Config) -> OutputTopics {
+    OutputTopics {
+        snapshots: config.snapshot.topic.clone(),
+        state: config.state_topic(),
+        forwarded: config.forwarded_topic(),
+        dead_letters: config.dead_letters.topic.clone(),
+    }
 }
 
 /// Where the customers' states are kept. The directory of stores on disk is this process's from here on.
