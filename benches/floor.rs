@@ -10,13 +10,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use keyfold::config::Config;
+use keyfold::engine::commit::CommitResult;
 use keyfold::kafka::client::{self, Identity, Targets};
 use keyfold::kafka::consumer::{GroupConsumer, GroupEvent, Membership, Rebalance};
 use keyfold::kafka::ends::Ends;
 use keyfold::kafka::native::{Message, Messages};
 use keyfold::kafka::producer::{BatchProducer, Record, offset_list};
-use keyfold::partition;
-use keyfold::worker::commit::CommitResult;
+use keyfold::model::partition;
 
 /// As in the program.
 #[global_allocator]

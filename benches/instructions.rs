@@ -10,10 +10,10 @@ mod path;
 
 use std::collections::VecDeque;
 
+use keyfold::engine::Worker;
+use keyfold::engine::commit::Written;
 use keyfold::generate::Options;
-use keyfold::record::Source;
-use keyfold::worker::Worker;
-use keyfold::worker::commit::Written;
+use keyfold::model::record::Source;
 use path::{CountingOutbox, Message, Offsets};
 
 /// As in the program: its cost is part of the path's.

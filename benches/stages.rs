@@ -18,7 +18,7 @@ use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput};
 use keyfold::config::Config;
 use keyfold::customer::bounded::{Bounded, Limits};
 use keyfold::customer::snapshot;
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 use keyfold::source::{self, Value};
 use samples::{Age, Customer, Record};
 

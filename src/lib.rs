@@ -16,22 +16,22 @@
 //!
 //! 1. [`runtime::driver`] polls. It is the loop of one worker thread, and carries out what the worker decides.
 //!    [`kafka`] holds the clients, which decide nothing.
-//! 2. [`worker::record`] follows one record, and [`worker::arrived`] is what is known of it on arrival.
-//!    [`source::judge()`] makes a typed contribution of a [`record::RawRecord`], or a [`record::Rejection`]; no record that
+//! 2. [`engine::record`] follows one record, and [`engine::arrived`] is what is known of it on arrival.
+//!    [`source::judge()`] makes a typed contribution of a [`model::record::RawRecord`], or a [`model::record::Rejection`]; no record that
 //!    is not valid reaches the fold.
-//! 3. [`partition::of_key`] says which state partition the customer belongs to. What belongs elsewhere is
-//!    forwarded, with its [`worker::origin`] in headers; what is rejected becomes a [`worker::dead_letter`].
+//! 3. [`model::partition::of_key`] says which state partition the customer belongs to. What belongs elsewhere is
+//!    forwarded, with its [`engine::origin`] in headers; what is rejected becomes a [`engine::dead_letter`].
 //! 4. [`customer::Customer::join`] folds the contribution: a join of registers, so that order and repetition do
 //!    not matter. [`customer::bounded`] keeps the state within its size.
-//! 5. [`worker::schedule`] says when the batch ends, [`worker::commit`] what it commits, and [`worker::writing`] what it
+//! 5. [`engine::schedule`] says when the batch ends, [`engine::commit`] what it commits, and [`engine::writing`] what it
 //!    writes and in which order: [`customer::snapshot`] and [`customer::codec`] write what is published and
 //!    what is kept, and [`kafka::producer`] commits all of it together with the offsets.
 //! 6. Once the commit is confirmed, the changes go into the [`store`], and [`runtime::report`] counts the batch in
 //!    [`serve::Metrics`]. After an abort nothing of it remains, and the batch is read again.
 //!
-//! Everything between the poll and the produce is pure: no clock, no I/O, no randomness. So [`offline`] gives the
+//! Everything between the poll and the produce is pure: no clock, no I/O, no randomness. So [`fold`] gives the
 //! same snapshots from files, and tests replay any interleaving of records, rebalances and failures through
-//! [`worker::Worker`], which also holds ownership and restore.
+//! [`engine::Worker`], which also holds ownership and restore.
 //!
 //! # Around it
 //!
@@ -45,21 +45,18 @@
 pub mod avro;
 pub mod cli;
 pub mod config;
-pub mod country;
 pub mod customer;
 pub mod demo;
+pub mod engine;
 pub mod exit;
 pub mod failpoint;
+pub mod fold;
 pub mod generate;
 pub mod json;
 pub mod kafka;
-pub mod offline;
-pub mod partition;
-pub mod record;
+pub mod model;
 pub mod registry;
 pub mod runtime;
 pub mod serve;
 pub mod source;
 pub mod store;
-pub mod time;
-pub mod worker;

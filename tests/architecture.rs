@@ -6,16 +6,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each folder, or file, at the top of `src`: it may name those before it, and not those of its own line.
-const LAYERS: [&[&str]; 13] = [
-    &["record", "country", "failpoint", "exit"],
-    &["time", "partition"],
+const LAYERS: [&[&str]; 12] = [
+    &["model", "failpoint", "exit"],
     &["json"],
     &["avro", "customer", "config", "generate"],
     &["source"],
     &["store", "registry"],
-    &["worker"],
+    &["engine"],
     &["kafka"],
-    &["serve", "offline"],
+    &["serve", "fold"],
     &["runtime"],
     &["demo"],
     &["cli"],

@@ -10,7 +10,7 @@ mod random_documents;
 
 use keyfold::config::Config;
 use keyfold::json::strict::{self, Plain};
-use keyfold::record::{Code, RawRecord, Rejection, Source, Stage};
+use keyfold::model::record::{Code, RawRecord, Rejection, Source, Stage};
 use keyfold::source::{
     self, Verdict, console_customers, loyalty_actions, loyalty_customers, publisher_customers,
 };
@@ -113,8 +113,8 @@ fn in_one_go(source: Source, value: &Value) -> Vec<(String, String)> {
             jsonschema::options()
                 .with_draft(jsonschema::Draft::Draft7)
                 .should_validate_formats(true)
-                .with_format("date", |text: &str| keyfold::time::Date::parse(text).is_some())
-                .with_format("date-time", |text: &str| keyfold::time::Instant::parse(text).is_some())
+                .with_format("date", |text: &str| keyfold::model::time::Date::parse(text).is_some())
+                .with_format("date-time", |text: &str| keyfold::model::time::Instant::parse(text).is_some())
                 .build(&schema)
                 .unwrap()
         });

@@ -9,8 +9,8 @@ use std::fs;
 use std::process::Command;
 
 use keyfold::config::Config;
-use keyfold::offline::OfflineFold;
-use keyfold::record::{Code, Rejection, Source, Violation};
+use keyfold::fold::OfflineFold;
+use keyfold::model::record::{Code, Rejection, Source, Violation};
 use keyfold::source::{self, Verdict};
 use serde_json::{Value, json};
 

@@ -6,8 +6,8 @@ mod schemas;
 use std::fs;
 
 use keyfold::config::Config;
-use keyfold::offline::OfflineFold;
-use keyfold::record::{Code, MAX_VIOLATIONS, RawRecord, Rejection, Source};
+use keyfold::fold::OfflineFold;
+use keyfold::model::record::{Code, MAX_VIOLATIONS, RawRecord, Rejection, Source};
 use keyfold::source::{self, Verdict};
 
 /// The largest value that is taken, `validation.max_record_bytes`.
@@ -371,7 +371,7 @@ fn warnings_of_every_code() {
     assert!(matches!(judged.verdict, Verdict::Valid(_)));
     assert_eq!(judged.warnings.len(), MAX_VIOLATIONS + 1);
     let codes = |code: Code| {
-        let named = |warning: &&keyfold::record::Violation| warning.keyword == code.name();
+        let named = |warning: &&keyfold::model::record::Violation| warning.keyword == code.name();
         judged.warnings.iter().filter(named).count()
     };
     assert_eq!(codes(Code::CountryCode), MAX_VIOLATIONS);

@@ -7,17 +7,17 @@ use std::time::Duration;
 use keyfold::config::{Config, SourceConfig};
 use keyfold::customer::bounded::Limits;
 use keyfold::customer::snapshot::View;
+use keyfold::engine::arrived::Delivered;
+use keyfold::engine::commit::{CommitResult, Written};
+use keyfold::engine::dead_letter::DeadLetterTemplate;
+use keyfold::engine::origin::Header;
+use keyfold::engine::outbox::{Outbox, Outgoing, Output};
+use keyfold::engine::{Action, Place, Settings, Standing, Topic, Worker};
 use keyfold::generate::{Generator, Options};
-use keyfold::partition;
-use keyfold::record::Source;
+use keyfold::model::partition;
+use keyfold::model::record::Source;
 use keyfold::source::framing::NoSchemas;
 use keyfold::store::memory::MemoryStores;
-use keyfold::worker::arrived::Delivered;
-use keyfold::worker::commit::{CommitResult, Written};
-use keyfold::worker::dead_letter::DeadLetterTemplate;
-use keyfold::worker::origin::Header;
-use keyfold::worker::outbox::{Outbox, Outgoing, Output};
-use keyfold::worker::{Action, Place, Settings, Standing, Topic, Worker};
 
 /// Partitions of every topic.
 const PARTITIONS: i32 = 4;

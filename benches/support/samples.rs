@@ -8,7 +8,7 @@ use keyfold::config::Config;
 use keyfold::customer::bounded::{Bounded, Limits};
 use keyfold::customer::contribution::{Contribution, Data};
 use keyfold::generate::{Generator, Kind, Options};
-use keyfold::record::{RawRecord, Source};
+use keyfold::model::record::{RawRecord, Source};
 use keyfold::source::{self, Verdict};
 use rand::SeedableRng;
 use rand::rngs::StdRng;

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use keyfold::avro::{self, Plan};
 use keyfold::config::Config;
-use keyfold::record::{Code, Source};
+use keyfold::model::record::{Code, Source};
 use keyfold::source::{self, Value};
 
 use super::verdict::{checked, record, same};

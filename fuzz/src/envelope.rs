@@ -1,6 +1,6 @@
 //! The envelope of the forwarded topic.
 
-use keyfold::worker::origin::{Header, Unwrapped};
+use keyfold::engine::origin::{Header, Unwrapped};
 
 /// Names that the bytes can have by one byte.
 const NAMES: [&str; 8] = [

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use keyfold::avro::Plan;
 use keyfold::config::{Config, Format};
-use keyfold::record::{Code, RawRecord, Rejection, Source};
+use keyfold::model::record::{Code, RawRecord, Rejection, Source};
 use keyfold::source::framing::{self, Known, Opened, SchemaId, Schemas};
 use keyfold::source::{self, Verdict};
 

@@ -2,7 +2,7 @@
 
 use keyfold::config::Config;
 use keyfold::json::strict::{self, Plain};
-use keyfold::record::{Code, Source, Stage};
+use keyfold::model::record::{Code, Source, Stage};
 use keyfold::source::{self, schema};
 use serde_json::Value;
 

@@ -10,7 +10,7 @@ mod json;
 mod state;
 mod verdict;
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 
 /// Something that any bytes are given to.
 pub struct Target {

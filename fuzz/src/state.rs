@@ -6,7 +6,7 @@ use keyfold::customer::codec::{CodecError, LAYOUT};
 use keyfold::customer::contribution::{Data, Erasure};
 use keyfold::customer::snapshot::{self, View};
 use keyfold::customer::{Customer, Keep};
-use keyfold::time::Instant;
+use keyfold::model::time::Instant;
 
 /// Any bytes are a state or refused. A state is the same when it is written and read again, and everything that is
 /// done with one can be done with it.

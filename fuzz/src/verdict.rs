@@ -7,7 +7,7 @@ use keyfold::customer::contribution::Contribution;
 use keyfold::customer::snapshot::{self, View};
 use keyfold::customer::{Customer, Keep};
 use keyfold::json::strict::{self, Plain};
-use keyfold::record::{Code, MAX_VIOLATIONS, RawRecord, Rejection, Source, Stage};
+use keyfold::model::record::{Code, MAX_VIOLATIONS, RawRecord, Rejection, Source, Stage};
 use keyfold::source::{self, BatchElement, Judged, Value, Verdict};
 
 /// The timestamp of all records here, in milliseconds.

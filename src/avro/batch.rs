@@ -196,7 +196,7 @@ fn elements<'a, T: Deserialize<'a>>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Source;
+    use crate::model::record::Source;
     use crate::source::publisher_customers::CustomerWire;
 
     /// Each element is handed on with what stands around its list: twenty thousand of them behind half a megabyte that

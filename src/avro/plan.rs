@@ -9,7 +9,7 @@ use apache_avro::schema::{Name, RecordSchema};
 use super::reader::{self, Field, Shape};
 use super::text::Unit;
 use super::writer::{Underlying, Writer, underlying};
-use crate::record::Source;
+use crate::model::record::Source;
 
 /// How values of one writer schema are read for one source. Reading by it looks nothing up.
 #[derive(Debug)]

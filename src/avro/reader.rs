@@ -6,7 +6,7 @@ use apache_avro::Schema;
 
 use super::PlanError;
 use super::writer::Writer;
-use crate::record::Source;
+use crate::model::record::Source;
 
 /// What a source asks for at one place.
 #[derive(Debug, PartialEq)]

@@ -16,7 +16,7 @@ use super::PlanError;
 use super::text::day_of;
 use super::writer::Writer;
 use crate::json::strict::Text;
-use crate::time::Instant;
+use crate::model::time::Instant;
 
 /// The text of the schema, as it is registered.
 pub const SCHEMA: &str = include_str!("../../schemas/customer-snapshot.avsc");

@@ -5,7 +5,7 @@ use super::reader::Shape;
 use super::writer::Writer;
 use super::{Error, to_json};
 use crate::config::Config;
-use crate::record::{RawRecord, Rejection, Source};
+use crate::model::record::{RawRecord, Rejection, Source};
 use crate::source::{self, Value, Verdict};
 
 /// The plan of a writer schema for a reader schema.

@@ -2,7 +2,7 @@
 
 use chrono::{Datelike, NaiveDate};
 
-use crate::time::Instant;
+use crate::model::time::Instant;
 
 /// What a timestamp counts since 1970-01-01T00:00:00, in UTC; a local one is taken as UTC too, as a `date-time`
 /// without an offset is (docs/contract.md, section 2).
@@ -112,7 +112,10 @@ mod tests {
     #[test]
     fn days_outside_the_calendar_are_no_dates() {
         for day in [i32::MIN, i32::MAX, 2_932_897, -719_163, -719_528] {
-            assert!(crate::time::Date::parse(&date(day)).is_none(), "{day}");
+            assert!(
+                crate::model::time::Date::parse(&date(day)).is_none(),
+                "{day}"
+            );
         }
         assert_eq!(date(2_932_896), "9999-12-31");
         assert_eq!(date(-719_162), "0001-01-01");
@@ -122,7 +125,7 @@ mod tests {
         #[test]
         fn days_and_dates_are_one(day in -719_162..=2_932_896) {
             let text = date(day);
-            prop_assert!(crate::time::Date::parse(&text).is_some());
+            prop_assert!(crate::model::time::Date::parse(&text).is_some());
             prop_assert_eq!(day_of(&text), Some(day));
         }
     }

@@ -8,9 +8,9 @@ use super::lines::{self, RejectionLine};
 use super::schemas::SchemaArgs;
 use crate::config::Config;
 use crate::exit::{Done, Failure, or_enough};
+use crate::fold::OfflineFold;
 use crate::json::canonical::write_string;
-use crate::offline::OfflineFold;
-use crate::record::Code;
+use crate::model::record::Code;
 
 /// Fold records into snapshots, without Kafka.
 ///

@@ -11,7 +11,7 @@ use crate::exit::{Done, Failure};
 use crate::generate::{Generator, Options, Shares, kcat_line};
 use crate::kafka::feed::{Feed, Tally};
 use crate::kafka::topics::Cluster;
-use crate::record::Source;
+use crate::model::record::Source;
 use crate::runtime::signals::Stop;
 
 /// Write a realistic stream of records of all four sources, as `kcat -C -J` prints them, or to Kafka.

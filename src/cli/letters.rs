@@ -1,10 +1,10 @@
 //! Dead letters among the lines that `fold` and `validate` read: a letter is judged as the record that it was, of its
 //! own topic and with its own timestamp, which its headers tell. Its own timestamp is the time of the rejection.
 
-use crate::record::{Code, Rejection};
+use crate::model::record::{Code, Rejection};
 
 use super::line::Line;
-use crate::worker::dead_letter::{
+use crate::engine::dead_letter::{
     HEADERS_OMITTED, KEY_OMITTED, PREFIX, VALUE_OMITTED, is_of_a_letter,
 };
 

@@ -4,7 +4,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Deserialize;
 use serde_bytes::ByteBuf;
 
-use crate::record::{RawRecord, Rejection, Source};
+use crate::model::record::{RawRecord, Rejection, Source};
 use crate::source::metadata::Metadata;
 
 /// A line of kcat. Key, payload and headers are bytes, for kcat prints those that are not UTF-8 as they are. Since

@@ -10,7 +10,7 @@ use super::letters;
 use super::line::Line;
 use crate::config::Config;
 use crate::exit::Failure;
-use crate::record::{Rejection, Source, Violation};
+use crate::model::record::{Rejection, Source, Violation};
 
 /// Reads the lines of all files, or of standard input without any, and gives each to `take`, with its source.
 /// A `-` among the files is standard input.

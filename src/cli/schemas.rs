@@ -8,7 +8,7 @@ use super::line::Line;
 use crate::avro::Plan;
 use crate::config::{Config, Format, KeyFormat};
 use crate::exit::Failure;
-use crate::record::{RawRecord, Source};
+use crate::model::record::{RawRecord, Source};
 use crate::registry::Registry;
 use crate::source::framing::{GUID_HEADER, Known, Opened, SchemaId, Schemas};
 use crate::source::key;

@@ -9,7 +9,7 @@ use super::lines;
 use super::schemas::SchemaArgs;
 use crate::config::Config;
 use crate::exit::{Done, Failure, or_enough};
-use crate::record::{Rejection, Violation};
+use crate::model::record::{Rejection, Violation};
 use crate::source::framing::Opened;
 use crate::source::{self, Verdict};
 

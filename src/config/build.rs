@@ -12,7 +12,7 @@ use super::{
     Config, DeadLetters, Http, Kafka, Log, Merge, Processing, Registry, Rules, Snapshot,
     SourceConfig, Sources, State, Topics, Validation, keys, properties,
 };
-use crate::record::{Code, Source};
+use crate::model::record::{Code, Source};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;

@@ -7,7 +7,7 @@ use super::Config;
 use super::properties::redacted;
 use super::rules::always_rejects;
 use super::words::Word;
-use crate::record::{Code, Source};
+use crate::model::record::{Code, Source};
 
 impl Config {
     /// What is in force, as TOML. Secrets, those among librdkafka's properties too, and the

@@ -1,7 +1,7 @@
 //! What becomes of a record that breaks a semantic rule (docs/contract.md, section 2).
 
 use super::words::Action;
-use crate::record::{Code, Source};
+use crate::model::record::{Code, Source};
 
 /// Whether a code cannot be anything but `reject`.
 pub(super) fn always_rejects(code: Code) -> bool {

@@ -1,7 +1,7 @@
 //! The sources that are on, and the topics that feed them.
 
 use super::words::{Format, KeyFormat, Tombstone};
-use crate::record::Source;
+use crate::model::record::Source;
 
 /// The sources that are on. By default they are all four (docs/contract.md, section 1).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::contribution::Action;
 use super::stamp::Stamp;
 use super::texts::{Span, Texts};
-use crate::time::Instant;
+use crate::model::time::Instant;
 
 /// The newest actions by (`updatedAt`, rank, `interactionId`). The order is total, and an action that was let go
 /// is judged like a new one when it comes back; that makes keeping the newest a join.

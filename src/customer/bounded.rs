@@ -6,7 +6,7 @@ use super::codec::CodecError;
 use super::contribution::{Data, Told};
 use super::snapshot::{self, View};
 use super::{Customer, Keep};
-use crate::record::TOPIC_HEADROOM;
+use crate::model::record::TOPIC_HEADROOM;
 
 /// The bounds of a customer's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +119,7 @@ mod tests {
     use crate::customer::fields::{Name, put};
     use crate::customer::stamp::{Rank, Stamp};
     use crate::customer::texts::Texts;
-    use crate::time::Instant;
+    use crate::model::time::Instant;
 
     #[test]
     fn a_snapshot_is_no_larger_than_its_bound() {

@@ -15,7 +15,7 @@ use super::register::Register;
 use super::stamp::Stamp;
 use super::texts::{Span, Texts};
 use super::{Customer, HeldConsole, Scalars};
-use crate::time::{Date, Instant};
+use crate::model::time::{Date, Instant};
 
 /// The layout that this version writes. A state of another layout must be rebuilt from the inputs.
 pub const LAYOUT: u8 = 4;

@@ -7,8 +7,8 @@ use super::stamp::Stamp;
 use super::texts::{Span, Texts};
 use crate::json::canonical::{write_instant, write_instant_text, write_name};
 use crate::json::strict::wire_enum;
-use crate::record::Source;
-use crate::time::{Date, Instant};
+use crate::model::record::Source;
+use crate::model::time::{Date, Instant};
 
 /// One record's share in the state of one customer.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use super::contribution::{Content, Element};
 use super::stamp::Stamp;
 use super::texts::{Span, Texts};
-use crate::time::Instant;
+use crate::model::time::Instant;
 
 /// The elements that events listed, hidden ones included: a late older event may show one again, and then with its
 /// newest content.

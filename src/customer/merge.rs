@@ -5,8 +5,8 @@ use super::contribution::{ConsoleParts, Erasure};
 use super::register::{self, Register, TieBreak};
 use super::texts::Texts;
 use super::{Customer, Keep};
-use crate::record::Source;
-use crate::time::Instant;
+use crate::model::record::Source;
+use crate::model::time::Instant;
 
 impl Customer {
     /// Takes in another state of this customer; whether that changed this one. The result is the state of the

@@ -23,8 +23,8 @@ use list::List;
 use register::Register;
 use texts::{Span, Texts};
 
-use crate::record::Source;
-use crate::time::{Date, Instant};
+use crate::model::record::Source;
+use crate::model::time::{Date, Instant};
 
 /// All that is known of one customer. Equal are those whose encoded states are.
 #[derive(Debug, Clone)]

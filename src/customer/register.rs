@@ -2,7 +2,7 @@
 
 use super::contribution::Status;
 use super::stamp::Stamp;
-use crate::time::{Date, Instant};
+use crate::model::time::{Date, Instant};
 
 /// The order of values at equal stamps: that of their canonical JSON texts, compared by bytes
 /// (docs/contract.md, section 3).

@@ -9,8 +9,8 @@ use super::contribution::{Action, ActionKind, Status};
 use super::fields::{Name, Touch};
 use super::texts::Span;
 use crate::json::canonical::{write_instant, write_name, write_string, write_utf8};
-use crate::record::Source;
-use crate::time::Instant;
+use crate::model::record::Source;
+use crate::model::time::Instant;
 
 /// How the state is looked at. These settings change snapshots, not the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The stamp of a datum: when it was written, and what it weighs at that instant (docs/contract.md, section 3).
 
-use crate::time::Instant;
+use crate::model::time::Instant;
 
 /// What an event did; at the same instant an update outweighs a creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,10 +12,10 @@ use rdkafka::error::KafkaError;
 
 use crate::config::Config;
 use crate::exit::{Done, Failure};
+use crate::fold::OfflineFold;
 use crate::generate::{GeneratedRecord, Generator, Options};
 use crate::kafka::feed::Feed;
-use crate::offline::OfflineFold;
-use crate::record::{Outcome, RawRecord, Source, usable_timestamp};
+use crate::model::record::{Outcome, RawRecord, Source, usable_timestamp};
 use crate::runtime::processor::Processor;
 use crate::runtime::signals::Stop;
 use crate::serve::Metrics;

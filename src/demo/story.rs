@@ -1,8 +1,8 @@
 //! One customer's story within the demo: a late event fills a gap, and changes nothing that is newer.
 
 use crate::generate::GeneratedRecord;
-use crate::record::Source;
-use crate::time::Instant;
+use crate::model::record::Source;
+use crate::model::time::Instant;
 
 /// The customer whose snapshot the demo follows.
 pub const CUSTOMER: &str = "demo-ada";

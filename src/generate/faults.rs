@@ -5,8 +5,8 @@ use self::Expected::{Rejected, Warned};
 use super::moment::Micros;
 use super::random::Random;
 use super::spoil::{self, Victim};
-use crate::record::Code;
-use crate::record::Source::{
+use crate::model::record::Code;
+use crate::model::record::Source::{
     self, ConsoleCustomers, LoyaltyActions, LoyaltyCustomers, PublisherCustomers,
 };
 

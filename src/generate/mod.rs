@@ -31,7 +31,7 @@ use self::moment::Micros;
 pub use self::options::{Options, Shares};
 use self::random::{Random, uuid};
 use self::world::{Draft, World};
-use crate::record::Source;
+use crate::model::record::Source;
 
 /// A record as it would be produced to a topic of its source.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::edit;
 use super::moment::{DAY, HOUR, Micros, Style};
 use super::random::Random;
-use crate::record::Source::{
+use crate::model::record::Source::{
     self, ConsoleCustomers, LoyaltyActions, LoyaltyCustomers, PublisherCustomers,
 };
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::config::Config;
-use crate::record::{Code, RawRecord, Rejection};
+use crate::model::record::{Code, RawRecord, Rejection};
 use crate::source::{Verdict, judge};
 
 fn stream(options: Options, count: usize) -> Vec<(GeneratedRecord, Kind)> {

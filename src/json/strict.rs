@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::time::{Date, Instant};
+use crate::model::time::{Date, Instant};
 
 /// Objects and arrays may nest this deep, the outermost being the first.
 pub const MAX_DEPTH: usize = 128;

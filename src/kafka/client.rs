@@ -8,7 +8,7 @@ use crate::config::{Config, Guarantee};
 
 /// A transaction that is left open is aborted by the broker after this time (plus up to 10 s, in which it looks
 /// for such). That is longer than the session of a member without a name: its next owner does not wait for it, but
-/// fences the producer of a dead one ([`crate::worker::takeover`]).
+/// fences the producer of a dead one ([`crate::engine::takeover`]).
 pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long the broker lets a transaction live, as `kafka.properties` may say.

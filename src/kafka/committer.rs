@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::transaction::{Ended, Request, SLICE, Transactions};
-use crate::worker::commit::CommitResult;
+use crate::engine::commit::CommitResult;
 
 enum Report {
     /// Another step of the commit has begun.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::KafkaResult;
 
-use crate::worker::takeover::is_worker;
+use crate::engine::takeover::is_worker;
 
 /// A member of the group.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Kafka's client: thin, and without decisions of its own. Those are [`crate::worker`]'s.
+//! Kafka's client: thin, and without decisions of its own. Those are [`crate::engine`]'s.
 
 pub mod client;
 pub mod client_log;

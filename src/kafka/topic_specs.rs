@@ -1,7 +1,7 @@
 //! The topics that keyfold writes to as they must be.
 
 use crate::config::Config;
-use crate::record::TOPIC_HEADROOM;
+use crate::model::record::TOPIC_HEADROOM;
 
 /// What a topic is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use rdkafka::types::RDKafkaRespErr;
 
 use super::deliveries::{Context, Deliveries};
 use super::native::{TransactionError, taken};
+use crate::engine::commit::CommitResult;
 use crate::failpoint;
-use crate::worker::commit::CommitResult;
 
 /// A step of a commit is waited for in slices, so that a worker that waits for it shows that it is alive.
 pub const SLICE: Duration = Duration::from_secs(1);

@@ -20,7 +20,7 @@ use super::queue::{Next, Pace, Queue};
 use super::{Fetched, Registry, Requests, one_line};
 use crate::avro::Plan;
 use crate::config;
-use crate::record::Source;
+use crate::model::record::Source;
 use crate::source::framing::{Known, SchemaId, Schemas};
 
 /// The most answers that are kept.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use crate::record::Source;
+use crate::model::record::Source;
 use crate::source::framing::SchemaId;
 
 /// The most ids that wait at a time. Who asks for a further one asks again after the next answer.

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use super::driver::ForwardedPositions;
 use super::outage::Outage;
 use super::signals::Stop;
+use crate::engine::Settings;
+use crate::engine::fatal::Fatal;
 use crate::kafka::topics::Cluster;
 use crate::serve::Metrics;
-use crate::worker::Settings;
-use crate::worker::fatal::Fatal;
 
 /// Between two rounds.
 const PERIOD: Duration = Duration::from_secs(20);

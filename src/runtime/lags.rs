@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use crate::engine::Settings;
 use crate::kafka::ends::Ends;
 use crate::kafka::members::Member;
 use crate::kafka::oldest::{Key, Onlooker};
 use crate::serve::Metrics;
 use crate::serve::metrics::lag::{self, Lag};
-use crate::worker::Settings;
 
 /// The longest wait for an answer.
 const ASK: Duration = Duration::from_secs(2);

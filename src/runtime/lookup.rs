@@ -7,9 +7,9 @@ use bytes::Bytes;
 
 use crate::customer::Customer;
 use crate::customer::snapshot::{self, View};
-use crate::partition;
+use crate::engine::Worker;
+use crate::model::partition;
 use crate::serve::{CustomerLookup, LookupReply};
-use crate::worker::Worker;
 
 /// A question to a worker, with the way back.
 pub struct Question {

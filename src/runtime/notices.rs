@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::record::{Code, Location, Source};
-use crate::worker::status::Nearness;
+use crate::engine::status::Nearness;
+use crate::model::record::{Code, Location, Source};
 
 /// The shortest time between two lines of the same source and code.
 const PERIOD: Duration = Duration::from_secs(5);

@@ -1,9 +1,9 @@
 //! Where a worker's output goes: from the outbox of the pure core to the producer, or aside while the transaction before
 //! is committed.
 
+use crate::engine::outbox::{Outbox, Outgoing, Output};
 use crate::kafka::consumer::{GroupConsumer, Membership};
 use crate::kafka::producer::{BatchProducer, Record};
-use crate::worker::outbox::{Outbox, Outgoing, Output};
 
 /// The names of the topics that a worker writes to.
 #[derive(Debug, Clone)]

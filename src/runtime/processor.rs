@@ -23,6 +23,9 @@ use super::watch::{Watch, Watched};
 use crate::config::{Config, Guarantee, Store};
 use crate::customer::bounded::Limits;
 use crate::customer::snapshot::View;
+use crate::engine::dead_letter::DeadLetterTemplate;
+use crate::engine::fatal::Fatal;
+use crate::engine::{Settings, Topic};
 use crate::exit::Failure;
 use crate::kafka::client::{self, Identity, TRANSACTION_TIMEOUT, Targets};
 use crate::kafka::topics::Found;
@@ -30,9 +33,6 @@ use crate::serve::{Health, Metrics, Server};
 use crate::store::Stores;
 use crate::store::disk::{self, DiskStores};
 use crate::store::memory::MemoryStores;
-use crate::worker::dead_letter::DeadLetterTemplate;
-use crate::worker::fatal::Fatal;
-use crate::worker::{Settings, Topic};
 
 /// Runs until it is told to stop, or can't go on.
 pub fn run(config: Config, stop: &Stop) -> Result<(), Failure> {

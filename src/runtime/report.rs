@@ -6,14 +6,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::notices::{Kind, Notices};
 use super::registry;
+use crate::engine::batch::{Label, Ledger};
+use crate::engine::status::Nearness;
+use crate::engine::{Settings, Worker};
 use crate::kafka::consumer::GroupConsumer;
-use crate::record::Location;
+use crate::model::record::Location;
 use crate::registry::CachedSchemas;
 use crate::serve::metrics::lag::{self, Lag};
 use crate::serve::{BatchHistograms, Health, Metrics, Readiness, StateShare, WorkerState};
-use crate::worker::batch::{Label, Ledger};
-use crate::worker::status::Nearness;
-use crate::worker::{Settings, Worker};
 
 /// One worker's voice.
 pub struct Reporter {

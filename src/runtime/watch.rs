@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::lags::Lags;
 use super::signals::Stop;
+use crate::engine::Settings;
 use crate::kafka::description;
 use crate::kafka::ends::Ends;
 use crate::kafka::members::{self, Member};
 use crate::serve::{Health, Metrics};
-use crate::worker::Settings;
 
 /// Between two rounds.
 const PERIOD: Duration = Duration::from_secs(2);

@@ -11,8 +11,8 @@ use crate::json::canonical::{
     CanonicalObject, open_object, write_field, write_string, write_trimmed,
 };
 use crate::json::strict::{Text, wire_enum, wire_object};
-use crate::record::Code;
-use crate::time::Instant;
+use crate::model::record::Code;
+use crate::model::time::Instant;
 
 wire_enum! {
     /// The kind of a phone.

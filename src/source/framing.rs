@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::avro::Plan;
 use crate::config::Format;
-use crate::record::{Code, RawRecord, Rejection, Source};
+use crate::model::record::{Code, RawRecord, Rejection, Source};
 
 use super::Value;
 

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use crate::config::{Action, Rules};
-use crate::country;
 use crate::json::strict::Text;
-use crate::record::{Code, Source, Violation};
-use crate::time::Instant;
+use crate::model::country;
+use crate::model::record::{Code, Source, Violation};
+use crate::model::time::Instant;
 
 /// Collects what the semantic rules find in one record, or in one element of a batch.
 pub struct Judge<'r> {

@@ -8,7 +8,7 @@ use super::framing::{Known, Schemas, numbered};
 use crate::avro::input::Input;
 use crate::config::{Config, KeyFormat, Tombstone};
 use crate::json::strict::{self, Plain, Text};
-use crate::record::{Code, RawRecord, Rejection};
+use crate::model::record::{Code, RawRecord, Rejection};
 
 /// The key is not of the form that the source's `key_format` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +87,7 @@ pub fn check_schema(
 mod tests {
     use super::*;
     use crate::config::SourceConfig;
-    use crate::record::Source;
+    use crate::model::record::Source;
     use crate::source::framing::{NoSchemas, SchemaId};
 
     /// Schema 1 is of strings, schema 2 is not, there is no schema 3, and the others are not known yet.

@@ -7,8 +7,8 @@ use crate::customer::fields::{Name, put, put_trimmed, put_utm};
 use crate::customer::stamp::Stamp;
 use crate::customer::texts::Texts;
 use crate::json::strict::{Number, Text, wire_object};
-use crate::record::Code;
-use crate::time::Instant;
+use crate::model::record::Code;
+use crate::model::time::Instant;
 
 wire_object! {
     pub struct EventWire<'a> at depth 1 {

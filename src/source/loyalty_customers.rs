@@ -8,8 +8,8 @@ use crate::customer::fields::{Name, put, put_trimmed};
 use crate::customer::stamp::{Rank, Stamp};
 use crate::customer::texts::{Span, Texts};
 use crate::json::strict::{Number, Text, wire_enum, wire_object};
-use crate::record::Code;
-use crate::time::{Date, Instant};
+use crate::model::record::Code;
+use crate::model::time::{Date, Instant};
 
 wire_enum! {
     /// What an event did.

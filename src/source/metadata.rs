@@ -1,7 +1,7 @@
 //! What a record carries beside its value: its key and its headers.
 
 use crate::config::Config;
-use crate::record::{Code, Rejection};
+use crate::model::record::{Code, Rejection};
 
 /// How large the key and the headers of a record are.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

@@ -24,11 +24,11 @@ use serde::Deserialize;
 use crate::avro::{self, Plan};
 use crate::config::{Config, KeyFormat, Tombstone};
 use crate::customer::contribution::{Contribution, Data, Erasure};
-use crate::record::{
+use crate::model::record::{
     Code, MAX_VIOLATIONS, RawRecord, Rejection, Source, Violation, sort_and_cut_warnings,
     usable_timestamp,
 };
-use crate::time::Instant;
+use crate::model::time::Instant;
 
 /// What validation made of a record.
 #[derive(Debug)]

@@ -13,8 +13,8 @@ use crate::json::canonical::{
     open_object, write_field, write_instant, write_kept, write_name, write_string,
 };
 use crate::json::strict::{Text, wire_object};
-use crate::record::Code;
-use crate::time::Instant;
+use crate::model::record::Code;
+use crate::model::time::Instant;
 
 wire_object! {
     pub struct BatchWire<'a> at depth 1 {

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::words;
 use crate::json::duplicate;
 use crate::json::strict::{self, Plain};
-use crate::record::{Code, MAX_VIOLATIONS, Rejection, Source, Violation};
-use crate::time::{Date, Instant};
+use crate::model::record::{Code, MAX_VIOLATIONS, Rejection, Source, Violation};
+use crate::model::time::{Date, Instant};
 
 /// A JSON Schema, taken apart at its lists: a validator that collects errors holds all of them at once, and a
 /// list may have a million bad elements.

@@ -9,7 +9,7 @@ use keyfold::avro::Plan;
 use keyfold::config::Config;
 use keyfold::customer::bounded::{Bounded, Limits, StateTooLarge};
 use keyfold::customer::contribution::Contribution;
-use keyfold::record::{RawRecord, Source};
+use keyfold::model::record::{RawRecord, Source};
 use keyfold::source::{self, Value, Verdict};
 
 /// The largest value that is taken, `validation.max_record_bytes`.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keyfold::config::Config;
 use keyfold::kafka::ends::Ends;
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 
 use crate::app::{App, LIMIT};
 use crate::broker::{Broker, BrokerOptions};

@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use keyfold::generate::{Generator, Options};
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 use rdkafka::admin::{AdminOptions, NewPartitions};
 
 use crate::app::{App, LIMIT, faulty};

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 use rdkafka::producer::{BaseProducer, Producer};
 
 use crate::app::{App, LIMIT, text_of};

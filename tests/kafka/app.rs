@@ -6,7 +6,7 @@ use std::process::Output;
 use std::time::Duration;
 
 use keyfold::generate::{GeneratedRecord, Generator, Options};
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 use tempfile::TempDir;
 
 use crate::broker;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 use serde_json::{Value, json};
 
 use crate::app::App;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use serde_json::json;
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use keyfold::generate::{GeneratedRecord, kcat_line};
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 
 use crate::app::{App, text_of};
 use crate::avro_records::{NAME, Snapshots, id_of, json};

@@ -1,6 +1,6 @@
 //! What a batch of very many elements may take: each is forwarded with what stands around it.
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 
 use crate::app::{App, EXAMPLE_TIME, LIMIT};
 use crate::bounded::assert_bounded;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 use rdkafka::producer::{BaseProducer, Producer};
 
 use crate::app::{App, EXAMPLE_TIME, LIMIT};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 

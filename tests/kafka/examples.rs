@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 use serde::Deserialize;
 
 use crate::app::{App, EXAMPLE_TIME};

@@ -5,8 +5,8 @@ use std::fs;
 
 use keyfold::config::Config;
 use keyfold::generate::{GeneratedRecord, kcat_line};
-use keyfold::partition;
-use keyfold::record::{RawRecord, Source};
+use keyfold::model::partition;
+use keyfold::model::record::{RawRecord, Source};
 use keyfold::source::{self, Verdict};
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::topic_partition_list::TopicPartitionList;
 

@@ -1,7 +1,7 @@
 //! Records that are not on their customer's partition.
 
-use keyfold::partition;
-use keyfold::record::Source;
+use keyfold::model::partition;
+use keyfold::model::record::Source;
 
 use crate::app::{App, LIMIT};
 use crate::client::{Consumed, Isolation, Record};

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 
 use crate::app::{App, LIMIT};
 use crate::client::Record;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::TcpStream;
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 
 use crate::app::{App, faulty};
 use crate::client::Record;

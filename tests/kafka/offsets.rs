@@ -1,6 +1,6 @@
 //! Committed offsets that are not in their topic any more.
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 
 use crate::app::{App, LIMIT};
 use crate::client::Record;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 use serde_json::Value;
 
 use crate::app::{App, EXAMPLE_TIME, text_of};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 
 use crate::acls::{Acl, DELETE, DESCRIBE, DESCRIBE_CONFIGS, READ, WRITE, grant};
 use crate::app::{App, LIMIT, faulty, text_of};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use keyfold::partition;
-use keyfold::record::Source;
+use keyfold::model::partition;
+use keyfold::model::record::Source;
 
 use crate::app::{App, LIMIT};
 use crate::client::Record;

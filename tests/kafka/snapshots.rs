@@ -1,6 +1,6 @@
 //! All four sources to snapshots and dead letters.
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 
 use crate::app::{App, LIMIT, faulty};
 use crate::client::{Isolation, Record};

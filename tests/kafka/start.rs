@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 
 use crate::app::{App, LIMIT, faulty, text_of};
 use crate::broker::{Broker, BrokerOptions, free_port, sasl_properties};

@@ -1,6 +1,6 @@
 //! Records and dead letters beyond what is taken, in value, headers and key.
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 
 use crate::app::App;
 use crate::client::{Consumed, Record};

@@ -1,6 +1,6 @@
 //! `keyfold topics`, and what `keyfold run` refuses.
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 
 use crate::app::{App, LIMIT, faulty, text_of};
 use crate::client::{Record, wait_until};

@@ -1,6 +1,6 @@
 //! Topics that are deleted, and those that are created anew, under keyfold or while it is stopped.
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 
 use crate::app::{App, LIMIT};
 use crate::client::wait_until;

@@ -9,8 +9,8 @@ use keyfold::config::{Action, Config, Deleted, Lists, SourceConfig, Tombstone};
 use keyfold::customer::contribution::Contribution;
 use keyfold::customer::snapshot::{self, View};
 use keyfold::customer::{Customer, Keep};
-use keyfold::offline::OfflineFold;
-use keyfold::record::{Code, RawRecord, Source};
+use keyfold::fold::OfflineFold;
+use keyfold::model::record::{Code, RawRecord, Source};
 use keyfold::source::{self, Verdict};
 
 use crate::oracle::{Input, Settings, Src, Tomb};

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyfold::config::Guarantee;
-use keyfold::worker::arrived::Delivered;
-use keyfold::worker::commit::CommitResult;
-use keyfold::worker::origin::Header;
-use keyfold::worker::outbox::{Outbox, Outgoing, Output};
-use keyfold::worker::writing::CommitStep;
-use keyfold::worker::{Action, Place, Standing, Worker};
+use keyfold::engine::arrived::Delivered;
+use keyfold::engine::commit::CommitResult;
+use keyfold::engine::origin::Header;
+use keyfold::engine::outbox::{Outbox, Outgoing, Output};
+use keyfold::engine::writing::CommitStep;
+use keyfold::engine::{Action, Place, Standing, Worker};
 
 use crate::log::Record;
 use crate::records;

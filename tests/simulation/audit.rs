@@ -6,10 +6,10 @@ use bytes::Bytes;
 use keyfold::config::Config;
 use keyfold::customer::Customer;
 use keyfold::customer::snapshot::{self, View};
-use keyfold::offline::OfflineFold;
-use keyfold::partition;
-use keyfold::record::RawRecord;
-use keyfold::worker::{Place, Settings};
+use keyfold::engine::{Place, Settings};
+use keyfold::fold::OfflineFold;
+use keyfold::model::partition;
+use keyfold::model::record::RawRecord;
 
 use crate::log::{Log, Record};
 use crate::transactions::{Cluster, Decision, LogId};

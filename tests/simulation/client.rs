@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use keyfold::worker::Place;
-use keyfold::worker::outbox::{Outbox, Outgoing, Output};
+use keyfold::engine::Place;
+use keyfold::engine::outbox::{Outbox, Outgoing, Output};
 
 use crate::group::{Beat, Group, Protocol, Standing};
 use crate::log::Record;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use keyfold::worker::Place;
+use keyfold::engine::Place;
 
 use crate::log::TransactionNumber;
 

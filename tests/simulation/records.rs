@@ -7,12 +7,12 @@ use std::time::Duration;
 use keyfold::config::{Config, SourceConfig};
 use keyfold::customer::bounded::Limits;
 use keyfold::customer::snapshot::View;
-use keyfold::partition;
-use keyfold::record::Source;
+use keyfold::engine::dead_letter::DeadLetterTemplate;
+use keyfold::engine::{Place, Settings, Topic};
+use keyfold::model::partition;
+use keyfold::model::record::Source;
 use keyfold::source::framing::NoSchemas;
 use keyfold::store::memory::MemoryStores;
-use keyfold::worker::dead_letter::DeadLetterTemplate;
-use keyfold::worker::{Place, Settings, Topic};
 
 use crate::log::Record;
 use crate::random::Random;

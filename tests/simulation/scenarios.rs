@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use keyfold::partition;
-use keyfold::worker::fatal::Fatal;
-use keyfold::worker::{Place, Settings};
+use keyfold::engine::fatal::Fatal;
+use keyfold::engine::{Place, Settings};
+use keyfold::model::partition;
 
 use crate::driver::{Commit, Driver};
 use crate::faults::Faults;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use keyfold::worker::Place;
+use keyfold::engine::Place;
 
 use crate::group::{Group, Standing};
 use crate::log::{Log, Record, TransactionNumber};

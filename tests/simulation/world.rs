@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyfold::worker::fatal::Fatal;
-use keyfold::worker::{Place, Settings};
+use keyfold::engine::fatal::Fatal;
+use keyfold::engine::{Place, Settings};
 
 use crate::audit::Audit;
 use crate::driver::{Driver, Stepped, Surroundings};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use keyfold::record::{RawRecord, Source};
+use keyfold::model::record::{RawRecord, Source};
 use serde_json::Value;
 
 /// The timestamp of an example that names none.

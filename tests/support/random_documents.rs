@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use keyfold::record::Source;
+use keyfold::model::record::Source;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::load::assemble;
 use super::*;
-use crate::record::{Code, Source};
+use crate::model::record::{Code, Source};
 
 const REFERENCE: &str = include_str!("../../../config/keyfold.toml");
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{env_error, error, from_env, from_toml, load};
 use crate::config::{Config, ConfigError, Format, SnapshotFormat, SubjectStrategy};
-use crate::record::Source;
+use crate::model::record::Source;
 
 #[test]
 fn urls_are_separated_by_commas() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::server::{Reply, Seen, Server, json, page, schema, unknown_id};
 use super::{eventually, registry};
-use crate::record::Source;
+use crate::model::record::Source;
 use crate::registry::CachedSchemas;
 use crate::registry::queue::Pace;
 use crate::source::framing::{Known, SchemaId, Schemas};

@@ -6,6 +6,11 @@ use rdkafka::TopicPartitionList;
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 
 use super::{Driver, Halt, refused};
+use crate::engine::Worker;
+use crate::engine::commit::{CommitResult, Written};
+use crate::engine::fatal::Fatal;
+use crate::engine::schedule::{Backlog, Fetched};
+use crate::engine::writing::CommitStep;
 use crate::failpoint;
 use crate::kafka::client;
 use crate::kafka::client_log;
@@ -13,11 +18,6 @@ use crate::kafka::consumer::Membership;
 use crate::kafka::producer::offset_list;
 use crate::kafka::transaction::{Ended, SLICE};
 use crate::runtime::outputs::KafkaOutbox;
-use crate::worker::Worker;
-use crate::worker::commit::{CommitResult, Written};
-use crate::worker::fatal::Fatal;
-use crate::worker::schedule::{Backlog, Fetched};
-use crate::worker::writing::CommitStep;
 
 /// How long to wait for room at the producer: what is in it is on its way.
 const FULL: Duration = Duration::from_millis(1);

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::{Driver, Halt, join, refused};
+use crate::engine::Place;
+use crate::engine::fatal::Fatal;
 use crate::kafka::client_log;
 use crate::kafka::consumer::{GroupEvent, Rebalance};
-use crate::worker::Place;
-use crate::worker::fatal::Fatal;
 
 /// The longest wait for a client to leave the group that is replaced.
 const LEAVE: Duration = Duration::from_secs(5);

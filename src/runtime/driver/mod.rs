@@ -28,6 +28,9 @@ use super::report::Reporter;
 use super::signals::Stop;
 use super::watch::Watched;
 use crate::config::{Config, Guarantee};
+use crate::engine::fatal::Fatal;
+use crate::engine::takeover::Writer;
+use crate::engine::{Action, Settings, Worker};
 use crate::kafka::client::{self, Identity, TRANSACTION_TIMEOUT, Targets};
 use crate::kafka::client_log;
 use crate::kafka::consumer::{GroupConsumer, Membership};
@@ -36,9 +39,6 @@ use crate::kafka::native::Messages;
 use crate::kafka::producer::BatchProducer;
 use crate::kafka::restorer::Restorer;
 use crate::registry::CachedSchemas;
-use crate::worker::fatal::Fatal;
-use crate::worker::takeover::Writer;
-use crate::worker::{Action, Settings, Worker};
 
 /// The longest wait for records, so that questions and rebalances are served.
 const MAX_WAIT: Duration = Duration::from_millis(50);

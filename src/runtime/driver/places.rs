@@ -8,11 +8,11 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
 use super::{Driver, Halt, MAX_WAIT, refused, service, stuck};
+use crate::engine::{Place, Standing};
 use crate::failpoint;
 use crate::kafka::client_log;
 use crate::kafka::native::Messages;
 use crate::kafka::restorer::Restorer;
-use crate::worker::{Place, Standing};
 
 /// The longest wait for an answer that a rebalance may have to wait for too.
 const ASK: Duration = Duration::from_secs(2);

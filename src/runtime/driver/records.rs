@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::{Driver, Halt, MAX_WAIT, stuck};
+use crate::engine::Place;
+use crate::engine::arrived::Delivered;
+use crate::engine::origin::Header;
+use crate::engine::schedule::MIN_COMMIT_GAP;
 use crate::kafka::native::Message;
 use crate::runtime::outputs::KafkaOutbox;
 use crate::source::metadata::Metadata;
-use crate::worker::Place;
-use crate::worker::arrived::Delivered;
-use crate::worker::origin::Header;
-use crate::worker::schedule::MIN_COMMIT_GAP;
 
 /// How long records are taken before the group, the clock and a stop are looked at.
 const TURN: Duration = Duration::from_millis(50);

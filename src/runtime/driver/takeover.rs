@@ -6,9 +6,9 @@ use std::time::Duration;
 use rdkafka::error::KafkaResult;
 
 use super::Driver;
+use crate::engine::Place;
+use crate::engine::offset_metadata::OffsetMetadata;
 use crate::kafka::{client, fence, members};
-use crate::worker::Place;
-use crate::worker::offset_metadata::OffsetMetadata;
 
 /// The longest wait for each of the questions, and for a producer to be fenced: the group is not served meanwhile.
 const ASK: Duration = Duration::from_secs(2);

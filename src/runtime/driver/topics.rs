@@ -6,8 +6,8 @@ use std::time::Duration;
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::{Driver, Halt};
+use crate::engine::fatal::Fatal;
 use crate::kafka::description::{self, Unanswered};
-use crate::worker::fatal::Fatal;
 
 /// The longest wait for the answer: the group is not served meanwhile.
 const ASK: Duration = Duration::from_secs(1);

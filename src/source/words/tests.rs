@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::config::Config;
 use crate::json::strict;
-use crate::record::{RawRecord, Rejection, Source};
+use crate::model::record::{RawRecord, Rejection, Source};
 use crate::source::{Verdict, judge};
 
 fn said(text: &str) -> String {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use keyfold::worker::commit::{CommitResult, Written};
-use keyfold::worker::schedule::{Backlog, Fetched};
-use keyfold::worker::writing::CommitStep;
+use keyfold::engine::commit::{CommitResult, Written};
+use keyfold::engine::schedule::{Backlog, Fetched};
+use keyfold::engine::writing::CommitStep;
 
 use super::{Commit, Driver, Step, Surroundings, Then};
 use crate::client::SimulatedOutbox;

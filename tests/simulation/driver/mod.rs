@@ -9,11 +9,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyfold::worker::arrived::Delivered;
-use keyfold::worker::commit::{CommitResult, Written};
-use keyfold::worker::fatal::Fatal;
-use keyfold::worker::origin::Header;
-use keyfold::worker::{Action, Place, Settings, Standing as PlaceStanding, Worker};
+use keyfold::engine::arrived::Delivered;
+use keyfold::engine::commit::{CommitResult, Written};
+use keyfold::engine::fatal::Fatal;
+use keyfold::engine::origin::Header;
+use keyfold::engine::{Action, Place, Settings, Standing as PlaceStanding, Worker};
 
 use crate::client::{Aside, Member, Producer, SimulatedOutbox, Told};
 use crate::faults::{Faults, Sabotage};

@@ -1,8 +1,8 @@
 //! The model of `runtime/driver/takeover.rs`.
 
-use keyfold::worker::Place;
-use keyfold::worker::offset_metadata::OffsetMetadata;
-use keyfold::worker::takeover::Writer;
+use keyfold::engine::Place;
+use keyfold::engine::offset_metadata::OffsetMetadata;
+use keyfold::engine::takeover::Writer;
 
 use super::{Driver, Step, Surroundings, Then};
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::{Code, Location, Source};
+use crate::model::record::{Code, Location, Source};
 
 /// Why the breaker opens: what most of the rejections of the window were, and how many records of the window were
 /// rejected.

@@ -1,7 +1,7 @@
 //! A record as it arrived: whose it is, its value out of its frame, and what is needed of it on the way out.
 
 use crate::config::Format;
-use crate::record::RawRecord;
+use crate::model::record::RawRecord;
 use crate::source::framing::{GUID_HEADER, Opened};
 use crate::source::key;
 use crate::source::metadata::Metadata;

@@ -66,10 +66,10 @@ impl<'a> Share<'a> {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::record::{Code, RawRecord, Rejection, Source};
+    use crate::engine::dead_letter::DeadLetterTemplate;
+    use crate::engine::origin::Omitted;
+    use crate::model::record::{Code, RawRecord, Rejection, Source};
     use crate::source::{self, Verdict};
-    use crate::worker::dead_letter::DeadLetterTemplate;
-    use crate::worker::origin::Omitted;
 
     const CUSTOMER: &str = r#"{"sourceCustomerId":"c","organizationId":"5","postalCode":"7","country":"US",
         "customerCreationDate":"2017-01-01T08:00:00Z","enrollmentStartDate":"2023-01-01T08:00:00Z",

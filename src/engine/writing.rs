@@ -13,7 +13,7 @@ use super::outbox::{Outbox, Outgoing, Output};
 use crate::avro::snapshot::{EncodeError, encode};
 use crate::config::Guarantee;
 use crate::customer::{Customer, snapshot};
-use crate::partition;
+use crate::model::partition;
 use crate::source::framing;
 
 /// What the commit of a finished batch takes next.

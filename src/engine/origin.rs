@@ -5,7 +5,7 @@
 //!
 //! A producer's header may have a name like those of the envelope: it is taken for what it is by its place.
 
-use crate::record::Source;
+use crate::model::record::Source;
 
 /// A header as Kafka has it. The value may be null.
 pub type Header<'a> = (&'a str, Option<&'a [u8]>);

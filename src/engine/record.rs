@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use crate::customer::bounded::{Bounded, StateTooLarge};
 use crate::customer::contribution::{Contribution, Erasure};
-use crate::partition;
-use crate::record::{Code, Location, Outcome, Rejection, Source, usable_timestamp};
+use crate::model::partition;
+use crate::model::record::{Code, Location, Outcome, Rejection, Source, usable_timestamp};
 use crate::source::framing::Opened;
 use crate::source::{self, BatchElement, Judged, Verdict};
 

@@ -1,7 +1,7 @@
 //! Dead letters: the original record, and why it was rejected in headers (docs/contract.md, section 5).
 
 use super::origin::{Header, Origin};
-use crate::record::Rejection;
+use crate::model::record::Rejection;
 use crate::source::metadata::Metadata;
 
 /// What the headers of a dead letter begin with.
@@ -198,8 +198,8 @@ pub fn record_bytes<N: AsRef<str>, V: AsRef<[u8]>>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Code, Source};
-    use crate::worker::origin::Omitted;
+    use crate::engine::origin::Omitted;
+    use crate::model::record::{Code, Source};
 
     fn dead_letter_template(max_bytes: usize) -> DeadLetterTemplate {
         DeadLetterTemplate {

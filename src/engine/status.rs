@@ -138,7 +138,7 @@ impl Worker {
     /// The committed state of a customer: none where the customer's partition is not this worker's, or not
     /// restored; else the encoded state, if there is one.
     pub fn state_of(&self, id: &str) -> Option<Result<Option<Bytes>, StoreError>> {
-        let partition = crate::partition::of_key(id.as_bytes(), self.settings.partitions);
+        let partition = crate::model::partition::of_key(id.as_bytes(), self.settings.partitions);
         if !self.assignment.is_ready(partition) {
             return None;
         }

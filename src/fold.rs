@@ -7,7 +7,7 @@ use crate::customer::Keep;
 use crate::customer::bounded::{Bounded, Limits};
 use crate::customer::contribution::Contribution;
 use crate::customer::snapshot::{self, View};
-use crate::record::{RawRecord, Rejection};
+use crate::model::record::{RawRecord, Rejection};
 use crate::source::framing::Opened;
 use crate::source::{self, Verdict};
 

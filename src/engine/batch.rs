@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use super::Place;
 use super::breaker::Opened;
 use crate::customer::bounded::Bounded;
-use crate::record::{Code, Location, Outcome, Source, Violation};
+use crate::model::record::{Code, Location, Outcome, Source, Violation};
 
 /// Where a record is counted: under its source, or under `forwarded`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -19,7 +19,7 @@ impl Instant {
     const LAST: i64 = 253_402_300_799_999_999;
 
     /// The instant of a record's timestamp in milliseconds, which must be a
-    /// [usable](crate::record::usable_timestamp) one.
+    /// [usable](crate::model::record::usable_timestamp) one.
     pub fn from_millis(millis: i64) -> Instant {
         Instant(millis.saturating_mul(1000).clamp(Self::FIRST, Self::LAST))
     }

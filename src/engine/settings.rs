@@ -7,7 +7,7 @@ use super::dead_letter::DeadLetterTemplate;
 use crate::config::Config;
 use crate::customer::bounded::Limits;
 use crate::customer::snapshot::View;
-use crate::record::Source;
+use crate::model::record::Source;
 use crate::source::framing::Schemas;
 use crate::store::Stores;
 
