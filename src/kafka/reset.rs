@@ -16,7 +16,7 @@ const NOTICE: Duration = Duration::from_secs(5);
 /// So many members are named.
 const NAMED: usize = 3;
 
-impl Cluster<'_> {
+impl Cluster {
     /// Drops the internal topics and the group's offsets, and makes the topics anew. Refuses while the group has
     /// members, but waits for those that may only be known by their names; `say` tells of it.
     pub fn reset(&self, say: impl Fn(&str)) -> Result<(), TopicsError> {

@@ -126,7 +126,7 @@ impl Survey {
     }
 }
 
-impl Cluster<'_> {
+impl Cluster {
     /// Looks at the topics, and at what this client may do with them.
     pub fn survey_topics(&self) -> Result<Survey, Trouble> {
         let mut survey = Survey::default();

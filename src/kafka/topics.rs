@@ -93,21 +93,18 @@ pub(super) type Settings = HashMap<String, String>;
 /// What may be wrong where no broker answers.
 pub const LOOK_AT: &str = "look at kafka.bootstrap_servers, and whether the brokers can be reached from here; brokers that want TLS or SASL need it in [kafka.properties]";
 
-/// The cluster, as far as topics go.
-pub struct Cluster<'c> {
-    config: &'c Config,
+/// The clients that ask and administrate. A process makes them once, and its threads share them.
+pub struct Cluster {
+    config: Config,
     admin: AdminClient<LastTrouble>,
     ends: Ends,
     runtime: tokio::runtime::Runtime,
 }
 
-impl<'c> Cluster<'c> {
+impl Cluster {
     /// Connects; fails where no broker answers, or where one refuses this client. `give_up` is asked while no broker
     /// answers.
-    pub fn connect(
-        config: &'c Config,
-        give_up: impl Fn() -> bool,
-    ) -> Result<Cluster<'c>, TopicsError> {
+    pub fn connect(config: &Config, give_up: impl Fn() -> bool) -> Result<Cluster, TopicsError> {
         let cluster = Cluster::open(config)?;
         let mut budget = RetryBudget::of(FIRST_ATTEMPT);
         loop {
@@ -127,7 +124,7 @@ impl<'c> Cluster<'c> {
     }
 
     /// Makes the clients, without waiting for a broker.
-    pub fn open(config: &'c Config) -> Result<Cluster<'c>, TopicsError> {
+    pub fn open(config: &Config) -> Result<Cluster, TopicsError> {
         let setup = |error: KafkaError| {
             TopicsError(format!(
                 "can't make a client: {}",
@@ -138,7 +135,7 @@ impl<'c> Cluster<'c> {
             .create_with_context(LastTrouble::default())
             .map_err(setup)?;
         Ok(Cluster {
-            config,
+            config: config.clone(),
             admin,
             ends: Ends::connect(config).map_err(setup)?,
             runtime: tokio::runtime::Builder::new_current_thread()
@@ -181,11 +178,11 @@ impl<'c> Cluster<'c> {
         self.runtime.block_on(asked)
     }
 
-    pub(super) fn config(&self) -> &'c Config {
-        self.config
+    pub(super) fn config(&self) -> &Config {
+        &self.config
     }
 
-    pub(super) fn ends(&self) -> &Ends {
+    pub fn ends(&self) -> &Ends {
         &self.ends
     }
 
@@ -257,7 +254,7 @@ impl<'c> Cluster<'c> {
             .and_then(|wished| i32::try_from(wished).ok());
         let internal = [self.config.state_topic(), self.config.forwarded_topic()];
         let mut created = Vec::new();
-        for wanted in topic_specs(self.config) {
+        for wanted in topic_specs(&self.config) {
             if self.partitions(&wanted.name)?.is_some() {
                 continue;
             }

@@ -10,6 +10,7 @@ use super::outage::Outage;
 use super::signals::Stop;
 use crate::engine::Settings;
 use crate::engine::fatal::Fatal;
+use crate::kafka::description::Trouble;
 use crate::kafka::topics::Cluster;
 use crate::serve::Metrics;
 
@@ -19,6 +20,7 @@ const PERIOD: Duration = Duration::from_secs(20);
 pub struct Housekeeper {
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
+    cluster: Arc<Cluster>,
     positions: ForwardedPositions,
     deleted: BTreeMap<i32, i64>,
     outage: Arc<Outage>,
@@ -29,6 +31,7 @@ impl Housekeeper {
     pub fn new(
         settings: Arc<Settings>,
         metrics: Arc<Metrics>,
+        cluster: Arc<Cluster>,
         positions: ForwardedPositions,
         outage: Arc<Outage>,
         stop: Stop,
@@ -36,6 +39,7 @@ impl Housekeeper {
         Housekeeper {
             settings,
             metrics,
+            cluster,
             positions,
             deleted: BTreeMap::new(),
             outage,
@@ -45,8 +49,7 @@ impl Housekeeper {
 
     /// Runs until it is told to stop.
     pub fn run(mut self) -> Result<(), Fatal> {
-        let settings = Arc::clone(&self.settings);
-        let mut cluster = None;
+        let cluster = Arc::clone(&self.cluster);
         let mut last = Instant::now();
         while !self.stop.is_set() {
             std::thread::sleep(Duration::from_millis(200));
@@ -54,14 +57,12 @@ impl Housekeeper {
                 continue;
             }
             last = Instant::now();
-            if cluster.is_none() {
-                cluster = Cluster::connect(&settings.config, || self.stop.is_set())
-                    .map_err(|error| self.waits(&error.to_string()))
-                    .ok();
-            }
-            if let Some(cluster) = &cluster {
-                self.look_at_partitions(cluster)?;
-                self.delete_forwarded(cluster);
+            match cluster.reach() {
+                Ok(()) => {
+                    self.look_at_partitions(&cluster)?;
+                    self.delete_forwarded(&cluster);
+                }
+                Err(Trouble::Away(reason) | Trouble::Refused(reason)) => self.waits(&reason),
             }
         }
         Ok(())
@@ -76,7 +77,7 @@ impl Housekeeper {
         }
     }
 
-    fn look_at_partitions(&self, cluster: &Cluster<'_>) -> Result<(), Fatal> {
+    fn look_at_partitions(&self, cluster: &Cluster) -> Result<(), Fatal> {
         let settings = &self.settings;
         for (topic, expected) in [
             (settings.state_topic.clone(), settings.partitions),
@@ -98,7 +99,7 @@ impl Housekeeper {
         Ok(())
     }
 
-    fn delete_forwarded(&mut self, cluster: &Cluster<'_>) {
+    fn delete_forwarded(&mut self, cluster: &Cluster) {
         let Ok(positions) = self.positions.lock().map(|positions| positions.clone()) else {
             return;
         };

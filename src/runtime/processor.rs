@@ -28,7 +28,7 @@ use crate::engine::fatal::Fatal;
 use crate::engine::{Settings, Topic};
 use crate::exit::Failure;
 use crate::kafka::client::{self, Identity, TRANSACTION_TIMEOUT, Targets};
-use crate::kafka::topics::Found;
+use crate::kafka::topics::{Cluster, Found};
 use crate::serve::{Health, Metrics, Server};
 use crate::store::Stores;
 use crate::store::disk::{self, DiskStores};
@@ -38,7 +38,7 @@ use crate::store::memory::MemoryStores;
 pub fn run(config: Config, stop: &Stop) -> Result<(), Failure> {
     let shell = Shell::open(&config)?;
     let started = match start::look(&config, &shell.instance, &shell.health, stop) {
-        Ok(Some(start)) => Processor::within(shell, config, start, true, stop),
+        Ok(Some(start)) => Processor::within(shell, config, start, stop),
         Ok(None) => {
             shell.server.stop();
             tracing::info!("keyfold has stopped");
@@ -96,16 +96,19 @@ impl Processor {
     /// Starts everything on a cluster that needs no look, for it was made for this and knows no administration.
     pub fn start(config: Config, found: Found, stop: &Stop) -> Result<Processor, Failure> {
         let shell = Shell::open(&config)?;
-        let topic_id = None;
-        Processor::within(shell, config, Start { found, topic_id }, false, stop)
+        let start = Start {
+            found,
+            topic_id: None,
+            cluster: None,
+        };
+        Processor::within(shell, config, start, stop)
     }
 
-    /// Starts the workers, and the housekeeper where it is wanted.
+    /// Starts the workers, and the housekeeper and the watch where there is something to look after.
     fn within(
         shell: Shell,
         config: Config,
         start: Start,
-        keeps_house: bool,
         stop: &Stop,
     ) -> Result<Processor, Failure> {
         let Shell {
@@ -149,13 +152,13 @@ impl Processor {
             prepared,
             positions: Arc::default(),
             rendezvous: Arc::new(Rendezvous::of(count)),
-            watched: keeps_house.then(Watched::default),
+            watched: start.cluster.is_some().then(Watched::default),
             outage: Arc::default(),
             stop: stop.clone(),
         };
         processor.start_workers(&team, questions, &end)?;
-        if keeps_house {
-            processor.start_housekeeping(team, end)?;
+        if let Some(cluster) = start.cluster {
+            processor.start_housekeeping(team, cluster, end)?;
         }
         Ok(processor)
     }
@@ -179,12 +182,18 @@ impl Processor {
     }
 
     /// Starts the watch and the housekeeper.
-    fn start_housekeeping(&mut self, team: Team, end: Sender<End>) -> Result<(), Failure> {
+    fn start_housekeeping(
+        &mut self,
+        team: Team,
+        cluster: Arc<Cluster>,
+        end: Sender<End>,
+    ) -> Result<(), Failure> {
         let watch = Watch {
             instance: team.client_instance(),
             settings: Arc::clone(&team.settings),
             metrics: Arc::clone(&self.metrics),
             health: Arc::clone(&self.health),
+            cluster: Arc::clone(&cluster),
             watched: team.watched.unwrap_or_default(),
             stop: team.stop.clone(),
         };
@@ -193,6 +202,7 @@ impl Processor {
         let housekeeper = Housekeeper::new(
             team.settings,
             Arc::clone(&self.metrics),
+            cluster,
             team.positions,
             team.outage,
             team.stop,

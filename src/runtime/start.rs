@@ -1,6 +1,7 @@
 //! The start's look at the cluster. A cluster that is away is waited for, as it is later; what no waiting can mend ends
 //! the start, with all findings at once.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,8 @@ pub struct Start {
     pub found: Found,
     /// What the cluster calls the state topic, where a store on disk wants to know.
     pub topic_id: Option<String>,
+    /// For the housekeeper and the watch. None: the cluster needs neither.
+    pub cluster: Option<Arc<Cluster>>,
 }
 
 /// What the one who asks the cluster tells.
@@ -140,7 +143,7 @@ impl Asking {
                     if refusals.is_empty()
                         && let Some(found) = &survey.found
                     {
-                        return self.start(&cluster, &survey, found.clone());
+                        return self.start(cluster, &survey, found.clone());
                     }
                     let seen = if findings.0 == refusals {
                         findings.1
@@ -160,7 +163,7 @@ impl Asking {
         Err(Failure::Service("it was told to stop".to_owned()))
     }
 
-    fn survey(&self, cluster: &Cluster<'_>) -> Result<Survey, Trouble> {
+    fn survey(&self, cluster: &Cluster) -> Result<Survey, Trouble> {
         cluster.reach().map_err(|trouble| match trouble {
             Trouble::Away(reason) => {
                 let servers = &self.config.kafka.bootstrap_servers;
@@ -173,12 +176,7 @@ impl Asking {
         cluster.survey(&self.own, PATIENCE)
     }
 
-    fn start(
-        &self,
-        cluster: &Cluster<'_>,
-        survey: &Survey,
-        found: Found,
-    ) -> Result<Start, Failure> {
+    fn start(&self, cluster: Cluster, survey: &Survey, found: Found) -> Result<Start, Failure> {
         for warning in survey.warnings(&self.config) {
             tracing::warn!("{warning}");
         }
@@ -188,7 +186,11 @@ impl Asking {
                 .state_topic_id()
                 .map_err(|error| Failure::Service(error.to_string()))?,
         };
-        Ok(Start { found, topic_id })
+        Ok(Start {
+            found,
+            topic_id,
+            cluster: Some(Arc::new(cluster)),
+        })
     }
 
     fn waits(&self, reason: String) {

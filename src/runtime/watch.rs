@@ -11,6 +11,7 @@ use crate::engine::Settings;
 use crate::kafka::description;
 use crate::kafka::ends::Ends;
 use crate::kafka::members::{self, Member};
+use crate::kafka::topics::Cluster;
 use crate::serve::{Health, Metrics};
 
 /// Between two rounds.
@@ -48,6 +49,7 @@ pub struct Watch {
     pub settings: Arc<Settings>,
     pub metrics: Arc<Metrics>,
     pub health: Arc<Health>,
+    pub cluster: Arc<Cluster>,
     pub watched: Watched,
     /// This instance, as [`Member::instance`] names it.
     pub instance: String,
@@ -56,7 +58,6 @@ pub struct Watch {
 
 impl Watch {
     pub fn run(self) {
-        let mut ends: Option<Ends> = None;
         let mut away: BTreeMap<String, Instant> = BTreeMap::new();
         let mut foreign = BTreeSet::new();
         let mut lags = Lags::default();
@@ -68,34 +69,30 @@ impl Watch {
             if Instant::now() < next {
                 continue;
             }
-            if ends.is_none() {
-                ends = Ends::connect(&self.settings.config).ok();
-            }
-            if let Some(ends) = &ends {
-                // errors of the cluster as a whole are the workers' affair
-                ends.last_trouble();
-                self.look_at_topics(ends, &mut away);
-                let members = self.look_at_members(ends, &mut foreign);
-                self.remember(members.as_deref(), &mut workers);
-                // one that has nothing to do is ready
-                let unready = members
-                    .as_deref()
-                    .filter(|_| self.health.ready(Instant::now()).is_err());
-                let waits = rebalancing.waits_for(unready, &self.instance);
-                if let Some(names) = waits {
-                    tracing::warn!(
-                        members = names,
-                        "the group waits for members that it knows by their instance_id: those that are gone keep their partitions until their session ends (session.timeout.ms, 45 s by default)"
-                    );
-                }
-                lags.look(
-                    &self.settings,
-                    &self.metrics,
-                    ends,
-                    members.as_deref(),
-                    &self.instance,
+            let ends = self.cluster.ends();
+            // errors of the cluster as a whole are the workers' affair
+            ends.last_trouble();
+            self.look_at_topics(ends, &mut away);
+            let members = self.look_at_members(ends, &mut foreign);
+            self.remember(members.as_deref(), &mut workers);
+            // one that has nothing to do is ready
+            let unready = members
+                .as_deref()
+                .filter(|_| self.health.ready(Instant::now()).is_err());
+            let waits = rebalancing.waits_for(unready, &self.instance);
+            if let Some(names) = waits {
+                tracing::warn!(
+                    members = names,
+                    "the group waits for members that it knows by their instance_id: those that are gone keep their partitions until their session ends (session.timeout.ms, 45 s by default)"
                 );
             }
+            lags.look(
+                &self.settings,
+                &self.metrics,
+                ends,
+                members.as_deref(),
+                &self.instance,
+            );
             next = Instant::now() + PERIOD;
         }
     }
