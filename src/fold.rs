@@ -100,7 +100,7 @@ impl<'c> OfflineFold<'c> {
 
     fn join(&mut self, contribution: Contribution) -> Option<Rejection> {
         let Contribution { customer, data } = contribution;
-        let erasure = data.erasure_told();
+        let erasure = data.as_erasure();
         match self.customers.get_mut(&customer) {
             Some(held) => {
                 let joined = held.join(&customer, data, &self.limits);

@@ -13,7 +13,7 @@ use super::plan::{Node, NodeId, Plan, Skip, SkipId, Step};
 
 /// An element of a batch.
 #[derive(Debug, Clone)]
-pub struct Element<'a> {
+pub struct EncodedElement<'a> {
     plan: &'a Plan,
     node: NodeId,
     bytes: &'a [u8],
@@ -28,7 +28,7 @@ struct Around {
     after: Vec<u8>,
 }
 
-impl Element<'_> {
+impl EncodedElement<'_> {
     /// The objects and arrays around an element.
     const DEPTH: usize = 2;
 
@@ -44,7 +44,7 @@ impl Element<'_> {
         self.bytes.len()
     }
 
-    /// The bytes of what else is in [`Element::alone`].
+    /// The bytes of what else is in [`EncodedElement::alone`].
     pub fn around(&self) -> usize {
         self.around.before.len() + self.around.after.len() + 2
     }
@@ -64,7 +64,7 @@ impl Element<'_> {
 }
 
 /// The elements of a batch, each with what its type makes of it, or none where the type refuses it.
-pub type Elements<'a, T> = Vec<(Element<'a>, Option<Box<T>>)>;
+pub type Elements<'a, T> = Vec<(EncodedElement<'a>, Option<Box<T>>)>;
 
 /// Reads the elements of the list of a batch that has this name. [`Error::Refused`] says that the batch has no list.
 pub fn read<'a, T: Deserialize<'a>>(
@@ -182,7 +182,7 @@ fn elements<'a, T: Deserialize<'a>>(
         };
         decoder.count_empty(start.left())?;
         let bytes = decoder.input.since(start);
-        let element = Element {
+        let element = EncodedElement {
             plan,
             node,
             bytes,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::codec::CodecError;
-use super::contribution::{Data, Told};
+use super::contribution::{Data, Fact};
 use super::snapshot::{self, View};
 use super::{Customer, Keep};
 use crate::model::record::TOPIC_HEADROOM;
@@ -66,7 +66,7 @@ impl Bounded {
         let at_most = self.at_most + weight(&data);
         let fits = at_most <= limits.max_state_bytes
             && (id.len() + at_most) * SHOWN <= limits.max_written();
-        if fits || matches!(data.told, Told::Erasure(_)) {
+        if fits || matches!(data.fact, Fact::Erasure(_)) {
             let changed = self.customer.join(data, limits.keep);
             if changed {
                 self.at_most = at_most;
@@ -101,8 +101,8 @@ impl Bounded {
 /// More bytes than a datum can add to the encoded state: its texts, and generously its stamps and lengths.
 fn weight(data: &Data) -> usize {
     const FRAME: usize = 128;
-    let elements = match &data.told {
-        Told::Customer(event) => [&event.addresses, &event.dependents]
+    let elements = match &data.fact {
+        Fact::Customer(event) => [&event.addresses, &event.dependents]
             .into_iter()
             .flatten()
             .map(Vec::len)
@@ -116,7 +116,7 @@ fn weight(data: &Data) -> usize {
 mod tests {
     use super::*;
     use crate::customer::contribution::{Action, ActionKind};
-    use crate::customer::fields::{Name, put};
+    use crate::customer::fields::{FieldName, put};
     use crate::customer::stamp::{Rank, Stamp};
     use crate::customer::texts::Texts;
     use crate::model::time::Instant;
@@ -139,11 +139,11 @@ mod tests {
                 ),
                 created_at: Instant::from_micros(i64::from(number) + 1),
                 kind: ActionKind::SubscriptionRestarted,
-                body: texts.write(|out| put(out, Name::Contract, id)),
+                body: texts.write(|out| put(out, FieldName::Contract, id)),
                 id: texts.add(&id),
             };
-            let told = Told::Action(action);
-            customer.join(Data { told, texts }, keep);
+            let fact = Fact::Action(action);
+            customer.join(Data { fact, texts }, keep);
         }
         let view = View {
             union: false,

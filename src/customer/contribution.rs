@@ -20,12 +20,12 @@ pub struct Contribution {
 /// What is said, and the texts in it.
 #[derive(Debug, Clone)]
 pub struct Data {
-    pub told: Told,
+    pub fact: Fact,
     pub texts: Texts,
 }
 
 #[derive(Debug, Clone)]
-pub enum Told {
+pub enum Fact {
     Customer(CustomerEvent),
     Action(Action<Span>),
     Console(Console),
@@ -34,28 +34,28 @@ pub enum Told {
 }
 
 impl Data {
-    pub fn erasure_told(&self) -> Option<Erasure> {
-        match &self.told {
-            Told::Erasure(erasure) => Some(*erasure),
+    pub fn as_erasure(&self) -> Option<Erasure> {
+        match &self.fact {
+            Fact::Erasure(erasure) => Some(*erasure),
             _ => None,
         }
     }
 
     pub fn erasure(erasure: Erasure) -> Data {
         Data {
-            told: Told::Erasure(erasure),
+            fact: Fact::Erasure(erasure),
             texts: Texts::default(),
         }
     }
 
     /// The time of the event, for the metric of lateness; an erasure has none of its own.
     pub fn at(&self) -> Option<Instant> {
-        match &self.told {
-            Told::Customer(event) => Some(event.stamp.at()),
-            Told::Action(action) => Some(action.stamp.at()),
-            Told::Console(console) => Some(console.at),
-            Told::Publisher(publisher) => Some(publisher.at),
-            Told::Erasure(_) => None,
+        match &self.fact {
+            Fact::Customer(event) => Some(event.stamp.at()),
+            Fact::Action(action) => Some(action.stamp.at()),
+            Fact::Console(console) => Some(console.at),
+            Fact::Publisher(publisher) => Some(publisher.at),
+            Fact::Erasure(_) => None,
         }
     }
 }
@@ -87,13 +87,13 @@ pub struct CustomerEvent {
     pub status: Option<Status>,
     pub marketing_opt_in: Option<bool>,
     pub sms_opt_in: Option<bool>,
-    pub addresses: Option<Vec<Element<Span>>>,
-    pub dependents: Option<Vec<Element<Span>>>,
+    pub addresses: Option<Vec<ListElement<Span>>>,
+    pub dependents: Option<Vec<ListElement<Span>>>,
 }
 
 /// An address or a dependent as one event tells it. `T`: where a text stands, or the text itself.
 #[derive(Debug, Clone, Copy)]
-pub struct Element<T> {
+pub struct ListElement<T> {
     pub id: T,
     pub content: Content<T>,
 }
@@ -110,10 +110,10 @@ pub struct Content<T> {
     pub body: T,
 }
 
-impl<T> Element<T> {
+impl<T> ListElement<T> {
     /// The same with its texts in another form.
-    pub fn map<'e, U>(&'e self, mut text: impl FnMut(&'e T) -> U) -> Element<U> {
-        Element {
+    pub fn map<'e, U>(&'e self, mut text: impl FnMut(&'e T) -> U) -> ListElement<U> {
+        ListElement {
             id: text(&self.id),
             content: self.content.map(text),
         }
@@ -302,7 +302,7 @@ pub struct Erasure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::customer::fields::{Name, put, put_utm};
+    use crate::customer::fields::{FieldName, put, put_utm};
     use crate::customer::stamp::Rank;
     use proptest::prelude::*;
 
@@ -324,12 +324,12 @@ mod tests {
         let body = |(contract, utm): (Option<&str>, Option<Option<&str>>)| {
             let mut out = Vec::new();
             if let Some(contract) = contract {
-                put(&mut out, Name::Contract, contract);
+                put(&mut out, FieldName::Contract, contract);
             }
             if let Some(source) = utm {
                 put_utm(&mut out);
                 if let Some(source) = source {
-                    put(&mut out, Name::UtmSource, source);
+                    put(&mut out, FieldName::UtmSource, source);
                 }
             }
             out
@@ -346,21 +346,21 @@ mod tests {
     }
 
     fn content() -> impl Strategy<Value = Content<Vec<u8>>> {
-        let (country, code) = ((Name::Country, "NL"), (Name::CountryCode, "NLD"));
+        let (country, code) = ((FieldName::Country, "NL"), (FieldName::CountryCode, "NLD"));
         let bodies = [
-            vec![(Name::Line1, "a"), (Name::City, "b"), country],
+            vec![(FieldName::Line1, "a"), (FieldName::City, "b"), country],
             vec![
-                (Name::Line1, "a"),
-                (Name::Line2, ""),
-                (Name::City, "b"),
+                (FieldName::Line1, "a"),
+                (FieldName::Line2, ""),
+                (FieldName::City, "b"),
                 country,
             ],
-            vec![(Name::Line1, "a\""), (Name::City, "b"), country],
-            vec![(Name::Line1, "a"), (Name::City, "b"), code],
+            vec![(FieldName::Line1, "a\""), (FieldName::City, "b"), country],
+            vec![(FieldName::Line1, "a"), (FieldName::City, "b"), code],
             // longer, and yet less
-            vec![(Name::Line1, "a"), (Name::City, "aaa"), country],
+            vec![(FieldName::Line1, "a"), (FieldName::City, "aaa"), country],
         ];
-        let body = |fields: Vec<(Name, &str)>| {
+        let body = |fields: Vec<(FieldName, &str)>| {
             let mut out = Vec::new();
             for (name, text) in fields {
                 put(&mut out, name, text);

@@ -13,14 +13,14 @@ macro_rules! names {
     ($( $name:ident = $text:literal, )*) => {
         /// The name of a field. The numbers are part of the state's layout.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Name { $( $name, )* }
+        pub enum FieldName { $( $name, )* }
 
-        impl Name {
-            const ALL: &'static [Name] = &[ $( Name::$name, )* ];
+        impl FieldName {
+            const ALL: &'static [FieldName] = &[ $( FieldName::$name, )* ];
 
             /// What stands before the field's text in JSON.
             const fn opening(self) -> &'static str {
-                match self { $( Name::$name => concat!(",\"", $text, "\":\""), )* }
+                match self { $( FieldName::$name => concat!(",\"", $text, "\":\""), )* }
             }
         }
     };
@@ -49,7 +49,7 @@ names! {
 const UTM_OPENING: &[u8] = b",\"utmParameters\":";
 
 /// Appends a field with this text.
-pub fn put(out: &mut Vec<u8>, name: Name, text: impl AsRef<[u8]>) {
+pub fn put(out: &mut Vec<u8>, name: FieldName, text: impl AsRef<[u8]>) {
     out.push(name as u8);
     let at = out.len();
     // the length of most texts takes one byte, and is known when the text is written
@@ -65,7 +65,7 @@ pub fn put(out: &mut Vec<u8>, name: Name, text: impl AsRef<[u8]>) {
 }
 
 /// Appends a field with this text, trimmed, if there is one.
-pub fn put_trimmed(out: &mut Vec<u8>, name: Name, text: Option<&str>) {
+pub fn put_trimmed(out: &mut Vec<u8>, name: FieldName, text: Option<&str>) {
     if let Some(text) = text {
         put(out, name, text.trim());
     }
@@ -73,7 +73,7 @@ pub fn put_trimmed(out: &mut Vec<u8>, name: Name, text: Option<&str>) {
 
 /// Appends the beginning of the UTM parameters, which come last.
 pub fn put_utm(out: &mut Vec<u8>) {
-    out.extend_from_slice(&[Name::Utm as u8, 0]);
+    out.extend_from_slice(&[FieldName::Utm as u8, 0]);
 }
 
 /// Fields as [`put`] and [`put_utm`] have written them. Behind what is damaged there are none.
@@ -96,7 +96,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The inside of the JSON string of a field.
-    pub fn get(self, name: Name) -> Option<&'a [u8]> {
+    pub fn get(self, name: FieldName) -> Option<&'a [u8]> {
         self.iter()
             .find(|(found, _)| *found == name)
             .map(|(_, text)| text.bytes())
@@ -106,7 +106,7 @@ impl<'a> Fields<'a> {
     pub fn write(self, out: &mut Vec<u8>) {
         let mut fields = self.iter();
         while let Some((name, text)) = fields.next() {
-            if name == Name::Utm {
+            if name == FieldName::Utm {
                 out.extend_from_slice(UTM_OPENING);
                 return write_object(fields, out);
             }
@@ -117,7 +117,7 @@ impl<'a> Fields<'a> {
     /// The UTM parameters; none where there are none, or empty ones.
     pub fn touch(self) -> Option<Touch<'a>> {
         let mut fields = self.iter();
-        fields.find(|(name, _)| *name == Name::Utm)?;
+        fields.find(|(name, _)| *name == FieldName::Utm)?;
         (!fields.rest.is_empty()).then_some(Touch(fields))
     }
 
@@ -155,7 +155,7 @@ fn write_object(fields: Iter<'_>, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn write_field(name: Name, text: FieldText<'_>, out: &mut Vec<u8>) {
+fn write_field(name: FieldName, text: FieldText<'_>, out: &mut Vec<u8>) {
     let (opening, length) = &OPENINGS[name as usize];
     out.reserve(opening.len() + SHORT.max(text.length) + 1);
     put_start(out, opening, *length);
@@ -191,11 +191,11 @@ impl<'a> FieldText<'a> {
 }
 
 /// What stands before each field's text, filled up to one length, and its own length.
-const OPENINGS: [([u8; SHORT], usize); Name::ALL.len()] = {
-    let mut all = [([b' '; SHORT], 0); Name::ALL.len()];
+const OPENINGS: [([u8; SHORT], usize); FieldName::ALL.len()] = {
+    let mut all = [([b' '; SHORT], 0); FieldName::ALL.len()];
     let mut at = 0;
     while at < all.len() {
-        let opening = Name::ALL[at].opening().as_bytes();
+        let opening = FieldName::ALL[at].opening().as_bytes();
         let mut byte = 0;
         while byte < opening.len() {
             all[at].0[byte] = opening[byte];
@@ -213,11 +213,11 @@ struct Iter<'a> {
 }
 
 impl<'a> Iterator for Iter<'a> {
-    type Item = (Name, FieldText<'a>);
+    type Item = (FieldName, FieldText<'a>);
 
-    fn next(&mut self) -> Option<(Name, FieldText<'a>)> {
+    fn next(&mut self) -> Option<(FieldName, FieldText<'a>)> {
         let (tag, rest) = self.rest.split_first()?;
-        let name = *Name::ALL.get(usize::from(*tag))?;
+        let name = *FieldName::ALL.get(usize::from(*tag))?;
         let (length, rest) = number_from(rest)?;
         let length = usize::try_from(length).ok()?;
         self.rest = rest.get(length..)?;
@@ -241,8 +241,8 @@ mod tests {
         #[test]
         fn fields_are_written_as_json(line1 in any::<String>(), city in "[a\u{1}\"]{120,135}|a{16380,16390}") {
             let mut fields = Vec::new();
-            put(&mut fields, Name::Line1, &line1);
-            put(&mut fields, Name::City, &city);
+            put(&mut fields, FieldName::Line1, &line1);
+            put(&mut fields, FieldName::City, &city);
             let object = format!("{{{}}}", &text(&fields)[1..]);
             let json: serde_json::Value = serde_json::from_str(&object).unwrap();
             prop_assert_eq!(&json["line1"], &serde_json::json!(line1));
@@ -253,7 +253,7 @@ mod tests {
         fn damaged_fields_are_noticed(bytes in prop::collection::vec(any::<u8>(), 0..20)) {
             let fields = Fields::of(&bytes);
             fields.write(&mut Vec::new());
-            let names = Name::ALL.len() as u8;
+            let names = FieldName::ALL.len() as u8;
             prop_assert!(!fields.are_well_formed() || bytes.first().is_none_or(|name| *name < names));
         }
     }
@@ -261,17 +261,17 @@ mod tests {
     #[test]
     fn utm_parameters_are_an_object() {
         let mut out = Vec::new();
-        put(&mut out, Name::Contract, "c\"1");
+        put(&mut out, FieldName::Contract, "c\"1");
         put_utm(&mut out);
         assert_eq!(
             text(&out),
             r#","subscriptionContractId":"c\"1","utmParameters":{}"#
         );
         assert!(Fields::of(&out).touch().is_none());
-        put(&mut out, Name::UtmSource, "a");
-        put(&mut out, Name::UtmTerms, "");
+        put(&mut out, FieldName::UtmSource, "a");
+        put(&mut out, FieldName::UtmTerms, "");
         let full = Fields::of(&out);
-        assert_eq!(full.get(Name::Contract), Some(&b"c\\\"1"[..]));
+        assert_eq!(full.get(FieldName::Contract), Some(&b"c\\\"1"[..]));
         let mut touch = Vec::new();
         full.touch().unwrap().write(&mut touch);
         assert_eq!(touch, br#"{"utmSource":"a","utmTerms":""}"#);

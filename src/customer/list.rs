@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use super::contribution::{Content, Element};
+use super::contribution::{Content, ListElement};
 use super::stamp::Stamp;
 use super::texts::{Span, Texts};
 use crate::model::time::Instant;
@@ -66,7 +66,11 @@ struct Entry<'t> {
 
 impl<'t> Entry<'t> {
     /// As an event with the stamp `seen` tells it, without what an erasure covers. None: nothing is left.
-    fn told(element: Element<&'t [u8]>, seen: Option<Stamp>, erased: Instant) -> Option<Entry<'t>> {
+    fn told(
+        element: ListElement<&'t [u8]>,
+        seen: Option<Stamp>,
+        erased: Instant,
+    ) -> Option<Entry<'t>> {
         let content = Some(element.content).filter(|content| content.stamp.at() > erased);
         (seen.is_some() || content.is_some()).then_some(Entry {
             id: element.id,
@@ -134,7 +138,7 @@ impl List {
         &mut self,
         texts: &mut Texts,
         event: Stamp,
-        elements: impl ExactSizeIterator<Item = Element<&'e [u8]>> + Clone,
+        elements: impl ExactSizeIterator<Item = ListElement<&'e [u8]>> + Clone,
         erased: Instant,
         max_hidden: usize,
     ) -> bool {
@@ -157,7 +161,7 @@ impl List {
         &self,
         texts: &Texts,
         event: Stamp,
-        elements: impl Iterator<Item = Element<&'e [u8]>>,
+        elements: impl Iterator<Item = ListElement<&'e [u8]>>,
         erased: Instant,
         enough: usize,
     ) -> usize {
@@ -445,7 +449,7 @@ impl List {
         &'l self,
         texts: &'l Texts,
         union: bool,
-    ) -> impl Iterator<Item = Element<&'l [u8]>> {
+    ) -> impl Iterator<Item = ListElement<&'l [u8]>> {
         let newest = self.newest.map(|listing| listing.stamp);
         let groups = self
             .elements
@@ -455,7 +459,7 @@ impl List {
             let seen = last_listed.seen;
             let listed = seen.is_some() && (union || seen == newest);
             let content = newest_told.content.as_ref().filter(|_| listed)?;
-            Some(Element {
+            Some(ListElement {
                 id: texts.get(last_listed.id),
                 content: content.map(|body| texts.get(*body)),
             })
@@ -468,12 +472,12 @@ impl List {
 }
 
 /// How many ids there are.
-fn distinct<'e>(elements: impl ExactSizeIterator<Item = Element<&'e [u8]>> + Clone) -> usize {
+fn distinct<'e>(elements: impl ExactSizeIterator<Item = ListElement<&'e [u8]>> + Clone) -> usize {
     if elements.len() < 2 {
         return elements.len();
     }
     if elements.len() <= List::FEW {
-        let is_first = |(at, one): &(usize, Element<&[u8]>)| {
+        let is_first = |(at, one): &(usize, ListElement<&[u8]>)| {
             let mut before = elements.clone().take(*at);
             !before.any(|other| other.id == one.id)
         };
@@ -488,7 +492,7 @@ fn distinct<'e>(elements: impl ExactSizeIterator<Item = Element<&'e [u8]>> + Clo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::customer::fields::{Name, put};
+    use crate::customer::fields::{FieldName, put};
     use crate::customer::stamp::Rank;
 
     /// To insert each by itself would move as many elements as the square of their number.
@@ -496,13 +500,13 @@ mod tests {
     fn many_elements_in_any_order_are_joined_at_once() {
         let mut its = Texts::default();
         let stamp = Stamp::new(Instant::from_micros(2), Rank::Updated);
-        let body = its.write(|out| put(out, Name::Kind, "cat"));
+        let body = its.write(|out| put(out, FieldName::Kind, "cat"));
         let ids: Vec<Span> = (0..200_000_u32)
             .map(|at| its.add(format!("{at:06}").as_bytes()))
             .collect();
         let joined = |ids: &mut dyn ExactSizeIterator<Item = &Span>| {
-            let elements: Vec<Element<&[u8]>> = ids
-                .map(|id| Element {
+            let elements: Vec<ListElement<&[u8]>> = ids
+                .map(|id| ListElement {
                     id: its.get(*id),
                     content: Content {
                         stamp,

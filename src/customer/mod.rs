@@ -18,7 +18,7 @@ pub mod stamp;
 pub mod texts;
 
 use actions::Actions;
-use contribution::{ConsoleParts, CustomerEvent, Data, Erasure, Publisher, Status, Told};
+use contribution::{ConsoleParts, CustomerEvent, Data, Erasure, Fact, Publisher, Status};
 use list::List;
 use register::Register;
 use texts::{Span, Texts};
@@ -103,20 +103,20 @@ impl Default for Customer {
 impl Customer {
     /// Takes in what a record says; whether that changed the state.
     pub fn join(&mut self, data: Data, keep: Keep) -> bool {
-        let Data { told, texts: its } = &data;
+        let Data { fact, texts: its } = &data;
         let text = |text: &Span| its.get(*text);
         self.texts.reserve(its.bytes());
-        let changed = match told {
-            Told::Customer(event) => self.join_event(event, its, keep),
-            Told::Action(action) => {
+        let changed = match fact {
+            Fact::Customer(event) => self.join_event(event, its, keep),
+            Fact::Action(action) => {
                 let erased = self.erased[Source::LoyaltyActions.index()];
                 let action = action.map(text);
                 self.actions
                     .join(&mut self.texts, action, keep.actions, erased)
             }
-            Told::Console(told) => self.join_console(told.version, told.at, told.parts.map(text)),
-            Told::Publisher(told) => self.join_publisher(told.map(text)),
-            Told::Erasure(erasure) => self.erase(*erasure, keep),
+            Fact::Console(told) => self.join_console(told.version, told.at, told.parts.map(text)),
+            Fact::Publisher(told) => self.join_publisher(told.map(text)),
+            Fact::Erasure(erasure) => self.erase(*erasure, keep),
         };
         self.tidy();
         changed
@@ -125,7 +125,7 @@ impl Customer {
     /// No more bytes than the state takes once it has taken in what a record says, as far as that can be told
     /// beforehand. Nothing is counted beyond `enough`.
     pub fn at_least(&self, data: &Data, enough: usize) -> usize {
-        let Told::Customer(event) = &data.told else {
+        let Fact::Customer(event) = &data.fact else {
             return 0;
         };
         let erased = self.erased[Source::LoyaltyCustomers.index()];
@@ -300,7 +300,7 @@ impl Customer {
 #[cfg(test)]
 mod tests {
     use super::contribution::{Action, ActionKind};
-    use super::fields::{Name, put};
+    use super::fields::{FieldName, put};
     use super::stamp::{Rank, Stamp};
     use super::*;
 
@@ -314,14 +314,14 @@ mod tests {
         let mut texts = Texts::default();
         let at = Instant::from_millis(second * 1000);
         let contract = "c".repeat(1000);
-        let told = Told::Action(Action {
+        let fact = Fact::Action(Action {
             id: texts.add(b"a"),
             stamp: Stamp::new(at, Rank::Updated),
             created_at: at,
             kind: ActionKind::SignUp,
-            body: texts.write(|out| put(out, Name::Contract, &contract)),
+            body: texts.write(|out| put(out, FieldName::Contract, &contract)),
         });
-        Data { told, texts }
+        Data { fact, texts }
     }
 
     #[test]

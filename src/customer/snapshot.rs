@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use super::Customer;
 use super::contribution::{Action, ActionKind, Status};
-use super::fields::{Name, Touch};
+use super::fields::{FieldName, Touch};
 use super::texts::Span;
 use crate::json::canonical::{write_instant, write_name, write_string, write_utf8};
 use crate::model::record::Source;
@@ -227,7 +227,7 @@ fn write_number(out: &mut Vec<u8>, number: impl itoa::Integer) {
 /// For each contract the newest action that is no promotion. The actions come newest first.
 fn write_subscriptions<'a>(actions: impl Iterator<Item = Shown<'a>>, out: &mut Vec<u8>) {
     let of_contracts = actions.filter_map(|action| {
-        let contract = action.fields().get(Name::Contract)?;
+        let contract = action.fields().get(FieldName::Contract)?;
         (action.kind != ActionKind::PromotionApplied).then_some((
             action.kind,
             action.stamp.at(),

@@ -147,7 +147,7 @@ impl Worker {
             let context = arrived.context(opened, settings);
             return self.forward(home, &contribution.customer, raw.value, &context, out);
         }
-        let erasure = contribution.data.erasure_told();
+        let erasure = contribution.data.as_erasure();
         let erased = erasure.map(|erasure| (erasure, contribution.customer.clone()));
         let joined = self.join(home, contribution, label)?;
         if let Some((erasure, customer)) = erased

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 use super::judge::{Judge, texts};
-use crate::customer::contribution::{Console, ConsoleParts, Contribution, Data, Told};
+use crate::customer::contribution::{Console, ConsoleParts, Contribution, Data, Fact};
 use crate::customer::texts::{Span, Texts};
 use crate::json::canonical::{
     CanonicalObject, open_object, write_field, write_string, write_trimmed,
@@ -146,14 +146,14 @@ pub fn normalize(
             None => pool.add(b"{}"),
         },
     };
-    let told = Told::Console(Console {
+    let fact = Fact::Console(Console {
         version: wire.version.0,
         at: at.unwrap_or(Instant::NEVER),
         parts,
     });
     Contribution {
         customer: wire.customer_id.0.into_owned(),
-        data: Data { told, texts: pool },
+        data: Data { fact, texts: pool },
     }
 }
 

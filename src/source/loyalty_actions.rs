@@ -2,8 +2,8 @@
 
 use super::judge::Judge;
 use super::loyalty_customers::{EventAction, judge_envelope};
-use crate::customer::contribution::{Action, ActionKind, Contribution, Data, Told};
-use crate::customer::fields::{Name, put, put_trimmed, put_utm};
+use crate::customer::contribution::{Action, ActionKind, Contribution, Data, Fact};
+use crate::customer::fields::{FieldName, put, put_trimmed, put_utm};
 use crate::customer::stamp::Stamp;
 use crate::customer::texts::Texts;
 use crate::json::strict::{Number, Text, wire_object};
@@ -62,18 +62,18 @@ pub fn normalize(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
     let id = pool.add(body.interaction_id.as_bytes());
     let fields = pool.write(|out| {
         if let Some(id) = &body.interaction.subscription_contract_id {
-            put(out, Name::Contract, &**id);
+            put(out, FieldName::Contract, &**id);
         }
         if let Some(utm) = &body.utm_parameters {
             put_utm(out);
-            put_trimmed(out, Name::UtmSource, utm.source.as_deref());
-            put_trimmed(out, Name::UtmMedium, utm.medium.as_deref());
-            put_trimmed(out, Name::UtmCampaign, utm.campaign.as_deref());
-            put_trimmed(out, Name::UtmContent, utm.content.as_deref());
-            put_trimmed(out, Name::UtmTerms, utm.terms.as_deref());
+            put_trimmed(out, FieldName::UtmSource, utm.source.as_deref());
+            put_trimmed(out, FieldName::UtmMedium, utm.medium.as_deref());
+            put_trimmed(out, FieldName::UtmCampaign, utm.campaign.as_deref());
+            put_trimmed(out, FieldName::UtmContent, utm.content.as_deref());
+            put_trimmed(out, FieldName::UtmTerms, utm.terms.as_deref());
         }
     });
-    let told = Told::Action(Action {
+    let fact = Fact::Action(Action {
         id,
         stamp: Stamp::new(body.updated_at, wire.event_action.rank()),
         created_at: body.created_at,
@@ -82,6 +82,6 @@ pub fn normalize(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
     });
     Contribution {
         customer: body.customer_id.0.into_owned(),
-        data: Data { told, texts: pool },
+        data: Data { fact, texts: pool },
     }
 }

@@ -2,9 +2,9 @@
 
 use super::judge::{Country, Judge, is_supported, texts};
 use crate::customer::contribution::{
-    Content, Contribution, CustomerEvent, Data, Element, Status, Told,
+    Content, Contribution, CustomerEvent, Data, Fact, ListElement, Status,
 };
-use crate::customer::fields::{Name, put, put_trimmed};
+use crate::customer::fields::{FieldName, put, put_trimmed};
 use crate::customer::stamp::{Rank, Stamp};
 use crate::customer::texts::{Span, Texts};
 use crate::json::strict::{Number, Text, wire_enum, wire_object};
@@ -105,7 +105,7 @@ pub fn normalize(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
     let mut pool = Texts::with_capacity(size);
     let addresses = mature_addresses(&body.addresses, &event, judge, &mut pool);
     let dependents = dependents.map(|list| mature_dependents(list, &event, judge, &mut pool));
-    let told = Told::Customer(CustomerEvent {
+    let fact = Fact::Customer(CustomerEvent {
         stamp: Stamp::new(event.updated_at, event.rank),
         created_at: event.created_at,
         date_of_birth: body.date_of_birth,
@@ -117,7 +117,7 @@ pub fn normalize(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
     });
     Contribution {
         customer: body.customer_id.0.into_owned(),
-        data: Data { told, texts: pool },
+        data: Data { fact, texts: pool },
     }
 }
 
@@ -163,7 +163,7 @@ fn mature_addresses(
     event: &Times,
     judge: &mut Judge<'_>,
     pool: &mut Texts,
-) -> Vec<Element<Span>> {
+) -> Vec<ListElement<Span>> {
     judge.distinct(texts(list, |address| &address.address_id), |at| {
         format!("{ADDRESSES}/{at}/addressId")
     });
@@ -175,22 +175,22 @@ fn mature_addresses(
             format!("{ADDRESSES}/{at}/countryCode")
         });
         let (name, country) = match country {
-            Country::Known(code) => (Name::CountryCode, code),
-            Country::Unknown(text) => (Name::Country, text),
+            Country::Known(code) => (FieldName::CountryCode, code),
+            Country::Unknown(text) => (FieldName::Country, text),
         };
         let times = (address.created_at, address.updated_at);
         let (created_at, updated_at) = event.of_element(times, ADDRESSES, at, judge);
-        Element {
+        ListElement {
             id: pool.add(address.address_id.as_bytes()),
             content: Content {
                 stamp: Stamp::new(updated_at, event.rank),
                 created_at,
                 body: pool.write(|out| {
-                    put_trimmed(out, Name::Line1, Some(&address.line1));
-                    put_trimmed(out, Name::Line2, address.line2.as_deref());
-                    put_trimmed(out, Name::City, Some(&address.city));
-                    put_trimmed(out, Name::Province, address.province.as_deref());
-                    put_trimmed(out, Name::ZipCode, Some(&address.zip_code));
+                    put_trimmed(out, FieldName::Line1, Some(&address.line1));
+                    put_trimmed(out, FieldName::Line2, address.line2.as_deref());
+                    put_trimmed(out, FieldName::City, Some(&address.city));
+                    put_trimmed(out, FieldName::Province, address.province.as_deref());
+                    put_trimmed(out, FieldName::ZipCode, Some(&address.zip_code));
                     put(out, name, country);
                 }),
             },
@@ -204,7 +204,7 @@ fn mature_dependents(
     event: &Times,
     judge: &mut Judge<'_>,
     pool: &mut Texts,
-) -> Vec<Element<Span>> {
+) -> Vec<ListElement<Span>> {
     judge.distinct(texts(list, |dependent| &dependent.dependent_id), |at| {
         format!("{DEPENDENTS}/{at}/dependentId")
     });
@@ -214,14 +214,14 @@ fn mature_dependents(
         });
         let times = (dependent.created_at, dependent.updated_at);
         let (created_at, updated_at) = event.of_element(times, DEPENDENTS, at, judge);
-        Element {
+        ListElement {
             id: pool.add(dependent.dependent_id.as_bytes()),
             content: Content {
                 stamp: Stamp::new(updated_at, event.rank),
                 created_at,
                 body: pool.write(|out| {
-                    put(out, Name::DateOfBirth, dependent.date_of_birth.bytes());
-                    put_trimmed(out, Name::Kind, Some(&dependent.kind));
+                    put(out, FieldName::DateOfBirth, dependent.date_of_birth.bytes());
+                    put_trimmed(out, FieldName::Kind, Some(&dependent.kind));
                 }),
             },
         }

@@ -104,7 +104,7 @@ fn alone(element: &str) -> Vec<u8> {
 #[derive(Debug, Clone)]
 enum Alone<'a> {
     Json(&'a str),
-    Avro(avro::batch::Element<'a>),
+    Avro(avro::batch::EncodedElement<'a>),
 }
 
 impl<'a> Alone<'a> {

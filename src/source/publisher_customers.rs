@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::judge::{Judge, texts};
-use crate::customer::contribution::{Contribution, Data, Publisher, Told};
+use crate::customer::contribution::{Contribution, Data, Fact, Publisher};
 use crate::customer::texts::Texts;
 use crate::json::canonical::{
     open_object, write_field, write_instant, write_kept, write_name, write_string,
@@ -112,14 +112,14 @@ pub fn normalize(
     judge_accounts(&wire.accounts, pointer, judge);
 
     let mut pool = Texts::with_capacity(768);
-    let told = Told::Publisher(Publisher {
+    let fact = Fact::Publisher(Publisher {
         at: at.unwrap_or(Instant::NEVER),
         enrollment: pool.write(|out| write_enrollment(out, &wire, country)),
         accounts: pool.write(|out| write_list(out, &wire.accounts, write_account)),
     });
     Contribution {
         customer: wire.source_customer_id.0.into_owned(),
-        data: Data { told, texts: pool },
+        data: Data { fact, texts: pool },
     }
 }
 
