@@ -14,7 +14,7 @@
 //!                      commit confirmed: the store, the metrics and HTTP follow
 //! ```
 //!
-//! 1. [`runtime::driver`] polls. It is the loop of one worker thread, and carries out what the worker decides.
+//! 1. `runtime::driver` polls. It is the loop of one worker thread, and carries out what the worker decides.
 //!    [`kafka`] holds the clients, which decide nothing.
 //! 2. [`engine::record`] follows one record, and [`engine::arrived`] is what is known of it on arrival.
 //!    [`source::judge()`] makes a typed contribution of a [`model::record::RawRecord`], or a [`model::record::Rejection`]; no record that
@@ -26,8 +26,8 @@
 //! 5. [`engine::schedule`] says when the batch ends, [`engine::commit`] what it commits, and [`engine::writing`] what it
 //!    writes and in which order: [`customer::snapshot`] and [`customer::codec`] write what is published and
 //!    what is kept, and [`kafka::producer`] commits all of it together with the offsets.
-//! 6. Once the commit is confirmed, the changes go into the [`store`], and [`runtime::report`] counts the batch in
-//!    [`serve::Metrics`]. After an abort nothing of it remains, and the batch is read again.
+//! 6. Once the commit is confirmed, the changes go into the [`store`], and `telemetry` counts the batch in
+//!    `serve::Metrics`. After an abort nothing of it remains, and the batch is read again.
 //!
 //! Everything between the poll and the produce is pure: no clock, no I/O, no randomness. So [`fold`] gives the
 //! same snapshots from files, and tests replay any interleaving of records, rebalances and failures through
@@ -35,8 +35,8 @@
 //!
 //! # Around it
 //!
-//! [`cli`] has one file a command, [`config`] the settings, [`runtime::processor`] starts and ends the threads,
-//! [`json`] reads and writes JSON, [`serve`] is the HTTP side, [`generate`] makes realistic streams, and [`demo`] runs all of
+//! [`cli`] has one file a command, [`config`] the settings, `runtime::processor` starts and ends the threads,
+//! [`json`] reads and writes JSON, `serve` is the HTTP side, [`generate`] makes realistic streams, and [`demo`] runs all of
 //! it in one process. `tests/architecture.rs` says which of these may name which.
 //! What users can rely on is in `docs/contract.md`; comments name its sections.
 
@@ -56,7 +56,8 @@ pub mod json;
 pub mod kafka;
 pub mod model;
 pub mod registry;
-pub mod runtime;
-pub mod serve;
+mod runtime;
+mod serve;
 pub mod source;
 pub mod store;
+mod telemetry;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each folder, or file, at the top of `src`: it may name those before it, and not those of its own line.
-const LAYERS: [&[&str]; 12] = [
+const LAYERS: [&[&str]; 13] = [
     &["model", "failpoint", "exit"],
     &["json"],
     &["avro", "customer", "config", "generate"],
@@ -15,6 +15,7 @@ const LAYERS: [&[&str]; 12] = [
     &["engine"],
     &["kafka"],
     &["serve", "fold"],
+    &["telemetry"],
     &["runtime"],
     &["demo"],
     &["cli"],

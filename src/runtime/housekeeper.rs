@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::driver::ForwardedPositions;
-use super::outage::Outage;
 use super::signals::Stop;
 use crate::engine::Settings;
 use crate::engine::fatal::Fatal;
 use crate::kafka::description::Trouble;
 use crate::kafka::topics::Cluster;
 use crate::serve::Metrics;
+use crate::telemetry::outage::Outage;
 
 /// Between two rounds.
 const PERIOD: Duration = Duration::from_secs(20);
@@ -70,7 +70,7 @@ impl Housekeeper {
 
     /// Says that something could not be done now; in an outage the workers do.
     fn waits(&self, reason: &str) {
-        if self.outage.is_on() {
+        if self.outage.is_ongoing() {
             tracing::debug!(reason, "housekeeping waits");
         } else {
             tracing::warn!(reason, "housekeeping waits; it is tried again");

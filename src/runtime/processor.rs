@@ -10,15 +10,12 @@ use std::time::{Duration, Instant};
 use super::driver::{self, ForwardedPositions, Parts};
 use super::housekeeper::Housekeeper;
 use super::lookup::Question;
-use super::outage::Outage;
 use super::outputs::OutputTopics;
 use super::registry::PreparedSchemas;
 use super::rendezvous::Rendezvous;
-use super::report::Reporter;
 use super::shell::{Shell, VERSION};
 use super::signals::Stop;
 use super::start::{self, Start};
-use super::summary::Summary;
 use super::watch::{Watch, Watched};
 use crate::config::{Config, Guarantee, Store};
 use crate::customer::bounded::Limits;
@@ -33,6 +30,9 @@ use crate::serve::{Health, Metrics, Server};
 use crate::store::Stores;
 use crate::store::disk::{self, DiskStores};
 use crate::store::memory::MemoryStores;
+use crate::telemetry::outage::Outage;
+use crate::telemetry::reporter::Reporter;
+use crate::telemetry::summary::Summary;
 
 /// Runs until it is told to stop, or can't go on.
 pub fn run(config: Config, stop: &Stop) -> Result<(), Failure> {
@@ -223,9 +223,9 @@ impl Processor {
     pub fn wait(self, stop: &Stop) -> Result<(), Failure> {
         let mut failures = Vec::new();
         let mut running = self.workers.len();
-        let mut summary = Summary::of(self.began);
+        let mut summary = Summary::new(self.began);
         while running > 0 {
-            summary.look(&self.metrics, &self.health, Instant::now());
+            summary.log_due(&self.metrics, &self.health, Instant::now());
             match self.ended.recv_timeout(Duration::from_millis(200)) {
                 Ok((part, result)) => {
                     running -= usize::from(part != Part::Housekeeper);

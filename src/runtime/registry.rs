@@ -10,6 +10,7 @@ use crate::exit::Failure;
 use crate::registry::{CachedSchemas, EnsureError, Registry};
 use crate::serve::{Health, Readiness};
 use crate::source::framing::{NoSchemas, Schemas};
+use crate::telemetry::reporter::registry_away;
 
 /// The waits between two attempts to reach the registry at the start.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -86,7 +87,7 @@ fn ensure(
                 return Ok(Some(id));
             }
             Err(EnsureError::Refused(reason)) => return Err(Failure::Service(reason)),
-            Err(EnsureError::Unavailable(unavailable)) => away(&unavailable.to_string()),
+            Err(EnsureError::Unavailable(unavailable)) => registry_away(&unavailable.to_string()),
         };
         if !said {
             tracing::warn!("{reason}; keyfold tries again");
@@ -103,9 +104,4 @@ fn ensure(
         wait = (wait * 2).min(LONGEST_WAIT);
     }
     Ok(None)
-}
-
-/// What is said where the registry is away.
-pub fn away(reason: &str) -> String {
-    format!("the schema registry is away: {reason}")
 }

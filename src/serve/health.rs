@@ -87,7 +87,7 @@ impl Health {
 
     /// A worker begins a call to the cluster that may take as long as the cluster is away. The next heartbeat
     /// ends it.
-    pub fn calls(&self, worker: usize, now: Instant) {
+    pub(crate) fn begin_blocking_call(&self, worker: usize, now: Instant) {
         if let Some(worker) = self.lock().get_mut(&worker) {
             worker.last_beat = now;
             worker.in_call = true;

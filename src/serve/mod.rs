@@ -5,13 +5,13 @@
 //! a thread of its own, so that a slow reader never holds up a worker.
 
 mod connection;
-pub mod health;
-pub mod http;
+mod health;
+mod http;
 mod listener;
 pub mod metrics;
 mod page;
 
 pub use health::{Health, Readiness};
-pub use http::{CustomerLookup, LookupReply, ServeError, Server};
+pub use http::{CustomerLookup, LookupReply, Server};
 pub use metrics::{BatchHistograms, Build, Metrics, StateShare, WorkerState};
 pub use page::PageInfo;

@@ -150,7 +150,7 @@ impl Driver {
         let Some(written) = self.worker.finish() else {
             return Ok(());
         };
-        self.parts.reporter.calls();
+        self.parts.reporter.begin_blocking_call();
         let ending = Ending {
             began,
             transaction_began: self.transaction_began,

@@ -1,31 +1,14 @@
 //! What a worker says of its trouble: each kind now and then, and that of the cluster as a whole once ([`outage`]).
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::{Driver, LOOK};
-use crate::runtime::outage::{self, CALM};
+use crate::telemetry::outage::{self, CALM};
 
-/// What keeps happening is said this seldom.
-const QUIET: Duration = Duration::from_secs(5);
-
-/// What was said, and when.
-#[derive(Debug, Default)]
-pub(super) struct Said(BTreeMap<String, Instant>);
-
-impl Said {
-    /// Whether something is to be said now. Of each text by itself, or one would swallow another.
-    fn is_due(&mut self, what: &str, now: Instant) -> bool {
-        self.0.retain(|_, said| now - *said < QUIET);
-        let due = !self.0.contains_key(what);
-        if due {
-            self.0.insert(what.to_owned(), now);
-        }
-        due
-    }
-}
+/// Minimum time between repeats of the same warning.
+pub(super) const WARNING_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Driver {
     /// Says what keeps the worker, but not over and over. Other trouble does not wait for it.
@@ -62,7 +45,7 @@ impl Driver {
             return self.parts.outage.trouble(worker, what, code, reason);
         }
         let (topic, partition) = at.unzip();
-        if self.explained.is_due(&format!("{what} {code:?}"), now) {
+        if self.warnings.allows(format!("{what} {code:?}"), now) {
             tracing::warn!(
                 worker,
                 topic,
@@ -87,21 +70,5 @@ impl Driver {
             self.troubled = None;
             self.parts.outage.over(self.parts.reporter.worker());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_text_does_not_swallow_another() {
-        let (mut said, start) = (Said::default(), Instant::now());
-        assert!(said.is_due("a", start));
-        assert!(!said.is_due("a", start + QUIET / 2));
-        assert!(said.is_due("b", start + QUIET / 2));
-        assert!(said.is_due("a", start + QUIET));
-        assert!(!said.is_due("b", start + QUIET));
-        assert!(said.is_due("b", start + QUIET * 2));
     }
 }

@@ -21,10 +21,8 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::lookup::{self, Question};
-use super::outage::Outage;
 use super::outputs::{Aside, OutputTopics};
 use super::rendezvous::Rendezvous;
-use super::report::Reporter;
 use super::signals::Stop;
 use super::watch::Watched;
 use crate::config::{Config, Guarantee};
@@ -39,6 +37,9 @@ use crate::kafka::native::Messages;
 use crate::kafka::producer::BatchProducer;
 use crate::kafka::restorer::Restorer;
 use crate::registry::CachedSchemas;
+use crate::telemetry::outage::Outage;
+use crate::telemetry::reporter::Reporter;
+use crate::telemetry::throttle::Throttle;
 
 /// The longest wait for records, so that questions and rebalances are served.
 const MAX_WAIT: Duration = Duration::from_millis(50);
@@ -124,7 +125,7 @@ struct Driver {
     read_again_at: Instant,
     /// Since when the group has refused this instance's name.
     name_refused: Option<Instant>,
-    explained: explain::Said,
+    warnings: Throttle<String>,
     /// When this worker last met trouble with the cluster, and when it was last looked whether that is over.
     troubled: Option<Instant>,
     calm_looked: Option<Instant>,
@@ -162,7 +163,7 @@ impl Driver {
             stuck: BTreeMap::new(),
             read_again_at: now,
             name_refused: None,
-            explained: explain::Said::default(),
+            warnings: Throttle::new(explain::WARNING_INTERVAL),
             troubled: None,
             calm_looked: None,
             doubted: false,
@@ -210,8 +211,8 @@ impl Driver {
 
     /// Shows how the worker is.
     fn report(&mut self) {
-        let consumer = Some(&self.consumer);
-        self.parts.reporter.tick(&self.worker, consumer, self.away);
+        let reporter = &mut self.parts.reporter;
+        reporter.tick(&self.worker, &self.consumer, self.away);
     }
 
     /// A worker without anything to do would not notice that the brokers are away, nor that they are back.

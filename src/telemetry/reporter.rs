@@ -1,11 +1,10 @@
-//! What a worker tells the outside: metrics on commit, health, and how far it is.
+//! Reports on one worker: counts its committed batches, and shows how it is, what it owns and how far behind that is.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::notices::{Kind, Notices};
-use super::registry;
+use super::record_log::{Kind, RecordLog};
 use crate::engine::batch::{Label, Ledger};
 use crate::engine::status::Nearness;
 use crate::engine::{Settings, Worker};
@@ -15,8 +14,12 @@ use crate::registry::CachedSchemas;
 use crate::serve::metrics::lag::{self, Lag};
 use crate::serve::{BatchHistograms, Health, Metrics, Readiness, StateShare, WorkerState};
 
-/// One worker's voice.
-pub struct Reporter {
+/// Minimum time between two looks at the figures that take a while to collect, such as the size of the state.
+const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
+/// Time between two log lines about the progress of a restore.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+
+pub(crate) struct Reporter {
     worker: usize,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
@@ -24,29 +27,24 @@ pub struct Reporter {
     settings: Arc<Settings>,
     /// None: no source is Avro.
     schemas: Option<Arc<CachedSchemas>>,
-    /// State partitions whose restore is shown.
+    /// State partitions whose restore progress is in the metrics.
     restores: BTreeSet<i32>,
-    said: Option<Instant>,
-    /// Whether the worker was not ready then.
-    unready: bool,
-    /// State partitions that it owned when it was last looked at.
+    refreshed: Option<Instant>,
+    /// Whether the worker was ready at the last refresh.
+    was_ready: bool,
+    /// How many state partitions the worker owned at the last tick.
     owned: usize,
+    /// When the restore progress was last logged, and how many records remained then.
     progress: Option<(Instant, i64)>,
-    /// What is said of the partitions that can't be read, and how many they are.
+    /// Why partitions cannot be read, and how many they are.
     stuck: Option<(String, usize)>,
-    /// Rejections and warnings that are to be logged.
-    notices: Notices,
-    /// Of the states that it owned when it was last looked at.
+    record_log: RecordLog,
+    /// How large the states of the worker's customers were at the last refresh.
     nearness: Nearness,
 }
 
-/// How often the slower figures are renewed.
-const PERIOD: Duration = Duration::from_millis(500);
-/// How often a restore says in the log how far it is.
-const PROGRESS_PERIOD: Duration = Duration::from_secs(5);
-
 impl Reporter {
-    pub fn new(
+    pub(crate) fn new(
         worker: usize,
         metrics: Arc<Metrics>,
         health: Arc<Health>,
@@ -62,33 +60,39 @@ impl Reporter {
             settings,
             schemas,
             restores: BTreeSet::new(),
-            said: None,
-            unready: true,
+            refreshed: None,
+            was_ready: false,
             owned: 0,
             progress: None,
             stuck: None,
-            notices: Notices::default(),
+            record_log: RecordLog::new(),
             nearness: Nearness::default(),
         }
     }
 
     /// The number of the worker.
-    pub fn worker(&self) -> usize {
+    pub(crate) fn worker(&self) -> usize {
         self.worker
     }
 
-    pub fn metrics(&self) -> &Metrics {
+    pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
     /// Counts a batch whose commit is confirmed.
-    pub fn committed(&mut self, ledger: &Ledger, took: Duration) {
-        let metrics = &self.metrics;
-        metrics.transaction("committed");
+    pub(crate) fn committed(&mut self, ledger: &Ledger, took: Duration) {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        metrics.commit(took, now.as_secs_f64());
+        self.metrics.transaction("committed");
+        self.metrics.commit(took, now.as_secs_f64());
+        self.count_records(ledger);
+        self.observe_times(ledger, now.as_millis() as i64);
+        self.log_records(Instant::now());
+    }
+
+    fn count_records(&mut self, ledger: &Ledger) {
+        let metrics = &self.metrics;
         for (&(label, outcome), &count) in &ledger.outcomes {
             metrics.records(label.name(), outcome.name(), count);
             if let Label::Source(source) = label {
@@ -98,8 +102,8 @@ impl Reporter {
         for (&(label, source, code), rejected) in &ledger.rejections {
             let (records, last) = (rejected.records, rejected.last.clone());
             metrics.rejections(label.name(), code.stage().name(), code.name(), records);
-            self.notices
-                .note(Kind::Rejected, source, code, records, last);
+            self.record_log
+                .add(Kind::Rejected, source, code, records, last);
         }
         for (&(source, code), &warned) in &ledger.warnings {
             metrics.warnings(source.name(), code.name(), warned.records);
@@ -108,12 +112,15 @@ impl Reporter {
                 partition: warned.place.partition,
                 offset: warned.offset,
             };
-            self.notices
-                .note(Kind::Warned, source, code, warned.records, last);
+            self.record_log
+                .add(Kind::Warned, source, code, warned.records, last);
         }
         metrics.snapshots("snapshot", ledger.snapshots);
         metrics.snapshots("tombstone", ledger.tombstones);
-        let now = now.as_millis() as i64;
+    }
+
+    /// Observes latency and lateness; `now` in milliseconds since 1970.
+    fn observe_times(&mut self, ledger: &Ledger, now: i64) {
         for &(timestamp, times) in ledger.timestamps.iter() {
             let millis = now.saturating_sub(timestamp);
             for _ in 0..times {
@@ -126,51 +133,48 @@ impl Reporter {
             }
         }
         self.histograms.flush();
-        self.log_notices(Instant::now(), false);
     }
 
-    /// Says how the worker is; renews the slower figures now and then. `away`: no broker can be reached.
-    pub fn tick(&mut self, worker: &Worker, consumer: Option<&GroupConsumer>, away: bool) {
+    /// To be called in every turn of the worker's loop: the worker is alive. Now and then also refreshes metrics and
+    /// readiness. `away`: no broker can be reached.
+    pub(crate) fn tick(&mut self, worker: &Worker, consumer: &GroupConsumer, away: bool) {
         let now = Instant::now();
         self.health.heartbeat(self.worker, now);
-        self.log_notices(now, false);
-        // that it has become ready is said at once, and so is what it owns, which another worker may count too
-        let ready_now = self.unready && !away && worker.unready().is_none();
+        self.log_records(now);
+        // Two things are shown at once: that the worker has become ready, and what it owns, because another worker may
+        // count that too.
+        let became_ready = !self.was_ready && !away && worker.unready().is_none();
         let owned = std::mem::replace(&mut self.owned, worker.owned_states());
-        let changed = ready_now || owned != self.owned;
-        if !changed && self.said.is_some_and(|said| now - said < PERIOD) {
-            return;
+        let changed = became_ready || owned != self.owned;
+        if changed || self.refreshed.is_none_or(|at| now - at >= REFRESH_INTERVAL) {
+            self.refreshed = Some(now);
+            self.refresh(worker, consumer, away, now);
         }
-        self.said = Some(now);
-        let registry = self.registry_trouble(worker);
+    }
+
+    fn refresh(&mut self, worker: &Worker, consumer: &GroupConsumer, away: bool, now: Instant) {
+        let unready = match away {
+            true => Some("no broker can be reached".to_owned()),
+            false => worker.unready(),
+        };
+        let registry = self.refresh_registry(worker);
         let state = if away || worker.is_retrying() || registry.is_some() {
             WorkerState::Retrying
         } else if worker.is_restoring() {
             WorkerState::Restoring
-        } else if worker.unready().is_some() {
+        } else if unready.is_some() {
             WorkerState::Joining
         } else {
             WorkerState::Running
         };
         self.metrics.worker_state(self.worker, state);
-        let (customers, bytes) = worker.state_size();
-        self.nearness = worker.nearness();
-        let share = StateShare {
-            customers: customers as i64,
-            bytes: bytes as i64,
-            largest: self.nearness.largest as i64,
-        };
-        self.metrics.state(self.worker, share);
-        self.show_restore(worker, now);
-        if let Some(consumer) = consumer {
-            self.show_lag(worker, consumer);
-        }
-        // last, so that who waits for it finds the figures of what is ready
-        let away = away.then(|| "no broker can be reached".to_owned());
-        let unready = away.or_else(|| worker.unready());
-        self.unready = unready.is_some();
+        self.refresh_state_size(worker);
+        self.refresh_restore(worker, now);
+        self.refresh_lag(worker, consumer);
+        // Readiness comes last, so that whoever waits for it finds the metrics up to date.
+        self.was_ready = unready.is_none();
         let stuck = self.stuck.as_ref().map(|(reason, _)| reason.clone());
-        // a partition that can't be read may be why the restore comes no further: it is told first
+        // A partition that cannot be read may be why a restore makes no progress, so it comes first.
         let reasons: Vec<String> = [stuck, unready, registry].into_iter().flatten().collect();
         let readiness = match reasons.is_empty() {
             true => Readiness::Ready,
@@ -179,13 +183,12 @@ impl Reporter {
         self.health.readiness(self.worker, readiness);
     }
 
-    /// Logs the rejections and warnings that are due.
-    fn log_notices(&mut self, now: Instant, all: bool) {
-        self.notices.log(self.worker, &self.nearness, now, all);
+    fn log_records(&mut self, now: Instant) {
+        self.record_log.log_due(self.worker, &self.nearness, now);
     }
 
-    /// Shows how the registry is; what is said where records wait for it in vain.
-    fn registry_trouble(&self, worker: &Worker) -> Option<String> {
+    /// The reason why the worker is not ready, if its records wait for a registry that is away.
+    fn refresh_registry(&self, worker: &Worker) -> Option<String> {
         let schemas = self.schemas.as_ref()?;
         let waiting = worker.waiting_for_schemas();
         let requests = schemas.requests();
@@ -195,62 +198,74 @@ impl Reporter {
         metrics.requests("not_found", requests.not_found);
         metrics.requests("failed", requests.failed);
         let trouble = schemas.trouble().filter(|_| waiting > 0)?;
-        Some(format!(
-            "{}; {waiting} partitions wait for it",
-            registry::away(&trouble)
-        ))
+        let away = registry_away(&trouble);
+        Some(format!("{away}; {waiting} partitions wait for it"))
     }
 
-    /// What is said of the partitions that can't be read, and how many they are.
-    pub fn stuck(&mut self, stuck: Option<(String, usize)>) {
+    /// Sets why partitions cannot be read, and how many they are.
+    pub(crate) fn stuck(&mut self, stuck: Option<(String, usize)>) {
         let partitions = stuck.as_ref().map_or(0, |(_, partitions)| *partitions);
         self.metrics.stuck(self.worker, partitions);
         self.stuck = stuck;
-        // is said at once
-        self.said = None;
+        // the next tick shows it
+        self.refreshed = None;
     }
 
-    fn show_restore(&mut self, worker: &Worker, now: Instant) {
+    fn refresh_state_size(&mut self, worker: &Worker) {
+        let (customers, bytes) = worker.state_size();
+        self.nearness = worker.nearness();
+        let share = StateShare {
+            customers: customers as i64,
+            bytes: bytes as i64,
+            largest: self.nearness.largest as i64,
+        };
+        self.metrics.state(self.worker, share);
+    }
+
+    fn refresh_restore(&mut self, worker: &Worker, now: Instant) {
         let remaining: Vec<_> = worker.restore_remaining().collect();
         for &(partition, records) in &remaining {
             self.metrics.restore_remaining(partition, records);
         }
-        let shown: BTreeSet<i32> = remaining.iter().map(|(partition, _)| *partition).collect();
-        for partition in self.restores.difference(&shown) {
+        let restoring: BTreeSet<i32> = remaining.iter().map(|(partition, _)| *partition).collect();
+        for partition in self.restores.difference(&restoring) {
             self.metrics.forget_restore(*partition);
         }
-        self.restores = shown;
+        self.restores = restoring;
+        self.log_restore(remaining.iter().map(|(_, records)| records).sum(), now);
+    }
 
-        let total: i64 = remaining.iter().map(|(_, records)| records).sum();
-        if total == 0 {
+    fn log_restore(&mut self, remaining: i64, now: Instant) {
+        if remaining == 0 {
             if self.progress.take().is_some() {
                 tracing::info!(worker = self.worker, "restored");
             }
             return;
         }
-        match self.progress {
-            None => self.progress = Some((now, total)),
-            Some((since, before)) if now - since >= PROGRESS_PERIOD => {
-                let rate = (before - total).max(0) as f64 / (now - since).as_secs_f64();
-                let left = if rate > 0.0 {
-                    format!("about {:.0} s", total as f64 / rate)
-                } else {
-                    "unknown".to_owned()
-                };
-                tracing::info!(
-                    worker = self.worker,
-                    remaining = total,
-                    records_per_second = rate as u64,
-                    left,
-                    "restoring"
-                );
-                self.progress = Some((now, total));
-            }
-            Some(_) => {}
+        let Some((since, before)) = self.progress else {
+            self.progress = Some((now, remaining));
+            return;
+        };
+        if now - since < PROGRESS_INTERVAL {
+            return;
         }
+        let rate = (before - remaining).max(0) as f64 / (now - since).as_secs_f64();
+        let left = if rate > 0.0 {
+            format!("about {:.0} s", remaining as f64 / rate)
+        } else {
+            "unknown".to_owned()
+        };
+        tracing::info!(
+            worker = self.worker,
+            remaining,
+            records_per_second = rate as u64,
+            left,
+            "restoring"
+        );
+        self.progress = Some((now, remaining));
     }
 
-    fn show_lag(&self, worker: &Worker, consumer: &GroupConsumer) {
+    fn refresh_lag(&self, worker: &Worker, consumer: &GroupConsumer) {
         let mut owned = BTreeSet::new();
         let mut lags = Vec::new();
         for (place, position) in worker.positions() {
@@ -273,22 +288,19 @@ impl Reporter {
     }
 
     /// The worker waits for a service before it can do anything.
-    pub fn waiting(&mut self, reason: &str) {
+    pub(crate) fn waiting(&mut self, reason: &str) {
         self.health.heartbeat(self.worker, Instant::now());
-        self.metrics
-            .worker_state(self.worker, WorkerState::Retrying);
-        self.health
-            .readiness(self.worker, Readiness::NotReady(reason.to_owned()));
+        self.not_ready(WorkerState::Retrying, reason);
     }
 
-    /// The worker begins a call to the cluster that it can't leave.
-    pub fn calls(&self) {
-        self.health.calls(self.worker, Instant::now());
+    /// The worker begins a call to the cluster that it cannot interrupt.
+    pub(crate) fn begin_blocking_call(&self) {
+        self.health.begin_blocking_call(self.worker, Instant::now());
     }
 
     /// The worker ends, by itself or by a failure.
-    pub fn ended(&mut self) {
-        self.log_notices(Instant::now(), true);
+    pub(crate) fn ended(&mut self) {
+        self.record_log.log_all(self.worker, &self.nearness);
         self.metrics.worker_state(self.worker, WorkerState::Stopped);
         self.metrics.state(self.worker, StateShare::default());
         self.metrics.stuck(self.worker, 0);
@@ -299,10 +311,18 @@ impl Reporter {
         self.health.ended(self.worker);
     }
 
-    pub fn stopping(&mut self) {
-        self.metrics
-            .worker_state(self.worker, WorkerState::Stopping);
-        self.health
-            .readiness(self.worker, Readiness::NotReady("stopping".to_owned()));
+    pub(crate) fn stopping(&mut self) {
+        self.not_ready(WorkerState::Stopping, "stopping");
     }
+
+    fn not_ready(&self, state: WorkerState, reason: &str) {
+        self.metrics.worker_state(self.worker, state);
+        let readiness = Readiness::NotReady(reason.to_owned());
+        self.health.readiness(self.worker, readiness);
+    }
+}
+
+/// The reason why keyfold waits for the schema registry.
+pub(crate) fn registry_away(reason: &str) -> String {
+    format!("the schema registry is away: {reason}")
 }

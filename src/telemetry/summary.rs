@@ -1,44 +1,45 @@
-//! What the process as a whole says in the log: once that it is ready, and every minute how it goes.
+//! The log lines about the process as a whole: once that it is ready, and every minute a summary.
 
 use std::time::{Duration, Instant};
 
 use crate::serve::metrics::{Totals, lag};
 use crate::serve::{Health, Metrics};
 
+/// Time between two summaries.
 const PERIOD: Duration = Duration::from_secs(60);
 
-/// What happened within a period, and how far behind the process is at its end.
+/// What happened between two summaries.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Period {
     happened: Totals,
     records_per_second: f64,
 }
 
-pub struct Summary {
-    began: Instant,
+pub(crate) struct Summary {
+    process_began: Instant,
     was_ready: bool,
-    told: Totals,
-    told_at: Instant,
+    /// The totals at the last summary, and when that was.
+    last: Totals,
+    last_at: Instant,
 }
 
 impl Summary {
-    /// Of a process that began then.
-    pub fn of(began: Instant) -> Summary {
+    pub(crate) fn new(process_began: Instant) -> Summary {
         Summary {
-            began,
+            process_began,
             was_ready: false,
-            told: Totals::default(),
-            told_at: began,
+            last: Totals::default(),
+            last_at: process_began,
         }
     }
 
-    /// Says what is due.
-    pub fn look(&mut self, metrics: &Metrics, health: &Health, now: Instant) {
+    /// Logs what is due.
+    pub(crate) fn log_due(&mut self, metrics: &Metrics, health: &Health, now: Instant) {
         let reasons = health.ready(now).err();
         let ready = reasons.is_none();
         if ready && !self.was_ready {
             self.was_ready = true;
-            let seconds = (now - self.began).as_secs_f64();
+            let seconds = (now - self.process_began).as_secs_f64();
             let restored = metrics.restored();
             tracing::info!(
                 seconds = rounded(seconds),
@@ -67,15 +68,15 @@ impl Summary {
     }
 
     fn period(&mut self, totals: Totals, now: Instant) -> Option<Period> {
-        let passed = now - self.told_at;
-        if passed < PERIOD {
+        let elapsed = now - self.last_at;
+        if elapsed < PERIOD {
             return None;
         }
-        let happened = totals.since(self.told);
-        (self.told, self.told_at) = (totals, now);
+        let happened = totals.since(self.last);
+        (self.last, self.last_at) = (totals, now);
         Some(Period {
             happened,
-            records_per_second: happened.input_records as f64 / passed.as_secs_f64(),
+            records_per_second: happened.input_records as f64 / elapsed.as_secs_f64(),
         })
     }
 }
@@ -84,7 +85,7 @@ fn rounded(number: f64) -> f64 {
     (number * 10.0).round() / 10.0
 }
 
-/// A number with its digits in groups of three.
+/// A number with its digits in groups of three: `1,234,567`.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -104,7 +105,7 @@ mod tests {
     #[test]
     fn a_period_tells_what_happened_in_it() {
         let start = Instant::now();
-        let mut summary = Summary::of(start);
+        let mut summary = Summary::new(start);
         let totals = |input_records, commits| Totals {
             input_records,
             commits,

@@ -1,5 +1,5 @@
 //! Trouble with the cluster as a whole, such as a broker that restarts. Every client of every worker meets it, and again
-//! with every attempt; the process says it once, and once more when it is over.
+//! with every attempt; the process logs it once when it begins, and once when it is over.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
 
-/// A worker that meets no more trouble for so long has none.
-pub const CALM: Duration = Duration::from_secs(5);
+/// A worker that has met no trouble for this long is through it.
+pub(crate) const CALM: Duration = Duration::from_secs(5);
 
-/// Whether an error is one of the way to the brokers, or of brokers that come and go.
-pub fn is_outage(code: RDKafkaErrorCode) -> bool {
+/// Whether an error concerns the connection to the brokers, or brokers that come and go.
+pub(crate) fn is_outage(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
         RDKafkaErrorCode::AllBrokersDown
@@ -34,23 +34,23 @@ pub fn is_outage(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// What is said of the outage. One for a process.
+/// The outage that the process is in, if any. One for a process.
 #[derive(Debug, Default)]
-pub struct Outage(Mutex<State>);
+pub(crate) struct Outage(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    since: Option<Instant>,
-    last: Option<Instant>,
-    /// The workers that met it.
+    /// When it began, and when a worker last met it.
+    ongoing: Option<(Instant, Instant)>,
+    /// The workers that met it and are not through yet.
     workers: BTreeSet<usize>,
-    /// What was not said, for it was said before.
-    left_out: u64,
+    /// How many errors were not logged as warnings.
+    suppressed: u64,
 }
 
 impl Outage {
     /// A worker met trouble.
-    pub fn trouble(&self, worker: usize, what: &str, code: RDKafkaErrorCode, reason: &str) {
+    pub(crate) fn trouble(&self, worker: usize, what: &str, code: RDKafkaErrorCode, reason: &str) {
         if self.begins(worker, Instant::now()) {
             tracing::warn!(
                 worker,
@@ -64,39 +64,42 @@ impl Outage {
     }
 
     /// A worker has no trouble any more.
-    pub fn over(&self, worker: usize) {
+    pub(crate) fn over(&self, worker: usize) {
         if let Some((lasted, left_out)) = self.ends(worker) {
             let seconds = (lasted.as_secs_f64() * 10.0).round() / 10.0;
             tracing::info!(seconds, left_out, "the trouble with the cluster is over");
         }
     }
 
-    /// Whether there is one.
-    pub fn is_on(&self) -> bool {
-        self.lock().since.is_some()
+    pub(crate) fn is_ongoing(&self) -> bool {
+        self.lock().ongoing.is_some()
     }
 
+    /// Notes that a worker met the outage; whether it is the first to do so.
     fn begins(&self, worker: usize, now: Instant) -> bool {
         let mut state = self.lock();
         state.workers.insert(worker);
-        state.last = Some(now);
-        let begins = state.since.is_none();
-        if begins {
-            (state.since, state.left_out) = (Some(now), 0);
-        } else {
-            state.left_out += 1;
+        match &mut state.ongoing {
+            Some((_, last)) => {
+                *last = now;
+                state.suppressed += 1;
+                false
+            }
+            None => {
+                (state.ongoing, state.suppressed) = (Some((now, now)), 0);
+                true
+            }
         }
-        begins
     }
 
-    /// How long it took, and what was left out, if that was the last of the workers that met it.
+    /// How long the outage took and how many errors were suppressed, if that was the last of the workers that met it.
     fn ends(&self, worker: usize) -> Option<(Duration, u64)> {
         let mut state = self.lock();
         if !state.workers.remove(&worker) || !state.workers.is_empty() {
             return None;
         }
-        let (since, last) = (state.since.take()?, state.last?);
-        Some((last - since, state.left_out))
+        let (since, last) = state.ongoing.take()?;
+        Some((last - since, state.suppressed))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -115,11 +118,11 @@ mod tests {
         assert!(!outage.begins(0, start));
         let later = start + Duration::from_secs(30);
         assert!(!outage.begins(1, later));
-        assert!(outage.is_on());
+        assert!(outage.is_ongoing());
         assert_eq!(outage.ends(0), None);
         assert_eq!(outage.ends(2), None, "it met none");
         assert_eq!(outage.ends(1), Some((later - start, 2)));
-        assert!(!outage.is_on());
+        assert!(!outage.is_ongoing());
         assert_eq!(outage.ends(1), None);
         assert!(outage.begins(1, later));
     }

@@ -1,0 +1,8 @@
+//! What keyfold reports of its work: the ledger of a committed batch as metrics, the readiness of a worker, and log lines
+//! that do not repeat themselves.
+
+pub(crate) mod outage;
+mod record_log;
+pub(crate) mod reporter;
+pub(crate) mod summary;
+pub(crate) mod throttle;
