@@ -43,6 +43,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod avro;
+mod backoff;
 pub mod cli;
 pub mod config;
 pub mod customer;

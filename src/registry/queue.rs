@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
+use crate::backoff::Backoff;
 use crate::model::record::Source;
 use crate::source::framing::SchemaId;
 
@@ -12,10 +13,8 @@ const MAX_WAITING: usize = 1_000;
 /// How long the thread waits between attempts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
-    /// After the first failure; it doubles with each further one.
-    pub first: Duration,
-    /// The longest wait, so that work resumes soon after the registry is back.
-    pub longest: Duration,
+    /// After a failure. The longest wait is short, so that work resumes soon after the registry is back.
+    pub backoff: Backoff,
     /// Before an id is asked for a second time that the registry does not know: a schema is written by the
     /// registry's leader, and a node that follows it may be asked a moment too early.
     pub doubt: Duration,
@@ -25,17 +24,10 @@ pub(super) struct Pace {
 
 impl Pace {
     pub const DEFAULT: Pace = Pace {
-        first: Duration::from_millis(100),
-        longest: Duration::from_secs(5),
+        backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(5)),
         doubt: Duration::from_millis(250),
         interest: Duration::from_secs(60),
     };
-
-    /// 100 ms, 200 ms, and so on.
-    fn after(&self, failures: u32) -> Duration {
-        let doublings = failures.saturating_sub(1).min(16);
-        self.first.saturating_mul(1 << doublings).min(self.longest)
-    }
 }
 
 pub(super) struct Queue {
@@ -110,7 +102,7 @@ impl Queue {
     pub fn failed(&mut self, id: SchemaId, reason: String, now: Instant) -> bool {
         if let Some(waiting) = self.waiting.get_mut(&id) {
             waiting.failures = waiting.failures.saturating_add(1);
-            waiting.due = now + self.pace.after(waiting.failures);
+            waiting.due = now + self.pace.backoff.after(waiting.failures);
             waiting.reason = Some(reason);
         }
         self.streak = self.streak.saturating_add(1);

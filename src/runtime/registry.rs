@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::signals::Stop;
 use crate::avro;
+use crate::backoff::Backoff;
 use crate::config::{Config, SnapshotFormat};
 use crate::exit::Failure;
 use crate::registry::{CachedSchemas, EnsureError, Registry};
@@ -12,9 +13,8 @@ use crate::serve::{Health, Readiness};
 use crate::source::framing::{NoSchemas, Schemas};
 use crate::telemetry::reporter::registry_away;
 
-/// The waits between two attempts to reach the registry at the start.
-const FIRST_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// Between two attempts to reach the registry at the start.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
 
 /// What workers need of the registry.
 #[derive(Clone)]
@@ -77,8 +77,7 @@ fn ensure(
 ) -> Result<Option<u32>, Failure> {
     let snapshot = &config.snapshot;
     let subject = snapshot.subject(avro::snapshot::NAME);
-    let mut wait = FIRST_WAIT;
-    let mut said = false;
+    let mut failures = 0;
     while !stop.is_set() {
         let ensured = registry.ensure(&subject, avro::snapshot::SCHEMA, snapshot.auto_register);
         let reason = match ensured {
@@ -89,11 +88,11 @@ fn ensure(
             Err(EnsureError::Refused(reason)) => return Err(Failure::Service(reason)),
             Err(EnsureError::Unavailable(unavailable)) => registry_away(&unavailable.to_string()),
         };
-        if !said {
+        if failures == 0 {
             tracing::warn!("{reason}; keyfold tries again");
-            said = true;
         }
-        let until = Instant::now() + wait;
+        failures += 1;
+        let until = Instant::now() + BACKOFF.after(failures);
         while Instant::now() < until && !stop.is_set() {
             for worker in 0..workers {
                 health.heartbeat(worker, Instant::now());
@@ -101,7 +100,6 @@ fn ensure(
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        wait = (wait * 2).min(LONGEST_WAIT);
     }
     Ok(None)
 }

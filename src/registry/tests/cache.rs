@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::server::{Reply, Seen, Server, json, page, schema, unknown_id};
 use super::{eventually, registry};
+use crate::backoff::Backoff;
 use crate::model::record::Source;
 use crate::registry::CachedSchemas;
 use crate::registry::queue::Pace;
@@ -14,8 +15,7 @@ use crate::source::framing::{Known, SchemaId, Schemas};
 const SOURCE: Source = Source::LoyaltyCustomers;
 const LONG: Duration = Duration::from_secs(3_600);
 const QUICK: Pace = Pace {
-    first: Duration::from_millis(1),
-    longest: Duration::from_millis(4),
+    backoff: Backoff::new(Duration::from_millis(1), Duration::from_millis(4)),
     doubt: Duration::from_millis(1),
     interest: LONG,
 };
