@@ -2,17 +2,19 @@ FROM rust:1.95-bookworm AS build
 WORKDIR /src
 # The dependencies by themselves, with stand-ins for the sources: this layer is made anew only where these files change.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src benches tests/faults \
-    && touch src/lib.rs benches/stages.rs benches/instructions.rs benches/floor.rs tests/faults/main.rs \
+COPY crates/generate/Cargo.toml crates/generate/
+RUN mkdir -p src benches tests/faults crates/generate/src \
+    && touch src/lib.rs crates/generate/src/lib.rs benches/stages.rs benches/instructions.rs benches/floor.rs tests/faults/main.rs \
     && echo 'fn main() {}' > src/main.rs \
     && cargo build --release --locked --bin keyfold
 COPY schemas schemas
 COPY build.rs build.rs
+COPY crates crates
 COPY src src
 # what `keyfold_build_info` shows: --build-arg BUILD_COMMIT="$(git rev-parse --short=12 HEAD)"
 ARG BUILD_COMMIT
 # Files keep their times when they are copied, and may be older than what was built of the stand-ins.
-RUN touch src/lib.rs src/main.rs \
+RUN touch src/lib.rs src/main.rs crates/generate/src/lib.rs \
     && cargo build --release --locked --bin keyfold \
     && strip --strip-debug target/release/keyfold
 

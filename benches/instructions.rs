@@ -12,8 +12,8 @@ use std::collections::VecDeque;
 
 use keyfold::engine::Worker;
 use keyfold::engine::commit::Written;
-use keyfold::generate::Options;
 use keyfold::model::record::Source;
+use keyfold_generate::Options;
 use path::{CountingOutbox, Message, Offsets};
 
 /// As in the program: its cost is part of the path's.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [&[&str]; 13] = [
     &["model", "failpoint", "exit", "backoff"],
     &["json"],
-    &["avro", "customer", "config", "generate"],
+    &["avro", "customer", "config", "generated"],
     &["source"],
     &["store", "registry"],
     &["engine"],

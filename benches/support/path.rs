@@ -13,11 +13,11 @@ use keyfold::engine::dead_letter::DeadLetterTemplate;
 use keyfold::engine::origin::Header;
 use keyfold::engine::outbox::{Outbox, Outgoing, Output};
 use keyfold::engine::{Action, Place, Settings, Standing, Topic, Worker};
-use keyfold::generate::{Generator, Options};
 use keyfold::model::partition;
 use keyfold::model::record::Source;
 use keyfold::source::framing::NoSchemas;
 use keyfold::store::memory::MemoryStores;
+use keyfold_generate::{Generator, Options};
 
 /// Partitions of every topic.
 const PARTITIONS: i32 = 4;
@@ -88,7 +88,7 @@ pub fn stream(options: Options, records: usize, offsets: &mut Offsets) -> Vec<Me
     generated
         .map(|record| {
             let place = Place {
-                topic: record.source.index(),
+                topic: Source::from(record.source).index(),
                 partition: partition::of_key(record.key.as_deref().unwrap_or_default(), PARTITIONS),
             };
             let headers = record.headers.into_iter();

@@ -7,9 +7,9 @@ use keyfold::avro::Plan;
 use keyfold::config::Config;
 use keyfold::customer::bounded::{Bounded, Limits};
 use keyfold::customer::contribution::{Contribution, Data};
-use keyfold::generate::{Generator, Kind, Options};
 use keyfold::model::record::{RawRecord, Source};
 use keyfold::source::{self, Verdict};
+use keyfold_generate::{Generator, Kind, Options};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -47,7 +47,7 @@ fn valid(customers: u32) -> impl Iterator<Item = Record> {
     std::iter::from_fn(move || Some(generator.next_with_kind())).filter_map(|(record, kind)| {
         let value = record.value.filter(|_| kind == Kind::Valid)?;
         Some(Record {
-            source: record.source,
+            source: record.source.into(),
             timestamp: record.timestamp,
             value,
         })

@@ -4,11 +4,11 @@ use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use keyfold_generate::{Generator, Options, Shares, kcat_line};
 use rdkafka::error::KafkaError;
 
 use crate::config::Config;
 use crate::exit::{Done, Failure};
-use crate::generate::{Generator, Options, Shares, kcat_line};
 use crate::kafka::feed::{Feed, Tally};
 use crate::kafka::topics::Cluster;
 use crate::model::record::Source;
@@ -176,10 +176,11 @@ fn write_lines(config: &Config, args: &GenerateArgs, out: &mut impl Write) -> io
     for _ in 0..args.records {
         let (record, _) = generator.next_with_kind();
         bar.inc(1);
-        let Some(topic) = topic_of(config, record.source) else {
+        let source = Source::from(record.source);
+        let Some(topic) = topic_of(config, source) else {
             continue;
         };
-        let offset = &mut offsets[record.source.index()];
+        let offset = &mut offsets[source.index()];
         out.write_all(&kcat_line(&record, topic, 0, *offset))?;
         *offset += 1;
     }
@@ -257,7 +258,7 @@ fn send_all(
             generator.not_after(now_ms());
         }
         let (record, _) = generator.next_with_kind();
-        if let Some(topic) = topic_of(config, record.source) {
+        if let Some(topic) = topic_of(config, record.source.into()) {
             feed.send(&record, topic)?;
         }
         sent += 1;

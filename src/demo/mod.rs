@@ -8,14 +8,15 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use keyfold_generate::{GeneratedRecord, Generator, Options};
 use rdkafka::error::KafkaError;
 
 use crate::config::Config;
 use crate::exit::{Done, Failure};
 use crate::fold::OfflineFold;
-use crate::generate::{GeneratedRecord, Generator, Options};
+use crate::generated::raw;
 use crate::kafka::feed::Feed;
-use crate::model::record::{Outcome, RawRecord, Source, usable_timestamp};
+use crate::model::record::{Outcome, Source};
 use crate::runtime::processor::Processor;
 use crate::runtime::signals::Stop;
 use crate::serve::Metrics;
@@ -46,13 +47,7 @@ struct Expectation<'c> {
 
 impl Expectation<'_> {
     fn take(&mut self, record: &GeneratedRecord) {
-        let raw = RawRecord {
-            source: record.source,
-            timestamp: usable_timestamp(record.timestamp),
-            key: record.key.as_deref(),
-            value: record.value.as_deref(),
-        };
-        self.rejections += u64::from(!self.fold.record(&raw).is_empty());
+        self.rejections += u64::from(!self.fold.record(&raw(record)).is_empty());
         self.records += 1;
     }
 
@@ -85,7 +80,7 @@ impl Stream<'_> {
     }
 
     fn send(&mut self, record: &GeneratedRecord) -> Result<(), KafkaError> {
-        let source = self.expected.config.sources.get(record.source);
+        let source = self.expected.config.sources.get(record.source.into());
         let Some(topic) = source.and_then(|source| source.topics.first()) else {
             return Ok(());
         };

@@ -1,7 +1,7 @@
 //! One customer's story within the demo: a late event fills a gap, and changes nothing that is newer.
 
-use crate::generate::GeneratedRecord;
-use crate::model::record::Source;
+use keyfold_generate::{GeneratedRecord, Source};
+
 use crate::model::time::Instant;
 
 /// The customer whose snapshot the demo follows.

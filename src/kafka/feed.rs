@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use keyfold_generate::GeneratedRecord;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -14,7 +15,6 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, Prod
 use super::client;
 use super::client_log;
 use crate::config::Config;
-use crate::generate::GeneratedRecord;
 
 pub struct Feed {
     producer: BaseProducer<Receipts>,

@@ -4,8 +4,8 @@
 use std::fs;
 use std::time::Duration;
 
-use keyfold::generate::{Generator, Options};
 use keyfold::model::record::Source;
+use keyfold_generate::{Generator, Options};
 use rdkafka::admin::{AdminOptions, NewPartitions};
 
 use crate::app::{App, LIMIT, faulty};

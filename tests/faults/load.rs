@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use keyfold::generate::{Generator, Options};
 use keyfold::model::record::Source;
+use keyfold_generate::{Generator, Options};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, Producer};
 
@@ -49,7 +49,7 @@ impl Load {
                 // after an outage there is no need to make up for it
                 sent = u64::max(sent, due.saturating_sub(rate as u64));
                 for record in generator.by_ref().take((due - sent.min(due)) as usize) {
-                    let topic = &inputs[record.source.index()];
+                    let topic = &inputs[Source::from(record.source).index()];
                     send(&producer, &generated_for(topic, record), &stopped);
                     sent += 1;
                 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::Output;
 use std::time::Duration;
 
-use keyfold::generate::{GeneratedRecord, Generator, Options};
 use keyfold::model::record::Source;
+use keyfold_generate::{GeneratedRecord, Generator, Options};
 use tempfile::TempDir;
 
 use crate::broker;
@@ -217,7 +217,7 @@ impl App {
 
     /// A generated record for its source's topic; the key says for which partition.
     pub fn generated(&self, record: GeneratedRecord) -> Record {
-        generated_for(&self.input(record.source), record)
+        generated_for(&self.input(record.source.into()), record)
     }
 
     /// The records of a generator, without end.

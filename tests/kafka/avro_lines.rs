@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use keyfold::generate::{GeneratedRecord, kcat_line};
 use keyfold::model::record::Source;
+use keyfold_generate::{GeneratedRecord, kcat_line};
 
 use crate::app::{App, text_of};
 use crate::avro_records::{NAME, Snapshots, id_of, json};
@@ -31,7 +31,7 @@ pub fn line(source: Source, topic: &str, record: &Consumed, payload: Payload) ->
         Payload::Base64(value) => (None, value),
     };
     let generated = GeneratedRecord {
-        source,
+        source: keyfold_generate::Source::ALL[source.index()],
         timestamp: record.timestamp.unwrap_or(-1),
         key: record.key.clone(),
         value,

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use keyfold::config::Config;
-use keyfold::generate::{GeneratedRecord, kcat_line};
 use keyfold::model::partition;
 use keyfold::model::record::{RawRecord, Source};
 use keyfold::source::{self, Verdict};
+use keyfold_generate::{GeneratedRecord, kcat_line};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -90,7 +90,7 @@ impl App {
             for record in self.client.read_all(&topic, Isolation::ReadCommitted) {
                 let (partition, offset) = (record.partition, record.offset);
                 let generated = GeneratedRecord {
-                    source,
+                    source: keyfold_generate::Source::ALL[source.index()],
                     timestamp: record.timestamp.unwrap_or(-1),
                     key: record.key,
                     value: record.value,

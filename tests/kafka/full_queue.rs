@@ -1,6 +1,6 @@
 //! A batch that is far larger than what the producer holds: it is written in pieces, between records of the next one.
 
-use keyfold::generate::Options;
+use keyfold_generate::Options;
 
 use crate::app::App;
 use crate::client::Record;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use keyfold::generate::Options;
+use keyfold_generate::Options;
 
 use crate::app::{App, LIMIT, faulty};
 use crate::client::Record;

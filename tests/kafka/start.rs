@@ -251,7 +251,7 @@ fn a_run_of_rejections_stops_keyfold() {
     app.set(&["processing", "reject_window"], 100);
     app.create();
     let good: Vec<Record> = app
-        .stream(keyfold::generate::Options {
+        .stream(keyfold_generate::Options {
             invalid: 0.0,
             null: 0.0,
             ..Default::default()
@@ -292,7 +292,7 @@ fn a_broken_source_stops_keyfold_among_good_ones() {
     let mut app = App::new();
     app.set(&["processing", "reject_window"], 100);
     app.create();
-    let good = app.stream(keyfold::generate::Options {
+    let good = app.stream(keyfold_generate::Options {
         invalid: 0.0,
         null: 0.0,
         ..Default::default()

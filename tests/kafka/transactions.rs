@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use keyfold::generate::Options;
+use keyfold_generate::Options;
 
 use crate::app::{App, LIMIT};
 use crate::client::{Client, Consumed, Isolation, Record};

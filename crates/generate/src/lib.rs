@@ -4,9 +4,13 @@
 //! a few of them far more often than most. Their records arrive as records do: mostly in order, some
 //! late, some twice, some under the wrong key, some broken.
 //!
+//! It is a crate of its own, which knows nothing of keyfold: `src/generated.rs` there says what its records mean.
+//!
 //! Nothing here reads a clock, a file or the system's randomness: the same [`Options`] give the same
-//! bytes on every machine. A change of this module changes what a seed stands for; the test
+//! bytes on every machine. A change of this crate changes what a seed stands for; the test
 //! `a_seed_stands_for_the_same_bytes_forever` says so, and such a change belongs in the changelog.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod actions;
 mod console;
@@ -19,6 +23,7 @@ mod options;
 mod people;
 mod publisher;
 mod random;
+mod source;
 mod spoil;
 mod wire;
 mod world;
@@ -30,8 +35,8 @@ pub use self::kcat::kcat_line;
 use self::moment::Micros;
 pub use self::options::{Options, Shares};
 use self::random::{Random, uuid};
+pub use self::source::Source;
 use self::world::{Draft, World};
-use crate::model::record::Source;
 
 /// A record as it would be produced to a topic of its source.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What can be asked of the generator.
 
-use crate::model::record::Source;
+use super::source::Source;
 
 /// What stream to make. Numbers out of their bounds are taken as the nearest bound, and one that is
 /// not a number as 0.

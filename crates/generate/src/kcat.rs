@@ -77,7 +77,7 @@ fn push_string(line: &mut Vec<u8>, bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::record::Source;
+    use crate::Source;
 
     fn record(key: Option<&[u8]>, value: Option<&[u8]>) -> GeneratedRecord {
         GeneratedRecord {

@@ -9,7 +9,7 @@ use super::moment::{MINUTE, Micros, delay};
 use super::people::{Person, customer_id};
 use super::publisher::{self, Enrolment, MAX_BATCH, organisation, organisation_id};
 use super::random::{Random, mix};
-use crate::model::record::Source;
+use super::source::Source;
 
 /// Key and value of a record.
 pub(super) struct Draft {

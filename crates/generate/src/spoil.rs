@@ -3,7 +3,7 @@
 use super::edit;
 use super::moment::{DAY, HOUR, Micros, Style};
 use super::random::Random;
-use crate::model::record::Source::{
+use super::source::Source::{
     self, ConsoleCustomers, LoyaltyActions, LoyaltyCustomers, PublisherCustomers,
 };
 
