@@ -16,7 +16,7 @@ use crate::exit::{Done, Failure};
 use crate::fold::OfflineFold;
 use crate::generated::raw;
 use crate::kafka::feed::Feed;
-use crate::model::record::{Outcome, Source};
+use crate::model::record::{Label, Outcome, Source};
 use crate::runtime::processor::Processor;
 use crate::runtime::signals::Stop;
 use crate::serve::Metrics;
@@ -225,9 +225,9 @@ fn tell(second: u64, expected: &Expectation<'_>, reader: &Reader, metrics: &Metr
 fn total(metrics: &Metrics, outcome: Outcome) -> u64 {
     Source::ALL
         .into_iter()
-        .map(Source::name)
-        .chain(["forwarded"])
-        .map(|source| metrics.recorded(source, outcome.name()))
+        .map(Label::Source)
+        .chain([Label::Forwarded])
+        .map(|label| metrics.recorded(label, outcome))
         .sum()
 }
 
@@ -301,14 +301,7 @@ fn prove(expected: &Expectation<'_>, reader: &mut Reader, metrics: &Metrics, sto
         let all_read = Source::ALL
             .into_iter()
             .flat_map(|source| {
-                [
-                    Outcome::Merged,
-                    Outcome::Unchanged,
-                    Outcome::Forwarded,
-                    Outcome::Split,
-                    Outcome::Rejected,
-                ]
-                .map(|outcome| metrics.recorded(source.name(), outcome.name()))
+                Outcome::ALL.map(|outcome| metrics.recorded(Label::Source(source), outcome))
             })
             .sum::<u64>()
             >= expected.records;

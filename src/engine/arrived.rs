@@ -1,12 +1,11 @@
 //! A record as it arrived: whose it is, its value out of its frame, and what is needed of it on the way out.
 
 use crate::config::Format;
-use crate::model::record::RawRecord;
+use crate::model::record::{Label, RawRecord};
 use crate::source::framing::{GUID_HEADER, Opened};
 use crate::source::key;
 use crate::source::metadata::Metadata;
 
-use super::batch::Label;
 use super::dead_letter::most_forwarded_bytes;
 use super::origin::{Header, Omitted, Origin, Unwrapped};
 use super::{Place, Settings};

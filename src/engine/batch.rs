@@ -9,23 +9,7 @@ use indexmap::IndexMap;
 use super::Place;
 use super::breaker::Opened;
 use crate::customer::bounded::Bounded;
-use crate::model::record::{Code, Location, Outcome, Source, Violation};
-
-/// Where a record is counted: under its source, or under `forwarded`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Label {
-    Source(Source),
-    Forwarded,
-}
-
-impl Label {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Label::Source(source) => source.name(),
-            Label::Forwarded => "forwarded",
-        }
-    }
-}
+use crate::model::record::{Code, Label, Location, Outcome, Source, Violation};
 
 /// Values in the order in which they came, those that are equal and follow each other once.
 #[derive(Debug)]

@@ -13,13 +13,13 @@ use std::sync::Arc;
 use crate::customer::bounded::{Bounded, StateTooLarge};
 use crate::customer::contribution::{Contribution, Erasure};
 use crate::model::partition;
-use crate::model::record::{Code, Location, Outcome, Rejection, Source, usable_timestamp};
+use crate::model::record::{Code, Label, Location, Outcome, Rejection, Source, usable_timestamp};
 use crate::source::framing::Opened;
 use crate::source::{self, BatchElement, Judged, Verdict};
 
 use super::arrived::{Arrived, Context, Delivered};
 use super::assignment::Consumption;
-use super::batch::{Batch, BatchEntry, Label};
+use super::batch::{Batch, BatchEntry};
 use super::dead_letter::record_bytes;
 use super::fatal::Fatal;
 use super::outbox::{Outbox, Outgoing, Output};

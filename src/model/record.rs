@@ -96,6 +96,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    pub const ALL: [Outcome; 5] = [
+        Outcome::Merged,
+        Outcome::Unchanged,
+        Outcome::Forwarded,
+        Outcome::Split,
+        Outcome::Rejected,
+    ];
+
     pub const fn name(self) -> &'static str {
         match self {
             Outcome::Merged => "merged",
@@ -103,6 +111,22 @@ impl Outcome {
             Outcome::Forwarded => "forwarded",
             Outcome::Split => "split",
             Outcome::Rejected => "rejected",
+        }
+    }
+}
+
+/// What a record is counted under: its source, or `forwarded` where it came by the forwarded topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Label {
+    Source(Source),
+    Forwarded,
+}
+
+impl Label {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Label::Source(source) => source.name(),
+            Label::Forwarded => "forwarded",
         }
     }
 }

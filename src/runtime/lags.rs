@@ -70,7 +70,7 @@ impl Lags {
             tracing::debug!(%error, "how far the group is behind is not known");
         } else {
             let ends = self.seen.iter().map(|(key, seen)| (key.clone(), seen.end));
-            metrics.lag.ends(ends.collect());
+            metrics.lag.set_ends(ends.collect());
             self.tell(metrics, members, mine, Instant::now());
         }
         self.find_oldest(&onlooker, metrics);
@@ -120,7 +120,7 @@ impl Lags {
         if settled {
             self.owners = given;
         }
-        let (own, told) = metrics.lag.own();
+        let owned = metrics.lag.owned();
         let silent = self.silent(mine, now);
         let tells = members.is_none_or(|members| is_teller(members, &silent, mine));
         let is_gone = |owner: &str| {
@@ -130,7 +130,7 @@ impl Lags {
         let mut lags = BTreeMap::new();
         for (key, seen) in &self.seen {
             let owner = self.owners.get(key);
-            let nobody = !own.contains(key)
+            let nobody = !owned.all.contains(key)
                 && match owner {
                     Some(owner) => silent.contains(owner) || is_gone(owner),
                     None => settled || seen.waits_for(SILENCE, now),
@@ -138,7 +138,7 @@ impl Lags {
             let count: &mut i64 = unowned.entry(key.0.clone()).or_default();
             *count += i64::from(nobody);
             // one of its own of which no worker can tell yet is told of by nobody else
-            if !told.contains(key) && (own.contains(key) || tells && nobody) {
+            if !owned.reported.contains(key) && (owned.all.contains(key) || tells && nobody) {
                 let lag = Lag {
                     position: seen.position,
                     records: seen.end - seen.position,
@@ -147,11 +147,11 @@ impl Lags {
                 lags.insert(key.clone(), lag);
             }
         }
-        metrics.lag.others(lags, lag::millis());
+        metrics.lag.set_others(lags, lag::millis());
         if tells {
-            metrics.lag.unowned(&unowned);
+            metrics.lag.set_unowned(&unowned);
         } else {
-            metrics.lag.unowned(&BTreeMap::new());
+            metrics.lag.set_unowned(&BTreeMap::new());
         }
     }
 
@@ -160,7 +160,7 @@ impl Lags {
     fn find_oldest(&mut self, onlooker: &Onlooker, metrics: &Metrics) {
         self.not_found.retain(|_, at| at.elapsed() < AGAIN);
         let until = Instant::now() + LOOKING;
-        for (key, position) in metrics.lag.unknown(WAITED, lag::millis()) {
+        for (key, position) in metrics.lag.without_timestamp(WAITED, lag::millis()) {
             let left = until.saturating_duration_since(Instant::now());
             if left < ENOUGH {
                 return;
@@ -170,7 +170,7 @@ impl Lags {
                 continue;
             }
             match onlooker.oldest(&at.0, position, left) {
-                Some(oldest) => metrics.lag.found(&at.0, position, oldest),
+                Some(oldest) => metrics.lag.set_oldest(&at.0, position, oldest),
                 None => {
                     self.not_found.insert(at, Instant::now());
                 }
@@ -245,7 +245,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::serve::Build;
+    use crate::serve::ProcessInfo;
 
     fn key(partition: i32) -> Key {
         ("in".to_owned(), partition)
@@ -269,14 +269,14 @@ mod tests {
 
     impl Group {
         fn new() -> Group {
-            let build = Build {
+            let info = ProcessInfo {
                 version: "1",
                 commit: "2",
-                application_id: "a",
+                application_id: "a".to_owned(),
             };
-            let metrics = Arc::new(Metrics::new(build).unwrap());
+            let metrics = Arc::new(Metrics::new(&info).unwrap());
             let mine = BTreeSet::from([key(0)]);
-            metrics.lag.owned(0, mine, [], lag::millis());
+            metrics.lag.set_owned(0, mine, [], lag::millis());
             Group {
                 lags: Lags::default(),
                 metrics,

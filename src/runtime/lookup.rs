@@ -44,7 +44,7 @@ impl CustomerLookup for Lookup {
             match worker.try_send(question) {
                 Ok(()) => {}
                 Err(TrySendError::Full(_)) => {
-                    return LookupReply::Unavailable("too many questions at once".to_owned());
+                    return LookupReply::Unavailable("too many questions at once");
                 }
                 Err(TrySendError::Disconnected(_)) => continue,
             }
@@ -53,7 +53,7 @@ impl CustomerLookup for Lookup {
                 Ok(LookupReply::Unavailable(reason)) => reply = LookupReply::Unavailable(reason),
                 Ok(found) => return found,
                 Err(_) => {
-                    reply = LookupReply::Unavailable("a worker did not answer in time".to_owned());
+                    reply = LookupReply::Unavailable("a worker did not answer in time");
                 }
             }
         }
@@ -76,13 +76,13 @@ fn reply(id: &str, worker: &Worker, partitions: i32, view: &View) -> LookupReply
         return LookupReply::NotHere;
     }
     let Some(state) = worker.state_of(id) else {
-        return LookupReply::Unavailable("the customer's partition is being restored".to_owned());
+        return LookupReply::Unavailable("the customer's partition is being restored");
     };
     let state = match state {
         Ok(Some(state)) => state,
         Ok(None) => return LookupReply::NotFound,
         Err(_) => {
-            return LookupReply::Unavailable("the customer's state can't be read".to_owned());
+            return LookupReply::Unavailable("the customer's state cannot be read");
         }
     };
     let mut text = Vec::new();
@@ -91,6 +91,6 @@ fn reply(id: &str, worker: &Worker, partitions: i32, view: &View) -> LookupReply
             LookupReply::Snapshot(Bytes::from(text))
         }
         Ok(_) => LookupReply::NotFound,
-        Err(_) => LookupReply::Unavailable("the customer's state can't be read".to_owned()),
+        Err(_) => LookupReply::Unavailable("the customer's state cannot be read"),
     }
 }

@@ -122,9 +122,7 @@ impl Processor {
         } = shell;
         let found = start.found;
         let (end, ended) = channel();
-        // each is heard from anew from here on
-        (0..count).for_each(|worker| health.heartbeat(worker, Instant::now()));
-        health.starting(None);
+        health.started(Instant::now());
         let mut processor = Processor {
             began,
             workers: Vec::with_capacity(count),

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use super::lookup::{self, Lookup, Question};
 use crate::config::Config;
 use crate::exit::Failure;
-use crate::serve::{Build, Health, Metrics, PageInfo, Server, WorkerState};
+use crate::model::record::Label;
+use crate::serve::metrics::WorkerState;
+use crate::serve::{Health, Metrics, ProcessInfo, Server, ServerSetup};
 
 /// The version of keyfold.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -36,25 +38,33 @@ impl Shell {
             count => count,
         };
         let began = Instant::now();
-        let build = Build {
+        let info = ProcessInfo {
             version: VERSION,
             commit: env!("BUILD_COMMIT"),
-            application_id: &config.application_id,
+            application_id: config.application_id.clone(),
         };
-        let metrics = Metrics::new(build)
+        let metrics = Metrics::new(&info)
             .map(Arc::new)
             .map_err(|error| Failure::Service(format!("metrics: {error}")))?;
         for (source, _) in config.sources.iter() {
-            metrics.announce_input(source.name());
+            metrics.announce(Label::Source(source));
         }
-        metrics.announce_source("forwarded");
+        metrics.announce(Label::Forwarded);
         for worker in 0..workers {
             metrics.worker_state(worker, WorkerState::Starting);
         }
         let health = Arc::new(Health::new(workers, SILENCE, began));
-        health.starting(Some("starting"));
+        health.starting("starting");
         let (asked, questions) = (0..workers).map(|_| lookup::channel()).unzip();
-        let server = serve(config, &metrics, &health, Lookup { workers: asked })?;
+        let server = Server::start(ServerSetup {
+            listen: listen(&config.http.listen)?,
+            shows_customers: config.http.serves_customers(),
+            info,
+            metrics: Arc::clone(&metrics),
+            health: Arc::clone(&health),
+            lookup: Arc::new(Lookup { workers: asked }),
+        })
+        .map_err(|error| Failure::Service(error.to_string()))?;
         tracing::info!(
             version = VERSION,
             application_id = config.application_id,
@@ -77,23 +87,8 @@ impl Shell {
     }
 }
 
-fn serve(
-    config: &Config,
-    metrics: &Arc<Metrics>,
-    health: &Arc<Health>,
-    lookup: Lookup,
-) -> Result<Server, Failure> {
-    let listen: SocketAddr = config
-        .http
-        .listen
+fn listen(address: &str) -> Result<SocketAddr, Failure> {
+    address
         .parse()
-        .map_err(|_| Failure::Usage("http.listen is no address with a port".to_owned()))?;
-    let info = PageInfo {
-        version: VERSION.to_owned(),
-        application_id: config.application_id.clone(),
-    };
-    let customers = config.http.serves_customers();
-    let (metrics, health) = (Arc::clone(metrics), Arc::clone(health));
-    Server::start(listen, customers, metrics, health, Arc::new(lookup), info)
-        .map_err(|error| Failure::Service(error.to_string()))
+        .map_err(|_| Failure::Usage("http.listen is no address with a port".to_owned()))
 }

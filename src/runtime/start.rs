@@ -66,7 +66,7 @@ pub fn look(
     while !stop.is_set() {
         match told.recv_timeout(Duration::from_millis(50)) {
             Ok(Told::Waits(reason)) => {
-                health.starting(Some(&reason));
+                health.starting(&reason);
                 let is_new = said.as_ref().is_none_or(|(known, when)| {
                     when.elapsed() > QUIET || kind(known) != kind(&reason)
                 });

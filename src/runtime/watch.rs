@@ -175,7 +175,7 @@ impl Watch {
                 "the member of the group that was not keyfold is gone"
             );
         }
-        self.health.group(said(group, &named));
+        self.health.group_problem(said(group, &named));
         *before = named;
         told.then_some(keyfold)
     }

@@ -13,7 +13,7 @@ const MAX_REASON_CHARS: usize = 300;
 /// What a worker says about its partitions and services.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
-    /// All its partitions are caught up and no service is away.
+    /// All its partitions are restored and consumed, and no service is away.
     Ready,
     /// Why not: "restoring partition 3, 1200 records remain". The text is public: no ids of
     /// customers, no payload, no secrets. It is cut at 300 characters and put on one line.
@@ -24,15 +24,15 @@ pub enum Readiness {
 pub struct Health {
     limit: Duration,
     workers: Mutex<BTreeMap<usize, Worker>>,
-    /// What is wrong with the group as a whole.
-    group: Mutex<Option<String>>,
+    /// What is wrong with the consumer group as a whole.
+    group_problem: Mutex<Option<String>>,
     /// What the start waits for, before there are workers.
     starting: Mutex<Option<String>>,
 }
 
 struct Worker {
-    last_beat: Instant,
-    /// It waits for the cluster within a call that it can't leave.
+    last_heartbeat: Instant,
+    /// It is within a call to the cluster that it cannot interrupt.
     in_call: bool,
     ended: bool,
     readiness: Readiness,
@@ -40,17 +40,17 @@ struct Worker {
 
 /// A call to the cluster that takes longer makes a worker unready.
 const SLOW_CALL: Duration = Duration::from_secs(3);
-/// A worker that waits for the cluster lives, but not for ever.
+/// A worker within a call to the cluster counts as alive for this long.
 const LONGEST_CALL: Duration = Duration::from_secs(15 * 60);
 
 impl Health {
-    /// `workers` workers, numbered from 0, alive as of `now` and not ready ("starting"). A worker that
-    /// is silent for longer than `limit` is stuck.
+    /// `workers` workers, numbered from 0, alive as of `now` and not ready ("starting"). A worker
+    /// without a heartbeat for longer than `limit` is no longer alive.
     pub fn new(workers: usize, limit: Duration, now: Instant) -> Health {
         let worker = |index| {
             let readiness = Readiness::NotReady("starting".to_owned());
             let worker = Worker {
-                last_beat: now,
+                last_heartbeat: now,
                 in_call: false,
                 ended: false,
                 readiness,
@@ -60,26 +60,28 @@ impl Health {
         Health {
             limit,
             workers: Mutex::new((0..workers).map(worker).collect()),
-            group: Mutex::default(),
+            group_problem: Mutex::default(),
             starting: Mutex::default(),
         }
     }
 
-    /// What the start waits for, before there are workers: the process works, and is not ready. None: the workers start.
-    pub fn starting(&self, reason: Option<&str>) {
-        let mut starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
-        *starting = reason.map(bounded);
+    /// Sets what the start waits for, before there are workers: the process is alive, and not ready.
+    pub fn starting(&self, reason: &str) {
+        *lock(&self.starting) = Some(bounded(reason));
     }
 
-    fn is_starting(&self) -> Option<String> {
-        let starting = self.starting.lock();
-        starting.unwrap_or_else(PoisonError::into_inner).clone()
+    /// The start waits for nothing any more: from here on health is that of the workers, all of which are alive now.
+    pub fn started(&self, now: Instant) {
+        *lock(&self.starting) = None;
+        for worker in lock(&self.workers).values_mut() {
+            worker.last_heartbeat = now;
+        }
     }
 
-    /// A worker went round its loop. One that had ended lives again.
+    /// A worker went round its loop.
     pub fn heartbeat(&self, worker: usize, now: Instant) {
-        if let Some(worker) = self.lock().get_mut(&worker) {
-            worker.last_beat = now;
+        if let Some(worker) = lock(&self.workers).get_mut(&worker) {
+            worker.last_heartbeat = now;
             worker.in_call = false;
             worker.ended = false;
         }
@@ -88,15 +90,15 @@ impl Health {
     /// A worker begins a call to the cluster that may take as long as the cluster is away. The next heartbeat
     /// ends it.
     pub(crate) fn begin_blocking_call(&self, worker: usize, now: Instant) {
-        if let Some(worker) = self.lock().get_mut(&worker) {
-            worker.last_beat = now;
+        if let Some(worker) = lock(&self.workers).get_mut(&worker) {
+            worker.last_heartbeat = now;
             worker.in_call = true;
         }
     }
 
     /// A worker left its loop, for whatever reason.
     pub fn ended(&self, worker: usize) {
-        if let Some(worker) = self.lock().get_mut(&worker) {
+        if let Some(worker) = lock(&self.workers).get_mut(&worker) {
             worker.ended = true;
         }
     }
@@ -107,27 +109,25 @@ impl Health {
             Readiness::Ready => Readiness::Ready,
             Readiness::NotReady(reason) => Readiness::NotReady(bounded(&reason)),
         };
-        if let Some(worker) = self.lock().get_mut(&worker) {
+        if let Some(worker) = lock(&self.workers).get_mut(&worker) {
             worker.readiness = readiness;
         }
     }
 
-    /// Says what is wrong with the group as a whole; none: nothing.
-    pub fn group(&self, wrong: Option<String>) {
-        let wrong = wrong.map(|reason| bounded(&reason));
-        *self.group.lock().unwrap_or_else(PoisonError::into_inner) = wrong;
+    /// Sets what is wrong with the consumer group as a whole, if anything is.
+    pub fn group_problem(&self, problem: Option<String>) {
+        *lock(&self.group_problem) = problem.map(|reason| bounded(&reason));
     }
 
-    /// `/healthz`: every worker lives and has beaten within the limit.
+    /// `/healthz`: every worker is alive.
     ///
     /// # Errors
     /// One line for each worker that does not.
     pub fn live(&self, now: Instant) -> Result<(), Vec<String>> {
-        if self.is_starting().is_some() {
+        if lock(&self.starting).is_some() {
             return Ok(());
         }
-        let lines: Vec<String> = self
-            .lock()
+        let lines: Vec<String> = lock(&self.workers)
             .iter()
             .filter_map(|(index, worker)| {
                 let reason = worker.fault(self.limit, now)?;
@@ -137,19 +137,18 @@ impl Health {
         none_or(lines)
     }
 
-    /// `/readyz`: every worker lives and is ready. An instance without a partition is ready.
+    /// `/readyz`: every worker is alive and ready. An instance without a partition is ready.
     ///
     /// # Errors
     /// One line for each worker that is not.
     pub fn ready(&self, now: Instant) -> Result<(), Vec<String>> {
-        if let Some(reason) = self.is_starting() {
-            return Err(vec![reason]);
+        if let Some(reason) = &*lock(&self.starting) {
+            return Err(vec![reason.clone()]);
         }
-        let mut lines: Vec<String> = self
-            .lock()
+        let mut lines: Vec<String> = lock(&self.workers)
             .iter()
             .filter_map(|(index, worker)| {
-                let waits = now.saturating_duration_since(worker.last_beat) > SLOW_CALL;
+                let waits = now.saturating_duration_since(worker.last_heartbeat) > SLOW_CALL;
                 let reason = match (worker.fault(self.limit, now), &worker.readiness) {
                     (Some(fault), _) => fault,
                     _ if worker.in_call && waits => "waits for the cluster".to_owned(),
@@ -159,14 +158,13 @@ impl Health {
                 Some(format!("worker {index}: {reason}"))
             })
             .collect();
-        let group = self.group.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.extend(group.clone());
+        lines.extend(lock(&self.group_problem).clone());
         none_or(lines)
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<usize, Worker>> {
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Worker {
@@ -174,8 +172,8 @@ impl Worker {
         if self.ended {
             return Some("ended".to_owned());
         }
-        // Saturates at zero, so a beat from another thread after `now` was taken is no fault.
-        let silent = now.saturating_duration_since(self.last_beat);
+        // Saturates at zero, so a heartbeat from another thread after `now` was taken is no fault.
+        let silent = now.saturating_duration_since(self.last_heartbeat);
         let limit = if self.in_call { LONGEST_CALL } else { limit };
         (silent > limit).then(|| format!("no sign of life for {} s", silent.as_secs()))
     }
@@ -206,10 +204,10 @@ mod tests {
         let now = Instant::now();
         let health = Health::new(1, LIMIT, now);
         health.readiness(0, Readiness::Ready);
-        health.group(Some("kcat".to_owned()));
+        health.group_problem(Some("kcat".to_owned()));
         assert_eq!(health.ready(now), Err(vec!["kcat".to_owned()]));
         assert_eq!(health.live(now), Ok(()));
-        health.group(None);
+        health.group_problem(None);
         assert_eq!(health.ready(now), Ok(()));
     }
 
@@ -228,16 +226,15 @@ mod tests {
     }
 
     #[test]
-    fn what_the_start_waits_for_is_told_and_takes_as_long_as_it_takes() {
+    fn the_start_may_wait_for_any_time_and_says_for_what() {
         let now = Instant::now();
         let health = Health::new(1, LIMIT, now);
-        health.starting(Some("no broker can be reached"));
+        health.starting("no broker can be reached");
         let later = now + LIMIT * 10;
         assert_eq!(health.live(later), Ok(()));
         let reason = "no broker can be reached".to_owned();
         assert_eq!(health.ready(later), Err(vec![reason]));
-        health.starting(None);
-        health.heartbeat(0, later);
+        health.started(later);
         assert_eq!(health.live(later), Ok(()));
         assert!(health.ready(later).is_err());
     }
@@ -279,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_that_ended_is_a_fault_until_it_beats_again() {
+    fn a_worker_that_ended_is_a_fault_until_its_next_heartbeat() {
         let now = Instant::now();
         let health = Health::new(1, LIMIT, now);
         health.readiness(0, Readiness::Ready);
@@ -291,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_beat_after_the_reading_of_the_clock_is_no_fault() {
+    fn a_heartbeat_after_the_reading_of_the_clock_is_no_fault() {
         let now = Instant::now();
         let health = Health::new(1, LIMIT, now);
         health.heartbeat(0, now + Duration::from_secs(1));

@@ -24,19 +24,20 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 
+use super::ProcessInfo;
 use super::connection::{Handle, watch_request};
 use super::health::Health;
 use super::listener::BoundedListener;
 use super::metrics::Metrics;
-use super::page::{Page, PageInfo};
+use super::page::Page;
 
-/// Look-ups that run or wait for a thread at once; more get 503.
+/// How many look-ups may run or wait for a thread at once; more get 503.
 const MAX_LOOKUPS: usize = 32;
-/// Threads for look-ups.
+/// How many threads run look-ups.
 const LOOKUP_THREADS: usize = 4;
 /// A look-up that takes longer gets 503. The implementation should give up earlier.
 const LOOKUP_LIMIT: Duration = Duration::from_secs(10);
-/// How long open requests may go on after [`Server::stop`].
+/// How long open requests may take after [`Server::stop`].
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
 const JSON: &str = "application/json";
@@ -52,7 +53,7 @@ pub enum LookupReply {
     /// The customer's partition is not on this instance.
     NotHere,
     /// No answer now, and why. The text is public: no ids, no payload.
-    Unavailable(String),
+    Unavailable(&'static str),
 }
 
 /// Finds one customer's snapshot in the state of this instance.
@@ -79,6 +80,18 @@ pub enum ServeError {
     Runtime(#[from] io::Error),
 }
 
+/// What the server needs.
+pub struct ServerSetup {
+    /// Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Whether `/customers/` answers.
+    pub shows_customers: bool,
+    pub info: ProcessInfo,
+    pub metrics: Arc<Metrics>,
+    pub health: Arc<Health>,
+    pub lookup: Arc<dyn CustomerLookup>,
+}
+
 /// A running HTTP server. Dropping it stops it too, without waiting.
 pub struct Server {
     address: SocketAddr,
@@ -87,26 +100,19 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds `listen` (port 0 takes a free one) and serves until [`stop`](Self::stop).
+    /// Binds the address and serves until [`stop`](Self::stop).
     ///
     /// On a loopback address `/customers/` answers only requests whose `Host` is an address or
     /// `localhost`, so that a web page elsewhere cannot reach it by rebinding its own name.
     ///
     /// # Errors
     /// The address cannot be bound, or the thread cannot be made.
-    pub fn start(
-        listen: SocketAddr,
-        customers_enabled: bool,
-        metrics: Arc<Metrics>,
-        health: Arc<Health>,
-        lookup: Arc<dyn CustomerLookup>,
-        info: PageInfo,
-    ) -> Result<Server, ServeError> {
+    pub fn start(setup: ServerSetup) -> Result<Server, ServeError> {
         let bind = |source| ServeError::Bind {
-            address: listen,
+            address: setup.listen,
             source,
         };
-        let socket = std::net::TcpListener::bind(listen).map_err(bind)?;
+        let socket = std::net::TcpListener::bind(setup.listen).map_err(bind)?;
         socket.set_nonblocking(true).map_err(bind)?;
         let address = socket.local_addr().map_err(bind)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -120,11 +126,8 @@ impl Server {
             BoundedListener::new(TcpListener::from_std(socket)?)
         };
         let router = router(App {
-            metrics,
-            health,
-            lookup,
-            page: Page::new(&info, customers_enabled),
-            customers_enabled,
+            page: Page::new(&setup.info, setup.shows_customers),
+            setup,
             check_host: address.ip().to_canonical().is_loopback(),
             lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)),
         });
@@ -185,11 +188,9 @@ async fn told_to_stop(mut stopped: watch::Receiver<bool>) {
 }
 
 struct App {
-    metrics: Arc<Metrics>,
-    health: Arc<Health>,
-    lookup: Arc<dyn CustomerLookup>,
+    setup: ServerSetup,
     page: Page,
-    customers_enabled: bool,
+    /// Whether `/customers/` answers only requests whose `Host` names this machine.
     check_host: bool,
     lookups: Arc<Semaphore>,
 }
@@ -235,7 +236,7 @@ async fn page(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
-    match app.metrics.render() {
+    match app.setup.metrics.render() {
         Ok(text) => ([(CONTENT_TYPE, METRICS_TEXT)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "cannot render the metrics");
@@ -246,11 +247,11 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn healthz(State(app): State<Arc<App>>) -> Response {
-    report("ok\n", app.health.live(Instant::now()))
+    report("ok\n", app.setup.health.live(Instant::now()))
 }
 
 async fn readyz(State(app): State<Arc<App>>) -> Response {
-    report("ready\n", app.health.ready(Instant::now()))
+    report("ready\n", app.setup.health.ready(Instant::now()))
 }
 
 fn report(good: &'static str, result: Result<(), Vec<String>>) -> Response {
@@ -268,59 +269,68 @@ async fn customer(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
-) -> Response {
-    if !app.customers_enabled {
-        return refuse(
-            StatusCode::FORBIDDEN,
-            "customers are not shown here; set http.customers = \"on\" to show them on an address other than the loopback",
-        );
-    }
-    if app.check_host && !headers.get(HOST).is_none_or(names_this_machine) {
-        return refuse(
-            StatusCode::FORBIDDEN,
-            "customers are shown only when asked for by an IP address or as localhost",
-        );
-    }
+) -> Result<Response, Refusal> {
+    check_access(&app, &headers)?;
     let Ok(Path(id)) = id else {
-        return refuse(
-            StatusCode::BAD_REQUEST,
-            "the id must be percent-encoded UTF-8",
-        );
+        let error = "the id must be percent-encoded UTF-8";
+        return Err(Refusal(StatusCode::BAD_REQUEST, error));
     };
+    let snapshot = look_up(&app, id).await?;
+    Ok(([(CONTENT_TYPE, JSON)], snapshot).into_response())
+}
+
+fn check_access(app: &App, headers: &HeaderMap) -> Result<(), Refusal> {
+    let error = if !app.setup.shows_customers {
+        "customers are not shown here; set http.customers = \"on\" to show them on an address other than the loopback"
+    } else if app.check_host && !headers.get(HOST).is_none_or(names_this_machine) {
+        "customers are shown only when asked for by an IP address or as localhost"
+    } else {
+        return Ok(());
+    };
+    Err(Refusal(StatusCode::FORBIDDEN, error))
+}
+
+/// Looks a customer up on a thread for blocking work, and gives its snapshot.
+async fn look_up(app: &App, id: String) -> Result<Bytes, Refusal> {
+    let unavailable = |error| Refusal(StatusCode::SERVICE_UNAVAILABLE, error);
     let Ok(permit) = Arc::clone(&app.lookups).try_acquire_owned() else {
-        return refuse(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too many look-ups at once; try again",
-        );
+        return Err(unavailable("too many look-ups at once; try again"));
     };
-    let lookup = Arc::clone(&app.lookup);
+    let lookup = Arc::clone(&app.setup.lookup);
     let task = tokio::task::spawn_blocking(move || {
         let reply = lookup.lookup(&id);
         // Held here and not in the request, which may be gone before the look-up ends.
         drop(permit);
         reply
     });
-    match tokio::time::timeout(LOOKUP_LIMIT, task).await {
-        Ok(Ok(LookupReply::Snapshot(body))) => ([(CONTENT_TYPE, JSON)], body).into_response(),
-        Ok(Ok(LookupReply::NotFound)) => refuse(
+    let Ok(finished) = tokio::time::timeout(LOOKUP_LIMIT, task).await else {
+        return Err(unavailable("the look-up took too long"));
+    };
+    let (status, error) = match finished {
+        Ok(LookupReply::Snapshot(snapshot)) => return Ok(snapshot),
+        Ok(LookupReply::NotFound) => (
             StatusCode::NOT_FOUND,
             "no such customer, or nothing to show",
         ),
-        Ok(Ok(LookupReply::NotHere)) => refuse(
+        Ok(LookupReply::NotHere) => (
             StatusCode::MISDIRECTED_REQUEST,
             "the customer's partition is not on this instance",
         ),
-        Ok(Ok(LookupReply::Unavailable(reason))) => {
-            refuse(StatusCode::SERVICE_UNAVAILABLE, &reason)
-        }
-        Ok(Err(_)) => refuse(StatusCode::INTERNAL_SERVER_ERROR, "the look-up failed"),
-        Err(_) => refuse(StatusCode::SERVICE_UNAVAILABLE, "the look-up took too long"),
-    }
+        Ok(LookupReply::Unavailable(reason)) => (StatusCode::SERVICE_UNAVAILABLE, reason),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the look-up failed"),
+    };
+    Err(Refusal(status, error))
 }
 
-fn refuse(status: StatusCode, error: &str) -> Response {
-    let body = serde_json::json!({ "error": error }).to_string();
-    (status, [(CONTENT_TYPE, JSON)], body).into_response()
+/// An answer without a customer, and why.
+struct Refusal(StatusCode, &'static str);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let Refusal(status, error) = self;
+        let body = serde_json::json!({ "error": error }).to_string();
+        (status, [(CONTENT_TYPE, JSON)], body).into_response()
+    }
 }
 
 /// A `Host` that no one can point here by DNS: an address, or `localhost` and names under it.

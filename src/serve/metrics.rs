@@ -3,7 +3,7 @@
 //! Label values come from closed sets (sources, outcomes, stages, codes, states) or are topic names
 //! and numbers. Never pass a customer id or free text.
 
-mod batch;
+mod families;
 pub mod lag;
 #[cfg(target_os = "linux")]
 mod process;
@@ -16,27 +16,19 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use prometheus::core::Collector;
-use prometheus::{
-    Error, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
-};
+use prometheus::local::LocalHistogram;
+use prometheus::{Error, Registry, TextEncoder};
 
-pub use batch::BatchHistograms;
-pub use lag::LagMetrics;
-pub use registry::RegistryMetrics;
+use super::ProcessInfo;
+use crate::model::record::{Code, Label, Outcome, Source};
+use families::families;
+use lag::LagMetrics;
+use state::StateMetrics;
+
+pub use registry::{RegistryMetrics, RegistryResult};
 pub use state::StateShare;
 pub use totals::Totals;
 pub use worker_state::WorkerState;
-
-use state::StateMetrics;
-
-/// The outcomes of a record (docs/contract.md, section 2).
-pub const OUTCOMES: [&str; 5] = ["merged", "unchanged", "forwarded", "split", "rejected"];
-/// The kinds of a published snapshot.
-pub const SNAPSHOT_KINDS: [&str; 2] = ["snapshot", "tombstone"];
-/// The results of a transaction.
-pub const TRANSACTION_RESULTS: [&str; 3] = ["committed", "aborted", "unknown"];
 
 /// Seconds, 1 ms to a minute; a transaction that takes longer than 15 s is aborted.
 const COMMIT_BUCKETS: &[f64] = &[
@@ -63,13 +55,70 @@ const LATENESS_BUCKETS: &[f64] = &[
     2_592_000.0,
 ];
 
-/// What `keyfold_build_info` says.
-#[derive(Debug, Clone, Copy)]
-pub struct Build<'a> {
-    pub version: &'a str,
-    /// The commit that the program was built from, or `unknown`.
-    pub commit: &'a str,
-    pub application_id: &'a str,
+families! {
+    Families {
+        records: IntCounterVec = "keyfold_records_total"["source", "outcome"],
+            "Records read and committed, by source and outcome. A record has exactly one outcome.";
+        input_records: IntCounterVec = "keyfold_input_records_total"["source"],
+            "Records of the inputs read and committed, each once, by source.";
+        rejections: IntCounterVec = "keyfold_rejections_total"["source", "stage", "code"],
+            "Rejections written to the dead-letter topic, by source, stage and code.";
+        warnings: IntCounterVec = "keyfold_warnings_total"["source", "code"],
+            "Findings of validation rules that are set to warn, by source and code.";
+        snapshots: IntCounterVec = "keyfold_snapshots_total"["kind"],
+            "Snapshots and tombstones published and committed.";
+        transactions: IntCounterVec = "keyfold_transactions_total"["result"],
+            "Transactions by result; unknown means that no answer came and the worker recovered.";
+        commit_duration: Histogram = "keyfold_commit_duration_seconds" in COMMIT_BUCKETS,
+            "Time from the end of a batch to its confirmed commit.";
+        last_commit: Gauge = "keyfold_last_commit_timestamp_seconds",
+            "When the last commit was confirmed, in seconds since 1970; 0 before the first.";
+        latency: Histogram = "keyfold_end_to_end_latency_seconds" in LATENCY_BUCKETS,
+            "Time from a record's timestamp to the commit of its outcome.";
+        lateness: HistogramVec = "keyfold_event_lateness_seconds"["source"] in LATENESS_BUCKETS,
+            "How far an event's updatedAt lies behind the newest known of its customer.";
+        stuck: IntGauge = "keyfold_partitions_stuck",
+            "Partitions whose next record cannot be read; /readyz names them.";
+        foreign_members: IntGauge = "keyfold_group_foreign_members",
+            "Members of the consumer group that are not keyfold; /readyz names one.";
+        restore_records: IntCounter = "keyfold_restore_records_total",
+            "Records read from the state topic to catch up.";
+        restore_remaining: IntGaugeVec = "keyfold_restore_remaining_records"["partition"],
+            "Offsets of the state topic still to be read before a state partition is caught up.";
+        rebalances: IntCounter = "keyfold_rebalances_total",
+            "Changes of the partitions assigned to a worker.";
+        worker_state: IntGaugeVec = "keyfold_worker_state"["worker", "state"],
+            "1 for the state that a worker is in, 0 for the others.";
+        delete_records_refused: IntCounter = "keyfold_delete_records_refused_total",
+            "DeleteRecords requests on the forwarded topic that the broker refused.";
+        build_info: IntGaugeVec = "keyfold_build_info"["version", "commit", "application_id"],
+            "Always 1; the labels say what runs.";
+    }
+}
+
+/// How a transaction ended, or a batch without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionResult {
+    Committed,
+    Aborted,
+    /// No answer came.
+    Unknown,
+}
+
+impl TransactionResult {
+    const ALL: [TransactionResult; 3] = [
+        TransactionResult::Committed,
+        TransactionResult::Aborted,
+        TransactionResult::Unknown,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            TransactionResult::Committed => "committed",
+            TransactionResult::Aborted => "aborted",
+            TransactionResult::Unknown => "unknown",
+        }
+    }
 }
 
 /// All metrics of one process, over a registry of their own. Share it in an `Arc`.
@@ -78,28 +127,12 @@ pub struct Build<'a> {
 /// is confirmed, never before, or the ledger does not balance after an abort.
 pub struct Metrics {
     registry: Registry,
-    records: IntCounterVec,
-    input_records: IntCounterVec,
-    rejections: IntCounterVec,
-    warnings: IntCounterVec,
-    snapshots: IntCounterVec,
-    transactions: IntCounterVec,
-    commit_duration: Histogram,
-    last_commit: Gauge,
-    latency: Histogram,
-    lateness: HistogramVec,
+    families: Families,
     pub lag: LagMetrics,
-    stuck: IntGauge,
-    foreign_members: IntGauge,
-    /// Each worker's share of the gauge above.
-    stuck_shares: Mutex<BTreeMap<usize, usize>>,
-    restore_records: IntCounter,
-    restore_remaining: IntGaugeVec,
-    state: StateMetrics,
-    rebalances: IntCounter,
-    worker_state: IntGaugeVec,
-    delete_records_refused: IntCounter,
     pub schema_registry: RegistryMetrics,
+    state: StateMetrics,
+    /// How many partitions each worker cannot read; the metric is the sum.
+    stuck: Mutex<BTreeMap<usize, usize>>,
 }
 
 impl Metrics {
@@ -107,153 +140,27 @@ impl Metrics {
     ///
     /// # Errors
     /// A name or label that Prometheus refuses, or one registered twice.
-    pub fn new(build: Build<'_>) -> Result<Metrics, Error> {
+    pub fn new(info: &ProcessInfo) -> Result<Metrics, Error> {
         let registry = Registry::new();
-        let r = &registry;
         let metrics = Metrics {
-            records: counters(
-                r,
-                "keyfold_records_total",
-                "Records read and committed, by source and outcome. A record has exactly one outcome.",
-                &["source", "outcome"],
-            )?,
-            input_records: counters(
-                r,
-                "keyfold_input_records_total",
-                "Records of the inputs read and committed, each once, by source.",
-                &["source"],
-            )?,
-            rejections: counters(
-                r,
-                "keyfold_rejections_total",
-                "Rejections written to the dead-letter topic, by source, stage and code.",
-                &["source", "stage", "code"],
-            )?,
-            warnings: counters(
-                r,
-                "keyfold_warnings_total",
-                "Findings of validation rules that are set to warn, by source and code.",
-                &["source", "code"],
-            )?,
-            snapshots: counters(
-                r,
-                "keyfold_snapshots_total",
-                "Snapshots and tombstones published and committed.",
-                &["kind"],
-            )?,
-            transactions: counters(
-                r,
-                "keyfold_transactions_total",
-                "Transactions by result; unknown means that no answer came and the worker recovered.",
-                &["result"],
-            )?,
-            commit_duration: register(
-                r,
-                Histogram::with_opts(
-                    HistogramOpts::new(
-                        "keyfold_commit_duration_seconds",
-                        "Time from the end of a batch to its confirmed commit.",
-                    )
-                    .buckets(COMMIT_BUCKETS.to_vec()),
-                )?,
-            )?,
-            last_commit: register(
-                r,
-                Gauge::new(
-                    "keyfold_last_commit_timestamp_seconds",
-                    "When the last commit was confirmed, in seconds since 1970; 0 before the first.",
-                )?,
-            )?,
-            latency: register(
-                r,
-                Histogram::with_opts(
-                    HistogramOpts::new(
-                        "keyfold_end_to_end_latency_seconds",
-                        "Time from a record's timestamp to the commit of its outcome.",
-                    )
-                    .buckets(LATENCY_BUCKETS.to_vec()),
-                )?,
-            )?,
-            lateness: register(
-                r,
-                HistogramVec::new(
-                    HistogramOpts::new(
-                        "keyfold_event_lateness_seconds",
-                        "How far an event's updatedAt lies behind the newest known of its customer.",
-                    )
-                    .buckets(LATENESS_BUCKETS.to_vec()),
-                    &["source"],
-                )?,
-            )?,
-            lag: LagMetrics::new(r)?,
-            stuck: register(
-                r,
-                IntGauge::new(
-                    "keyfold_partitions_stuck",
-                    "Partitions whose next record can't be read; /readyz names them.",
-                )?,
-            )?,
-            foreign_members: register(
-                r,
-                IntGauge::new(
-                    "keyfold_group_foreign_members",
-                    "Members of the consumer group that are not keyfold; /readyz names one.",
-                )?,
-            )?,
-            stuck_shares: Mutex::new(BTreeMap::new()),
-            restore_records: register(
-                r,
-                IntCounter::new(
-                    "keyfold_restore_records_total",
-                    "Records read from the state topic to catch up.",
-                )?,
-            )?,
-            restore_remaining: gauges(
-                r,
-                "keyfold_restore_remaining_records",
-                "Offsets of the state topic still to be read before a state partition is caught up.",
-                &["partition"],
-            )?,
-            state: StateMetrics::new(r)?,
-            rebalances: register(
-                r,
-                IntCounter::new(
-                    "keyfold_rebalances_total",
-                    "Changes of the partitions assigned to a worker.",
-                )?,
-            )?,
-            worker_state: gauges(
-                r,
-                "keyfold_worker_state",
-                "1 for the state that a worker is in, 0 for the others.",
-                &["worker", "state"],
-            )?,
-            delete_records_refused: register(
-                r,
-                IntCounter::new(
-                    "keyfold_delete_records_refused_total",
-                    "DeleteRecords requests on the forwarded topic that the broker refused.",
-                )?,
-            )?,
-            schema_registry: RegistryMetrics::new(r)?,
-            registry: registry.clone(),
+            families: Families::register(&registry)?,
+            lag: LagMetrics::new(&registry)?,
+            schema_registry: RegistryMetrics::new(&registry)?,
+            state: StateMetrics::new(&registry)?,
+            stuck: Mutex::default(),
+            registry,
         };
-        gauges(
-            &registry,
-            "keyfold_build_info",
-            "Always 1; the labels say what runs.",
-            &["version", "commit", "application_id"],
-        )?
-        .with_label_values(&[build.version, build.commit, build.application_id])
-        .set(1);
         #[cfg(target_os = "linux")]
-        registry.register(Box::new(process::Process::new()))?;
+        metrics
+            .registry
+            .register(Box::new(process::Process::new()))?;
+        let build = [info.version, info.commit, &info.application_id];
+        metrics.families.build_info.with_label_values(&build).set(1);
         // A counter that starts at 0 lets `rate()` see the first increase.
-        for kind in SNAPSHOT_KINDS {
-            metrics.snapshots(kind, 0);
-        }
-        for result in TRANSACTION_RESULTS {
-            metrics.transactions.with_label_values(&[result]);
+        metrics.snapshots(0, 0);
+        for result in TransactionResult::ALL {
+            let transactions = &metrics.families.transactions;
+            transactions.with_label_values(&[result.name()]);
         }
         Ok(metrics)
     }
@@ -267,101 +174,117 @@ impl Metrics {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 
-    /// Makes the series of an input's source that is on appear with 0.
-    pub fn announce_input(&self, source: &str) {
-        self.input_records(source, 0);
-        self.announce_source(source);
-    }
-
-    /// Makes the series of a source appear with 0, for all outcomes and its lateness.
-    pub fn announce_source(&self, source: &str) {
-        for outcome in OUTCOMES {
-            self.records(source, outcome, 0);
+    /// Makes the series of a label appear with 0, for all outcomes and its lateness.
+    pub fn announce(&self, label: Label) {
+        for outcome in Outcome::ALL {
+            self.records(label, outcome, 0);
         }
-        self.lateness.with_label_values(&[source]);
+        self.families.lateness.with_label_values(&[label.name()]);
     }
 
-    /// Adds `n` committed records of `source` with one of [`OUTCOMES`].
-    pub fn records(&self, source: &str, outcome: &str, n: u64) {
-        self.records.with_label_values(&[source, outcome]).inc_by(n);
+    /// Adds `n` committed records with an outcome. Those that were read from an input count there too.
+    pub fn records(&self, label: Label, outcome: Outcome, n: u64) {
+        let labels = [label.name(), outcome.name()];
+        self.families.records.with_label_values(&labels).inc_by(n);
+        if let Label::Source(source) = label {
+            let input_records = &self.families.input_records;
+            input_records.with_label_values(&[source.name()]).inc_by(n);
+        }
     }
 
-    /// Adds `n` committed records of an input. To be told where they are read first, and nowhere else.
-    pub fn input_records(&self, source: &str, n: u64) {
-        self.input_records.with_label_values(&[source]).inc_by(n);
-    }
-
-    /// How many records of a source have ended so.
-    pub fn recorded(&self, source: &str, outcome: &str) -> u64 {
-        self.records.with_label_values(&[source, outcome]).get()
+    /// How many records were committed with an outcome.
+    pub fn recorded(&self, label: Label, outcome: Outcome) -> u64 {
+        let labels = [label.name(), outcome.name()];
+        self.families.records.with_label_values(&labels).get()
     }
 
     /// Adds `n` committed rejections.
-    pub fn rejections(&self, source: &str, stage: &str, code: &str, n: u64) {
-        self.rejections
-            .with_label_values(&[source, stage, code])
-            .inc_by(n);
+    pub fn rejections(&self, label: Label, code: Code, n: u64) {
+        let labels = [label.name(), code.stage().name(), code.name()];
+        let rejections = &self.families.rejections;
+        rejections.with_label_values(&labels).inc_by(n);
     }
 
     /// Adds `n` findings of a rule set to `warn`.
-    pub fn warnings(&self, source: &str, code: &str, n: u64) {
-        self.warnings.with_label_values(&[source, code]).inc_by(n);
+    pub fn warnings(&self, source: Source, code: Code, n: u64) {
+        let labels = [source.name(), code.name()];
+        self.families.warnings.with_label_values(&labels).inc_by(n);
     }
 
-    /// Adds `n` committed snapshots of one of [`SNAPSHOT_KINDS`].
-    pub fn snapshots(&self, kind: &str, n: u64) {
-        self.snapshots.with_label_values(&[kind]).inc_by(n);
+    /// Adds committed snapshots with a value, and those without.
+    pub fn snapshots(&self, snapshots: u64, tombstones: u64) {
+        for (kind, n) in [("snapshot", snapshots), ("tombstone", tombstones)] {
+            self.families.snapshots.with_label_values(&[kind]).inc_by(n);
+        }
     }
 
-    /// Counts a transaction with one of [`TRANSACTION_RESULTS`].
-    pub fn transaction(&self, result: &str) {
-        self.transactions.with_label_values(&[result]).inc();
+    pub fn transaction(&self, result: TransactionResult) {
+        let transactions = &self.families.transactions;
+        transactions.with_label_values(&[result.name()]).inc();
     }
 
     /// Observes how long a commit took, and that it was confirmed now, in seconds since 1970.
     pub fn commit(&self, duration: Duration, now: f64) {
-        self.commit_duration.observe(duration.as_secs_f64());
+        let duration = duration.as_secs_f64();
+        self.families.commit_duration.observe(duration);
         // of two workers the later one counts, whoever comes first
-        if now > self.last_commit.get() {
-            self.last_commit.set(now);
+        if now > self.families.last_commit.get() {
+            self.families.last_commit.set(now);
         }
     }
 
-    /// Histograms for one worker's batch; see [`BatchHistograms`].
-    pub fn batch_histograms(&self) -> BatchHistograms {
-        BatchHistograms::new(&self.latency, &self.lateness)
+    /// Observes how long records took from their timestamps to the commit, in seconds, each value so many times. A clock
+    /// that runs ahead gives 0.
+    pub fn latencies(&self, latencies: impl IntoIterator<Item = (f64, u32)>) {
+        let local = self.families.latency.local();
+        for (seconds, times) in latencies {
+            observe(&local, seconds, times);
+        }
     }
 
-    /// Sets how many partitions one worker can't read; the metric shows the sum over all workers.
+    /// Observes how far events lie behind the newest known of their customers, in seconds, each value so many times. An
+    /// event that is itself the newest gives 0.
+    pub fn lateness(&self, lateness: impl IntoIterator<Item = (Label, f64, u32)>) {
+        let mut locals = BTreeMap::new();
+        for (label, seconds, times) in lateness {
+            let family = &self.families.lateness;
+            let local = locals
+                .entry(label)
+                .or_insert_with(|| family.with_label_values(&[label.name()]).local());
+            observe(local, seconds, times);
+        }
+    }
+
+    /// Sets how many partitions one worker cannot read.
     pub fn stuck(&self, worker: usize, partitions: usize) {
-        let mut shares = self
-            .stuck_shares
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        shares.insert(worker, partitions);
-        self.stuck.set(shares.values().sum::<usize>() as i64);
+        let mut stuck = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
+        stuck.insert(worker, partitions);
+        let sum = stuck.values().sum::<usize>();
+        self.families.stuck.set(sum as i64);
     }
 
     /// Sets how many members of the group are not keyfold.
     pub fn foreign_members(&self, members: usize) {
-        self.foreign_members.set(members as i64);
+        self.families.foreign_members.set(members as i64);
     }
 
     /// Adds `n` records read from the state topic to catch up.
     pub fn restore_records(&self, n: u64) {
-        self.restore_records.inc_by(n);
+        self.families.restore_records.inc_by(n);
     }
 
     /// Sets what a state partition still has to read, in offsets; 0 once it is caught up.
     pub fn restore_remaining(&self, partition: i32, n: i64) {
-        self.restore_remaining
-            .with_label_values(&[&partition.to_string()])
-            .set(n.max(0));
+        let remaining = &self.families.restore_remaining;
+        let labels = [&partition.to_string()];
+        remaining.with_label_values(&labels).set(n.max(0));
     }
 
     /// Removes the restore progress of a partition that was given away.
     pub fn forget_restore(&self, partition: i32) {
-        forget(&self.restore_remaining, &[&partition.to_string()]);
+        let remaining = &self.families.restore_remaining;
+        // The only error is a series that never was.
+        let _ = remaining.remove_label_values(&[&partition.to_string()]);
     }
 
     /// Sets one worker's share of the state; the metrics show that of all workers.
@@ -371,51 +294,31 @@ impl Metrics {
 
     /// Counts a change of a worker's assignment.
     pub fn rebalances(&self) {
-        self.rebalances.inc();
+        self.families.rebalances.inc();
     }
 
     /// Shows that a worker is in `state` and in no other.
     pub fn worker_state(&self, worker: usize, state: WorkerState) {
         let worker = worker.to_string();
         for each in WorkerState::ALL {
-            self.worker_state
-                .with_label_values(&[worker.as_str(), each.name()])
-                .set(i64::from(each == state));
+            let labels = [worker.as_str(), each.name()];
+            let worker_state = &self.families.worker_state;
+            let is_current = i64::from(each == state);
+            worker_state.with_label_values(&labels).set(is_current);
         }
     }
 
     /// Counts a DeleteRecords request that the broker refused.
     pub fn delete_records_refused(&self) {
-        self.delete_records_refused.inc();
+        self.families.delete_records_refused.inc();
     }
 }
 
-fn register<C: Collector + Clone + 'static>(registry: &Registry, metric: C) -> Result<C, Error> {
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
-
-fn counters(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<IntCounterVec, Error> {
-    register(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
-}
-
-fn gauges(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<IntGaugeVec, Error> {
-    register(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
-}
-
-fn forget(gauges: &IntGaugeVec, labels: &[&str]) {
-    // The only error is a series that never was, which is what the caller wants.
-    let _ = gauges.remove_label_values(labels);
+/// Into a histogram without locks, which is added to the shared one when it is dropped.
+fn observe(local: &LocalHistogram, seconds: f64, times: u32) {
+    for _ in 0..times {
+        local.observe(seconds.max(0.0));
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! (docs/contract.md, section 8).
 //!
 //! Nothing here knows Kafka. Workers report into [`Metrics`] and [`Health`]; [`Server`] reads them on
-//! a thread of its own, so that a slow reader never holds up a worker.
+//! a thread of its own, so that a slow client never delays a worker.
 
 mod connection;
 mod health;
@@ -12,6 +12,15 @@ pub mod metrics;
 mod page;
 
 pub use health::{Health, Readiness};
-pub use http::{CustomerLookup, LookupReply, Server};
-pub use metrics::{BatchHistograms, Build, Metrics, StateShare, WorkerState};
-pub use page::PageInfo;
+pub use http::{CustomerLookup, LookupReply, Server, ServerSetup};
+pub use metrics::Metrics;
+
+/// What the metrics and the page say about the process.
+#[derive(Debug, Clone)]
+pub struct ProcessInfo {
+    /// The version of keyfold.
+    pub version: &'static str,
+    /// The commit that the program was built from, or `unknown`.
+    pub commit: &'static str,
+    pub application_id: String,
+}

@@ -1,13 +1,7 @@
 //! The page for people at `/`: one file without external assets, filled in once at start.
 
-/// What the page says about the process.
-#[derive(Debug, Clone)]
-pub struct PageInfo {
-    /// The version of keyfold.
-    pub version: String,
-    /// `application_id` of the configuration.
-    pub application_id: String,
-}
+use super::ProcessInfo;
+use crate::model::record::Outcome;
 
 const TEMPLATE: &str = include_str!("page.html");
 const NONCE: &str = "{{nonce}}";
@@ -18,15 +12,17 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn new(info: &PageInfo, customers_enabled: bool) -> Page {
-        let version = escape(&info.version);
+    pub(super) fn new(info: &ProcessInfo, shows_customers: bool) -> Page {
+        let version = escape(info.version);
         let application_id = escape(&info.application_id);
-        let customers = if customers_enabled { "on" } else { "off" };
+        let customers = if shows_customers { "on" } else { "off" };
+        let outcomes = format!("{:?}", Outcome::ALL.map(Outcome::name));
         // Split first, so that no value that is filled in can bring a nonce along.
         let parts = TEMPLATE
             .split(NONCE)
             .map(|part| {
                 part.replace("{{customers}}", customers)
+                    .replace("{{outcomes}}", &outcomes)
                     .replace("{{version}}", &version)
                     .replace("{{application_id}}", &application_id)
             })
@@ -67,8 +63,9 @@ mod tests {
     use super::*;
 
     fn page(application_id: &str) -> Page {
-        let info = PageInfo {
-            version: "1.2.3".to_owned(),
+        let info = ProcessInfo {
+            version: "1.2.3",
+            commit: "unknown",
             application_id: application_id.to_owned(),
         };
         Page::new(&info, true)
@@ -79,6 +76,7 @@ mod tests {
         let (html, _) = page("orders").render();
         assert!(html.contains("1.2.3"));
         assert!(html.contains("orders"));
+        assert!(html.contains("const OUTCOMES = [\"merged\", \"unchanged\", "));
         assert!(!html.contains("{{"), "a placeholder is left");
     }
 

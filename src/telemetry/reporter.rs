@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::record_log::{Kind, RecordLog};
-use crate::engine::batch::{Label, Ledger};
+use crate::engine::batch::Ledger;
 use crate::engine::status::Nearness;
 use crate::engine::{Settings, Worker};
 use crate::kafka::consumer::GroupConsumer;
 use crate::model::record::Location;
 use crate::registry::CachedSchemas;
 use crate::serve::metrics::lag::{self, Lag};
-use crate::serve::{BatchHistograms, Health, Metrics, Readiness, StateShare, WorkerState};
+use crate::serve::metrics::{RegistryResult, StateShare, TransactionResult, WorkerState};
+use crate::serve::{Health, Metrics, Readiness};
 
 /// Minimum time between two looks at the figures that take a while to collect, such as the size of the state.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
@@ -23,7 +24,6 @@ pub(crate) struct Reporter {
     worker: usize,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
-    histograms: BatchHistograms,
     settings: Arc<Settings>,
     /// None: no source is Avro.
     schemas: Option<Arc<CachedSchemas>>,
@@ -54,7 +54,6 @@ impl Reporter {
         metrics.worker_state(worker, WorkerState::Starting);
         Reporter {
             worker,
-            histograms: metrics.batch_histograms(),
             metrics,
             health,
             settings,
@@ -84,7 +83,7 @@ impl Reporter {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        self.metrics.transaction("committed");
+        self.metrics.transaction(TransactionResult::Committed);
         self.metrics.commit(took, now.as_secs_f64());
         self.count_records(ledger);
         self.observe_times(ledger, now.as_millis() as i64);
@@ -94,19 +93,16 @@ impl Reporter {
     fn count_records(&mut self, ledger: &Ledger) {
         let metrics = &self.metrics;
         for (&(label, outcome), &count) in &ledger.outcomes {
-            metrics.records(label.name(), outcome.name(), count);
-            if let Label::Source(source) = label {
-                metrics.input_records(source.name(), count);
-            }
+            metrics.records(label, outcome, count);
         }
         for (&(label, source, code), rejected) in &ledger.rejections {
             let (records, last) = (rejected.records, rejected.last.clone());
-            metrics.rejections(label.name(), code.stage().name(), code.name(), records);
+            metrics.rejections(label, code, records);
             self.record_log
                 .add(Kind::Rejected, source, code, records, last);
         }
         for (&(source, code), &warned) in &ledger.warnings {
-            metrics.warnings(source.name(), code.name(), warned.records);
+            metrics.warnings(source, code, warned.records);
             let last = Location {
                 topic: self.settings.topic_name(warned.place).to_owned(),
                 partition: warned.place.partition,
@@ -115,24 +111,19 @@ impl Reporter {
             self.record_log
                 .add(Kind::Warned, source, code, warned.records, last);
         }
-        metrics.snapshots("snapshot", ledger.snapshots);
-        metrics.snapshots("tombstone", ledger.tombstones);
+        metrics.snapshots(ledger.snapshots, ledger.tombstones);
     }
 
     /// Observes latency and lateness; `now` in milliseconds since 1970.
-    fn observe_times(&mut self, ledger: &Ledger, now: i64) {
-        for &(timestamp, times) in ledger.timestamps.iter() {
-            let millis = now.saturating_sub(timestamp);
-            for _ in 0..times {
-                self.histograms.latency(millis as f64 / 1000.0);
-            }
-        }
-        for &((label, seconds), times) in ledger.lateness.iter() {
-            for _ in 0..times {
-                self.histograms.lateness(label.name(), seconds);
-            }
-        }
-        self.histograms.flush();
+    fn observe_times(&self, ledger: &Ledger, now: i64) {
+        let timestamps = ledger.timestamps.iter();
+        self.metrics.latencies(timestamps.map(|&(at, times)| {
+            let millis = now.saturating_sub(at);
+            (millis as f64 / 1000.0, times)
+        }));
+        let lateness = ledger.lateness.iter();
+        let lateness = lateness.map(|&((label, seconds), times)| (label, seconds, times));
+        self.metrics.lateness(lateness);
     }
 
     /// To be called in every turn of the worker's loop: the worker is alive. Now and then also refreshes metrics and
@@ -194,9 +185,9 @@ impl Reporter {
         let requests = schemas.requests();
         let metrics = &self.metrics.schema_registry;
         metrics.waiting(self.worker, waiting);
-        metrics.requests("ok", requests.ok);
-        metrics.requests("not_found", requests.not_found);
-        metrics.requests("failed", requests.failed);
+        metrics.requests(RegistryResult::Ok, requests.ok);
+        metrics.requests(RegistryResult::NotFound, requests.not_found);
+        metrics.requests(RegistryResult::Failed, requests.failed);
         let trouble = schemas.trouble().filter(|_| waiting > 0)?;
         let away = registry_away(&trouble);
         Some(format!("{away}; {waiting} partitions wait for it"))
@@ -284,7 +275,7 @@ impl Reporter {
             owned.insert(key);
         }
         let now = lag::millis();
-        self.metrics.lag.owned(self.worker, owned, lags, now);
+        self.metrics.lag.set_owned(self.worker, owned, lags, now);
     }
 
     /// The worker waits for a service before it can do anything.
@@ -307,7 +298,7 @@ impl Reporter {
         let nothing = BTreeSet::new();
         self.metrics
             .lag
-            .owned(self.worker, nothing, [], lag::millis());
+            .set_owned(self.worker, nothing, [], lag::millis());
         self.health.ended(self.worker);
     }
 

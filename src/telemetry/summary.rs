@@ -51,16 +51,16 @@ impl Summary {
         let Some(period) = self.period(metrics.totals(), now) else {
             return;
         };
-        let (partitions, lag_records, lag_seconds) = metrics.lag.sum(lag::millis());
+        let lag = metrics.lag.total(lag::millis());
         tracing::info!(
             records = period.happened.input_records,
             records_per_second = rounded(period.records_per_second),
             rejected = period.happened.rejected,
             commits = period.happened.commits,
             snapshots = period.happened.snapshots,
-            lag_records,
-            lag_seconds = rounded(lag_seconds),
-            partitions,
+            lag_records = lag.records,
+            lag_seconds = rounded(lag.seconds),
+            partitions = lag.partitions,
             ready,
             reason = reasons.as_ref().and_then(|reasons| reasons.first()),
             "summary of the last minute"

@@ -18,6 +18,7 @@ use crate::kafka::consumer::Membership;
 use crate::kafka::producer::offset_list;
 use crate::kafka::transaction::{Ended, SLICE};
 use crate::runtime::outputs::KafkaOutbox;
+use crate::serve::metrics::TransactionResult;
 
 /// How long to wait for room at the producer: what is in it is on its way.
 const FULL: Duration = Duration::from_millis(1);
@@ -279,8 +280,8 @@ impl Driver {
                 return Err(fatal.into());
             }
             let result = match ended.result {
-                CommitResult::Unknown => "unknown",
-                _ => "aborted",
+                CommitResult::Unknown => TransactionResult::Unknown,
+                _ => TransactionResult::Aborted,
             };
             self.parts.reporter.metrics().transaction(result);
             self.explain("a batch was not committed", *code, reason);
@@ -300,7 +301,10 @@ impl Driver {
 
     /// Aborts the open transaction, whose batch the worker has dropped.
     pub(super) fn abort_dropped(&mut self) {
-        self.parts.reporter.metrics().transaction("aborted");
+        self.parts
+            .reporter
+            .metrics()
+            .transaction(TransactionResult::Aborted);
         self.membership = None;
         let reporter = &mut self.parts.reporter;
         let aborted = self.producer.abort(&mut || reporter.waiting(ABORTING));

@@ -3,8 +3,8 @@ use std::net::TcpStream;
 use std::sync::Mutex;
 
 use super::*;
+use crate::model::record::{Label, Outcome, Source};
 use crate::serve::health::Readiness;
-use crate::serve::metrics::Build;
 
 /// Answers by the id, and notes what it was asked.
 #[derive(Default)]
@@ -17,7 +17,7 @@ impl CustomerLookup for Fixed {
         self.asked.lock().unwrap().push(id.to_owned());
         match id {
             "elsewhere" => LookupReply::NotHere,
-            "away" => LookupReply::Unavailable("worker 0: \"restoring\"".to_owned()),
+            "away" => LookupReply::Unavailable("worker 0: \"restoring\""),
             "slow" => {
                 std::thread::sleep(Duration::from_secs(60));
                 LookupReply::NotFound
@@ -36,26 +36,26 @@ struct Fixture {
     lookup: Arc<Fixed>,
 }
 
-fn start(customers_enabled: bool) -> Fixture {
-    let build = Build {
+fn info() -> ProcessInfo {
+    ProcessInfo {
         version: "1.2.3",
         commit: "unknown",
-        application_id: "app <one>",
-    };
-    let metrics = Arc::new(Metrics::new(build).unwrap());
+        application_id: "app <one>".to_owned(),
+    }
+}
+
+fn start(shows_customers: bool) -> Fixture {
+    let metrics = Arc::new(Metrics::new(&info()).unwrap());
     let health = Arc::new(Health::new(1, Duration::from_secs(60), Instant::now()));
     let lookup = Arc::new(Fixed::default());
-    let server = Server::start(
-        "127.0.0.1:0".parse().unwrap(),
-        customers_enabled,
-        Arc::clone(&metrics),
-        Arc::clone(&health),
-        Arc::clone(&lookup) as Arc<dyn CustomerLookup>,
-        PageInfo {
-            version: "1.2.3".to_owned(),
-            application_id: "app <one>".to_owned(),
-        },
-    )
+    let server = Server::start(ServerSetup {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        shows_customers,
+        info: info(),
+        metrics: Arc::clone(&metrics),
+        health: Arc::clone(&health),
+        lookup: Arc::clone(&lookup) as Arc<dyn CustomerLookup>,
+    })
     .unwrap();
     Fixture {
         server,
@@ -98,7 +98,8 @@ impl Fixture {
 #[test]
 fn metrics_are_prometheus_text() {
     let fixture = start(true);
-    fixture.metrics.records("loyalty-customers", "merged", 3);
+    let input = Label::Source(Source::LoyaltyCustomers);
+    fixture.metrics.records(input, Outcome::Merged, 3);
     let answer = fixture.get("/metrics");
     assert_eq!(answer.status, 200);
     assert!(
@@ -287,17 +288,14 @@ fn too_many_look_ups_at_once_are_refused_and_the_rest_goes_on() {
 #[test]
 fn an_address_in_use_is_named_with_its_key() {
     let fixture = start(true);
-    let error = Server::start(
-        fixture.server.address(),
-        true,
-        Arc::clone(&fixture.metrics),
-        Arc::clone(&fixture.health),
-        Arc::new(Fixed::default()),
-        PageInfo {
-            version: String::new(),
-            application_id: String::new(),
-        },
-    )
+    let error = Server::start(ServerSetup {
+        listen: fixture.server.address(),
+        shows_customers: true,
+        info: info(),
+        metrics: Arc::clone(&fixture.metrics),
+        health: Arc::clone(&fixture.health),
+        lookup: Arc::new(Fixed::default()),
+    })
     .err()
     .unwrap();
     let text = error.to_string();

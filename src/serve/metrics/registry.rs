@@ -1,47 +1,58 @@
-//! How the schema registry answers, and what waits for it.
+//! How the schema registry answers, and how many partitions wait for it.
 
 use std::sync::{Mutex, PoisonError};
 
-use prometheus::{Error, IntCounterVec, IntGaugeVec, Registry};
+use prometheus::{Error, Registry};
 
-use super::{counters, gauges};
+use super::families::families;
+
+families! {
+    Families {
+        requests: IntCounterVec = "keyfold_registry_requests_total"["result"],
+            "Requests to the schema registry by result: ok, not_found, failed.";
+        waiting: IntGaugeVec = "keyfold_registry_waiting_partitions"["worker"],
+            "Partitions whose next record waits for its writer schema.";
+    }
+}
+
+/// How the registry answered a request.
+#[derive(Debug, Clone, Copy)]
+pub enum RegistryResult {
+    Ok,
+    NotFound,
+    Failed,
+}
+
+impl RegistryResult {
+    const fn name(self) -> &'static str {
+        match self {
+            RegistryResult::Ok => "ok",
+            RegistryResult::NotFound => "not_found",
+            RegistryResult::Failed => "failed",
+        }
+    }
+}
 
 /// Beyond the metrics that are promised (docs/contract.md, section 8); without series where nothing is Avro.
-pub struct RegistryMetrics {
-    requests: Mutex<IntCounterVec>,
-    waiting: IntGaugeVec,
-}
+pub struct RegistryMetrics(Mutex<Families>);
 
 impl RegistryMetrics {
     pub(super) fn new(registry: &Registry) -> Result<RegistryMetrics, Error> {
-        Ok(RegistryMetrics {
-            requests: Mutex::new(counters(
-                registry,
-                "keyfold_registry_requests_total",
-                "Requests to the schema registry by result: ok, not_found, failed.",
-                &["result"],
-            )?),
-            waiting: gauges(
-                registry,
-                "keyfold_registry_waiting_partitions",
-                "Partitions whose next record waits for its writer schema.",
-                &["worker"],
-            )?,
-        })
+        Families::register(registry).map(|families| RegistryMetrics(Mutex::new(families)))
     }
 
-    /// Sets how many requests there were since the start with a result; never less than was said before.
-    pub fn requests(&self, result: &str, total: u64) {
-        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        let counter = requests.with_label_values(&[result]);
+    /// Raises the number of requests with a result to `total`, counted since the start.
+    pub fn requests(&self, result: RegistryResult, total: u64) {
+        // Under the lock, because another worker may set the same total.
+        let families = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counter = families.requests.with_label_values(&[result.name()]);
         counter.inc_by(total.saturating_sub(counter.get()));
     }
 
     /// Sets how many partitions of a worker wait.
     pub fn waiting(&self, worker: usize, partitions: usize) {
-        let partitions = i64::try_from(partitions).unwrap_or(i64::MAX);
-        self.waiting
-            .with_label_values(&[&worker.to_string()])
-            .set(partitions);
+        let families = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let gauge = families.waiting.with_label_values(&[&worker.to_string()]);
+        gauge.set(i64::try_from(partitions).unwrap_or(i64::MAX));
     }
 }

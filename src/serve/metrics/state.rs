@@ -1,11 +1,22 @@
-//! How much the state of this instance is, over all its workers.
+//! How large the state of this instance is, over all its workers.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use prometheus::{Error, IntGauge, Registry};
+use prometheus::{Error, Registry};
 
-use super::register;
+use super::families::families;
+
+families! {
+    Families {
+        customers: IntGauge = "keyfold_state_customers",
+            "Customers in the state on this instance.";
+        bytes: IntGauge = "keyfold_state_bytes",
+            "Encoded size of the state on this instance.";
+        largest: IntGauge = "keyfold_state_largest_customer_bytes",
+            "Encoded size of the largest state of a customer on this instance.";
+    }
+}
 
 /// What a worker holds of the state.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,37 +28,14 @@ pub struct StateShare {
 }
 
 pub(super) struct StateMetrics {
-    customers: IntGauge,
-    bytes: IntGauge,
-    largest: IntGauge,
-    /// Each worker's share of the three.
+    families: Families,
     shares: Mutex<BTreeMap<usize, StateShare>>,
 }
 
 impl StateMetrics {
     pub(super) fn new(registry: &Registry) -> Result<StateMetrics, Error> {
         Ok(StateMetrics {
-            customers: register(
-                registry,
-                IntGauge::new(
-                    "keyfold_state_customers",
-                    "Customers in the state on this instance.",
-                )?,
-            )?,
-            bytes: register(
-                registry,
-                IntGauge::new(
-                    "keyfold_state_bytes",
-                    "Encoded size of the state on this instance.",
-                )?,
-            )?,
-            largest: register(
-                registry,
-                IntGauge::new(
-                    "keyfold_state_largest_customer_bytes",
-                    "Encoded size of the largest state of a customer on this instance.",
-                )?,
-            )?,
+            families: Families::register(registry)?,
             shares: Mutex::default(),
         })
     }
@@ -57,11 +45,13 @@ impl StateMetrics {
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
         shares.insert(worker, share);
         // Set under the lock, so that the last one to write saw every share.
-        let all = shares.values();
-        self.customers
-            .set(all.clone().map(|share| share.customers).sum());
-        self.bytes.set(all.clone().map(|share| share.bytes).sum());
+        let (all, families) = (shares.values(), &self.families);
+        let customers = all.clone().map(|share| share.customers).sum();
+        families.customers.set(customers);
+        families
+            .bytes
+            .set(all.clone().map(|share| share.bytes).sum());
         let largest = all.map(|share| share.largest).max();
-        self.largest.set(largest.unwrap_or(0));
+        families.largest.set(largest.unwrap_or(0));
     }
 }

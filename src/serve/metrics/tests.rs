@@ -3,13 +3,15 @@ use std::collections::BTreeSet;
 use super::lag::Lag;
 use super::*;
 
+const INPUT: Label = Label::Source(Source::LoyaltyCustomers);
+
 fn metrics() -> Metrics {
-    let build = Build {
+    let info = ProcessInfo {
         version: "1.2.3",
         commit: "0123456789ab",
-        application_id: "orders",
+        application_id: "orders".to_owned(),
     };
-    Metrics::new(build).unwrap()
+    Metrics::new(&info).unwrap()
 }
 
 fn share(customers: i64, bytes: i64) -> StateShare {
@@ -23,25 +25,23 @@ fn share(customers: i64, bytes: i64) -> StateShare {
 /// A registry in which every series exists, as after some time in service.
 fn filled() -> Metrics {
     let metrics = metrics();
-    metrics.announce_input("loyalty-customers");
-    metrics.records("loyalty-customers", "merged", 7);
-    metrics.input_records("loyalty-customers", 9);
-    metrics.rejections("loyalty-customers", "schema", "schema_violation", 2);
-    metrics.warnings("console-customers", "country_code", 3);
-    metrics.snapshots("tombstone", 4);
-    metrics.transaction("committed");
+    metrics.announce(INPUT);
+    metrics.records(INPUT, Outcome::Merged, 7);
+    metrics.records(INPUT, Outcome::Rejected, 2);
+    metrics.rejections(INPUT, Code::SchemaViolation, 2);
+    metrics.warnings(Source::ConsoleCustomers, Code::CountryCode, 3);
+    metrics.snapshots(0, 4);
+    metrics.transaction(TransactionResult::Committed);
     metrics.commit(Duration::from_millis(4), 1_732_790_000.25);
-    let mut batch = metrics.batch_histograms();
-    batch.latency(0.2);
-    batch.lateness("loyalty-customers", 90.0);
-    batch.flush();
+    metrics.latencies([(0.2, 1)]);
+    metrics.lateness([(INPUT, 90.0, 1)]);
     let key = ("loyalty.customers".to_owned(), 3);
     let lag = Lag {
         position: 5,
         records: 12,
         oldest: Some(lag::millis() - 90_000),
     };
-    metrics.lag.owned(
+    metrics.lag.set_owned(
         0,
         BTreeSet::from([key.clone()]),
         [(key, lag)],
@@ -49,14 +49,14 @@ fn filled() -> Metrics {
     );
     metrics
         .lag
-        .unowned(&BTreeMap::from([("loyalty.customers".to_owned(), 2)]));
+        .set_unowned(&BTreeMap::from([("loyalty.customers".to_owned(), 2)]));
     metrics.restore_records(100);
     metrics.restore_remaining(3, 50);
     metrics.state(0, share(10, 1000));
     metrics.rebalances();
     metrics.worker_state(0, WorkerState::Running);
     metrics.delete_records_refused();
-    metrics.schema_registry.requests("ok", 1);
+    metrics.schema_registry.requests(RegistryResult::Ok, 1);
     metrics.schema_registry.waiting(0, 1);
     metrics
 }
@@ -109,33 +109,16 @@ fn the_rendering_holds_every_name_of_the_contract_with_its_labels() {
 }
 
 #[test]
-fn an_aborted_batch_leaves_no_observation() {
+fn observations_out_of_range_are_clamped() {
     let metrics = metrics();
-    let mut batch = metrics.batch_histograms();
-    batch.latency(1.0);
-    batch.lateness("forwarded", 5.0);
-    batch.clear();
-    batch.flush();
-    batch.latency(1.0);
-    drop(batch);
-    let text = metrics.render().unwrap();
-    assert!(text.contains("keyfold_end_to_end_latency_seconds_count 0"));
-    assert!(text.contains("keyfold_event_lateness_seconds_count{source=\"forwarded\"} 0"));
-}
-
-#[test]
-fn observations_out_of_range_are_clamped_or_ignored() {
-    let metrics = metrics();
-    let mut batch = metrics.batch_histograms();
-    batch.latency(-5.0);
-    batch.latency(f64::NAN);
-    batch.latency(1e9);
-    batch.flush();
-    batch.flush();
+    metrics.latencies([(-5.0, 1), (1e9, 1)]);
+    metrics.lateness([(Label::Forwarded, -5.0, 2)]);
     let text = metrics.render().unwrap();
     assert!(text.contains("keyfold_end_to_end_latency_seconds_bucket{le=\"3600\"} 1"));
     assert!(text.contains("keyfold_end_to_end_latency_seconds_count 2"));
     assert!(text.contains("keyfold_end_to_end_latency_seconds_sum 1000000000"));
+    assert!(text.contains("keyfold_event_lateness_seconds_sum{source=\"forwarded\"} 0"));
+    assert!(text.contains("keyfold_event_lateness_seconds_count{source=\"forwarded\"} 2"));
 }
 
 #[test]
@@ -153,8 +136,8 @@ fn state_is_the_sum_over_workers() {
 #[test]
 fn what_was_given_away_disappears() {
     let metrics = filled();
-    metrics.lag.owned(0, BTreeSet::new(), [], lag::millis());
-    metrics.lag.unowned(&BTreeMap::new());
+    metrics.lag.set_owned(0, BTreeSet::new(), [], lag::millis());
+    metrics.lag.set_unowned(&BTreeMap::new());
     metrics.forget_restore(3);
     let text = metrics.render().unwrap();
     assert!(!text.contains("keyfold_consumer_lag_records"));
@@ -166,7 +149,8 @@ fn what_was_given_away_disappears() {
 #[test]
 fn totals_are_those_of_all_sources() {
     let metrics = filled();
-    metrics.input_records("console-customers", 4);
+    let input = Label::Source(Source::ConsoleCustomers);
+    metrics.records(input, Outcome::Unchanged, 4);
     let totals = Totals {
         input_records: 13,
         rejected: 2,

@@ -1,10 +1,10 @@
-//! What happened since the start, over all sources, for those who say it in words.
+//! Counts since the start over all sources, for the log.
 
 use prometheus::core::Collector;
 
-use super::Metrics;
+use super::{Metrics, TransactionResult};
 
-/// Counts since the start.
+/// Counts since the start, over all sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
     pub input_records: u64,
@@ -15,7 +15,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// What happened since those.
+    /// The increase since `before`.
     pub fn since(self, before: Totals) -> Totals {
         Totals {
             input_records: self.input_records - before.input_records,
@@ -28,21 +28,23 @@ impl Totals {
 
 impl Metrics {
     pub fn totals(&self) -> Totals {
+        let families = &self.families;
+        let committed = [TransactionResult::Committed.name()];
         Totals {
-            input_records: sum(&self.input_records),
-            rejected: sum(&self.rejections),
-            commits: self.transactions.with_label_values(&["committed"]).get(),
-            snapshots: sum(&self.snapshots),
+            input_records: sum(&families.input_records),
+            rejected: sum(&families.rejections),
+            commits: families.transactions.with_label_values(&committed).get(),
+            snapshots: sum(&families.snapshots),
         }
     }
 
     /// Records read from the state topic to catch up.
     pub fn restored(&self) -> u64 {
-        self.restore_records.get()
+        self.families.restore_records.get()
     }
 }
 
-/// Of all series of a counter.
+/// Over all series of a counter.
 fn sum(counters: &impl Collector) -> u64 {
     let families = counters.collect();
     let series = families.iter().flat_map(|family| family.get_metric());
