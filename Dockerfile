@@ -3,13 +3,15 @@ WORKDIR /src
 # The dependencies by themselves, with stand-ins for the sources: this layer is made anew only where these files change.
 COPY Cargo.toml Cargo.lock ./
 COPY crates/generate/Cargo.toml crates/generate/
-RUN mkdir -p src benches tests/faults crates/generate/src \
-    && touch src/lib.rs crates/generate/src/lib.rs benches/stages.rs benches/instructions.rs benches/floor.rs tests/faults/main.rs \
+COPY crates/harness/Cargo.toml crates/harness/
+RUN mkdir -p src benches/stages benches/instructions tests/faults crates/generate/src crates/harness/src \
+    && touch src/lib.rs crates/generate/src/lib.rs crates/harness/src/lib.rs tests/faults/main.rs \
+        benches/stages/main.rs benches/instructions/main.rs benches/floor.rs \
     && echo 'fn main() {}' > src/main.rs \
     && cargo build --release --locked --bin keyfold
 COPY schemas schemas
 COPY build.rs build.rs
-COPY crates crates
+COPY crates/generate crates/generate
 COPY src src
 # what `keyfold_build_info` shows: --build-arg BUILD_COMMIT="$(git rev-parse --short=12 HEAD)"
 ARG BUILD_COMMIT

@@ -46,7 +46,7 @@ types:
 
 # format all Rust code
 fmt:
-    cargo fmt
+    cargo fmt --all
     cargo fmt --manifest-path fuzz/Cargo.toml
 
 # check the format and run clippy, where a warning is an error

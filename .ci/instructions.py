@@ -4,7 +4,7 @@
 Usage: .ci/instructions.py             fails where a section costs more than 5 % above the baseline
        .ci/instructions.py --update    writes the baseline
 
-Runs benches/instructions.rs under valgrind's callgrind. The counts belong to a compiler: with another one than the
+Runs benches/instructions/main.rs under valgrind's callgrind. The counts belong to a compiler: with another one than the
 baseline's nothing fails. What hashes at random makes them vary by less than a thousandth.
 """
 

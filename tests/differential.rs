@@ -1,19 +1,13 @@
 //! The typed reading and the JSON Schema are two readings of one format. They must come to the same verdict, here
 //! on mutated examples and on random documents that follow the schema loosely.
 
-#[path = "support/examples.rs"]
-mod examples;
-#[path = "support/mutate.rs"]
-mod mutate;
-#[path = "support/random_documents.rs"]
-mod random_documents;
-
 use keyfold::config::Config;
 use keyfold::json::strict::{self, Plain};
 use keyfold::model::record::{Code, RawRecord, Rejection, Source, Stage};
 use keyfold::source::{
     self, Verdict, console_customers, loyalty_actions, loyalty_customers, publisher_customers,
 };
+use keyfold_harness::{examples, json_mutations, random_documents};
 use serde_json::Value;
 
 /// Whether the typed reading takes a text.
@@ -168,7 +162,7 @@ fn examples_get_one_verdict() {
 fn mutated_examples_get_one_verdict() {
     let mut count = 0;
     for (source, document) in documents() {
-        for mutated in mutate::all(&document) {
+        for mutated in json_mutations::all(&document) {
             compare(source, &mutated);
             count += 1;
         }
@@ -184,7 +178,7 @@ fn mutated_dates_get_one_verdict() {
             continue;
         }
         let document: Value = serde_json::from_slice(example.value.as_deref().unwrap()).unwrap();
-        for mutated in mutate::dates(&document) {
+        for mutated in json_mutations::dates(&document) {
             compare(example.source, &mutated);
             count += 1;
         }
@@ -295,7 +289,7 @@ fn fields_given_twice_are_told_by_the_schema() {
             continue;
         }
         let schema = random_documents::schema(source);
-        for (text, known) in mutate::repeated_fields(&document, &schema) {
+        for (text, known) in json_mutations::repeated_fields(&document, &schema) {
             let code = judged(source, &text).map(|rejection| rejection.code);
             let expected = known.then_some(Code::DuplicateField);
             assert_eq!(code, expected, "{source}: {text}");

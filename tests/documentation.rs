@@ -122,15 +122,26 @@ fn containers_find_what_they_are_made_of() {
             assert!(root().join(file).exists(), "{file}");
         }
     }
-    // stand-ins for what Cargo.toml names
+    // stand-ins for what Cargo.toml names, and for the crates of the workspace
     let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
     for target in ["bench", "test"] {
         for one in manifest[target].as_array().unwrap() {
             let name = one["name"].as_str().unwrap();
             let path = one.get("path").and_then(toml::Value::as_str);
-            let path = path.map_or(format!("{target}es/{name}.rs"), str::to_owned);
+            let file = format!("{target}es/{name}.rs");
+            let folder = format!("{target}es/{name}/main.rs");
+            let found = if root().join(&file).exists() {
+                file
+            } else {
+                folder
+            };
+            let path = path.map_or(found, str::to_owned);
             assert!(image.contains(&path), "{path}");
         }
+    }
+    for one in fs::read_dir(root().join("crates")).unwrap() {
+        let name = one.unwrap().file_name().into_string().unwrap();
+        assert!(image.contains(&format!("COPY crates/{name}")), "{name}");
     }
 
     let stack = instructions("docker-compose.yml");

@@ -3,12 +3,8 @@
 //!
 //! `KEYFOLD_FUZZ_INPUTS` says how many mutations each target gets, `KEYFOLD_FUZZ_SEED` which.
 
-#[path = "support/evolve.rs"]
-mod evolve;
-#[path = "support/examples.rs"]
-mod examples;
-#[path = "support/mutate_bytes.rs"]
-mod mutate_bytes;
+// The package `keyfold-fuzz` needs libFuzzer, which stable Rust and a C compiler alone do not build: so its source is
+// included.
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
 
@@ -18,7 +14,6 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
 use apache_avro::Schema;
-use evolve::{Evolution, Evolved};
 use keyfold::config::Config;
 use keyfold::customer::{Customer, Keep};
 use keyfold::engine::origin::{Omitted, Origin};
@@ -26,6 +21,8 @@ use keyfold::json::strict::{self, Plain};
 use keyfold::model::record::{RawRecord, Source};
 use keyfold::source::framing;
 use keyfold::source::{self, Verdict};
+use keyfold_harness::avro_evolution::{self, Evolution, Evolved};
+use keyfold_harness::{byte_mutations, examples};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -80,7 +77,7 @@ fn run(target: &str) {
     let mut random = StdRng::seed_from_u64(seed);
     for at in 0..setting("KEYFOLD_FUZZ_INPUTS", 10_000) {
         let (one, other) = (inputs.choose(&mut random), inputs.choose(&mut random));
-        let input = mutate_bytes::mutated(one.unwrap(), other.unwrap(), &mut random);
+        let input = byte_mutations::mutated(one.unwrap(), other.unwrap(), &mut random);
         give(target, &format!("mutation {at} of seed {seed}"), &input);
     }
 }
@@ -204,8 +201,8 @@ fn evolved_value(json: &Option<Vec<u8>>, evolved: &Evolved) -> Option<Vec<u8>> {
     let json: Value = strict::read(text, Plain::default()).ok()?;
     let schema = Schema::parse_str(&evolved.text).unwrap();
     let value = evolved.value(Some(&json), &schema)?;
-    let body = evolve::written(&schema, value);
-    assert!(evolve::read(&schema, None, &body).is_some());
+    let body = avro_evolution::written(&schema, value);
+    assert!(avro_evolution::read(&schema, None, &body).is_some());
     Some(body)
 }
 

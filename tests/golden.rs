@@ -1,9 +1,6 @@
 //! What is expected was worked out by hand (docs/contract.md, sections 2 to 4) and is committed: the verdict on
 //! every example, and the snapshots of whole histories, which keep to their schema.
 
-#[path = "support/examples.rs"]
-mod examples;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
@@ -12,9 +9,8 @@ use keyfold::config::Config;
 use keyfold::fold::OfflineFold;
 use keyfold::model::record::{Code, Rejection, Source, Violation};
 use keyfold::source::{self, Verdict};
+use keyfold_harness::examples::{self, Example};
 use serde_json::{Value, json};
-
-use examples::Example;
 
 fn rejection(example: &Example) -> Option<Rejection> {
     match source::judge(&example.record(), &Config::default()).verdict {

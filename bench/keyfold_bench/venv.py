@@ -5,7 +5,7 @@ import sys
 
 from .paths import OUT
 
-# The same as the tests' outside client, see tests/kafka/outside.rs.
+# The same as the tests' outside client, see crates/harness/src/python_client.rs.
 PACKAGES = ["confluent-kafka==2.15.1"]
 HOME = OUT / "venv"
 PYTHON = HOME / "bin" / "python"

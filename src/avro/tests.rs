@@ -1,4 +1,4 @@
-//! Writer schemas and bytes of special kinds. `tests/avro.rs` holds whole values against JSON and `apache-avro`.
+//! Writer schemas and bytes of special kinds. `tests/avro` holds whole values against JSON and `apache-avro`.
 
 use super::plan::Plan;
 use super::reader::Shape;

@@ -6,17 +6,18 @@ use keyfold::config::Config;
 use keyfold::kafka::ends::Ends;
 use keyfold::model::record::Source;
 
-use crate::app::{App, LIMIT};
-use crate::broker::{Broker, BrokerOptions};
-use crate::client::wait_until;
 use crate::cluster::Cluster;
 use crate::dice::{Dice, pass};
 use crate::fleet;
-use crate::forgotten::judged_unless_the_broker_forgot;
 use crate::load::{Load, settle};
-use crate::process::{Keyfold, sum};
-use crate::slots::Slot;
 use crate::tally::{TALLY, count};
+use keyfold_harness::app::{App, LIMIT};
+use keyfold_harness::broker::{Broker, BrokerOptions};
+use keyfold_harness::lost_markers::judged_unless_the_broker_forgot;
+use keyfold_harness::metrics::sum;
+use keyfold_harness::program::Keyfold;
+use keyfold_harness::slots::Slot;
+use keyfold_harness::wait::wait_until;
 
 fn committed(keyfold: &Keyfold) -> Option<f64> {
     let (status, _) = keyfold.http_get("/metrics")?;

@@ -2,18 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use crate::app::App;
-use crate::broker::{Broker, BrokerOptions};
 use crate::dice::{Dice, pass};
 use crate::fleet::{self, Fleet, Naming, Store};
-use crate::fold::Repeats;
-use crate::forgotten::judged_unless_the_broker_forgot;
 use crate::load::{Load, settle_with};
 use crate::proxy::{
     ADD_OFFSETS_TO_TXN, END_TXN, FETCH, Fate, PRODUCE, Proxy, TXN_OFFSET_COMMIT, Way,
 };
-use crate::slots::Slot;
 use crate::tally::{TALLY, count};
+use keyfold_harness::app::App;
+use keyfold_harness::broker::{Broker, BrokerOptions};
+use keyfold_harness::expected::Repeats;
+use keyfold_harness::lost_markers::judged_unless_the_broker_forgot;
+use keyfold_harness::slots::Slot;
 
 /// What a round runs with.
 #[derive(Debug)]

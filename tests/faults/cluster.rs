@@ -2,8 +2,8 @@
 
 use std::thread;
 
-use crate::broker::{Broker, BrokerOptions, free_port};
-use crate::client::Client;
+use keyfold_harness::broker::{Broker, BrokerOptions, free_port};
+use keyfold_harness::client::Client;
 
 pub struct Cluster {
     pub brokers: Vec<Broker>,

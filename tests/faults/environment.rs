@@ -8,13 +8,14 @@ use keyfold::model::record::Source;
 use keyfold_generate::{Generator, Options};
 use rdkafka::admin::{AdminOptions, NewPartitions};
 
-use crate::app::{App, LIMIT, faulty};
-use crate::broker::{Broker, BrokerOptions, sasl_properties};
-use crate::client::{Record, block_on};
 use crate::fleet;
-use crate::fold::Repeats;
 use crate::load::{Load, judge, settle};
-use crate::slots::Slot;
+use keyfold_harness::app::{App, LIMIT, faulty};
+use keyfold_harness::broker::{Broker, BrokerOptions, sasl_properties};
+use keyfold_harness::expected::Repeats;
+use keyfold_harness::record::Record;
+use keyfold_harness::slots::Slot;
+use keyfold_harness::wait::block_on;
 
 /// Rights are taken away while it runs, and given back.
 #[test]

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use crate::app::{App, LIMIT};
 use crate::dice::Dice;
-use crate::process::{Keyfold, sum};
 use crate::tally::{TALLY, add, count};
+use keyfold_harness::app::{App, LIMIT};
+use keyfold_harness::metrics::sum;
+use keyfold_harness::program::Keyfold;
 
 /// What the logs of instances call an owner that is newer.
 const FENCED: [&str; 6] = [

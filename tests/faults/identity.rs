@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::app::{App, LIMIT};
-use crate::client::wait_until;
 use crate::fleet;
 use crate::load::{Load, settle};
+use keyfold_harness::app::{App, LIMIT};
+use keyfold_harness::wait::wait_until;
 
 fn two_of_one_name(protocol: &str, later_ends: bool, seed: u64) {
     let mut app = App::new();

@@ -4,16 +4,17 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::app::{App, LIMIT};
-use crate::broker::BrokerOptions;
-use crate::client::Client;
 use crate::dice::{Dice, pass};
 use crate::fleet::{self, Fleet, Naming, Store};
-use crate::fold::Repeats;
 use crate::load::{Load, settle, settle_with};
-use crate::process::{Keyfold, sum};
 use crate::proxy::{ADD_OFFSETS_TO_TXN, END_TXN, Fate, PRODUCE, Proxy, TXN_OFFSET_COMMIT, Way};
-use crate::slots::Slot;
+use keyfold_harness::app::{App, LIMIT};
+use keyfold_harness::broker::BrokerOptions;
+use keyfold_harness::client::Client;
+use keyfold_harness::expected::Repeats;
+use keyfold_harness::metrics::sum;
+use keyfold_harness::program::Keyfold;
+use keyfold_harness::slots::Slot;
 
 pub type Step = (i16, Way);
 

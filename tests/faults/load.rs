@@ -12,11 +12,11 @@ use keyfold_generate::{Generator, Options};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, Producer};
 
-use crate::app::{App, faulty, generated_for};
-use crate::client::base_record;
-use crate::fold::{Repeats, error_header};
-use crate::process::Keyfold;
 use crate::tally::{TALLY, add, count};
+use keyfold_harness::app::{App, faulty, generated_for};
+use keyfold_harness::expected::{Repeats, error_header};
+use keyfold_harness::program::Keyfold;
+use keyfold_harness::record::base_record;
 
 const TURN: Duration = Duration::from_millis(50);
 /// A broker that is away is waited for.
@@ -79,7 +79,7 @@ impl Drop for Load {
     }
 }
 
-fn send(producer: &BaseProducer, record: &crate::client::Record, stop: &AtomicBool) {
+fn send(producer: &BaseProducer, record: &keyfold_harness::record::Record, stop: &AtomicBool) {
     let mut base = base_record(record);
     while let Err((error, same)) = producer.send(base) {
         let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);

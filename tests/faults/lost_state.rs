@@ -4,12 +4,12 @@
 
 use std::fs::{self, OpenOptions};
 
-use crate::app::{App, LIMIT, text_of};
-use crate::broker::{Broker, BrokerOptions};
 use crate::fleet;
-use crate::fold::Repeats;
 use crate::load::{Load, judge, settle};
-use crate::slots::Slot;
+use keyfold_harness::app::{App, LIMIT, text_of};
+use keyfold_harness::broker::{Broker, BrokerOptions};
+use keyfold_harness::expected::Repeats;
+use keyfold_harness::slots::Slot;
 
 #[test]
 fn a_state_topic_without_its_tail_is_refused_and_can_be_rebuilt() {

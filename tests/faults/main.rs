@@ -17,37 +17,6 @@
 //!
 //! A seed decides what is done and when; what the processes make of it at that time, the machine decides too.
 
-// the harness of the tests on a real Kafka
-#[path = "../kafka/app.rs"]
-#[allow(dead_code)]
-mod app;
-#[path = "../kafka/broker.rs"]
-#[allow(dead_code)]
-mod broker;
-#[path = "../kafka/cache.rs"]
-mod cache;
-#[path = "../kafka/client.rs"]
-#[allow(dead_code)]
-mod client;
-#[path = "../kafka/drained.rs"]
-#[allow(dead_code)]
-mod drained;
-#[path = "../kafka/fold.rs"]
-#[allow(dead_code)]
-mod fold;
-#[path = "../kafka/forgotten.rs"]
-mod forgotten;
-#[path = "../kafka/guard.rs"]
-mod guard;
-#[path = "../kafka/outsiders.rs"]
-#[allow(dead_code)]
-mod outsiders;
-#[path = "../kafka/process.rs"]
-#[allow(dead_code)]
-mod process;
-#[path = "../kafka/slots.rs"]
-mod slots;
-
 mod cluster;
 mod dice;
 mod fleet;

@@ -5,15 +5,17 @@ use std::time::Duration;
 use keyfold::model::record::Source;
 use rdkafka::consumer::{CommitMode, Consumer};
 
-use crate::app::{App, LIMIT, faulty};
-use crate::broker::{Broker, BrokerOptions};
-use crate::client::Record;
 use crate::fleet;
-use crate::fold::Repeats;
 use crate::load::{Load, judge};
-use crate::outsiders::{delete_before, join_as_somebody, make_anew, produce_in_transaction};
-use crate::process::Keyfold;
-use crate::slots::Slot;
+use keyfold_harness::app::{App, LIMIT, faulty};
+use keyfold_harness::broker::{Broker, BrokerOptions};
+use keyfold_harness::expected::Repeats;
+use keyfold_harness::foreign_clients::{
+    delete_before, join_as_somebody, make_anew, produce_in_transaction,
+};
+use keyfold_harness::program::Keyfold;
+use keyfold_harness::record::Record;
+use keyfold_harness::slots::Slot;
 
 fn app_of(broker: &Broker, slot: Slot) -> App {
     let mut app = App::on(broker.bootstrap(), broker.client(), slot);
@@ -113,7 +115,7 @@ fn an_input_made_anew_under_two_instances_stops_both() {
     let mut third = fleet::start(&app);
     third.wait_for(LIMIT, "to begin", |third| {
         let metrics = third.metrics_soon(Duration::from_secs(1))?;
-        let read = crate::process::sum(&metrics, "keyfold_records_total", &[]);
+        let read = keyfold_harness::metrics::sum(&metrics, "keyfold_records_total", &[]);
         (read > 0.0).then_some(())
     });
     fleet::kill(&mut third);

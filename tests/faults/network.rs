@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::app::{App, LIMIT};
-use crate::broker::{Broker, BrokerOptions};
 use crate::dice::{Dice, pass};
 use crate::fleet;
 use crate::load::{Load, settle};
-use crate::process::{Keyfold, sum};
 use crate::proxy::{
     DESCRIBE_CONFIGS, END_TXN, Fate, INIT_PRODUCER_ID, METADATA, Proxy, TXN_OFFSET_COMMIT, Way,
 };
-use crate::slots::Slot;
 use crate::tally::{TALLY, count};
+use keyfold_harness::app::{App, LIMIT};
+use keyfold_harness::broker::{Broker, BrokerOptions};
+use keyfold_harness::metrics::sum;
+use keyfold_harness::program::Keyfold;
+use keyfold_harness::slots::Slot;
 
 fn start() -> (Broker, Proxy, App) {
     let (broker, proxy) = Proxy::before_a_broker(BrokerOptions::default());

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-use crate::app::{App, LIMIT};
-use crate::client::{Isolation, unique};
 use crate::fleet;
 use crate::load::{Load, settle};
-use crate::process::sum;
+use keyfold_harness::app::{App, LIMIT};
+use keyfold_harness::client::{Isolation, unique};
+use keyfold_harness::metrics::sum;
 
 const STATE_PARTITIONS: i32 = 3;
 
@@ -56,7 +56,7 @@ fn a_restore_waits_for_an_open_transaction_and_misses_nothing_behind_it() {
     leave_open(&app, Duration::from_secs(12));
     // the instance that runs goes on: it has nothing to read there
     let labels = [("result", "committed")];
-    let commits = |keyfold: &crate::process::Keyfold| {
+    let commits = |keyfold: &keyfold_harness::program::Keyfold| {
         sum(&keyfold.metrics(), "keyfold_transactions_total", &labels)
     };
     let had = commits(&keyfold);

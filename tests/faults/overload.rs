@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::app::{App, LIMIT, faulty};
-use crate::client::Record;
 use crate::fleet;
-use crate::fold::Repeats;
 use crate::load::judge;
-use crate::process::sum;
+use keyfold_harness::app::{App, LIMIT, faulty};
+use keyfold_harness::expected::Repeats;
+use keyfold_harness::metrics::sum;
+use keyfold_harness::record::Record;
 
 const CHUNK: usize = 20_000;
 /// What an instance of one worker may take, with a state of some megabytes: fetched records, the producer's queue

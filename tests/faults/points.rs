@@ -2,12 +2,12 @@
 
 use std::process::ExitStatus;
 
-use crate::app::{App, LIMIT};
-use crate::client::wait_until;
 use crate::dice::Dice;
 use crate::fleet;
 use crate::load::{Load, settle};
 use crate::tally::{TALLY, count};
+use keyfold_harness::app::{App, LIMIT};
+use keyfold_harness::wait::wait_until;
 
 const POINTS: [&str; 4] = ["batch-written", "offsets-sent", "committed", "restoring"];
 

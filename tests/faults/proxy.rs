@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::broker::{Broker, BrokerOptions, free_port};
 use crate::tally::{TALLY, add};
+use keyfold_harness::broker::{Broker, BrokerOptions, free_port};
 
 /// Kinds of requests, by Kafka's numbers.
 pub const PRODUCE: i16 = 0;

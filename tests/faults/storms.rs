@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::app::App;
 use crate::dice::{Dice, pass};
 use crate::fleet::{self, Fleet, Naming, Store};
 use crate::load::{Load, settle};
+use keyfold_harness::app::App;
 
 fn storm(protocol: &str, naming: Naming, seed: u64) {
     let mut app = App::new();

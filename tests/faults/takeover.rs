@@ -3,14 +3,14 @@
 
 use std::time::{Duration, Instant};
 
-use crate::app::{App, LIMIT};
-use crate::broker::BrokerOptions;
 use crate::fleet;
 use crate::kills::{Step, kill_at};
 use crate::load::{Load, settle};
-use crate::process::sum;
 use crate::proxy::{PRODUCE, Proxy, TXN_OFFSET_COMMIT, Way};
-use crate::slots::Slot;
+use keyfold_harness::app::{App, LIMIT};
+use keyfold_harness::broker::BrokerOptions;
+use keyfold_harness::metrics::sum;
+use keyfold_harness::slots::Slot;
 
 /// What is promised (docs/contract.md, section 6), and as much again for a machine that does much else.
 const LIMIT_OF_TAKEOVER: Duration = Duration::from_secs(15 + 15);

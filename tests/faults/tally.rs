@@ -25,7 +25,7 @@ pub struct Tally {
     pub committed: AtomicU64,
     pub records: AtomicU64,
     pub comparisons: AtomicU64,
-    /// Tests and rounds that could not be judged, see [`crate::forgotten`].
+    /// Tests and rounds that could not be judged, see [`keyfold_harness::lost_markers`].
     pub forgotten: AtomicU64,
     pub snapshots: AtomicU64,
     pub dead_letters: AtomicU64,

@@ -7,13 +7,14 @@ use std::path::Path;
 use keyfold::model::record::Source;
 use rdkafka::producer::{BaseProducer, Producer};
 
-use crate::app::{App, LIMIT, text_of};
-use crate::broker::{Broker, BrokerOptions};
-use crate::client::{Record, base_record};
 use crate::fleet;
-use crate::outsiders::delete_before;
-use crate::process::{Keyfold, sum};
-use crate::slots::Slot;
+use keyfold_harness::app::{App, LIMIT, text_of};
+use keyfold_harness::broker::{Broker, BrokerOptions};
+use keyfold_harness::foreign_clients::delete_before;
+use keyfold_harness::metrics::sum;
+use keyfold_harness::program::Keyfold;
+use keyfold_harness::record::{Record, base_record};
+use keyfold_harness::slots::Slot;
 
 const ATTRIBUTES: usize = 22;
 /// Behind the head of a record batch.

@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use crate::app::{App, LIMIT};
 use crate::dice::{Dice, pass};
 use crate::fleet;
 use crate::load::{Load, settle};
-use crate::process::{Keyfold, sum};
 use crate::tally::{TALLY, count};
+use keyfold_harness::app::{App, LIMIT};
+use keyfold_harness::metrics::sum;
+use keyfold_harness::program::Keyfold;
 
 fn rebalances(keyfold: &Keyfold) -> f64 {
     let metrics = keyfold.http_get("/metrics");

@@ -8,14 +8,14 @@ use keyfold::model::record::Source;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::app::{App, EXAMPLE_TIME, text_of};
-use crate::avro_lines::{as_it_is, folded};
-use crate::avro_records::{Batch, Outside, WriterSchema, example, id_of, schema};
-use crate::client::Isolation;
-use crate::fold::error_header;
-use crate::process::{Metrics, sum};
-use crate::registry;
-use crate::registry_proxy::RegistryProxy;
+use keyfold_harness::app::{App, EXAMPLE_TIME, text_of};
+use keyfold_harness::avro_lines::{as_it_is, folded};
+use keyfold_harness::avro_records::{Batch, Outside, WriterSchema, example, id_of, schema};
+use keyfold_harness::client::Isolation;
+use keyfold_harness::expected::error_header;
+use keyfold_harness::metrics::{Metrics, sum};
+use keyfold_harness::registry;
+use keyfold_harness::registry_proxy::RegistryProxy;
 
 /// The sources' own examples, in the order of [`Source::ALL`].
 pub fn source_example(source: Source) -> Vec<u8> {
@@ -253,7 +253,7 @@ fn every_valid_example_says_the_same_in_avro() {
 fn json_with_the_frame_of_the_registry_is_json() {
     let mut app = App::new();
     app.set_formats("json-registry");
-    let nowhere = format!("http://127.0.0.1:{}", crate::broker::free_port());
+    let nowhere = format!("http://127.0.0.1:{}", keyfold_harness::broker::free_port());
     app.set(&["registry", "url"], nowhere);
     app.create();
     let mut batch = Batch::default();

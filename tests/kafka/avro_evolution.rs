@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use keyfold::model::record::Source;
 use serde_json::{Value, json};
 
-use crate::app::App;
 use crate::avro::{assert_counted, source_example};
-use crate::avro_lines::folded;
-use crate::avro_records::{Batch, Outside, Reference, WriterSchema, reader};
-use crate::registry_proxy::RegistryProxy;
+use keyfold_harness::app::App;
+use keyfold_harness::avro_lines::folded;
+use keyfold_harness::avro_records::{Batch, Outside, Reference, WriterSchema, reader};
+use keyfold_harness::registry_proxy::RegistryProxy;
 
 #[test]
 fn schemas_that_have_evolved_are_read_as_avro_resolves_them() {

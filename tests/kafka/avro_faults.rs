@@ -7,14 +7,16 @@ use keyfold::model::record::Source;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use serde_json::json;
 
-use crate::app::{App, EXAMPLE_TIME, LIMIT};
 use crate::avro::assert_counted;
-use crate::avro_records::{Batch, Outside, WriterSchema, file, id_of, reader};
-use crate::broker::free_port;
-use crate::client::{Isolation, Record};
-use crate::process::{Keyfold, sum};
-use crate::registry;
-use crate::registry_proxy::{Fault, RegistryProxy};
+use keyfold_harness::app::{App, EXAMPLE_TIME, LIMIT};
+use keyfold_harness::avro_records::{Batch, Outside, WriterSchema, file, id_of, reader};
+use keyfold_harness::broker::free_port;
+use keyfold_harness::client::Isolation;
+use keyfold_harness::metrics::sum;
+use keyfold_harness::program::Keyfold;
+use keyfold_harness::record::Record;
+use keyfold_harness::registry;
+use keyfold_harness::registry_proxy::{Fault, RegistryProxy};
 
 pub const LOYALTY: Source = Source::LoyaltyCustomers;
 const AWAY: &str = "schema registry is away";

@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::app::{App, LIMIT, text_of};
 use crate::avro::assert_counted;
 use crate::avro_faults::{LOYALTY, event, events, is_published, record};
-use crate::avro_lines::{Payload, line};
-use crate::avro_records::id_of;
-use crate::client::Consumed;
-use crate::fold::error_header;
-use crate::process::sum;
-use crate::registry;
-use crate::registry_proxy::RegistryProxy;
+use keyfold_harness::app::{App, LIMIT, text_of};
+use keyfold_harness::avro_lines::{Payload, line};
+use keyfold_harness::avro_records::id_of;
+use keyfold_harness::expected::error_header;
+use keyfold_harness::metrics::sum;
+use keyfold_harness::record::Consumed;
+use keyfold_harness::registry;
+use keyfold_harness::registry_proxy::RegistryProxy;
 
 /// No registry of the tests ever gets so far.
 const UNKNOWN_ID: u32 = 2_000_000_007;

@@ -2,12 +2,13 @@
 
 use keyfold::model::record::Source;
 
-use crate::app::{App, EXAMPLE_TIME, LIMIT};
 use crate::bounded::assert_bounded;
-use crate::client::Record;
-use crate::fold::error_header;
-use crate::process::{Keyfold, sum};
-use crate::registry;
+use keyfold_harness::app::{App, EXAMPLE_TIME, LIMIT};
+use keyfold_harness::expected::error_header;
+use keyfold_harness::metrics::sum;
+use keyfold_harness::program::Keyfold;
+use keyfold_harness::record::Record;
+use keyfold_harness::registry;
 
 const MEGABYTE: usize = 1_000_000;
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 use keyfold::model::record::Source;
 use rdkafka::producer::{BaseProducer, Producer};
 
-use crate::app::{App, EXAMPLE_TIME, LIMIT};
-use crate::client::{Record, base_record};
-use crate::process::{Keyfold, sum};
+use keyfold_harness::app::{App, EXAMPLE_TIME, LIMIT};
+use keyfold_harness::metrics::sum;
+use keyfold_harness::program::Keyfold;
+use keyfold_harness::record::{Record, base_record};
 
 const MEGABYTE: usize = 1_000_000;
 /// What an instance may take besides its state.

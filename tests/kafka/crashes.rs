@@ -2,9 +2,10 @@
 
 use rdkafka::admin::{AdminOptions, AlterConfig, ResourceSpecifier};
 
-use crate::app::{App, LIMIT, faulty};
-use crate::client::{Record, block_on, wait_until};
-use crate::fold::Repeats;
+use keyfold_harness::app::{App, LIMIT, faulty};
+use keyfold_harness::expected::Repeats;
+use keyfold_harness::record::Record;
+use keyfold_harness::wait::{block_on, wait_until};
 
 struct Crash {
     guarantee: &'static str,

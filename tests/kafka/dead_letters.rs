@@ -4,10 +4,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use keyfold::model::record::Source;
 
-use crate::app::{App, LIMIT};
-use crate::client::{Consumed, Record};
-use crate::fold::{Repeats, error_header};
-use crate::process::Keyfold;
+use keyfold_harness::app::{App, LIMIT};
+use keyfold_harness::expected::{Repeats, error_header};
+use keyfold_harness::program::Keyfold;
+use keyfold_harness::record::{Consumed, Record};
 
 const HEADERS: [&str; 12] = [
     "topic",
@@ -395,7 +395,8 @@ fn a_batch_whose_customers_do_not_fit_into_the_forwarded_topic_is_one_dead_lette
     assert_eq!(error_header(letter, "code"), "too_large");
     assert!(app.newest_snapshots().is_empty());
     let metrics = keyfold.metrics();
-    let total = |name, labels: &[(&str, &str)]| crate::process::sum(&metrics, name, labels);
+    let total =
+        |name, labels: &[(&str, &str)]| keyfold_harness::metrics::sum(&metrics, name, labels);
     let rejected = [("outcome", "rejected")];
     assert_eq!(total("keyfold_records_total", &rejected), 1.0);
     assert_eq!(total("keyfold_records_total", &[("outcome", "split")]), 0.0);

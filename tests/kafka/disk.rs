@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::app::{App, LIMIT, faulty, text_of};
-use crate::client::Record;
-use crate::fold::Repeats;
-use crate::process::{Keyfold, sum};
+use keyfold_harness::app::{App, LIMIT, faulty, text_of};
+use keyfold_harness::expected::Repeats;
+use keyfold_harness::metrics::sum;
+use keyfold_harness::program::Keyfold;
+use keyfold_harness::record::Record;
 
 fn on_disk() -> App {
     let mut app = App::new();

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use keyfold::model::record::Source;
 use serde::Deserialize;
 
-use crate::app::{App, EXAMPLE_TIME};
-use crate::client::Record;
-use crate::fold::{Repeats, error_header};
+use keyfold_harness::app::{App, EXAMPLE_TIME};
+use keyfold_harness::expected::{Repeats, error_header};
+use keyfold_harness::record::Record;
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/examples");
 

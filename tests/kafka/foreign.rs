@@ -6,10 +6,10 @@ use keyfold::model::record::Source;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
-use crate::app::{App, LIMIT};
 use crate::offsets::events;
-use crate::outsiders::{commit, join_as_somebody};
-use crate::process::sum;
+use keyfold_harness::app::{App, LIMIT};
+use keyfold_harness::foreign_clients::{commit, join_as_somebody};
+use keyfold_harness::metrics::sum;
 
 fn metadata_of(app: &App, topic: &str) -> String {
     let mut config = app.client.config();
@@ -116,7 +116,7 @@ fn a_member_that_is_not_keyfold_is_named_and_its_commits_are_noticed() {
         let (status, reason) = keyfold.http_get("/readyz")?;
         (status == 503 && reason.contains("somebody")).then_some(())
     });
-    let members = |keyfold: &crate::process::Keyfold| {
+    let members = |keyfold: &keyfold_harness::program::Keyfold| {
         sum(&keyfold.metrics(), "keyfold_group_foreign_members", &[])
     };
     assert_eq!(members(&keyfold), 1.0);

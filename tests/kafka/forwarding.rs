@@ -3,10 +3,11 @@
 use keyfold::model::partition;
 use keyfold::model::record::Source;
 
-use crate::app::{App, LIMIT};
-use crate::client::{Consumed, Isolation, Record};
-use crate::fold::{Repeats, error_header};
-use crate::process::sum;
+use keyfold_harness::app::{App, LIMIT};
+use keyfold_harness::client::Isolation;
+use keyfold_harness::expected::{Repeats, error_header};
+use keyfold_harness::metrics::sum;
+use keyfold_harness::record::{Consumed, Record};
 
 /// Four events of each of 50 customers, under the right key, another's, none, and on any partition.
 #[test]

@@ -2,10 +2,10 @@
 
 use keyfold_generate::Options;
 
-use crate::app::App;
-use crate::client::Record;
-use crate::fold::Repeats;
-use crate::process::sum;
+use keyfold_harness::app::App;
+use keyfold_harness::expected::Repeats;
+use keyfold_harness::metrics::sum;
+use keyfold_harness::record::Record;
 
 /// Records that the producer holds.
 const ROOM: u32 = 50;

@@ -4,8 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use keyfold::model::record::Source;
 
-use crate::app::{App, text_of};
-use crate::client::Isolation;
+use keyfold_harness::app::{App, text_of};
+use keyfold_harness::client::Isolation;
 
 fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);

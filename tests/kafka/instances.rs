@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use keyfold_generate::Options;
 
-use crate::app::{App, LIMIT, faulty};
-use crate::client::Record;
-use crate::fold::Repeats;
-use crate::process::{Keyfold, sum};
+use keyfold_harness::app::{App, LIMIT, faulty};
+use keyfold_harness::expected::Repeats;
+use keyfold_harness::metrics::sum;
+use keyfold_harness::program::Keyfold;
+use keyfold_harness::record::Record;
 
 /// Customers that have a snapshot, as text.
 fn some_customers(app: &App) -> Vec<String> {

@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use crate::app::{App, LIMIT, faulty};
-use crate::broker::{Broker, BrokerOptions};
-use crate::client::Record;
-use crate::process::{Keyfold, sum};
-use crate::slots::Slot;
+use keyfold_harness::app::{App, LIMIT, faulty};
+use keyfold_harness::broker::{Broker, BrokerOptions};
+use keyfold_harness::metrics::sum;
+use keyfold_harness::program::Keyfold;
+use keyfold_harness::record::Record;
+use keyfold_harness::slots::Slot;
 
 /// All lines so far; each must be JSON, with a level and a message.
 fn lines(keyfold: &Keyfold) -> Vec<Value> {

@@ -4,9 +4,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use keyfold::model::record::Source;
 
-use crate::app::{App, LIMIT};
-use crate::client::Record;
-use crate::process::{Keyfold, Metrics, sum};
+use keyfold_harness::app::{App, LIMIT};
+use keyfold_harness::metrics::{Metrics, sum};
+use keyfold_harness::program::Keyfold;
+use keyfold_harness::record::Record;
 
 const HOUR: i64 = 3_600_000;
 

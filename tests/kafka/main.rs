@@ -1,25 +1,6 @@
 //! The tests on a real Kafka: `keyfold` as a process, a broker, and clients beside it.
 //!
-//! [`app`] gives a test topics, a configuration and an application id of its own, and says what must come out of
-//! it. Every wait is for a condition, with a deadline.
-
-mod acls;
-mod app;
-mod avro_lines;
-mod avro_records;
-mod broker;
-mod cache;
-mod client;
-mod drained;
-mod fold;
-mod forgotten;
-mod generate;
-mod guard;
-mod outside;
-mod process;
-mod registry;
-mod registry_proxy;
-mod slots;
+//! Its harness is in `crates/harness`.
 
 mod avro;
 mod avro_evolution;
@@ -34,6 +15,7 @@ mod examples;
 mod foreign;
 mod forwarding;
 mod full_queue;
+mod generate;
 mod instances;
 mod json_log;
 mod lag;
@@ -42,7 +24,6 @@ mod metrics;
 mod offsets;
 mod outages;
 mod outside_client;
-mod outsiders;
 mod permissions;
 mod restarts;
 mod restore;

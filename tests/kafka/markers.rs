@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use keyfold::model::record::Source;
 
-use crate::app::{App, LIMIT};
-use crate::client::Record;
 use crate::offsets::events;
-use crate::outsiders::{delete_before, produce_in_transaction};
-use crate::process::{Keyfold, sum};
+use keyfold_harness::app::{App, LIMIT};
+use keyfold_harness::foreign_clients::{delete_before, produce_in_transaction};
+use keyfold_harness::metrics::sum;
+use keyfold_harness::program::Keyfold;
+use keyfold_harness::record::Record;
 
 fn committed(app: &App) -> Option<i64> {
     let topic = app.input(Source::ConsoleCustomers);

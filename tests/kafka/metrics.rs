@@ -5,9 +5,10 @@ use std::net::TcpStream;
 
 use keyfold::model::record::Source;
 
-use crate::app::{App, faulty};
-use crate::client::Record;
-use crate::process::{Keyfold, sum};
+use keyfold_harness::app::{App, faulty};
+use keyfold_harness::metrics::sum;
+use keyfold_harness::program::Keyfold;
+use keyfold_harness::record::Record;
 
 /// The metrics that are promised (docs/contract.md, section 8) with their labels, in the names' order.
 const METRICS: [(&str, &[&str]); 24] = [
@@ -92,7 +93,7 @@ fn the_metrics_are_those_of_the_contract() {
     );
     for source in Source::ALL {
         let topic = app.input(source);
-        keyfold.wait_for(crate::app::LIMIT, "to show no lag", |keyfold| {
+        keyfold.wait_for(keyfold_harness::app::LIMIT, "to show no lag", |keyfold| {
             let lag = [("topic", topic.as_str())];
             let lag = sum(&keyfold.metrics(), "keyfold_consumer_lag_records", &lag);
             (lag == 0.0).then_some(())
@@ -143,7 +144,7 @@ fn the_largest_state_is_told_and_how_near_to_the_limit_others_are() {
         let name = "keyfold_state_largest_customer_bytes";
         sum(&keyfold.metrics(), name, &[])
     };
-    keyfold.wait_for(crate::app::LIMIT, "to tell", |keyfold| {
+    keyfold.wait_for(keyfold_harness::app::LIMIT, "to tell", |keyfold| {
         (30_000.0..31_000.0)
             .contains(&largest(keyfold))
             .then_some(())

@@ -2,10 +2,11 @@
 
 use keyfold::model::record::Source;
 
-use crate::app::{App, LIMIT};
-use crate::client::Record;
-use crate::outsiders::delete_before;
-use crate::process::{Keyfold, sum};
+use keyfold_harness::app::{App, LIMIT};
+use keyfold_harness::foreign_clients::delete_before;
+use keyfold_harness::metrics::sum;
+use keyfold_harness::program::Keyfold;
+use keyfold_harness::record::Record;
 
 pub fn events(app: &App, from: usize, to: usize) -> Vec<Record> {
     let event = |n: usize| {

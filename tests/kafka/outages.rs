@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::app::{App, LIMIT, faulty};
-use crate::broker::{Broker, BrokerOptions};
-use crate::client::Record;
-use crate::fold::Repeats;
-use crate::forgotten::judged_unless_the_broker_forgot;
-use crate::slots::Slot;
+use keyfold_harness::app::{App, LIMIT, faulty};
+use keyfold_harness::broker::{Broker, BrokerOptions};
+use keyfold_harness::expected::Repeats;
+use keyfold_harness::lost_markers::judged_unless_the_broker_forgot;
+use keyfold_harness::record::Record;
+use keyfold_harness::slots::Slot;
 
 #[test]
 fn a_broker_that_goes_away_and_comes_back_costs_nothing_but_time() {

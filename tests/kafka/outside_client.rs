@@ -6,9 +6,9 @@ use std::fs;
 use keyfold::model::record::Source;
 use serde_json::Value;
 
-use crate::app::{App, EXAMPLE_TIME, text_of};
-use crate::broker;
-use crate::outside::run_python;
+use keyfold_harness::app::{App, EXAMPLE_TIME, text_of};
+use keyfold_harness::broker;
+use keyfold_harness::python_client::run_python;
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/examples");
 

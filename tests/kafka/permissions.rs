@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use keyfold::model::record::Source;
 
-use crate::acls::{Acl, DELETE, DESCRIBE, DESCRIBE_CONFIGS, READ, WRITE, grant};
-use crate::app::{App, LIMIT, faulty, text_of};
-use crate::broker::{Broker, BrokerOptions, sasl_properties};
-use crate::client::{Isolation, Record};
-use crate::fold::Repeats;
-use crate::slots::Slot;
+use keyfold_harness::acls::{Acl, DELETE, DESCRIBE, DESCRIBE_CONFIGS, READ, WRITE, grant};
+use keyfold_harness::app::{App, LIMIT, faulty, text_of};
+use keyfold_harness::broker::{Broker, BrokerOptions, sasl_properties};
+use keyfold_harness::client::Isolation;
+use keyfold_harness::expected::Repeats;
+use keyfold_harness::record::Record;
+use keyfold_harness::slots::Slot;
 
 const USER: &str = "shop";
 
@@ -206,6 +207,6 @@ fn generate_counts_what_was_delivered() {
     assert!(said.contains("delivered 200 records"), "{said}");
 }
 
-fn read(app: &App, topic: &str) -> Vec<crate::client::Consumed> {
+fn read(app: &App, topic: &str) -> Vec<keyfold_harness::record::Consumed> {
     app.client.read_all(topic, Isolation::ReadUncommitted)
 }

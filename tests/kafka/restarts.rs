@@ -1,9 +1,9 @@
 //! Stops in good order, and restarts that continue.
 
-use crate::app::{App, LIMIT, faulty};
-use crate::client::Record;
-use crate::fold::Repeats;
-use crate::process::sum;
+use keyfold_harness::app::{App, LIMIT, faulty};
+use keyfold_harness::expected::Repeats;
+use keyfold_harness::metrics::sum;
+use keyfold_harness::record::Record;
 
 /// Three times in the midst of the stream.
 fn stop_and_continue(guarantee: &str, instance_id: &str) {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use keyfold::model::partition;
 use keyfold::model::record::Source;
 
-use crate::app::{App, LIMIT};
-use crate::client::Record;
-use crate::process::sum;
+use keyfold_harness::app::{App, LIMIT};
+use keyfold_harness::metrics::sum;
+use keyfold_harness::record::Record;
 
 const CUSTOMERS: usize = 100_000;
 

@@ -2,10 +2,11 @@
 
 use keyfold::model::record::Source;
 
-use crate::app::{App, LIMIT, faulty};
-use crate::client::{Isolation, Record};
-use crate::fold::Repeats;
-use crate::process::sum;
+use keyfold_harness::app::{App, LIMIT, faulty};
+use keyfold_harness::client::Isolation;
+use keyfold_harness::expected::Repeats;
+use keyfold_harness::metrics::sum;
+use keyfold_harness::record::Record;
 
 /// A mixed stream with faults, into topics whose numbers of partitions all differ.
 #[test]

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use keyfold::model::record::Source;
 
-use crate::app::{App, LIMIT, faulty, text_of};
-use crate::broker::{Broker, BrokerOptions, free_port, sasl_properties};
-use crate::client::Record;
-use crate::fold::Repeats;
-use crate::process::Keyfold;
-use crate::slots::Slot;
+use keyfold_harness::app::{App, LIMIT, faulty, text_of};
+use keyfold_harness::broker::{Broker, BrokerOptions, free_port, sasl_properties};
+use keyfold_harness::expected::Repeats;
+use keyfold_harness::program::Keyfold;
+use keyfold_harness::record::Record;
+use keyfold_harness::slots::Slot;
 
 /// Kafka away at the start is waited for like Kafka away later.
 #[test]

@@ -2,10 +2,10 @@
 
 use keyfold::model::record::Source;
 
-use crate::app::App;
-use crate::client::{Consumed, Record};
-use crate::fold::error_header;
-use crate::process::sum;
+use keyfold_harness::app::App;
+use keyfold_harness::expected::error_header;
+use keyfold_harness::metrics::sum;
+use keyfold_harness::record::{Consumed, Record};
 
 const MANY: usize = 2_000_000;
 

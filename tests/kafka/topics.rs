@@ -2,10 +2,11 @@
 
 use keyfold::model::record::Source;
 
-use crate::app::{App, LIMIT, faulty, text_of};
-use crate::client::{Record, wait_until};
-use crate::fold::Repeats;
-use crate::process::sum;
+use keyfold_harness::app::{App, LIMIT, faulty, text_of};
+use keyfold_harness::expected::Repeats;
+use keyfold_harness::metrics::sum;
+use keyfold_harness::record::Record;
+use keyfold_harness::wait::wait_until;
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 

@@ -2,10 +2,10 @@
 
 use keyfold::model::record::Source;
 
-use crate::app::{App, LIMIT};
-use crate::client::wait_until;
 use crate::offsets::events;
-use crate::outsiders::make_anew;
+use keyfold_harness::app::{App, LIMIT};
+use keyfold_harness::foreign_clients::make_anew;
+use keyfold_harness::wait::wait_until;
 
 fn app(on_lost: &str) -> App {
     let mut app = App::new();

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use keyfold_generate::Options;
 
-use crate::app::{App, LIMIT};
-use crate::client::{Client, Consumed, Isolation, Record};
-use crate::fold::Repeats;
-use crate::process::sum;
+use keyfold_harness::app::{App, LIMIT};
+use keyfold_harness::client::{Client, Isolation};
+use keyfold_harness::expected::Repeats;
+use keyfold_harness::metrics::sum;
+use keyfold_harness::record::{Consumed, Record};
 
 fn count_per_key(records: &[Consumed]) -> BTreeMap<&[u8], usize> {
     let mut counts = BTreeMap::new();

@@ -5,7 +5,6 @@
 //! Only what happens inside the functions whose names begin with `counted_` counts, and not what is `uncounted_`;
 //! the script knows these names.
 
-#[path = "support/path.rs"]
 mod path;
 
 use std::collections::VecDeque;

@@ -1,6 +1,5 @@
 //! Hostile values: each gets its code, in little memory, and nothing panics.
 
-#[path = "hostile/schemas.rs"]
 mod schemas;
 
 use std::fs;

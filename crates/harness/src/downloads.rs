@@ -3,10 +3,12 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use crate::build_directory;
+
 /// `target/test-kafka`, wherever Cargo was told to build.
 pub fn dir() -> PathBuf {
-    let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let dir = tmp.parent().unwrap_or(tmp).join("test-kafka");
+    let build = build_directory();
+    let dir = build.parent().unwrap_or(&build).join("test-kafka");
     fs::create_dir_all(&dir).expect("the build directory is writable");
     dir
 }

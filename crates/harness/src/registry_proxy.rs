@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::broker::free_port;
-use crate::client::{wait_until, within};
 use crate::registry;
+use crate::wait::{wait_until, within};
 
 const LIMIT: Duration = Duration::from_secs(30);
 const PAGE: &str = "<!DOCTYPE html><html><body>A page for people</body></html>";

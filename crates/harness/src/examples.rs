@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use keyfold::model::record::{RawRecord, Source};
 use serde_json::Value;
 
+use crate::root;
+
 /// The timestamp of an example that names none.
 pub const TIMESTAMP: i64 = 1_800_000_000_000;
 
@@ -34,7 +36,7 @@ impl Example {
 }
 
 pub fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/examples")
+    root().join("schemas/examples")
 }
 
 /// All cases of `valid` or `invalid`.

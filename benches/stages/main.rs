@@ -3,10 +3,6 @@
 //! The inputs are generated from a fixed seed. A time is of all inputs of a round; of the throughput, an element is a
 //! record (of the publisher, a batch), an event, or a customer.
 
-#[path = "../tests/support/evolve.rs"]
-#[allow(dead_code)]
-mod evolve;
-#[path = "support/samples.rs"]
 mod samples;
 
 use std::hint::black_box;

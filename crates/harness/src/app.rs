@@ -10,8 +10,9 @@ use keyfold_generate::{GeneratedRecord, Generator, Options};
 use tempfile::TempDir;
 
 use crate::broker;
-use crate::client::{Client, Record, unique};
-use crate::process::{self, Keyfold};
+use crate::client::{Client, unique};
+use crate::program::{self, Keyfold};
+use crate::record::Record;
 use crate::slots::Slot;
 
 /// How long a test waits for what takes seconds at the most on a machine at rest.
@@ -33,6 +34,7 @@ pub struct App {
 
 impl App {
     /// On the broker that all tests share. No topic is there yet.
+    #[allow(clippy::new_without_default)] // it waits for a slot, and may start the broker: no default value
     pub fn new() -> App {
         let slot = Slot::take();
         App::on(broker::bootstrap(), Client::shared(), slot)
@@ -184,7 +186,7 @@ impl App {
         let file = self.config_file();
         let mut all = args.to_vec();
         all.extend(["--config", file.to_str().expect("a path of text")]);
-        process::run(&all, stdin)
+        program::run(&all, stdin)
     }
 
     /// Starts `keyfold run`.

@@ -1,22 +1,13 @@
 //! The same value in either form comes to the same result; and the reading of Avro is held against `apache-avro`,
 //! which knows nothing of ours.
 
-#[path = "support/evolve.rs"]
-mod evolve;
-#[path = "support/examples.rs"]
-mod examples;
-#[path = "avro/many_elements.rs"]
 mod many_elements;
-#[path = "support/random_documents.rs"]
-mod random_documents;
 
 use std::collections::BTreeMap;
 use std::fs;
 
 use apache_avro::Schema;
 use apache_avro::types::Value as Avro;
-use evolve::{Evolution, Evolved};
-use examples::Example;
 use keyfold::avro::{self, Plan, snapshot};
 use keyfold::config::Config;
 use keyfold::customer::snapshot::View;
@@ -25,6 +16,9 @@ use keyfold::json::strict::{self, Plain};
 use keyfold::model::record::{Code, RawRecord, Rejection, Source};
 use keyfold::model::time::Instant;
 use keyfold::source::{self, Judged, Verdict};
+use keyfold_harness::avro_evolution::{self, Evolution, Evolved};
+use keyfold_harness::examples::{self, Example};
+use keyfold_harness::random_documents;
 use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -152,7 +146,7 @@ fn write_and_compare(example: &Example, evolved: &Evolved) -> bool {
     let Some(value) = evolved.value(Some(&parsed(value)), &schema) else {
         return false;
     };
-    let bytes = evolve::written(&schema, value);
+    let bytes = avro_evolution::written(&schema, value);
     let plan = Plan::compile(example.source, &evolved.text, &[]).unwrap();
     same(example, &plan, &bytes, &evolved.text);
     true
@@ -293,11 +287,11 @@ fn random_evolutions_are_read_as_apache_avro_reads_them() {
             let Some(value) = evolved.value(Some(&document), &writer) else {
                 continue;
             };
-            let bytes = evolve::written(&writer, value);
+            let bytes = avro_evolution::written(&writer, value);
             let plan = Plan::compile(source, &evolved.text, &[]).unwrap();
             let ours = avro::to_json(&plan, &bytes, usize::MAX).unwrap();
             let ours = parsed(ours.as_bytes());
-            let Some(theirs) = evolve::read(&writer, Some(&reader), &bytes) else {
+            let Some(theirs) = avro_evolution::read(&writer, Some(&reader), &bytes) else {
                 // a null for what is required: with us the schema stage says so
                 assert!(!source::schema::of(source).unwrap().accepts(&ours));
                 continue;
@@ -322,7 +316,7 @@ fn sound_values() -> Vec<(Source, Plan, Vec<u8>)> {
         let evolved = Evolved::of(&reader(example.source), all, &mut random);
         let schema = Schema::parse_str(&evolved.text).unwrap();
         let value = evolved.value(Some(&parsed(value)), &schema).unwrap();
-        let bytes = evolve::written(&schema, value);
+        let bytes = avro_evolution::written(&schema, value);
         let plan = Plan::compile(example.source, &evolved.text, &[]).unwrap();
         values.push((example.source, plan, bytes));
     }
@@ -435,7 +429,7 @@ fn snapshots_say_the_same_in_either_form() {
         let mut again = Vec::new();
         snapshot::encode(&text, &mut again).unwrap();
         assert_eq!(bytes, again);
-        let decoded = evolve::read(&schema, None, &bytes).unwrap();
+        let decoded = avro_evolution::read(&schema, None, &bytes).unwrap();
         assert_eq!(json_of(decoded), parsed(&text));
         compared += 1;
     }
@@ -502,7 +496,7 @@ fn cpu_per_record() {
                 .iter()
                 .map(|text| {
                     let value = evolved.value(Some(&parsed(text.as_bytes())), &parsed_schema);
-                    evolve::written(&parsed_schema, value.unwrap())
+                    avro_evolution::written(&parsed_schema, value.unwrap())
                 })
                 .collect();
             let avro = measure(values.len(), || {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
 use keyfold::model::record::Source;
 use serde::{Deserialize, Serialize};
@@ -11,11 +10,10 @@ use serde_json::value::RawValue;
 
 use crate::app::{App, EXAMPLE_TIME, text_of};
 use crate::broker;
-use crate::outside::{AVRO_CLIENT, run_python};
+use crate::python_client::{AVRO_CLIENT, run_python};
 use crate::registry;
 use crate::registry_proxy::RegistryProxy;
-
-const SCHEMAS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas");
+use crate::root;
 
 /// The header by which a record finds its JSON again.
 pub const NAME: &str = "example";
@@ -71,7 +69,7 @@ pub fn schema(name: &str) -> Value {
 /// The text of a file of `schemas/`.
 #[track_caller]
 pub fn file(path: &str) -> Vec<u8> {
-    let path = Path::new(SCHEMAS).join(path);
+    let path = root().join("schemas").join(path);
     fs::read(&path).unwrap_or_else(|e| panic!("read {}: {e}", path.display()))
 }
 

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::broker::free_port;
-use crate::cache;
-use crate::client::within;
-use crate::guard::Guarded;
+use crate::child::Guarded;
+use crate::downloads;
+use crate::wait::within;
 
 const POM: &str = include_str!("pom.xml");
 const ARTIFACT: &str = "apicurio-registry-app";
@@ -66,12 +66,12 @@ struct Registry {
 
 impl Registry {
     fn start() -> Result<Registry, String> {
-        let program = program(&cache::filled("registry", POM, fetch)?)?;
+        let program = program(&downloads::filled("registry", POM, fetch)?)?;
         let home = tempfile::Builder::new()
             .prefix("keyfold-registry-")
             .tempdir()
             .map_err(|e| format!("a directory for the registry: {e}"))?;
-        let log = cache::dir().join("registry.log");
+        let log = downloads::dir().join("registry.log");
         fs::write(&log, "").map_err(|e| format!("the registry's log: {e}"))?;
         let port = free_port();
         let mut command = Command::new("java");

@@ -10,29 +10,14 @@ use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::message::Message;
+use rdkafka::producer::{BaseProducer, DeliveryResult, Producer, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use crate::record::{Consumed, Record, base_record, consumed};
+use crate::wait::{block_on, wait_until};
+
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
-
-/// Asks `condition` until it gives a value. Panics, naming `what`, once `limit` has passed.
-#[track_caller]
-pub fn wait_until<T>(limit: Duration, what: &str, condition: impl FnMut() -> Option<T>) -> T {
-    within(limit, condition).unwrap_or_else(|| panic!("waited {limit:?} for {what}"))
-}
-
-/// Asks `condition` until it gives a value, or until `limit` has passed.
-pub fn within<T>(limit: Duration, mut condition: impl FnMut() -> Option<T>) -> Option<T> {
-    let start = Instant::now();
-    loop {
-        let value = condition();
-        if value.is_some() || start.elapsed() >= limit {
-            return value;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
 
 /// A name that no test before or beside this one has used, on a broker that is kept either.
 pub fn unique(prefix: &str) -> String {
@@ -43,95 +28,11 @@ pub fn unique(prefix: &str) -> String {
     format!("{prefix}-{millis:x}-{:x}-{count}", std::process::id())
 }
 
-/// A record to produce. Without a partition, the key decides as in Java's client; without a
-/// timestamp, it is now.
-#[derive(Clone, Debug, Default)]
-pub struct Record {
-    pub topic: String,
-    pub partition: Option<i32>,
-    pub key: Option<Vec<u8>>,
-    pub value: Option<Vec<u8>>,
-    /// Milliseconds since 1970.
-    pub timestamp: Option<i64>,
-    pub headers: Vec<(String, Option<Vec<u8>>)>,
-}
-
-impl Record {
-    pub fn to(topic: &str) -> Record {
-        Record {
-            topic: topic.to_owned(),
-            ..Record::default()
-        }
-    }
-
-    pub fn partition(mut self, partition: i32) -> Record {
-        self.partition = Some(partition);
-        self
-    }
-
-    pub fn key(mut self, key: impl Into<Vec<u8>>) -> Record {
-        self.key = Some(key.into());
-        self
-    }
-
-    pub fn value(mut self, value: impl Into<Vec<u8>>) -> Record {
-        self.value = Some(value.into());
-        self
-    }
-
-    /// Sets the timestamp, in milliseconds since 1970.
-    pub fn at(mut self, timestamp: i64) -> Record {
-        self.timestamp = Some(timestamp);
-        self
-    }
-
-    pub fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Record {
-        self.headers.push((name.to_owned(), Some(value.into())));
-        self
-    }
-}
-
-/// A record as it was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Consumed {
-    pub partition: i32,
-    pub offset: i64,
-    /// Milliseconds since 1970.
-    pub timestamp: Option<i64>,
-    pub key: Option<Vec<u8>>,
-    pub value: Option<Vec<u8>>,
-    pub headers: Vec<(String, Option<Vec<u8>>)>,
-}
-
-impl Consumed {
-    /// The key as text.
-    pub fn key_text(&self) -> &str {
-        let key = self.key.as_deref().expect("a record with a key");
-        std::str::from_utf8(key).expect("a key of text")
-    }
-
-    /// The last header of this name, as text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.headers.iter().rfind(|(key, _)| key == name)?;
-        let value = value.as_deref().expect("a header with a value");
-        Some(std::str::from_utf8(value).expect("a header of text"))
-    }
-}
-
 /// What a reader sees of transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isolation {
     ReadCommitted,
     ReadUncommitted,
-}
-
-/// The value of each key's newest record; `None` where that is a tombstone.
-pub fn newest_per_key(records: &[Consumed]) -> BTreeMap<Vec<u8>, Option<Vec<u8>>> {
-    let keyed = records.iter().filter_map(|record| {
-        let key = record.key.clone()?;
-        Some((key, record.value.clone()))
-    });
-    keyed.collect()
 }
 
 /// Connects to one cluster with the properties given. Every call makes its own connection.
@@ -212,7 +113,6 @@ impl Client {
     }
 
     /// The number of brokers that the cluster counts itself.
-    #[allow(dead_code)] // for tests/faults
     #[track_caller]
     pub fn brokers(&self) -> usize {
         let metadata = self.consumer().fetch_metadata(None, REQUEST_LIMIT);
@@ -403,44 +303,6 @@ impl ProducerContext for Deliveries {
     }
 }
 
-/// A record as the client library takes it.
-pub fn base_record(record: &Record) -> BaseRecord<'_, [u8], [u8]> {
-    let mut base = BaseRecord::to(&record.topic);
-    base.partition = record.partition;
-    base.key = record.key.as_deref();
-    base.payload = record.value.as_deref();
-    base.timestamp = record.timestamp;
-    if !record.headers.is_empty() {
-        let mut headers = OwnedHeaders::new();
-        for (key, value) in &record.headers {
-            headers = headers.insert(Header {
-                key,
-                value: value.as_ref(),
-            });
-        }
-        base.headers = Some(headers);
-    }
-    base
-}
-
-fn consumed(message: &impl Message) -> Consumed {
-    let headers = message.headers().map(|headers| {
-        let owned = headers.iter().map(|header| {
-            let value = header.value.map(<[u8]>::to_vec);
-            (header.key.to_owned(), value)
-        });
-        owned.collect()
-    });
-    Consumed {
-        partition: message.partition(),
-        offset: message.offset(),
-        timestamp: message.timestamp().to_millis(),
-        key: message.key().map(<[u8]>::to_vec),
-        value: message.payload().map(<[u8]>::to_vec),
-        headers: headers.unwrap_or_default(),
-    }
-}
-
 /// Whether librdkafka tries again by itself.
 fn passes(error: &KafkaError) -> bool {
     matches!(
@@ -451,11 +313,4 @@ fn passes(error: &KafkaError) -> bool {
                 | RDKafkaErrorCode::OperationTimedOut
         )
     )
-}
-
-pub fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .expect("a runtime")
-        .block_on(future)
 }

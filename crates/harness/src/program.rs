@@ -1,6 +1,5 @@
 //! The real `keyfold` program, as a child process.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::process::{Command, ExitStatus, Output, Stdio};
@@ -10,14 +9,12 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::broker::free_port;
-use crate::guard::Guarded;
+use crate::child::Guarded;
+use crate::metrics::{Metrics, parse_metrics};
+use crate::program_path;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_keyfold");
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 const COMMAND_LIMIT: Duration = Duration::from_secs(180);
-
-/// The samples of `/metrics`, by their text form (`name{label="value"}`).
-pub type Metrics = BTreeMap<String, f64>;
 
 /// `keyfold run` in the background. Dropping it kills it.
 pub struct Keyfold {
@@ -36,7 +33,8 @@ impl Keyfold {
     /// Like [`Keyfold::start`], by bash, after these commands of it: `ulimit` and the like.
     pub fn start_limited(config: &str, limits: &str) -> Keyfold {
         let mut bash = clean(Command::new("bash"));
-        bash.args(["-c", &format!("{limits}; exec \"$0\" \"$@\""), PROGRAM]);
+        bash.args(["-c", &format!("{limits}; exec \"$0\" \"$@\"")]);
+        bash.arg(program_path());
         Keyfold::start_by(bash, config, &[])
     }
 
@@ -103,7 +101,6 @@ impl Keyfold {
     }
 
     /// Asks it by `keyfold healthcheck`: the exit code, and what was said.
-    #[allow(dead_code)] // for tests/faults
     pub fn healthcheck(&self, args: &[&str]) -> (Option<i32>, String) {
         let mut command = command();
         command.arg("healthcheck").args(args);
@@ -160,14 +157,12 @@ impl Keyfold {
     }
 
     /// The samples of `/metrics`, if it answers within `limit`.
-    #[allow(dead_code)] // for tests/faults
     pub fn metrics_soon(&self, limit: Duration) -> Option<Metrics> {
         let (_, text) = self.http_get_within("/metrics", limit)?;
         Some(parse_metrics(&text))
     }
 
     /// How it ended, or none while it runs.
-    #[allow(dead_code)] // for tests/faults
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.process.ended()
     }
@@ -199,20 +194,6 @@ impl Keyfold {
             .code()
             .unwrap_or_else(|| panic!("{status}:\n{}", self.process.log_tail()))
     }
-}
-
-/// The sum of a metric's samples that carry all of these labels.
-pub fn sum(metrics: &Metrics, name: &str, labels: &[(&str, &str)]) -> f64 {
-    let wanted: Vec<String> = labels
-        .iter()
-        .map(|(label, value)| format!("{label}=\"{value}\""))
-        .collect();
-    let matching = metrics.iter().filter(|(sample, _)| {
-        let (its_name, its_labels) = sample.split_once('{').unwrap_or((sample, ""));
-        let its_labels = its_labels.trim_end_matches('}');
-        its_name == name && wanted.iter().all(|w| its_labels.split(',').any(|l| l == w))
-    });
-    matching.map(|(_, value)| value).sum()
 }
 
 /// Runs `keyfold` with these arguments and this standard input to its end.
@@ -261,7 +242,7 @@ fn home() -> TempDir {
 
 /// The program, with nothing set by the environment the tests run in.
 fn command() -> Command {
-    clean(Command::new(PROGRAM))
+    clean(Command::new(program_path()))
 }
 
 fn clean(mut command: Command) -> Command {
@@ -271,13 +252,4 @@ fn clean(mut command: Command) -> Command {
         }
     }
     command
-}
-
-fn parse_metrics(text: &str) -> Metrics {
-    let samples = text.lines().filter(|line| !line.starts_with('#'));
-    let parsed = samples.filter_map(|line| {
-        let (sample, value) = line.rsplit_once(' ')?;
-        Some((sample.to_owned(), value.parse().ok()?))
-    });
-    parsed.collect()
 }

@@ -17,7 +17,6 @@ impl Slot {
     }
 
     /// Waits for room for a cluster of its own: two of them starve each other on two cores.
-    #[allow(dead_code)] // for tests/faults
     pub fn take_for_cluster() -> Slot {
         Slot::wait_for(2)
     }

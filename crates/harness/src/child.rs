@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use crate::client::wait_until;
+use crate::wait::wait_until;
 
 /// Leaves a watcher behind and becomes the program (so the process id stays). The watcher holds
 /// the reading end of a pipe from the test process. Its end without a word means that the test

@@ -8,7 +8,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::app::{App, LIMIT};
 use crate::client::Isolation;
-use crate::process::Keyfold;
+use crate::program::Keyfold;
 
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 

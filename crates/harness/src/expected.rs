@@ -12,8 +12,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::app::{App, text_of};
-use crate::client::{Consumed, Isolation, newest_per_key};
-use crate::process::{Metrics, sum};
+use crate::client::Isolation;
+use crate::metrics::{Metrics, sum};
+use crate::record::{Consumed, newest_per_key};
 
 const ERRORS: &str = "__keyfold.errors.";
 

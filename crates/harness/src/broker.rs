@@ -14,9 +14,10 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tempfile::TempDir;
 
-use crate::cache;
-use crate::client::{Client, wait_until, within};
-use crate::guard::Guarded;
+use crate::child::Guarded;
+use crate::client::Client;
+use crate::downloads;
+use crate::wait::{wait_until, within};
 
 const POM: &str = include_str!("pom.xml");
 const CLUSTER_ID: &str = "a2V5Zm9sZC10ZXN0cy0wMA";
@@ -122,7 +123,7 @@ impl Broker {
 
     fn try_start(options: BrokerOptions, label: &str) -> Result<Broker, String> {
         check_java()?;
-        let libs = cache::filled("libs", POM, fetch_jars)?;
+        let libs = downloads::filled("libs", POM, fetch_jars)?;
         let home = tempfile::Builder::new()
             .prefix("keyfold-kafka-")
             .tempdir()
@@ -135,7 +136,7 @@ impl Broker {
             server_properties(&options, home.path(), client, controller),
         )
         .map_err(|e| format!("the broker's settings: {e}"))?;
-        let log = cache::dir().join(format!("broker-{label}.log"));
+        let log = downloads::dir().join(format!("broker-{label}.log"));
         fs::write(&log, "").map_err(|e| format!("the broker's log: {e}"))?;
         let mut broker = Broker {
             libs,
@@ -171,13 +172,11 @@ impl Broker {
     }
 
     /// Where its logs are.
-    #[allow(dead_code)] // for tests/faults
     pub fn data(&self) -> PathBuf {
         self.home.path().join("data")
     }
 
     /// Runs one of Kafka's command-line tools to its end.
-    #[allow(dead_code)] // for tests/faults
     #[track_caller]
     pub fn tool(&self, class: &str, args: &[&str]) {
         let output = self.java(class).args(args).output().expect("java");

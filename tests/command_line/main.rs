@@ -1,6 +1,5 @@
 //! The binary on what `kcat -C -J` prints, its exit codes and its messages (docs/contract.md, section 7).
 
-#[path = "command_line/healthcheck.rs"]
 mod healthcheck;
 
 use std::fs;

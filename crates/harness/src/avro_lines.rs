@@ -9,8 +9,9 @@ use keyfold_generate::{GeneratedRecord, kcat_line};
 
 use crate::app::{App, text_of};
 use crate::avro_records::{NAME, Snapshots, id_of, json};
-use crate::client::{Consumed, Isolation};
-use crate::process;
+use crate::client::Isolation;
+use crate::program;
+use crate::record::Consumed;
 use crate::registry;
 
 /// The value of a line.
@@ -94,7 +95,7 @@ impl App {
         let file = self.file("json.toml");
         fs::write(&file, settings.to_string()).expect("a configuration file");
         let file = file.to_str().expect("a path of text");
-        let output = process::run(&["fold", "--config", file], &lines);
+        let output = program::run(&["fold", "--config", file], &lines);
         assert_eq!(output.status.code(), Some(0), "{}", text_of(&output));
         output.stdout
     }

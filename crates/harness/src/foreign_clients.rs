@@ -10,7 +10,9 @@ use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::app::{App, LIMIT};
-use crate::client::{Record, base_record, unique, wait_until};
+use crate::client::unique;
+use crate::record::{Record, base_record};
+use crate::wait::wait_until;
 
 const REQUEST: Duration = Duration::from_secs(30);
 

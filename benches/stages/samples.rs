@@ -13,7 +13,7 @@ use keyfold_generate::{Generator, Kind, Options};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use crate::evolve::{self, Evolution, Evolved};
+use keyfold_harness::avro_evolution::{self, Evolution, Evolved};
 
 /// Records of each source: enough for variety, and few enough to stay in a cache as a poll's do.
 const RECORDS: usize = 200;
@@ -68,7 +68,7 @@ pub fn in_avro(source: Source, records: &[Record]) -> (Plan, Vec<Vec<u8>>) {
     let schema = Schema::parse_str(&same.text).unwrap();
     let written = records.iter().map(|record| {
         let json = serde_json::from_slice(&record.value).unwrap();
-        evolve::written(&schema, same.value(Some(&json), &schema).unwrap())
+        avro_evolution::written(&schema, same.value(Some(&json), &schema).unwrap())
     });
     let values = written.collect();
     (Plan::compile(source, &same.text, &[]).unwrap(), values)

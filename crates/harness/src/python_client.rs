@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::cache;
-use crate::process::finish;
+use crate::downloads;
+use crate::program::finish;
 
 /// With its own serializers of Avro and JSON, and its client of the schema registry.
 const PACKAGES: &[&str] = &["confluent-kafka[avro,json]==2.15.1"];
@@ -25,7 +25,7 @@ pub fn run_python(script: &str, args: &[&str]) -> Output {
 
 /// The interpreter of a virtual environment with [`PACKAGES`].
 fn python() -> Result<PathBuf, String> {
-    let venv = cache::filled("venv", &PACKAGES.join("\n"), |venv| {
+    let venv = downloads::filled("venv", &PACKAGES.join("\n"), |venv| {
         succeed(
             Command::new("python3").args(["-m", "venv"]).arg(venv),
             "Install Python 3 with venv (Debian: apt-get install python3-venv).",
