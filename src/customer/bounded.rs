@@ -6,50 +6,51 @@ use super::codec::CodecError;
 use super::contribution::{Data, Fact};
 use super::snapshot::{self, View};
 use super::{Customer, Keep};
-use crate::model::record::TOPIC_HEADROOM;
+use crate::model::record::{Source, TOPIC_HEADROOM};
 
 /// The bounds of a customer's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// How much of a customer is kept.
     pub keep: Keep,
-    /// `validation.max_state_bytes`.
+    /// `validation.max_state_bytes`, in bytes of the encoded state.
     pub max_state_bytes: usize,
-    /// What snapshots are measured by.
+    /// How the snapshots are made whose size counts too.
     pub view: View,
 }
 
 impl Limits {
-    /// Kafka's own part of a record and its batch, generously.
-    const RECORD: usize = 4 * 1024;
+    /// Kafka's own part of a record and its batch in bytes, generously.
+    const RECORD_OVERHEAD: usize = 4 * 1024;
 
     /// The most bytes of a record of the state or of a snapshot, its key included.
-    fn max_written(&self) -> usize {
-        self.max_state_bytes + TOPIC_HEADROOM - Self::RECORD
+    fn max_record_bytes(&self) -> usize {
+        self.max_state_bytes + TOPIC_HEADROOM - Self::RECORD_OVERHEAD
     }
 }
 
-/// The state would grow beyond [`Limits::max_state_bytes`], or what is written of it beyond what topics take; it
-/// stays as it was.
+/// The state would grow beyond [`Limits::max_state_bytes`], or its record or its snapshot's beyond what topics take. The
+/// state stays as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StateTooLarge;
 
-/// A snapshot shows no more of an element or an action than this many times its part of the state: it adds the names
-/// of fields, its times as text, and repeats the ids of contracts and touches.
-const SHOWN: usize = 16;
+/// A snapshot takes at most this many times the bytes of its state: it adds the names of fields and times as text, and
+/// repeats the ids of contracts and of the first and last touch.
+const MAX_GROWTH: usize = 16;
 
 /// A customer and an upper bound of its encoded size, so that the size is only measured where it matters.
 #[derive(Debug, Clone, Default)]
 pub struct Bounded {
     customer: Customer,
-    at_most: usize,
+    max_encoded: usize,
 }
 
 impl Bounded {
+    /// Reads a state. The error says why this version cannot read it.
     pub fn decode(bytes: &Bytes) -> Result<Bounded, CodecError> {
         Ok(Bounded {
             customer: Customer::decode(bytes)?,
-            at_most: bytes.len(),
+            max_encoded: bytes.len(),
         })
     }
 
@@ -57,49 +58,58 @@ impl Bounded {
         &self.customer
     }
 
-    /// Takes in what a record says of the customer `id`; whether that changed the state. An erasure is never too
-    /// large, but for an id that fits into no topic: it must not fail for want of room.
+    /// Joins what a record says of the customer `id`; returns whether that changed the state. An erasure is only too
+    /// large for an id that fits into no topic: it must not fail for want of room.
     pub fn join(&mut self, id: &str, data: Data, limits: &Limits) -> Result<bool, StateTooLarge> {
-        if id.len() > limits.max_written() {
+        if id.len() > limits.max_record_bytes() {
             return Err(StateTooLarge);
         }
-        let at_most = self.at_most + weight(&data);
-        let fits = at_most <= limits.max_state_bytes
-            && (id.len() + at_most) * SHOWN <= limits.max_written();
-        if fits || matches!(data.fact, Fact::Erasure(_)) {
-            let changed = self.customer.join(data, limits.keep);
-            if changed {
-                self.at_most = at_most;
-            }
-            return Ok(changed);
+        let max_encoded = self.max_encoded + max_encoded_size(&data);
+        let fits = max_encoded <= limits.max_state_bytes
+            && (id.len() + max_encoded) * MAX_GROWTH <= limits.max_record_bytes();
+        if !fits && data.as_erasure().is_none() {
+            return self.join_measured(id, data, limits);
         }
+        let changed = self.customer.join(data, limits.keep);
+        if changed {
+            self.max_encoded = max_encoded;
+        }
+        Ok(changed)
+    }
+
+    /// Joins into a copy, and takes that if it is not too large.
+    fn join_measured(
+        &mut self,
+        id: &str,
+        data: Data,
+        limits: &Limits,
+    ) -> Result<bool, StateTooLarge> {
         // What is far too large is not built first: a megabyte may list a hundred thousand elements. A state that had
         // grown beyond the bound before that was lowered may stay as it is.
-        let most = limits.max_state_bytes.max(self.at_most);
-        if self.customer.at_least(&data, most) > most {
+        let most = limits.max_state_bytes.max(self.max_encoded);
+        if self.customer.min_encoded_size(&data, most) > most {
             return Err(StateTooLarge);
         }
         let mut grown = self.customer.clone();
         if !grown.join(data, limits.keep) {
             return Ok(false);
         }
-        let mut bytes = Vec::with_capacity(at_most);
-        grown.encode(&mut bytes);
+        let mut bytes = grown.encoded();
         let encoded = bytes.len();
         bytes.clear();
         snapshot::write(&grown, id, &limits.view, &mut bytes);
-        let written = id.len() + encoded.max(bytes.len());
-        if encoded > limits.max_state_bytes || written > limits.max_written() {
+        let record = id.len() + encoded.max(bytes.len());
+        if encoded > limits.max_state_bytes || record > limits.max_record_bytes() {
             return Err(StateTooLarge);
         }
         self.customer = grown;
-        self.at_most = encoded;
+        self.max_encoded = encoded;
         Ok(true)
     }
 }
 
-/// More bytes than a datum can add to the encoded state: its texts, and generously its stamps and lengths.
-fn weight(data: &Data) -> usize {
+/// More bytes than data can add to the encoded state: their texts, and generously their stamps and lengths.
+fn max_encoded_size(data: &Data) -> usize {
     const FRAME: usize = 128;
     let elements = match &data.fact {
         Fact::Customer(event) => [&event.addresses, &event.dependents]
@@ -110,6 +120,28 @@ fn weight(data: &Data) -> usize {
         _ => 0,
     };
     FRAME * (1 + elements) + data.texts.bytes()
+}
+
+impl Customer {
+    /// A lower bound of the encoded size that the state will have once it has joined `data`, in bytes. Counts no further
+    /// than `enough`.
+    pub fn min_encoded_size(&self, data: &Data, enough: usize) -> usize {
+        let Fact::Customer(event) = &data.fact else {
+            return 0;
+        };
+        let erased = self.erasures.of(Source::LoyaltyCustomers);
+        let mut bytes = 0;
+        for (list, elements) in [
+            (&self.addresses, &event.addresses),
+            (&self.dependents, &event.dependents),
+        ] {
+            let elements = elements.iter().flatten();
+            let elements = elements.map(|element| element.map(|text| data.texts.get(*text)));
+            let left = enough.saturating_sub(bytes);
+            bytes += list.min_encoded_size(&self.texts, event.stamp, elements, erased, left);
+        }
+        bytes
+    }
 }
 
 #[cfg(test)]
@@ -153,7 +185,7 @@ mod tests {
         let (mut state, mut shown) = (Vec::new(), Vec::new());
         customer.encode(&mut state);
         snapshot::write(&customer, "c", &view, &mut shown);
-        let bound = (1 + state.len()) * SHOWN;
+        let bound = (1 + state.len()) * MAX_GROWTH;
         assert!(shown.len() <= bound, "{} of {bound}", shown.len());
         assert!(shown.len() * 2 > bound, "{} of {bound}", shown.len());
     }

@@ -1,26 +1,27 @@
 //! The state of a customer as bytes: what the state topic and the stores hold.
 //!
-//! A version byte, a byte with a bit for each part that is there, then the parts. Times and stamps are eight
-//! bytes, big-endian; counts, lengths and versions are LEB128; texts have their length before them. The same
-//! state always gives the same bytes.
+//! A byte with the layout's number, then the parts of [`Customer`]. Times and stamps are eight bytes, big-endian; counts,
+//! lengths and versions are LEB128; texts have their length before them. Parts that may be missing have a byte before
+//! them with a bit for each that is there, the first being the lowest. The same state always gives the same bytes.
+//! docs/design.md has the layout as a table.
 
 use bytes::Bytes;
 
 use super::actions::Actions;
 use super::contribution::{Action, ActionKind, ConsoleParts, Content, Publisher, Status};
-use super::encoding::{number_from, put_bytes, put_number};
 use super::fields::Fields;
-use super::list::{Floor, Held, List, Listing};
-use super::register::Register;
+use super::list::{Floor, List, Listing, StoredElement};
+use super::register::{Register, Scalars};
 use super::stamp::Stamp;
 use super::texts::{Span, Texts};
-use super::{Customer, HeldConsole, Scalars};
+use super::{Customer, Erasures, StoredConsole};
 use crate::model::time::{Date, Instant};
+use crate::model::varint;
 
 /// The layout that this version writes. A state of another layout must be rebuilt from the inputs.
 pub const LAYOUT: u8 = 4;
 
-/// A state that this version can't read.
+/// A state that this version cannot read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
     #[error(
@@ -31,236 +32,304 @@ pub enum CodecError {
     Damaged,
 }
 
-mod part {
-    pub const ERASED: u8 = 1;
-    pub const SCALARS: u8 = 1 << 1;
-    pub const ADDRESSES: u8 = 1 << 2;
-    pub const DEPENDENTS: u8 = 1 << 3;
-    pub const ACTIONS: u8 = 1 << 4;
-    pub const CONSOLE: u8 = 1 << 5;
-    pub const PUBLISHER: u8 = 1 << 6;
+/// What is written in one way wherever it stands.
+trait Stored: Sized {
+    /// Appends it; `texts` are those of its customer.
+    fn put(&self, texts: &Texts, out: &mut Vec<u8>);
+    fn read(input: &mut StateReader<'_>) -> Result<Self, CodecError>;
+}
+
+/// A part that may be missing. It then takes nothing but its bit in the byte before it.
+trait Part: Stored + Default {
+    fn is_there(&self) -> bool;
+}
+
+/// Writes the byte with the bits of some parts, and those that are there.
+macro_rules! write_parts {
+    ($of:ident, $texts:ident, $out:ident, [$($part:ident),*]) => {
+        $out.push(bits([$($of.$part.is_there()),*]));
+        $(if $of.$part.is_there() {
+            $of.$part.put($texts, $out);
+        })*
+    };
+}
+
+/// How structs are laid out: fields that are always there, in braces, and parts that may be missing, in brackets. A text
+/// that is read `as fields` must be well-formed [`Fields`].
+macro_rules! layout {
+    ($($of:ident $(<$text:ty>)? =
+        { $($first:ident $(as $first_as:ident)?),* }
+        $([ $($part:ident),* ] { $($last:ident),* })?;
+    )*) => { $(
+        impl Stored for $of $(<$text>)? {
+            #[inline]
+            fn put(&self, texts: &Texts, out: &mut Vec<u8>) {
+                $(self.$first.put(texts, out);)*
+                $(
+                    write_parts!(self, texts, out, [$($part),*]);
+                    $(self.$last.put(texts, out);)*
+                )?
+            }
+
+            #[inline]
+            fn read(input: &mut StateReader<'_>) -> Result<Self, CodecError> {
+                $(let $first = layout!(@read input $($first_as)?);)*
+                $(
+                    let mut parts = input.parts()?;
+                    $(let $part = parts.next(input)?;)*
+                    $(let $last = Stored::read(input)?;)*
+                )?
+                Ok($of { $($first,)* $($($part,)* $($last,)*)? })
+            }
+        }
+    )* };
+    (@read $input:ident) => { Stored::read($input)? };
+    (@read $input:ident $kind:ident) => { $input.$kind()? };
 }
 
 impl Customer {
     /// Appends the state.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let parts = [
-            (part::ERASED, self.erased.iter().any(|at| !at.is_never())),
-            (part::SCALARS, self.scalars != Scalars::default()),
-            (part::ADDRESSES, !self.addresses.is_empty()),
-            (part::DEPENDENTS, !self.dependents.is_empty()),
-            (part::ACTIONS, !self.actions.is_empty()),
-            (part::CONSOLE, self.console.is_some()),
-            (part::PUBLISHER, self.publisher.is_some()),
-        ];
-        let present = bits(parts);
-        out.extend_from_slice(&[LAYOUT, present]);
-        if present & part::ERASED != 0 {
-            put_options(
-                out,
-                self.erased.map(|at| (!at.is_never()).then_some(at)),
-                put_instant,
-            );
-        }
-        if present & part::SCALARS != 0 {
-            put_scalars(out, &self.scalars);
-        }
-        if present & part::ADDRESSES != 0 {
-            put_list(out, &self.texts, &self.addresses);
-        }
-        if present & part::DEPENDENTS != 0 {
-            put_list(out, &self.texts, &self.dependents);
-        }
-        if present & part::ACTIONS != 0 {
-            put_actions(out, &self.texts, &self.actions);
-        }
-        if let Some(console) = &self.console {
-            put_console(out, &self.texts, console);
-        }
-        if let Some(publisher) = &self.publisher {
-            put_instant(out, publisher.at);
-            put_bytes(out, self.texts.get(publisher.enrollment));
-            put_bytes(out, self.texts.get(publisher.accounts));
-        }
+        let texts = &self.texts;
+        out.push(LAYOUT);
+        write_parts!(
+            self,
+            texts,
+            out,
+            [
+                erasures, scalars, addresses, dependents, actions, console, publisher
+            ]
+        );
+    }
+
+    pub(super) fn encoded(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.encode(&mut bytes);
+        bytes
     }
 
     /// Reads a state; its texts share the given bytes.
     pub fn decode(bytes: &Bytes) -> Result<Customer, CodecError> {
-        let mut input = Reader { bytes, at: 0 };
+        let mut input = StateReader { bytes, at: 0 };
         let layout = input.byte()?;
         if layout != LAYOUT {
             return Err(CodecError::Layout(layout));
         }
-        let present = input.byte()?;
-        let mut customer = Customer {
+        let mut parts = input.parts()?;
+        let customer = Customer {
             texts: Texts::of(bytes.clone()),
-            ..Customer::default()
+            erasures: parts.next(&mut input)?,
+            scalars: parts.next(&mut input)?,
+            addresses: parts.next(&mut input)?,
+            dependents: parts.next(&mut input)?,
+            actions: parts.next(&mut input)?,
+            console: parts.next(&mut input)?,
+            publisher: parts.next(&mut input)?,
         };
-        if present & part::ERASED != 0 {
-            let present = input.byte()?;
-            for (at, erased) in customer.erased.iter_mut().enumerate() {
-                if present & (1 << at) != 0 {
-                    *erased = input.instant()?;
-                }
-            }
+        match input.at == bytes.len() {
+            true => Ok(customer),
+            false => Err(CodecError::Damaged),
         }
-        if present & part::SCALARS != 0 {
-            customer.scalars = input.scalars()?;
+    }
+}
+
+layout! {
+    Publisher<Span> = { at, enrollment, accounts };
+    StoredConsole = { version, at } [parts] {};
+    ConsoleParts<Span> = { names, phones, addresses, attributes };
+    Actions = {} [evicted] { kept };
+    Action<Span> = { id, stamp, created_at, kind, body as fields };
+    List = {} [newest, shorter, floor] { elements };
+    Listing = { stamp, length };
+    Floor = { stamp, id };
+    StoredElement = { id } [listed, content] {};
+    Content<Span> = { stamp, created_at, body as fields };
+    Scalars = {} [date_of_birth, status, marketing_opt_in, sms_opt_in, created_at] {};
+}
+
+/// A byte with a bit for each that is there, the first being the lowest.
+#[inline]
+fn bits<const N: usize>(there: [bool; N]) -> u8 {
+    let bits = there.into_iter().enumerate();
+    bits.fold(0, |bits, (at, there)| bits | (u8::from(there) << at))
+}
+
+impl Part for Scalars {
+    fn is_there(&self) -> bool {
+        *self != Scalars::default()
+    }
+}
+
+impl Part for List {
+    fn is_there(&self) -> bool {
+        self.newest.is_some() || !self.elements.is_empty() || self.floor.is_some()
+    }
+}
+
+impl Part for Actions {
+    fn is_there(&self) -> bool {
+        !self.kept.is_empty() || self.evicted.is_some()
+    }
+}
+
+impl Stored for Erasures {
+    fn put(&self, _: &Texts, out: &mut Vec<u8>) {
+        out.push(bits(self.0.map(|at| !at.is_never())));
+        for at in self.0.into_iter().filter(|at| !at.is_never()) {
+            out.extend_from_slice(&at.micros().to_be_bytes());
         }
-        if present & part::ADDRESSES != 0 {
-            customer.addresses = input.list()?;
+    }
+
+    fn read(input: &mut StateReader<'_>) -> Result<Self, CodecError> {
+        let mut parts = input.parts()?;
+        let mut erasures = Erasures::default();
+        for at in &mut erasures.0 {
+            *at = parts
+                .next::<Option<Instant>>(input)?
+                .unwrap_or(Instant::NEVER);
         }
-        if present & part::DEPENDENTS != 0 {
-            customer.dependents = input.list()?;
+        Ok(erasures)
+    }
+}
+
+impl Part for Erasures {
+    fn is_there(&self) -> bool {
+        self.0.iter().any(|at| !at.is_never())
+    }
+}
+
+impl<T: Stored> Stored for Option<T> {
+    #[inline]
+    fn put(&self, texts: &Texts, out: &mut Vec<u8>) {
+        if let Some(part) = self {
+            part.put(texts, out);
         }
-        if present & part::ACTIONS != 0 {
-            customer.actions = input.actions()?;
+    }
+
+    #[inline]
+    fn read(input: &mut StateReader<'_>) -> Result<Self, CodecError> {
+        T::read(input).map(Some)
+    }
+}
+
+impl<T: Stored> Part for Option<T> {
+    #[inline]
+    fn is_there(&self) -> bool {
+        self.is_some()
+    }
+}
+
+impl<T: Stored> Stored for Box<T> {
+    fn put(&self, texts: &Texts, out: &mut Vec<u8>) {
+        (**self).put(texts, out);
+    }
+
+    fn read(input: &mut StateReader<'_>) -> Result<Self, CodecError> {
+        T::read(input).map(Box::new)
+    }
+}
+
+impl<T: Stored> Stored for Vec<T> {
+    #[inline]
+    fn put(&self, texts: &Texts, out: &mut Vec<u8>) {
+        self.len().put(texts, out);
+        for item in self {
+            item.put(texts, out);
         }
-        if present & part::CONSOLE != 0 {
-            customer.console = Some(Box::new(input.console()?));
-        }
-        if present & part::PUBLISHER != 0 {
-            customer.publisher = Some(Box::new(Publisher {
-                at: input.instant()?,
-                enrollment: input.text()?,
-                accounts: input.text()?,
-            }));
-        }
-        if input.at != bytes.len() {
+    }
+
+    #[inline]
+    fn read(input: &mut StateReader<'_>) -> Result<Self, CodecError> {
+        let count = usize::read(input)?;
+        // each takes a byte at least, so that a damaged count cannot ask for all memory
+        if count > input.bytes.len() - input.at {
             return Err(CodecError::Damaged);
         }
-        Ok(customer)
-    }
-}
-
-/// A byte with the bits of those parts that are there.
-fn bits<const N: usize>(parts: [(u8, bool); N]) -> u8 {
-    parts
-        .into_iter()
-        .filter(|(_, there)| *there)
-        .fold(0, |bits, (bit, _)| bits | bit)
-}
-
-fn put_instant(out: &mut Vec<u8>, at: Instant) {
-    out.extend_from_slice(&at.micros().to_be_bytes());
-}
-
-fn put_stamp(out: &mut Vec<u8>, stamp: Stamp) {
-    out.extend_from_slice(&stamp.bits().to_be_bytes());
-}
-
-/// A byte with a bit for each that is there, and those.
-fn put_options<T: Copy, const N: usize>(
-    out: &mut Vec<u8>,
-    options: [Option<T>; N],
-    put: impl Fn(&mut Vec<u8>, T),
-) {
-    let present = (0..N).fold(0, |bits, at| bits | (u8::from(options[at].is_some()) << at));
-    out.push(present);
-    for option in options.into_iter().flatten() {
-        put(out, option);
-    }
-}
-
-fn put_scalars(out: &mut Vec<u8>, scalars: &Scalars) {
-    out.push(bits([
-        (1, scalars.date_of_birth.is_some()),
-        (2, scalars.status.is_some()),
-        (4, scalars.marketing_opt_in.is_some()),
-        (8, scalars.sms_opt_in.is_some()),
-        (16, scalars.created_at.is_some()),
-    ]));
-    if let Some(held) = &scalars.date_of_birth {
-        put_stamp(out, held.stamp);
-        out.extend_from_slice(held.value.bytes());
-    }
-    if let Some(held) = &scalars.status {
-        put_stamp(out, held.stamp);
-        out.push(held.value as u8);
-    }
-    for held in [&scalars.marketing_opt_in, &scalars.sms_opt_in]
-        .into_iter()
-        .flatten()
-    {
-        put_stamp(out, held.stamp);
-        out.push(u8::from(held.value));
-    }
-    if let Some(held) = &scalars.created_at {
-        put_stamp(out, held.stamp);
-        put_instant(out, held.value);
-    }
-}
-
-fn put_list(out: &mut Vec<u8>, texts: &Texts, list: &List) {
-    out.push(bits([
-        (1, list.newest.is_some()),
-        (2, !list.shorter.is_empty()),
-        (4, list.floor.is_some()),
-    ]));
-    let put_listing = |out: &mut Vec<u8>, listing: &Listing| {
-        put_stamp(out, listing.stamp);
-        put_number(out, listing.length as u64);
-    };
-    if let Some(newest) = &list.newest {
-        put_listing(out, newest);
-    }
-    if !list.shorter.is_empty() {
-        put_number(out, list.shorter.len() as u64);
-        for listing in &list.shorter {
-            put_listing(out, listing);
+        let mut items = Vec::with_capacity(count);
+        for _ in 0..count {
+            items.push(T::read(input)?);
         }
+        Ok(items)
     }
-    if let Some(floor) = &list.floor {
-        put_stamp(out, floor.stamp);
-        put_bytes(out, texts.get(floor.id));
+}
+
+impl<T: Stored> Part for Vec<T> {
+    #[inline]
+    fn is_there(&self) -> bool {
+        !self.is_empty()
     }
-    put_number(out, list.elements.len() as u64);
-    for held in &list.elements {
-        put_bytes(out, texts.get(held.id));
-        let content = held.content.as_ref();
-        put_options(
-            out,
-            [held.seen, content.map(|content| content.stamp)],
-            put_stamp,
-        );
-        if let Some(content) = content {
-            put_instant(out, content.created_at);
-            put_bytes(out, texts.get(content.body));
+}
+
+impl<T: Stored> Stored for Register<T> {
+    #[inline]
+    fn put(&self, texts: &Texts, out: &mut Vec<u8>) {
+        self.stamp.put(texts, out);
+        self.value.put(texts, out);
+    }
+
+    #[inline]
+    fn read(input: &mut StateReader<'_>) -> Result<Self, CodecError> {
+        let (stamp, value) = (Stored::read(input)?, Stored::read(input)?);
+        Ok(Register { stamp, value })
+    }
+}
+
+/// Single values: how each is written, and how it is read.
+macro_rules! stored {
+    ($($of:ty: |$value:ident, $texts:pat_param, $out:ident| $write:expr, |$input:ident| $read:expr;)*) => { $(
+        impl Stored for $of {
+            #[inline]
+            fn put(&self, $texts: &Texts, $out: &mut Vec<u8>) {
+                let $value = self;
+                $write;
+            }
+
+            #[inline]
+            fn read($input: &mut StateReader<'_>) -> Result<Self, CodecError> {
+                $read
+            }
+        }
+    )* };
+}
+
+stored! {
+    u64: |number, _, out| varint::put(out, *number), |input| input.number();
+    usize: |number, _, out| varint::put(out, *number as u64), |input| input.length();
+    bool: |flag, _, out| out.push(u8::from(*flag)), |input| Ok(input.byte()? != 0);
+    Instant: |at, _, out| out.extend_from_slice(&at.micros().to_be_bytes()),
+        |input| Ok(Instant::from_micros(i64::from_be_bytes(input.array()?)));
+    Stamp: |stamp, _, out| out.extend_from_slice(&stamp.bits().to_be_bytes()),
+        |input| Ok(Stamp::from_bits(i64::from_be_bytes(input.array()?)));
+    Date: |date, _, out| out.extend_from_slice(date.bytes()), |input| input.date();
+    Status: |status, _, out| out.push(*status as u8), |input| input.one_of(Status::ALL);
+    ActionKind: |kind, _, out| out.push(*kind as u8), |input| input.one_of(ActionKind::ALL);
+    Span: |text, texts, out| varint::put_bytes(out, texts.get(*text)),
+        |input| Span::at(input.text()?).ok_or(CodecError::Damaged);
+}
+
+/// Which parts follow.
+struct Parts(u8);
+
+impl Parts {
+    #[inline]
+    fn next<T: Part>(&mut self, input: &mut StateReader<'_>) -> Result<T, CodecError> {
+        let is_there = self.0 & 1 != 0;
+        self.0 >>= 1;
+        match is_there {
+            true => T::read(input),
+            false => Ok(T::default()),
         }
     }
 }
 
-fn put_actions(out: &mut Vec<u8>, texts: &Texts, actions: &Actions) {
-    put_options(out, [actions.evicted], put_instant);
-    put_number(out, actions.kept.len() as u64);
-    for action in actions.shown(texts) {
-        put_bytes(out, action.id);
-        put_stamp(out, action.stamp);
-        put_instant(out, action.created_at);
-        out.push(action.kind as u8);
-        put_bytes(out, action.body);
-    }
-}
-
-fn put_console(out: &mut Vec<u8>, texts: &Texts, console: &HeldConsole) {
-    put_number(out, console.version);
-    put_instant(out, console.at);
-    out.push(u8::from(console.parts.is_some()));
-    if let Some(parts) = &console.parts {
-        let parts = parts.map(|text| texts.get(*text));
-        put_bytes(out, parts.names);
-        put_bytes(out, parts.phones);
-        put_bytes(out, parts.addresses);
-        put_bytes(out, parts.attributes);
-    }
-}
-
-struct Reader<'a> {
+/// The bytes of a state. No length is trusted before it is compared with the bytes that are left.
+struct StateReader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl Reader<'_> {
+impl StateReader<'_> {
+    #[inline]
     fn take(&mut self, length: usize) -> Result<std::ops::Range<usize>, CodecError> {
         let end = self.at.checked_add(length).ok_or(CodecError::Damaged)?;
         if end > self.bytes.len() {
@@ -271,6 +340,7 @@ impl Reader<'_> {
         Ok(range)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
         let range = self.take(N)?;
         self.bytes[range]
@@ -278,181 +348,51 @@ impl Reader<'_> {
             .map_err(|_| CodecError::Damaged)
     }
 
+    #[inline]
     fn byte(&mut self) -> Result<u8, CodecError> {
         self.array::<1>().map(|[byte]| byte)
     }
 
-    fn instant(&mut self) -> Result<Instant, CodecError> {
-        self.array()
-            .map(i64::from_be_bytes)
-            .map(Instant::from_micros)
+    fn parts(&mut self) -> Result<Parts, CodecError> {
+        self.byte().map(Parts)
     }
 
-    fn stamp(&mut self) -> Result<Stamp, CodecError> {
-        self.array().map(i64::from_be_bytes).map(Stamp::from_bits)
-    }
-
+    #[inline]
     fn number(&mut self) -> Result<u64, CodecError> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let (number, rest) = number_from(rest).ok_or(CodecError::Damaged)?;
+        let (number, rest) = varint::read(rest).ok_or(CodecError::Damaged)?;
         self.at = self.bytes.len() - rest.len();
         Ok(number)
     }
 
+    #[inline]
     fn length(&mut self) -> Result<usize, CodecError> {
         usize::try_from(self.number()?).map_err(|_| CodecError::Damaged)
     }
 
-    /// A count of things of which each takes a byte at least, so that a damaged one can't ask for all memory.
-    fn count(&mut self) -> Result<usize, CodecError> {
-        let count = self.length()?;
-        if count > self.bytes.len() - self.at {
-            return Err(CodecError::Damaged);
-        }
-        Ok(count)
-    }
-
-    fn text(&mut self) -> Result<Span, CodecError> {
+    /// Where a text stands.
+    #[inline]
+    fn text(&mut self) -> Result<std::ops::Range<usize>, CodecError> {
         let length = self.length()?;
-        Span::at(self.take(length)?).ok_or(CodecError::Damaged)
+        self.take(length)
     }
 
-    /// The text of [`Fields`].
     fn fields(&mut self) -> Result<Span, CodecError> {
-        let length = self.length()?;
-        let range = self.take(length)?;
+        let range = self.text()?;
         if !Fields::of(&self.bytes[range.clone()]).are_well_formed() {
             return Err(CodecError::Damaged);
         }
         Span::at(range).ok_or(CodecError::Damaged)
     }
 
-    fn scalars(&mut self) -> Result<Scalars, CodecError> {
-        let present = self.byte()?;
-        let mut scalars = Scalars::default();
-        if present & 1 != 0 {
-            let stamp = self.stamp()?;
-            let range = self.take(10)?;
-            let text = std::str::from_utf8(&self.bytes[range]).map_err(|_| CodecError::Damaged)?;
-            let value = Date::parse(text).ok_or(CodecError::Damaged)?;
-            scalars.date_of_birth = Some(Register { stamp, value });
-        }
-        if present & 2 != 0 {
-            let stamp = self.stamp()?;
-            let value = self.one_of(Status::ALL)?;
-            scalars.status = Some(Register { stamp, value });
-        }
-        if present & 4 != 0 {
-            scalars.marketing_opt_in = Some(self.flag()?);
-        }
-        if present & 8 != 0 {
-            scalars.sms_opt_in = Some(self.flag()?);
-        }
-        if present & 16 != 0 {
-            let stamp = self.stamp()?;
-            let value = self.instant()?;
-            scalars.created_at = Some(Register { stamp, value });
-        }
-        Ok(scalars)
-    }
-
-    fn flag(&mut self) -> Result<Register<bool>, CodecError> {
-        let stamp = self.stamp()?;
-        let value = self.byte()? != 0;
-        Ok(Register { stamp, value })
+    fn date(&mut self) -> Result<Date, CodecError> {
+        let text = self.array::<10>()?;
+        let date = std::str::from_utf8(&text).ok().and_then(Date::parse);
+        date.ok_or(CodecError::Damaged)
     }
 
     fn one_of<T: Copy>(&mut self, all: &[T]) -> Result<T, CodecError> {
         let at = usize::from(self.byte()?);
         all.get(at).copied().ok_or(CodecError::Damaged)
-    }
-
-    fn list(&mut self) -> Result<List, CodecError> {
-        let present = self.byte()?;
-        let newest = match present & 1 {
-            0 => None,
-            _ => Some(self.listing()?),
-        };
-        let mut shorter = Vec::new();
-        if present & 2 != 0 {
-            for _ in 0..self.count()? {
-                shorter.push(self.listing()?);
-            }
-        }
-        let floor = match present & 4 {
-            0 => None,
-            _ => Some(Floor {
-                stamp: self.stamp()?,
-                id: self.text()?,
-            }),
-        };
-        let count = self.count()?;
-        let mut elements = Vec::with_capacity(count);
-        for _ in 0..count {
-            let id = self.text()?;
-            let present = self.byte()?;
-            let seen = match present & 1 {
-                0 => None,
-                _ => Some(self.stamp()?),
-            };
-            let content = match present & 2 {
-                0 => None,
-                _ => Some(Content {
-                    stamp: self.stamp()?,
-                    created_at: self.instant()?,
-                    body: self.fields()?,
-                }),
-            };
-            elements.push(Held { id, seen, content });
-        }
-        Ok(List {
-            newest,
-            shorter,
-            floor,
-            elements,
-        })
-    }
-
-    fn listing(&mut self) -> Result<Listing, CodecError> {
-        Ok(Listing {
-            stamp: self.stamp()?,
-            length: self.length()?,
-        })
-    }
-
-    fn actions(&mut self) -> Result<Actions, CodecError> {
-        let evicted = match self.byte()? & 1 {
-            0 => None,
-            _ => Some(self.instant()?),
-        };
-        let count = self.count()?;
-        let mut kept = Vec::with_capacity(count);
-        for _ in 0..count {
-            let (id, stamp, created_at) = (self.text()?, self.stamp()?, self.instant()?);
-            let kind = self.one_of(ActionKind::ALL)?;
-            let body = self.fields()?;
-            kept.push(Action {
-                id,
-                stamp,
-                created_at,
-                kind,
-                body,
-            });
-        }
-        Ok(Actions { kept, evicted })
-    }
-
-    fn console(&mut self) -> Result<HeldConsole, CodecError> {
-        let (version, at) = (self.number()?, self.instant()?);
-        let parts = match self.byte()? {
-            0 => None,
-            _ => Some(ConsoleParts {
-                names: self.text()?,
-                phones: self.text()?,
-                addresses: self.text()?,
-                attributes: self.text()?,
-            }),
-        };
-        Ok(HeldConsole { version, at, parts })
     }
 }

@@ -299,6 +299,13 @@ pub struct Erasure {
     pub at: Instant,
 }
 
+impl Erasure {
+    /// Whether it concerns the data of this source.
+    pub(super) fn covers(&self, source: Source) -> bool {
+        self.only.is_none_or(|only| only == source)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

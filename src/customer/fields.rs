@@ -6,8 +6,8 @@
 
 use std::cmp::Ordering;
 
-use super::encoding::{number_from, put_bytes};
-use crate::json::canonical::{open_object, write_inside};
+use crate::json::canonical::{write_inside, write_object};
+use crate::model::varint;
 
 macro_rules! names {
     ($( $name:ident = $text:literal, )*) => {
@@ -60,7 +60,7 @@ pub fn put(out: &mut Vec<u8>, name: FieldName, text: impl AsRef<[u8]>) {
         out[at] = length as u8;
     } else {
         let long = out.split_off(at);
-        put_bytes(out, &long[1..]);
+        varint::put_bytes(out, &long[1..]);
     }
 }
 
@@ -108,7 +108,7 @@ impl<'a> Fields<'a> {
         while let Some((name, text)) = fields.next() {
             if name == FieldName::Utm {
                 out.extend_from_slice(UTM_OPENING);
-                return write_object(fields, out);
+                return write_touch(fields, out);
             }
             write_field(name, text, out);
         }
@@ -142,17 +142,16 @@ pub struct Touch<'a>(Iter<'a>);
 impl Touch<'_> {
     /// Appends the object.
     pub fn write(self, out: &mut Vec<u8>) {
-        write_object(self.0, out);
+        write_touch(self.0, out);
     }
 }
 
-fn write_object(fields: Iter<'_>, out: &mut Vec<u8>) {
-    let start = out.len();
-    for (name, text) in fields {
-        write_field(name, text, out);
-    }
-    open_object(out, start);
-    out.push(b'}');
+fn write_touch(fields: Iter<'_>, out: &mut Vec<u8>) {
+    write_object(out, |out| {
+        for (name, text) in fields {
+            write_field(name, text, out);
+        }
+    });
 }
 
 fn write_field(name: FieldName, text: FieldText<'_>, out: &mut Vec<u8>) {
@@ -218,7 +217,7 @@ impl<'a> Iterator for Iter<'a> {
     fn next(&mut self) -> Option<(FieldName, FieldText<'a>)> {
         let (tag, rest) = self.rest.split_first()?;
         let name = *FieldName::ALL.get(usize::from(*tag))?;
-        let (length, rest) = number_from(rest)?;
+        let (length, rest) = varint::read(rest)?;
         let length = usize::try_from(length).ok()?;
         self.rest = rest.get(length..)?;
         Some((name, FieldText { rest, length }))

@@ -1,12 +1,20 @@
-//! A max-register: of all the values that it was ever given, it holds the one with the greatest stamp.
+//! A max-register: of all the data that it was ever given, it holds the one with the greatest stamp. Giving it a datum
+//! twice, or two data in the other order, makes no difference.
 
-use super::contribution::Status;
+use super::contribution::{CustomerEvent, Status};
 use super::stamp::Stamp;
 use crate::model::time::{Date, Instant};
 
+/// The winner, with its stamp.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Register<T> {
+    pub stamp: Stamp,
+    pub value: T,
+}
+
 /// The order of values at equal stamps: that of their canonical JSON texts, compared by bytes
 /// (docs/contract.md, section 3).
-pub trait TieBreak {
+pub(super) trait TieBreak {
     fn outweighs(&self, other: &Self) -> bool;
 }
 
@@ -36,31 +44,67 @@ impl TieBreak for Instant {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Register<T> {
-    pub stamp: Stamp,
-    pub value: T,
+/// The fields of a loyalty customer, each a register of its own. A field that no event has filled is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Scalars {
+    pub date_of_birth: Option<Register<Date>>,
+    pub status: Option<Register<Status>>,
+    pub marketing_opt_in: Option<Register<bool>>,
+    pub sms_opt_in: Option<Register<bool>>,
+    /// Every event has one, so its stamp is that of the newest event.
+    pub created_at: Option<Register<Instant>>,
 }
 
-/// Gives a value to a register; whether that changed it.
-pub fn join<T: TieBreak>(register: &mut Option<Register<T>>, stamp: Stamp, value: T) -> bool {
-    let wins = match register {
-        None => true,
-        Some(held) => stamp > held.stamp || (stamp == held.stamp && value.outweighs(&held.value)),
+impl Scalars {
+    /// What one event says.
+    pub fn of(event: &CustomerEvent) -> Scalars {
+        let stamp = event.stamp;
+        Scalars {
+            date_of_birth: stamped(stamp, event.date_of_birth),
+            status: stamped(stamp, event.status),
+            marketing_opt_in: stamped(stamp, event.marketing_opt_in),
+            sms_opt_in: stamped(stamp, event.sms_opt_in),
+            created_at: stamped(stamp, Some(event.created_at)),
+        }
+    }
+
+    /// Joins each field; returns whether one of them changed.
+    pub fn join(&mut self, other: Scalars) -> bool {
+        join(&mut self.date_of_birth, other.date_of_birth)
+            | join(&mut self.status, other.status)
+            | join(&mut self.marketing_opt_in, other.marketing_opt_in)
+            | join(&mut self.sms_opt_in, other.sms_opt_in)
+            | join(&mut self.created_at, other.created_at)
+    }
+
+    /// Forgets what is as old as the erasure or older.
+    pub fn erase(&mut self, erased: Instant) {
+        erase(&mut self.date_of_birth, erased);
+        erase(&mut self.status, erased);
+        erase(&mut self.marketing_opt_in, erased);
+        erase(&mut self.sms_opt_in, erased);
+        erase(&mut self.created_at, erased);
+    }
+}
+
+fn stamped<T>(stamp: Stamp, value: Option<T>) -> Option<Register<T>> {
+    value.map(|value| Register { stamp, value })
+}
+
+fn join<T: TieBreak>(register: &mut Option<Register<T>>, new: Option<Register<T>>) -> bool {
+    let Some(new) = new else {
+        return false;
     };
+    let wins = register.as_ref().is_none_or(|winner| {
+        new.stamp > winner.stamp
+            || (new.stamp == winner.stamp && new.value.outweighs(&winner.value))
+    });
     if wins {
-        *register = Some(Register { stamp, value });
+        *register = Some(new);
     }
     wins
 }
 
-/// Forgets a value that is as old as the erasure or older; whether there was one.
-pub fn erase<T>(register: &mut Option<Register<T>>, erased: Instant) -> bool {
-    let covered = register
-        .as_ref()
-        .is_some_and(|held| held.stamp.at() <= erased);
-    if covered {
-        *register = None;
-    }
-    covered
+fn erase<T>(register: &mut Option<Register<T>>, erased: Instant) {
+    register.take_if(|winner| winner.stamp.at() <= erased);
 }

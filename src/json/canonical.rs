@@ -120,6 +120,32 @@ pub fn write_name(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b"\":");
 }
 
+/// Appends `,"name":` and a value that is JSON already.
+pub fn write_raw(out: &mut Vec<u8>, name: &str, json: &[u8]) {
+    write_name(out, name);
+    out.extend_from_slice(json);
+}
+
+/// Appends a text that needs no escapes, or is escaped already, as a JSON string.
+pub fn write_plain(out: &mut Vec<u8>, text: impl AsRef<[u8]>) {
+    out.push(b'"');
+    out.extend_from_slice(text.as_ref());
+    out.push(b'"');
+}
+
+/// Appends a whole number.
+pub fn write_number(out: &mut Vec<u8>, number: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// Appends an object; `fields` appends its fields, each with a comma before it.
+pub fn write_object(out: &mut Vec<u8>, fields: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    fields(out);
+    open_object(out, start);
+    out.push(b'}');
+}
+
 /// Turns the comma before the first field of an object that begins at `start` into the opening brace.
 pub fn open_object(out: &mut Vec<u8>, start: usize) {
     match out.get_mut(start) {

@@ -148,7 +148,7 @@ impl<'c> Fold<'c> {
         let mut changed = BTreeSet::new();
         for Contribution { customer, data } in contributions {
             let held = self.customers.entry(customer.clone()).or_default();
-            let at_least = held.at_least(&data, usize::MAX);
+            let at_least = held.min_encoded_size(&data, usize::MAX);
             if held.join(data, keep) {
                 changed.insert(customer);
             }

@@ -1,0 +1,136 @@
+//! The join of what a record says into the state of its customer.
+
+use super::contribution::{ConsoleParts, CustomerEvent, Data, Erasure, Fact, Publisher};
+use super::register::Scalars;
+use super::texts::{Span, Texts};
+use super::{Customer, Keep, StoredConsole};
+use crate::model::record::Source;
+use crate::model::time::Instant;
+
+impl Customer {
+    /// Joins what a record says; returns whether that changed the state.
+    pub fn join(&mut self, data: Data, keep: Keep) -> bool {
+        let Data { fact, texts: its } = &data;
+        let text = |text: &Span| its.get(*text);
+        self.texts.reserve(its.bytes());
+        let changed = match fact {
+            Fact::Customer(event) => self.join_event(event, its, keep),
+            Fact::Action(action) => {
+                let erased = self.erasures.of(Source::LoyaltyActions);
+                let action = action.map(text);
+                action.stamp.at() > erased
+                    && self.actions.join(&mut self.texts, action, keep.actions)
+            }
+            Fact::Console(new) => self.join_console(new.version, new.at, Some(new.parts.map(text))),
+            Fact::Publisher(new) => self.join_publisher(new.map(text)),
+            Fact::Erasure(erasure) => self.erase(*erasure, keep),
+        };
+        self.drop_unused_texts();
+        changed
+    }
+
+    fn join_event(&mut self, event: &CustomerEvent, its: &Texts, keep: Keep) -> bool {
+        let erased = self.erasures.of(Source::LoyaltyCustomers);
+        let mut changed = event.stamp.at() > erased && self.scalars.join(Scalars::of(event));
+        for (list, elements) in [
+            (&mut self.addresses, &event.addresses),
+            (&mut self.dependents, &event.dependents),
+        ] {
+            if let Some(elements) = elements {
+                let elements = elements
+                    .iter()
+                    .map(|element| element.map(|text| its.get(*text)));
+                changed |= list.join(&mut self.texts, event.stamp, elements, erased, keep.hidden);
+            }
+        }
+        changed
+    }
+
+    /// `parts`: none, if they are known to be erased.
+    pub(super) fn join_console(
+        &mut self,
+        version: u64,
+        at: Instant,
+        parts: Option<ConsoleParts<&[u8]>>,
+    ) -> bool {
+        let parts = parts.filter(|_| at > self.erasures.of(Source::ConsoleCustomers));
+        let texts = &mut self.texts;
+        let wins = self.console.as_ref().is_none_or(|winner| {
+            let order = (version, at).cmp(&(winner.version, winner.at));
+            let has_greater_text = || {
+                let (new, old) = (parts.as_ref()?, winner.parts?);
+                Some(new.text() > old.map(|text| texts.get(*text)).text())
+            };
+            order.is_gt() || order.is_eq() && has_greater_text() == Some(true)
+        });
+        if wins {
+            self.console = Some(Box::new(StoredConsole {
+                version,
+                at,
+                parts: parts.map(|parts| parts.map(|text| texts.add(text))),
+            }));
+        }
+        wins
+    }
+
+    pub(super) fn join_publisher(&mut self, new: Publisher<&[u8]>) -> bool {
+        if new.at <= self.erasures.of(Source::PublisherCustomers) {
+            return false;
+        }
+        let texts = &mut self.texts;
+        let wins = self.publisher.as_ref().is_none_or(|winner| {
+            // no JSON object is the beginning of another one, so this is the order of the whole text
+            let winner = winner.map(|text| texts.get(*text));
+            (new.at, new.enrollment, new.accounts) > (winner.at, winner.enrollment, winner.accounts)
+        });
+        if wins {
+            self.publisher = Some(Box::new(new.map(|text| texts.add(text))));
+        }
+        wins
+    }
+
+    pub(super) fn erase(&mut self, erasure: Erasure, keep: Keep) -> bool {
+        let mut changed = false;
+        for source in Source::ALL {
+            if erasure.covers(source) && erasure.at > self.erasures.of(source) {
+                self.erasures.0[source.index()] = erasure.at;
+                self.forget(source, erasure.at, keep);
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// Forgets the data of a source that are as old as the erasure or older.
+    fn forget(&mut self, source: Source, erased: Instant, keep: Keep) {
+        match source {
+            Source::LoyaltyCustomers => {
+                self.scalars.erase(erased);
+                for list in [&mut self.addresses, &mut self.dependents] {
+                    list.erase(&mut self.texts, erased, keep.hidden);
+                }
+            }
+            Source::LoyaltyActions => self.actions.erase(erased),
+            Source::ConsoleCustomers => {
+                if let Some(console) = &mut self.console
+                    && console.at <= erased
+                {
+                    console.parts = None;
+                }
+            }
+            Source::PublisherCustomers => {
+                self.publisher.take_if(|publisher| publisher.at <= erased);
+            }
+        }
+    }
+
+    /// Drops the texts that were replaced, once there may be many of them.
+    pub(super) fn drop_unused_texts(&mut self) {
+        if self.texts.are_wasteful() {
+            // what was just encoded can be decoded
+            if let Ok(customer) = Customer::decode(&self.encoded().into()) {
+                *self = customer;
+            }
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The elements of a list: what is stored of each, and the join of new ones.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
+use super::List;
+use crate::customer::contribution::{Content, ListElement};
+use crate::customer::stamp::Stamp;
+use crate::customer::texts::{Span, Texts};
+use crate::model::time::Instant;
+
+/// What is known of one element.
+#[derive(Debug, Clone)]
+pub struct StoredElement {
+    pub id: Span,
+    /// The newest event that lists it. It outlives the content: an element whose own time is older than an erasure may
+    /// get a newer content from a late event.
+    pub listed: Option<Stamp>,
+    pub content: Option<Content<Span>>,
+}
+
+/// The same with its texts at hand.
+#[derive(Clone, Copy)]
+pub(super) struct ElementView<'t> {
+    id: &'t [u8],
+    listed: Option<Stamp>,
+    content: Option<Content<&'t [u8]>>,
+}
+
+impl<'t> ElementView<'t> {
+    /// An element of an event, without the content that an erasure covers; `listed` is the event's stamp, unless that is
+    /// erased itself. None if nothing is left.
+    pub fn of(
+        element: ListElement<&'t [u8]>,
+        listed: Option<Stamp>,
+        erased: Instant,
+    ) -> Option<ElementView<'t>> {
+        let content = Some(element.content).filter(|content| content.stamp.at() > erased);
+        (listed.is_some() || content.is_some()).then_some(ElementView {
+            id: element.id,
+            listed,
+            content,
+        })
+    }
+
+    /// What orders elements against each other and against the floor.
+    pub fn key(&self) -> (Stamp, &'t [u8]) {
+        (self.listed.unwrap_or(Stamp::NEVER), self.id)
+    }
+
+    fn cmp_content(&self, other: &ElementView<'_>) -> Ordering {
+        match (&self.content, &other.content) {
+            (Some(own), Some(other)) => own.order(other),
+            (own, other) => own.is_some().cmp(&other.is_some()),
+        }
+    }
+
+    /// Whether another one of the same id says all that this one does.
+    fn is_covered_by(&self, other: &ElementView<'_>) -> bool {
+        self.listed <= other.listed && self.cmp_content(other).is_le()
+    }
+
+    fn store_content(&self, texts: &mut Texts) -> Option<Content<Span>> {
+        self.content
+            .map(|content| content.map(|body| texts.add(body)))
+    }
+
+    fn store(&self, texts: &mut Texts) -> StoredElement {
+        StoredElement {
+            id: texts.add(self.id),
+            listed: self.listed,
+            content: self.store_content(texts),
+        }
+    }
+}
+
+impl StoredElement {
+    pub(super) fn view<'t>(&self, texts: &'t Texts) -> ElementView<'t> {
+        let content = self.content.as_ref();
+        ElementView {
+            id: texts.get(self.id),
+            listed: self.listed,
+            content: content.map(|content| content.map(|body| texts.get(*body))),
+        }
+    }
+}
+
+/// A lower bound of the encoded size of elements that an event lists, in bytes; counts no further than `enough`.
+pub(super) fn min_encoded_size<'e>(
+    elements: impl Iterator<Item = ListElement<&'e [u8]>>,
+    erased: Instant,
+    enough: usize,
+) -> usize {
+    // the length of the id, what is there, and a stamp
+    const ELEMENT: usize = 1 + 1 + 8;
+    // another stamp, a time, and the length of the fields
+    const CONTENT: usize = 8 + 8 + 1;
+    let mut ids: HashSet<&[u8], ahash::RandomState> = HashSet::default();
+    let mut bytes = 0;
+    for element in elements {
+        if bytes > enough {
+            break;
+        }
+        if ids.insert(element.id) {
+            bytes += ELEMENT + element.id.len();
+            if element.content.stamp.at() > erased {
+                bytes += CONTENT;
+            }
+        }
+    }
+    bytes
+}
+
+impl List {
+    /// More elements than this are sorted first: to insert each by itself would cost the square of their number.
+    pub(super) const FEW: usize = 16;
+
+    /// Joins the elements that lie above the floor; returns whether that changed anything.
+    pub(super) fn join_elements<'e>(
+        &mut self,
+        texts: &mut Texts,
+        mut elements: impl Iterator<Item = ElementView<'e>>,
+    ) -> bool {
+        let floor = self.floor;
+        let is_above_floor = |element: &ElementView<'e>, texts: &Texts| {
+            floor.is_none_or(|floor| element.key() >= floor.key(texts))
+        };
+        let mut changed = false;
+        for element in elements.by_ref().take(Self::FEW) {
+            if is_above_floor(&element, texts) {
+                changed |= self.join_element(texts, &element);
+            }
+        }
+        let many: Vec<ElementView<'e>> = elements
+            .filter(|element| is_above_floor(element, texts))
+            .collect();
+        changed | (!many.is_empty() && self.join_many(texts, &many))
+    }
+
+    /// Where those of an id stand.
+    fn range_of(&self, texts: &Texts, id: &[u8]) -> std::ops::Range<usize> {
+        let start = self
+            .elements
+            .partition_point(|element| texts.get(element.id) < id);
+        let of_it = self.elements[start..]
+            .iter()
+            .take_while(|element| texts.get(element.id) == id);
+        start..start + of_it.count()
+    }
+
+    fn join_element(&mut self, texts: &mut Texts, new: &ElementView<'_>) -> bool {
+        let range = self.range_of(texts, new.id);
+        let known = &self.elements[range.clone()];
+        let mut covered = 0;
+        for old in known {
+            let old = old.view(texts);
+            if new.is_covered_by(&old) {
+                return false;
+            }
+            covered += usize::from(old.is_covered_by(new));
+        }
+        // those that it covers stand side by side, where it belongs
+        let before = known.iter().take_while(|old| old.listed > new.listed);
+        let at = range.start + before.count();
+        if covered == 1 {
+            // the id stays where it is
+            let old = &mut self.elements[at];
+            old.listed = new.listed;
+            if old.view(texts).cmp_content(new).is_ne() {
+                old.content = new.store_content(texts);
+            }
+            return true;
+        }
+        self.elements.drain(at..at + covered);
+        // a batch holds many customers, and most have one or two elements: no room that is not needed
+        self.elements.reserve_exact(1);
+        self.elements.insert(at, new.store(texts));
+        true
+    }
+
+    /// Like [`List::join_element`] for each, but sorted first.
+    fn join_many(&mut self, texts: &mut Texts, new: &[ElementView<'_>]) -> bool {
+        let old = std::mem::take(&mut self.elements);
+        let survivors = survivors(&old, new, texts);
+        let changed = survivors.iter().any(|at| *at >= old.len());
+        if !changed {
+            self.elements = old;
+            return false;
+        }
+        let stored = |at: usize| match new.get(at.wrapping_sub(old.len())) {
+            Some(new) => new.store(texts),
+            None => old[at].clone(),
+        };
+        self.elements = survivors.into_iter().map(stored).collect();
+        true
+    }
+
+    /// Forgets what is as old as the erasure or older.
+    pub(super) fn erase_elements(&mut self, texts: &Texts, erased: Instant) {
+        let old = std::mem::take(&mut self.elements);
+        for mut element in old {
+            element.listed.take_if(|stamp| stamp.at() <= erased);
+            element
+                .content
+                .take_if(|content| content.stamp.at() <= erased);
+            if element.listed.is_none() && element.content.is_none() {
+                continue;
+            }
+            // without the stamps of their lists, one of several of an id may say all that another does
+            let view = element.view(texts);
+            let before = |elements: &[StoredElement]| {
+                let last = elements.last().map(|last| last.view(texts));
+                last.filter(|last| last.id == view.id)
+            };
+            while before(&self.elements).is_some_and(|before| before.is_covered_by(&view)) {
+                self.elements.pop();
+            }
+            if !before(&self.elements).is_some_and(|before| view.is_covered_by(&before)) {
+                self.elements.push(element);
+            }
+        }
+    }
+}
+
+/// Of old and new elements together those that no other covers, in the order of a list. Each is given by its position:
+/// the new ones come behind the old ones.
+fn survivors(old: &[StoredElement], new: &[ElementView<'_>], texts: &Texts) -> Vec<usize> {
+    let old = old.iter().map(|element| element.view(texts));
+    let mut all: Vec<(ElementView<'_>, usize)> = old.chain(new.iter().copied()).zip(0..).collect();
+    all.sort_unstable_by(|(one, at), (other, other_at)| {
+        let by_id = one.id.cmp(other.id);
+        by_id
+            .then_with(|| other.listed.cmp(&one.listed))
+            .then_with(|| other.cmp_content(one))
+            .then_with(|| at.cmp(other_at))
+    });
+    let mut last: Option<ElementView<'_>> = None;
+    all.retain(|(element, _)| {
+        let is_covered =
+            last.is_some_and(|last| last.id == element.id && element.is_covered_by(&last));
+        if !is_covered {
+            last = Some(*element);
+        }
+        !is_covered
+    });
+    all.into_iter().map(|(_, at)| at).collect()
+}

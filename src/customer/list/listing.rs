@@ -1,0 +1,84 @@
+//! Which events carry the list, as far as that matters: the newest, and those that the floor rests on.
+
+use super::List;
+use crate::customer::contribution::ListElement;
+use crate::customer::stamp::Stamp;
+
+/// An event that carries the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listing {
+    pub stamp: Stamp,
+    /// How many ids it lists.
+    pub length: usize,
+}
+
+impl Listing {
+    pub fn of<'e>(
+        stamp: Stamp,
+        elements: impl ExactSizeIterator<Item = ListElement<&'e [u8]>> + Clone,
+    ) -> Listing {
+        let length = count_ids(elements);
+        Listing { stamp, length }
+    }
+}
+
+/// How many different ids there are.
+fn count_ids<'e>(elements: impl ExactSizeIterator<Item = ListElement<&'e [u8]>> + Clone) -> usize {
+    if elements.len() < 2 {
+        return elements.len();
+    }
+    if elements.len() <= List::FEW {
+        let is_first = |(at, one): &(usize, ListElement<&[u8]>)| {
+            let mut before = elements.clone().take(*at);
+            !before.any(|other| other.id == one.id)
+        };
+        return elements.clone().enumerate().filter(is_first).count();
+    }
+    let mut ids: Vec<&[u8]> = elements.map(|element| element.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.len()
+}
+
+impl List {
+    /// Joins the fact that an event carries the list; returns whether that changed anything.
+    pub(super) fn join_listing(&mut self, new: Listing) -> bool {
+        let floor = self.floor.map_or(Stamp::NEVER, |floor| floor.stamp);
+        let Some(newest) = self.newest else {
+            self.newest = Some(new);
+            return true;
+        };
+        if new.stamp > newest.stamp || (new.stamp == newest.stamp && new.length < newest.length) {
+            self.newest = Some(new);
+            if new.stamp > newest.stamp && newest.stamp > floor {
+                self.shorter.insert(0, newest);
+            }
+            self.shorter.retain(|old| old.length < new.length);
+            return true;
+        }
+        if new.length >= newest.length || new.stamp <= floor {
+            return false;
+        }
+        self.join_shorter(new)
+    }
+
+    /// Joins a listing that is older and shorter than the newest.
+    fn join_shorter(&mut self, new: Listing) -> bool {
+        // the lengths fall towards the older ones, so that the neighbours say whether a newer one is as short
+        let at = self.shorter.partition_point(|old| old.stamp > new.stamp);
+        let newer = at.checked_sub(1).and_then(|newer| self.shorter.get(newer));
+        let same = self.shorter.get(at).filter(|old| old.stamp == new.stamp);
+        if newer
+            .into_iter()
+            .chain(same)
+            .any(|old| old.length <= new.length)
+        {
+            return false;
+        }
+        let older = self.shorter.split_off(at);
+        self.shorter.push(new);
+        self.shorter
+            .extend(older.into_iter().filter(|old| old.length < new.length));
+        true
+    }
+}
