@@ -97,8 +97,8 @@ fn find<'p>(places: &'p mut Vec<Place>, message: &Message) -> &'p mut Place {
     &mut places[at]
 }
 
-/// Carries until it is killed.
-fn carry(config: &Config, samples: &[Sample], share: f64) {
+/// A producer and a member of the group, both connected.
+fn connect(config: &Config) -> (BatchProducer, GroupConsumer) {
     let identity = Identity {
         transactional_id: format!("{}-floor", config.application_id),
         group_instance_id: None,
@@ -117,8 +117,13 @@ fn carry(config: &Config, samples: &[Sample], share: f64) {
     let inputs: Vec<_> = inputs.flat_map(|(_, source)| &source.topics).collect();
     let names: Vec<_> = inputs.iter().map(|name| name.as_str()).collect();
     let member = client::member(config, &identity);
-    let mut consumer = GroupConsumer::join(&member, &names).expect("a member");
+    let consumer = GroupConsumer::join(&member, &names).expect("a member");
+    (producer, consumer)
+}
 
+/// Carries until it is killed.
+fn carry(config: &Config, samples: &[Sample], share: f64) {
+    let (producer, mut consumer) = connect(config);
     let mut messages = Messages::default();
     let mut places = Vec::new();
     let mut cycle = samples.iter().cycle();

@@ -85,7 +85,7 @@ pub fn open(bytes: &[u8]) {
     }
 }
 
-/// What is compared: of what can't be read the code, for the message is of the program alone.
+/// What is compared: of what cannot be read the code, for the message is of the program alone.
 fn shown(opened: &Option<Opened<'_>>) -> String {
     match opened {
         Some(Opened::Bad(rejection)) => format!("{:?}", rejection.code),

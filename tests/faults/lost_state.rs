@@ -1,5 +1,5 @@
 //! A state topic that has lost its tail, as by a disk that went away or the election of a leader that lagged, while
-//! the committed offsets are still there. (One that was deleted and created anew is in `tests/kafka/topics.rs`, and
+//! the committed offsets are still there. (One that was deleted and recreated is in `tests/kafka/topics.rs`, and
 //! records deleted before they were read are in `tests/kafka/offsets.rs`.)
 
 use std::fs::{self, OpenOptions};

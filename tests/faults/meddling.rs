@@ -11,7 +11,7 @@ use keyfold_harness::app::{App, LIMIT, faulty};
 use keyfold_harness::broker::{Broker, BrokerOptions};
 use keyfold_harness::expected::Repeats;
 use keyfold_harness::foreign_clients::{
-    delete_before, join_as_somebody, make_anew, produce_in_transaction,
+    delete_before, join_as_somebody, produce_in_transaction, recreate_input,
 };
 use keyfold_harness::program::Keyfold;
 use keyfold_harness::record::Record;
@@ -88,7 +88,7 @@ fn retention_behind_markers_and_aborted_records_stops_no_instance() {
 
 /// Both instances that share the input end, whichever of its partitions they own; nothing of the new one is skipped.
 #[test]
-fn an_input_made_anew_under_two_instances_stops_both() {
+fn an_input_recreated_under_two_instances_stops_both() {
     let slot = Slot::take();
     let broker = Broker::start(BrokerOptions::default());
     let mut app = app_of(&broker, slot);
@@ -99,12 +99,12 @@ fn an_input_made_anew_under_two_instances_stops_both() {
     let mut second = fleet::start(&app);
     second.wait_ready(LIMIT);
     app.wait_drained(&mut first);
-    make_anew(&app);
+    recreate_input(&app);
     let topic = app.input(Source::ConsoleCustomers);
     // more than before, so that no committed offset is outside its log
-    let anew = records(&app, 442, 20_000).into_iter();
-    let anew: Vec<Record> = anew.filter(|record| record.topic == topic).collect();
-    app.client.produce(&anew);
+    let new = records(&app, 442, 20_000).into_iter();
+    let new: Vec<Record> = new.filter(|record| record.topic == topic).collect();
+    app.client.produce(&new);
     for instance in [&mut first, &mut second] {
         let code = instance.wait_exit(LIMIT);
         assert_eq!(code, 3, "{}", instance.log());
@@ -123,7 +123,7 @@ fn an_input_made_anew_under_two_instances_stops_both() {
     app.wait_drained(&mut fourth);
     let letters = app.read_dead_letters().len();
     assert!(letters > 0);
-    let new_ones: usize = anew.len();
+    let new_ones: usize = new.len();
     let read: i64 = (app.client.watermarks(&topic).into_iter())
         .map(|(low, high)| high - low)
         .sum();

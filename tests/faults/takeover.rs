@@ -59,7 +59,7 @@ fn is_taken_over_from(step: Step, seed: u64) {
 
     let inputs = app.inputs();
     let topics: Vec<&str> = inputs.iter().map(String::as_str).collect();
-    // those of the dead one can't be told from the survivor's, which come on anyway
+    // those of the dead one cannot be told from the survivor's, which come on anyway
     let before = app.client.committed_offsets(&app.id, &topics);
     let mut waiting = Vec::new();
     for topic in &inputs {
@@ -84,7 +84,7 @@ fn is_taken_over_from(step: Step, seed: u64) {
     fleet::stop(&mut survivor);
 }
 
-/// Its offsets are sent: stable ones can't be read.
+/// Its offsets are sent: stable ones cannot be read.
 #[test]
 fn an_unnamed_instance_killed_behind_its_offsets_is_taken_over_within_its_session() {
     is_taken_over_from((TXN_OFFSET_COMMIT, Way::Answer), 391);

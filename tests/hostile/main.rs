@@ -196,74 +196,79 @@ fn peak() -> Option<usize> {
     Some(kilobytes * 1024)
 }
 
+/// An array as long as a value can hold of one element that violates the schema, and where the first violation is.
+struct Violating {
+    source: Source,
+    before: &'static str,
+    element: &'static str,
+    after: &'static str,
+    first: &'static str,
+}
+
+const fn violating(source: Source, array: [&'static str; 3], first: &'static str) -> Violating {
+    let [before, element, after] = array;
+    Violating {
+        source,
+        before,
+        element,
+        after,
+        first,
+    }
+}
+
+const EVENT: &str = r#"{"eventType":"CUSTOMER","eventAction":"CREATED","version":1,"body":{"customerId":"c",
+    "createdAt":"2024-02-06T10:00:00Z","updatedAt":"2024-02-06T10:00:00Z","addresses":["#;
+const PHONES: &str = r#"{"customerId":"c","version":1,"phones":["#;
+const CUSTOMERS: &str = r#"{"customers":["#;
+const OPT_INS: &str = r#"{"customers":[{"alertOptInStatus":["#;
+const ACCOUNTS: &str = r#"{"customers":[{"accounts":[{"sourceAccountId":"a","sourceCustomerIds":["#;
+
+const VIOLATING: [Violating; 8] = [
+    violating(
+        Source::LoyaltyCustomers,
+        [EVENT, "1", "]}}"],
+        "/body/addresses/0",
+    ),
+    violating(
+        Source::LoyaltyCustomers,
+        [EVENT, "{}", "]}}"],
+        "/body/addresses/0",
+    ),
+    violating(Source::ConsoleCustomers, [PHONES, "{}", "]}"], "/phones/0"),
+    violating(
+        Source::ConsoleCustomers,
+        [PHONES, r#"{"key":""}"#, "]}"],
+        "/phones/0/key",
+    ),
+    violating(
+        Source::PublisherCustomers,
+        [CUSTOMERS, "1", "]}"],
+        "/customers/0",
+    ),
+    violating(
+        Source::PublisherCustomers,
+        [CUSTOMERS, "{}", "]}"],
+        "/customers/0",
+    ),
+    violating(
+        Source::PublisherCustomers,
+        [OPT_INS, "1", "]}]}"],
+        "/customers/0",
+    ),
+    violating(
+        Source::PublisherCustomers,
+        [ACCOUNTS, "1", "]}]}]}"],
+        "/customers/0",
+    ),
+];
+
 #[test]
 fn a_million_violations() {
-    let event = r#"{"eventType":"CUSTOMER","eventAction":"CREATED","version":1,"body":{"customerId":"c",
-        "createdAt":"2024-02-06T10:00:00Z","updatedAt":"2024-02-06T10:00:00Z","addresses":["#;
-    let account = r#"{"customers":[{"accounts":[{"sourceAccountId":"a","sourceCustomerIds":["#;
-    let cases = [
-        (
-            Source::LoyaltyCustomers,
-            event,
-            "1",
-            "]}}",
-            "/body/addresses/0",
-        ),
-        (
-            Source::LoyaltyCustomers,
-            event,
-            "{}",
-            "]}}",
-            "/body/addresses/0",
-        ),
-        (
-            Source::ConsoleCustomers,
-            r#"{"customerId":"c","version":1,"phones":["#,
-            "{}",
-            "]}",
-            "/phones/0",
-        ),
-        (
-            Source::ConsoleCustomers,
-            r#"{"customerId":"c","version":1,"phones":["#,
-            r#"{"key":""}"#,
-            "]}",
-            "/phones/0/key",
-        ),
-        (
-            Source::PublisherCustomers,
-            r#"{"customers":["#,
-            "1",
-            "]}",
-            "/customers/0",
-        ),
-        (
-            Source::PublisherCustomers,
-            r#"{"customers":["#,
-            "{}",
-            "]}",
-            "/customers/0",
-        ),
-        (
-            Source::PublisherCustomers,
-            r#"{"customers":[{"alertOptInStatus":["#,
-            "1",
-            "]}]}",
-            "/customers/0",
-        ),
-        (
-            Source::PublisherCustomers,
-            account,
-            "1",
-            "]}]}]}",
-            "/customers/0",
-        ),
-    ];
-    for (source, before, element, after, first) in cases {
-        let value = filled(before, element, after);
-        let rejection = rejection(source, &value).unwrap();
+    for case in VIOLATING {
+        let value = filled(case.before, case.element, case.after);
+        let rejection = rejection(case.source, &value).unwrap();
         assert_eq!(rejection.violations.len(), MAX_VIOLATIONS);
-        assert_eq!(rejection.violations[0].pointer, first);
+        assert_eq!(rejection.violations[0].pointer, case.first);
         assert!(rejection.violations.is_sorted());
     }
     // the elements in the order of their pointers: 0, 1, 10, 100, …

@@ -70,34 +70,8 @@ fn the_sources_examples_in_avro_become_the_golden_snapshots() {
 
     let golden = folded(&example("golden/source-examples.ndjson"));
     assert_eq!(app.newest_avro_snapshots(), golden);
-    let subject = format!("{}-value", app.snapshots());
-    let registered = registry::latest(&subject).expect("the snapshots' subject");
-    let text = registered["schema"].as_str().expect("a schema");
-    let text: Value = serde_json::from_str(text).expect("JSON");
-    assert_eq!(text, schema("customer-snapshot.avsc"));
-    for snapshot in app.avro_snapshots() {
-        assert_eq!(
-            snapshot.id.map(Value::from).as_ref(),
-            Some(&registered["id"])
-        );
-    }
-
-    let letters = app.read_dead_letters();
-    let [letter] = &letters[..] else {
-        panic!("one dead letter, not {letters:?}");
-    };
-    assert_eq!(letter.key_text(), "a key");
-    assert_eq!(letter.header("example"), Some("invalid"));
-    assert_eq!(error_header(letter, "code"), "schema_violation");
-    assert!(error_header(letter, "violations").contains("/eventAction"));
-    let partition = error_header(letter, "partition").parse().expect("a number");
-    let offset = error_header(letter, "offset").parse().expect("a number");
-    let input = app.input(Source::LoyaltyActions);
-    let input = app.client.read_all(&input, Isolation::ReadCommitted);
-    let original = input
-        .iter()
-        .find(|record| (record.partition, record.offset) == (partition, offset));
-    assert_eq!(letter.value, original.expect("the record").value);
+    assert_snapshots_name_their_schema(&app);
+    assert_rejected_as_it_was(&app);
 
     // erased, and retracted
     let mut nulls = Batch::default();
@@ -115,6 +89,43 @@ fn the_sources_examples_in_avro_become_the_golden_snapshots() {
     assert_eq!(left, ["afa2r21-25f9-4501-b9db-e78afa73c0e3"]);
     assert_counted(&app, &keyfold.metrics());
     assert_eq!(keyfold.terminate(), 0);
+}
+
+/// Each snapshot's frame has the id of the schema that keyfold has registered.
+#[track_caller]
+fn assert_snapshots_name_their_schema(app: &App) {
+    let subject = format!("{}-value", app.snapshots());
+    let registered = registry::latest(&subject).expect("the snapshots' subject");
+    let text = registered["schema"].as_str().expect("a schema");
+    let text: Value = serde_json::from_str(text).expect("JSON");
+    assert_eq!(text, schema("customer-snapshot.avsc"));
+    for snapshot in app.avro_snapshots() {
+        assert_eq!(
+            snapshot.id.map(Value::from).as_ref(),
+            Some(&registered["id"])
+        );
+    }
+}
+
+/// The one dead letter has the bytes of the record.
+#[track_caller]
+fn assert_rejected_as_it_was(app: &App) {
+    let letters = app.read_dead_letters();
+    let [letter] = &letters[..] else {
+        panic!("one dead letter, not {letters:?}");
+    };
+    assert_eq!(letter.key_text(), "a key");
+    assert_eq!(letter.header("example"), Some("invalid"));
+    assert_eq!(error_header(letter, "code"), "schema_violation");
+    assert!(error_header(letter, "violations").contains("/eventAction"));
+    let partition = error_header(letter, "partition").parse().expect("a number");
+    let offset = error_header(letter, "offset").parse().expect("a number");
+    let input = app.input(Source::LoyaltyActions);
+    let input = app.client.read_all(&input, Isolation::ReadCommitted);
+    let original = input
+        .iter()
+        .find(|record| (record.partition, record.offset) == (partition, offset));
+    assert_eq!(letter.value, original.expect("the record").value);
 }
 
 /// Most examples speak of the same customers. Here each has one of its own, so that none hides another.
@@ -265,11 +276,8 @@ fn json_with_the_frame_of_the_registry_is_json() {
         batch.record(Outside::json(&app, source, source.name(), &value));
     }
     app.produce_outside(&batch);
-    for source in Source::ALL {
-        for record in app
-            .client
-            .read_all(&app.input(source), Isolation::ReadCommitted)
-        {
+    for topic in app.inputs() {
+        for record in app.client.read_all(&topic, Isolation::ReadCommitted) {
             let value = record.value.expect("a value");
             assert_eq!(value[0], 0, "framed");
             assert!(id_of(&value).is_some_and(|id| id > 0));

@@ -28,21 +28,33 @@ fn schemas_that_have_evolved_are_read_as_avro_resolves_them() {
     assert_eq!(keyfold.terminate(), 0);
 }
 
+/// A record by a schema of its own: its schema, what is written by it, and the JSON that says the same.
+struct EvolvedRecord {
+    schema: WriterSchema,
+    written: String,
+    means: String,
+}
+
 /// Records by schemas with added, renamed and left-out fields, other types, and parts in subjects of their own; and
 /// by their names the JSON that says the same.
 fn evolved(app: &App) -> (Batch, BTreeMap<String, Vec<u8>>) {
     let mut batch = Batch::default();
     let mut values = BTreeMap::new();
-    let mut add = |name: &str, source, schema: WriterSchema, written: &[u8], means: &[u8]| {
-        batch.schema(name, schema);
-        let record = Outside::avro(app, source, name, written);
-        batch.record(record.named(name).logical());
-        values.insert(name.to_owned(), means.to_vec());
-    };
+    for (name, source, record) in [
+        ("console", Source::ConsoleCustomers, evolved_console()),
+        ("loyalty", Source::LoyaltyCustomers, evolved_loyalty(app)),
+    ] {
+        batch.schema(name, record.schema);
+        let outside = Outside::avro(app, source, name, record.written.as_bytes());
+        batch.record(outside.named(name).logical());
+        values.insert(name.to_owned(), record.means.into_bytes());
+    }
+    (batch, values)
+}
 
-    // a field that keyfold does not know, a renamed one, and optional ones that are gone; nulls come last
-    let console = Source::ConsoleCustomers;
-    let mut evolved = reader(console);
+/// A field that keyfold does not know, a renamed one, and optional ones that are gone; nulls come last.
+fn evolved_console() -> EvolvedRecord {
+    let mut evolved = reader(Source::ConsoleCustomers);
     let all = fields(&mut evolved, "");
     *field(all, "firstName") =
         json!({"name": "givenName", "aliases": ["firstName"], "type": ["string", "null"]});
@@ -54,17 +66,16 @@ fn evolved(app: &App) -> (Batch, BTreeMap<String, Vec<u8>>) {
         "tags": {"x": [1.5, 2.5]}, "kind": "B", "phones": [{"key": "k", "type": "Mobile"}]});
     let means = json!({"customerId": "evolved-1", "version": 7, "firstName": "Ada", "lastName": "Example",
         "phones": [{"key": "k", "type": "Mobile"}]});
-    add(
-        "console",
-        console,
-        WriterSchema::avro(&evolved),
-        written.to_string().as_bytes(),
-        means.to_string().as_bytes(),
-    );
+    EvolvedRecord {
+        schema: WriterSchema::avro(&evolved),
+        written: written.to_string(),
+        means: means.to_string(),
+    }
+}
 
-    // numbers of fewer bits, an enumeration for a text, times in milliseconds, a part by reference
-    let loyalty = Source::LoyaltyCustomers;
-    let mut evolved = reader(loyalty);
+/// Numbers of fewer bits, an enumeration for a text, times in milliseconds, a part by reference.
+fn evolved_loyalty(app: &App) -> EvolvedRecord {
+    let mut evolved = reader(Source::LoyaltyCustomers);
     let all = fields(&mut evolved, "");
     *field(all, "version") = json!({"name": "version", "type": "float"});
     let body = fields(&mut evolved, "/fields/3/type");
@@ -83,17 +94,14 @@ fn evolved(app: &App) -> (Batch, BTreeMap<String, Vec<u8>>) {
         schema_type: "AVRO",
         text: address.to_string(),
     });
-    let value = source_example(loyalty);
+    let value = source_example(Source::LoyaltyCustomers);
     let text = String::from_utf8(value).expect("text");
     let value = text.replace("123456789", "evolved-2");
-    add(
-        "loyalty",
-        loyalty,
+    EvolvedRecord {
         schema,
-        value.as_bytes(),
-        value.as_bytes(),
-    );
-    (batch, values)
+        written: value.clone(),
+        means: value,
+    }
 }
 
 /// The fields of a record in a schema.

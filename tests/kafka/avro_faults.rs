@@ -12,7 +12,7 @@ use keyfold_harness::app::{App, EXAMPLE_TIME, LIMIT};
 use keyfold_harness::avro_records::{Batch, Outside, WriterSchema, file, id_of, reader};
 use keyfold_harness::broker::free_port;
 use keyfold_harness::client::Isolation;
-use keyfold_harness::metrics::sum;
+use keyfold_harness::metrics::{Metrics, sum};
 use keyfold_harness::program::Keyfold;
 use keyfold_harness::record::Record;
 use keyfold_harness::registry;
@@ -89,6 +89,57 @@ fn members(app: &App) -> BTreeSet<String> {
     members.map(|member| member.id().to_owned()).collect()
 }
 
+/// The customer whose record waits for a new schema under a fault, and the one whose schema is known.
+fn waiting(fault: Fault) -> String {
+    format!("waiting-{fault:?}").to_lowercase()
+}
+
+fn known(fault: Fault) -> String {
+    format!("known-{fault:?}").to_lowercase()
+}
+
+/// One event of the schema that will be known, and for each fault one of a new schema and one of the known.
+fn values_of_each_fault(app: &App) -> Vec<Vec<u8>> {
+    let mut wanted = vec![("known".to_owned(), "known".to_owned())];
+    for fault in Fault::ALL {
+        wanted.push((waiting(fault), waiting(fault)));
+        wanted.push((known(fault), "known".to_owned()));
+    }
+    let wanted: Vec<_> = wanted
+        .iter()
+        .map(|(c, s)| (c.as_str(), s.as_str()))
+        .collect();
+    events(app, &wanted)
+}
+
+fn failed(keyfold: &Keyfold) -> f64 {
+    let labels = [("result", "failed")];
+    sum(
+        &keyfold.metrics(),
+        "keyfold_registry_requests_total",
+        &labels,
+    )
+}
+
+fn waiting_partitions(metrics: &Metrics) -> f64 {
+    sum(metrics, "keyfold_registry_waiting_partitions", &[])
+}
+
+/// Customers of the console are published one after the other, at least one of them.
+#[track_caller]
+fn publish_until(app: &App, keyfold: &mut Keyfold, fault: Fault, end: Instant) {
+    for number in 0.. {
+        let customer = format!("console-{fault:?}-{number}");
+        let record = app.record(Source::ConsoleCustomers).at(EXAMPLE_TIME);
+        let value = json!({"customerId": customer, "version": 1});
+        app.client.produce(&[record.value(value.to_string())]);
+        wait_published(keyfold, &customer);
+        if Instant::now() > end {
+            break;
+        }
+    }
+}
+
 /// Each fault in turn. Meanwhile the record of the new schema waits, all others go on, the group keeps its member,
 /// and nothing becomes a dead letter. Afterwards work resumes by itself.
 #[test]
@@ -102,37 +153,14 @@ fn a_registry_that_is_away_is_waited_for_and_nothing_else_waits() {
     app.set(&["registry", "username"], "keyfold");
     app.set(&["registry", "password"], "proxy-secret");
     app.create();
-    let waiting = |fault: Fault| format!("waiting-{fault:?}").to_lowercase();
-    let known = |fault: Fault| format!("known-{fault:?}").to_lowercase();
-    let mut wanted = vec![("known".to_owned(), "known".to_owned())];
-    for fault in Fault::ALL {
-        wanted.push((waiting(fault), waiting(fault)));
-        wanted.push((known(fault), "known".to_owned()));
-    }
-    let wanted: Vec<_> = wanted
-        .iter()
-        .map(|(c, s)| (c.as_str(), s.as_str()))
-        .collect();
-    let mut values = events(&app, &wanted).into_iter();
+    let mut values = values_of_each_fault(&app).into_iter();
     let mut next = || values.next().expect("an event");
-    let console = |customer: &str| {
-        let record = app.record(Source::ConsoleCustomers).at(EXAMPLE_TIME);
-        record.value(json!({"customerId": customer, "version": 1}).to_string())
-    };
 
     let mut keyfold = app.run_ready();
     app.client.produce(&[record(&app, next()).partition(1)]);
     wait_published(&mut keyfold, "known");
     let member = members(&app);
     assert_eq!(member.len(), 1);
-    let failed = |keyfold: &Keyfold| {
-        let labels = [("result", "failed")];
-        sum(
-            &keyfold.metrics(),
-            "keyfold_registry_requests_total",
-            &labels,
-        )
-    };
     for fault in Fault::ALL {
         let started = Instant::now();
         proxy.fail(fault);
@@ -141,32 +169,19 @@ fn a_registry_that_is_away_is_waited_for_and_nothing_else_waits() {
         app.client.produce(&[new, old.partition(1)]);
         wait_away(&mut keyfold);
         keyfold.wait_for(LIMIT, "to count failures", |keyfold| {
-            let waiting = sum(
-                &keyfold.metrics(),
-                "keyfold_registry_waiting_partitions",
-                &[],
-            );
+            let waiting = waiting_partitions(&keyfold.metrics());
             (failed(keyfold) > before && waiting >= 1.0).then_some(())
         });
         wait_published(&mut keyfold, &known(fault));
         // others go on; once for longer than the group waits for a poll
         let least = Duration::from_secs(if fault == Fault::Slow { 12 } else { 0 });
-        for number in 0.. {
-            let customer = format!("console-{fault:?}-{number}");
-            app.client.produce(&[console(&customer)]);
-            wait_published(&mut keyfold, &customer);
-            if started.elapsed() > least {
-                break;
-            }
-        }
+        publish_until(&app, &mut keyfold, fault, started + least);
         assert_eq!(members(&app), member, "{fault:?}");
         assert!(!is_published(&keyfold, &waiting(fault)), "{fault:?}");
         let (status, body) = keyfold.http_get("/readyz").expect("an answer");
         assert!(status == 503 && body.contains(AWAY), "{fault:?}: {body}");
-        assert_eq!(
-            keyfold.http_get("/healthz").map(|(status, _)| status),
-            Some(200)
-        );
+        let alive = keyfold.http_get("/healthz");
+        assert_eq!(alive.map(|(status, _)| status), Some(200));
         proxy.recover();
         wait_published(&mut keyfold, &waiting(fault));
         keyfold.wait_ready(LIMIT);
@@ -176,8 +191,7 @@ fn a_registry_that_is_away_is_waited_for_and_nothing_else_waits() {
     assert_eq!(app.read_dead_letters(), []);
     let metrics = keyfold.metrics();
     assert_counted(&app, &metrics);
-    let still = sum(&metrics, "keyfold_registry_waiting_partitions", &[]);
-    assert_eq!(still, 0.0);
+    assert_eq!(waiting_partitions(&metrics), 0.0);
     let log = keyfold.log();
     assert!(!log.contains("proxy-secret"), "a password in the log");
     let basic = "Basic a2V5Zm9sZDpwcm94eS1zZWNyZXQ=".to_owned();
@@ -256,7 +270,7 @@ fn the_snapshots_schema_is_agreed_on_before_the_first_write() {
     let value = events(&app, &[("one", "one")]).remove(0);
     app.client.produce(&[record(&app, value)]);
 
-    // a schema in the subject that can't follow
+    // a schema in the subject that cannot follow
     let topic_name = format!("{}-value", app.snapshots());
     let older = json!({"type": "record", "name": "CustomerSnapshot", "namespace": "keyfold.snapshot",
         "fields": [{"name": "customerId", "type": "boolean"}]});

@@ -8,7 +8,7 @@ use keyfold_harness::app::{App, LIMIT, text_of};
 use keyfold_harness::avro_lines::{Payload, line};
 use keyfold_harness::avro_records::id_of;
 use keyfold_harness::expected::error_header;
-use keyfold_harness::metrics::sum;
+use keyfold_harness::metrics::{Metrics, sum};
 use keyfold_harness::record::Consumed;
 use keyfold_harness::registry;
 use keyfold_harness::registry_proxy::RegistryProxy;
@@ -17,6 +17,63 @@ use keyfold_harness::registry_proxy::RegistryProxy;
 const UNKNOWN_ID: u32 = 2_000_000_007;
 const GUID: &str = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
 const UNKNOWN_GUID: &str = "ffffffff-4b5a-6978-8796-a5b4c3d2e1f0";
+/// Cases that are named more than once.
+const UNKNOWN: &str = "unknown id";
+const UNKNOWN_BY_GUID: &str = "unknown guid";
+
+/// A bad value, and the code that it gets.
+struct BadValue {
+    name: &'static str,
+    code: &'static str,
+    value: Vec<u8>,
+}
+
+fn framed(id: u32, body: &[u8]) -> Vec<u8> {
+    [&[0][..], &id.to_be_bytes(), body].concat()
+}
+
+/// Every kind of bad value, made of a good one.
+fn bad_values(app: &App, good: &[u8]) -> Vec<BadValue> {
+    let subject = |kind: &str| format!("{}.{kind}", app.id);
+    let other = registry::register(&subject("other"), "AVRO", "\"string\"");
+    let schema = r#"{"$schema":"http://json-schema.org/draft-07/schema#","type":"object"}"#;
+    let json_schema = registry::register(&subject("json"), "JSON", schema);
+    let id = id_of(good).expect("an id");
+    let body = &good[5..];
+    let half = &body[..body.len() / 2];
+    let longer = [body, b"\0"].concat();
+    let mut magic = good.to_vec();
+    magic[0] = 2;
+    let invalid = |name, value| BadValue {
+        name,
+        code: "invalid_avro",
+        value,
+    };
+    vec![
+        BadValue {
+            name: UNKNOWN,
+            code: "unknown_schema_id",
+            value: framed(UNKNOWN_ID, body),
+        },
+        invalid("cut off", framed(id, half)),
+        invalid("one byte more", framed(id, &longer)),
+        invalid("no body", framed(id, b"")),
+        invalid("a string's schema", framed(other, b"\x06abc")),
+        invalid("JSON Schema", framed(json_schema, b"{}")),
+        invalid("half a frame", b"\0\0\0".to_vec()),
+        invalid("empty", Vec::new()),
+        invalid("magic byte", magic),
+        invalid("JSON", event("json").into_bytes()),
+    ]
+}
+
+/// The registry knows one schema by its GUID, and another one not.
+fn answer_for_guids(proxy: &RegistryProxy, id: u32) {
+    let found = json!({"schema": registry::schema(id), "schemaType": "AVRO"});
+    proxy.answer(&format!("/schemas/guids/{GUID}"), 200, &found);
+    let missing = json!({"error_code": 40403, "message": "Schema not found"});
+    proxy.answer(&format!("/schemas/guids/{UNKNOWN_GUID}"), 404, &missing);
+}
 
 /// Every kind of bad value, and every kind of good one beside them. The commands without Kafka say the same.
 #[test]
@@ -26,59 +83,24 @@ fn bad_avro_gets_a_dead_letter_with_its_bytes() {
     app.set(&["registry", "unknown_ids_for"], "30m");
     app.create();
     let good = events(&app, &[("framed", "one"), ("by-guid", "one")]);
-    let id = id_of(&good[0]).expect("an id");
-    let found = json!({"schema": registry::schema(id), "schemaType": "AVRO"});
-    proxy.answer(&format!("/schemas/guids/{GUID}"), 200, &found);
-    let missing = json!({"error_code": 40403, "message": "Schema not found"});
-    proxy.answer(&format!("/schemas/guids/{UNKNOWN_GUID}"), 404, &missing);
-
-    let subject = |kind: &str| format!("{}.{kind}", app.id);
-    let other = registry::register(&subject("other"), "AVRO", "\"string\"");
-    let schema = r#"{"$schema":"http://json-schema.org/draft-07/schema#","type":"object"}"#;
-    let json_schema = registry::register(&subject("json"), "JSON", schema);
-    let framed = |id: u32, body: &[u8]| [&[0][..], &id.to_be_bytes(), body].concat();
-    let body = &good[0][5..];
-    let mut magic = good[0].clone();
-    magic[0] = 2;
-    let unknown = framed(UNKNOWN_ID, body);
-    let cases: Vec<(&str, &str, Vec<u8>)> = vec![
-        ("unknown id", "unknown_schema_id", unknown.clone()),
-        (
-            "cut off",
-            "invalid_avro",
-            framed(id, &body[..body.len() / 2]),
-        ),
-        (
-            "one byte more",
-            "invalid_avro",
-            framed(id, &[body, b"\0"].concat()),
-        ),
-        ("no body", "invalid_avro", framed(id, b"")),
-        (
-            "a string's schema",
-            "invalid_avro",
-            framed(other, b"\x06abc"),
-        ),
-        ("JSON Schema", "invalid_avro", framed(json_schema, b"{}")),
-        ("half a frame", "invalid_avro", b"\0\0\0".to_vec()),
-        ("empty", "invalid_avro", Vec::new()),
-        ("magic byte", "invalid_avro", magic),
-        ("JSON", "invalid_avro", event("json").into_bytes()),
-    ];
+    answer_for_guids(&proxy, id_of(&good[0]).expect("an id"));
+    let bad = bad_values(&app, &good[0]);
+    let body = &good[1][5..];
     let mut records = vec![
         record(&app, good[0].clone()),
-        record(&app, &good[1][5..]).header("__value_schema_id", guid_header(GUID)),
+        record(&app, body).header("__value_schema_id", guid_header(GUID)),
     ];
-    for (name, _, value) in &cases {
+    for BadValue { name, value, .. } in &bad {
         let bad = record(&app, value.clone()).key(*name);
         records.push(bad.header("case", *name).header("trace", b"\xff".to_vec()));
     }
-    let by_guid = record(&app, &good[1][5..]).key("unknown guid");
-    let by_guid = by_guid.header("case", "unknown guid");
+    let by_guid = record(&app, body).key(UNKNOWN_BY_GUID);
+    let by_guid = by_guid.header("case", UNKNOWN_BY_GUID);
     records.push(by_guid.header("__value_schema_id", guid_header(UNKNOWN_GUID)));
     let many = 200;
     for _ in 0..many {
-        records.push(record(&app, unknown.clone()).header("case", "unknown id"));
+        let again = record(&app, framed(UNKNOWN_ID, &good[0][5..]));
+        records.push(again.header("case", UNKNOWN));
     }
     app.client.produce(&records);
     let mut keyfold = app.run_ready();
@@ -88,58 +110,80 @@ fn bad_avro_gets_a_dead_letter_with_its_bytes() {
         assert!(is_published(&keyfold, customer), "{customer}");
     }
     let letters = app.read_dead_letters();
-    assert_eq!(letters.len(), cases.len() + 1 + many);
-    let of = |case: &str| -> Vec<&Consumed> {
-        let own = letters
-            .iter()
-            .filter(|letter| letter.header("case") == Some(case));
-        own.collect()
-    };
-    for (name, code, value) in &cases {
-        for letter in of(name) {
-            assert_eq!(error_header(letter, "code"), *code, "{name}");
-            assert_eq!(error_header(letter, "stage"), "decode", "{name}");
-            assert_eq!(error_header(letter, "violations"), "[]", "{name}");
-            assert_eq!(letter.value.as_ref(), Some(value), "{name}");
-        }
-        let with_key = of(name).into_iter().find(|letter| letter.key.is_some());
-        let letter = with_key.unwrap_or_else(|| panic!("no letter of {name}"));
-        assert_eq!(letter.key_text(), *name);
-        let trace = ("trace".to_owned(), Some(b"\xff".to_vec()));
-        assert!(letter.headers.contains(&trace), "{name}");
+    assert_eq!(letters.len(), bad.len() + 1 + many);
+    for bad in &bad {
+        assert_rejected(bad, &letters);
     }
-    let [by_guid] = of("unknown guid")[..] else {
+    assert_rejected_by_guid(body, &letters);
+    assert_requests(&proxy, &app, &keyfold.metrics());
+    assert_eq!(keyfold.terminate(), 0);
+    assert_commands_agree(&app, &letters);
+}
+
+fn of_case<'l>(case: &str, letters: &'l [Consumed]) -> Vec<&'l Consumed> {
+    let own = letters
+        .iter()
+        .filter(|letter| letter.header("case") == Some(case));
+    own.collect()
+}
+
+/// Its letters have the code, and the record as it was.
+#[track_caller]
+fn assert_rejected(bad: &BadValue, letters: &[Consumed]) {
+    let BadValue { name, code, value } = bad;
+    let letters = of_case(name, letters);
+    for letter in &letters {
+        assert_eq!(error_header(letter, "code"), *code, "{name}");
+        assert_eq!(error_header(letter, "stage"), "decode", "{name}");
+        assert_eq!(error_header(letter, "violations"), "[]", "{name}");
+        assert_eq!(letter.value.as_ref(), Some(value), "{name}");
+    }
+    let with_key = letters.into_iter().find(|letter| letter.key.is_some());
+    let letter = with_key.unwrap_or_else(|| panic!("no letter of {name}"));
+    assert_eq!(letter.key_text(), *name);
+    let trace = ("trace".to_owned(), Some(b"\xff".to_vec()));
+    assert!(letter.headers.contains(&trace), "{name}");
+}
+
+#[track_caller]
+fn assert_rejected_by_guid(body: &[u8], letters: &[Consumed]) {
+    let [by_guid] = of_case(UNKNOWN_BY_GUID, letters)[..] else {
         panic!("one letter of the unknown GUID");
     };
     assert_eq!(error_header(by_guid, "code"), "unknown_schema_id");
-    assert_eq!(by_guid.value.as_deref(), Some(&good[1][5..]));
+    assert_eq!(by_guid.value.as_deref(), Some(body));
     let header = (
         "__value_schema_id".to_owned(),
         Some(guid_header(UNKNOWN_GUID)),
     );
     assert!(by_guid.headers.contains(&header));
-    // the first id that is not there is asked for a second time before that is believed
+}
+
+/// What was asked of the registry. The first id that is not there is asked for a second time before that is believed.
+#[track_caller]
+fn assert_requests(proxy: &RegistryProxy, app: &App, metrics: &Metrics) {
     for unknown in [
         format!("/schemas/ids/{UNKNOWN_ID}"),
         format!("/schemas/guids/{UNKNOWN_GUID}"),
     ] {
         assert!((1..=2).contains(&proxy.requests(&unknown)), "{unknown}");
     }
-    let metrics = keyfold.metrics();
-    assert_counted(&app, &metrics);
+    assert_counted(app, metrics);
     let asked = |result| {
         let labels = [("result", result)];
-        sum(&metrics, "keyfold_registry_requests_total", &labels)
+        sum(metrics, "keyfold_registry_requests_total", &labels)
     };
     assert!(
         asked("ok") >= 4.0 && asked("not_found") >= 2.0,
         "{metrics:?}"
     );
     assert_eq!(asked("failed"), 0.0);
-    assert_eq!(keyfold.terminate(), 0);
+}
 
-    // an operator looks into the dead letters
-    let looked_into = |letter: &&Consumed| letter.header("case") != Some("unknown guid");
+/// An operator looks into the dead letters, with `keyfold validate`.
+#[track_caller]
+fn assert_commands_agree(app: &App, letters: &[Consumed]) {
+    let looked_into = |letter: &&Consumed| letter.header("case") != Some(UNKNOWN_BY_GUID);
     let letters: Vec<&Consumed> = letters.iter().filter(looked_into).collect();
     let topic = app.input(LOYALTY);
     let lines = letters.iter().flat_map(|letter| {

@@ -1,4 +1,4 @@
-//! What one producer can take of memory and time, and batches that the client can't read.
+//! What one producer can take of memory and time, and batches that the client cannot read.
 
 use std::time::Duration;
 

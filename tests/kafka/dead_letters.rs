@@ -85,6 +85,18 @@ fn a_dead_letter_is_the_original_record_and_says_why() {
             ("nothing".to_owned(), None),
         ]
     );
+    assert_reason(&app, letter);
+    let own_time = letter.timestamp.expect("a timestamp");
+    assert!(
+        (started..=now()).contains(&own_time),
+        "time of the rejection"
+    );
+    assert_eq!(keyfold.terminate(), 0);
+}
+
+/// The headers say where the record was, and why it was rejected, without a value of the payload.
+#[track_caller]
+fn assert_reason(app: &App, letter: &Consumed) {
     let mut names = errors(letter);
     names.sort_unstable();
     let mut expected = HEADERS;
@@ -120,12 +132,6 @@ fn a_dead_letter_is_the_original_record_and_says_why() {
     ] {
         assert!(!text.contains("DELETED"), "a payload's value: {text}");
     }
-    let own_time = letter.timestamp.expect("a timestamp");
-    assert!(
-        (started..=now()).contains(&own_time),
-        "time of the rejection"
-    );
-    assert_eq!(keyfold.terminate(), 0);
 }
 
 #[test]
@@ -174,42 +180,46 @@ fn attempts_count_up_when_a_dead_letter_comes_back() {
     assert_eq!(keyfold.terminate(), 0);
 }
 
-/// What bad input gets: a dead letter with its code. The stream goes on.
-#[test]
-fn hostile_input_gets_a_dead_letter_and_the_stream_goes_on() {
-    let app = App::new();
-    app.create();
-    let customers = |value: Vec<u8>| app.record(Source::LoyaltyCustomers).key("1").value(value);
-    let event = |body: &str| {
-        format!(
-            r#"{{"eventType":"CUSTOMER","eventAction":"CREATED","version":1.0,"body":{{"customerId":"1",{body}
-            "addresses":[],"createdAt":"2024-01-01T00:00:00Z","updatedAt":"2024-01-01T00:00:00Z"}}}}"#
-        )
-        .into_bytes()
-    };
+/// A record of the loyalty customers.
+fn customers(app: &App, value: Vec<u8>) -> Record {
+    app.record(Source::LoyaltyCustomers).key("1").value(value)
+}
+
+/// A valid event of the loyalty customers, with more in its body.
+fn event(body: &str) -> Vec<u8> {
+    format!(
+        r#"{{"eventType":"CUSTOMER","eventAction":"CREATED","version":1.0,"body":{{"customerId":"1",{body}
+        "addresses":[],"createdAt":"2024-01-01T00:00:00Z","updatedAt":"2024-01-01T00:00:00Z"}}}}"#
+    )
+    .into_bytes()
+}
+
+/// Bad input, and the code that it gets.
+fn hostile_records(app: &App) -> Vec<(&'static str, Record)> {
     let nested = [b"[".repeat(10_000), b"]".repeat(10_000)].concat();
     let deep_inside = format!(r#""x":{},"#, "[".repeat(10_000) + &"]".repeat(10_000));
     let digits = format!(r#""x":{},"#, "9".repeat(1_000_000));
-    let bad: Vec<(&str, Record)> = vec![
-        ("invalid_json", customers(b"{\"eventType\":".to_vec())),
+    vec![
+        ("invalid_json", customers(app, b"{\"eventType\":".to_vec())),
         (
             "invalid_utf8",
             customers(
+                app,
                 event("\"x\":\"\u{1}\",")
                     .iter()
                     .map(|b| if *b == 1 { 0xff } else { *b })
                     .collect(),
             ),
         ),
-        ("invalid_json", customers(nested)),
-        ("invalid_json", customers(event(&deep_inside))),
-        ("too_large", customers(vec![b' '; 2 << 20])),
-        ("invalid_json", customers(event(&digits))),
+        ("invalid_json", customers(app, nested)),
+        ("invalid_json", customers(app, event(&deep_inside))),
+        ("too_large", customers(app, vec![b' '; 2 << 20])),
+        ("invalid_json", customers(app, event(&digits))),
         (
             "duplicate_field",
-            customers(event(r#""status":"ACTIVE","status":"ACTIVE","#)),
+            customers(app, event(r#""status":"ACTIVE","status":"ACTIVE","#)),
         ),
-        ("invalid_json", customers(Vec::new())),
+        ("invalid_json", customers(app, Vec::new())),
         ("null_value", app.record(Source::LoyaltyActions).key("1")),
         (
             "null_value",
@@ -223,12 +233,20 @@ fn hostile_input_gets_a_dead_letter_and_the_stream_goes_on() {
                 .key(b"\xff\xfe".to_vec()),
         ),
         ("blank_id", app.record(Source::ConsoleCustomers)),
-    ];
+    ]
+}
+
+/// What bad input gets: a dead letter with its code. The stream goes on.
+#[test]
+fn hostile_input_gets_a_dead_letter_and_the_stream_goes_on() {
+    let app = App::new();
+    app.create();
+    let bad = hostile_records(&app);
     let mut records: Vec<Record> = Vec::new();
     for (index, (_, record)) in bad.iter().enumerate() {
         records.push(record.clone().header("case", index.to_string()));
     }
-    records.push(customers(event(r#""status":"ACTIVE","#)));
+    records.push(customers(&app, event(r#""status":"ACTIVE","#)));
     app.client.produce(&records);
     let mut keyfold = app.run_ready();
     app.wait_drained(&mut keyfold);

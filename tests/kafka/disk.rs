@@ -115,7 +115,7 @@ fn run_to_the_end(app: &App) -> (f64, String) {
 }
 
 #[test]
-fn a_store_of_a_state_topic_that_was_made_anew_is_rebuilt() {
+fn a_store_of_a_recreated_state_topic_is_rebuilt() {
     let app = on_disk();
     app.create();
     let records: Vec<Record> = app.stream(faulty(44, 500)).take(3_000).collect();

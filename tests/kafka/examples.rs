@@ -74,7 +74,7 @@ fn every_example_gets_the_verdict_that_its_file_says() {
 }
 
 /// The examples in a directory, by their path without `.json`, each with that path as a header. Records without
-/// a timestamp can't be produced.
+/// a timestamp cannot be produced.
 fn examples(app: &App, directory: &str) -> BTreeMap<String, Record> {
     let mut records = BTreeMap::new();
     for source in Source::ALL {

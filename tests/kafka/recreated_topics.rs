@@ -1,10 +1,10 @@
-//! Topics that are deleted, and those that are created anew, under keyfold or while it is stopped.
+//! Topics that are deleted, and those that are deleted and recreated, under keyfold or while it is stopped.
 
 use keyfold::model::record::Source;
 
 use crate::offsets::events;
 use keyfold_harness::app::{App, LIMIT};
-use keyfold_harness::foreign_clients::make_anew;
+use keyfold_harness::foreign_clients::recreate_input;
 use keyfold_harness::wait::wait_until;
 
 fn app(on_lost: &str) -> App {
@@ -24,13 +24,13 @@ fn names_it(said: &str, topic: &str) {
 
 /// It has grown beyond the committed offset, which is in its log.
 #[test]
-fn an_input_made_anew_while_keyfold_was_stopped_is_noticed() {
+fn an_input_recreated_while_keyfold_was_stopped_is_noticed() {
     let mut app = app("fail");
     let topic = app.input(Source::ConsoleCustomers);
     let mut keyfold = app.run_ready();
     app.wait_drained(&mut keyfold);
     assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
-    make_anew(&app);
+    recreate_input(&app);
     app.client.produce(&events(&app, 100, 125));
     names_it(&app.run_refused(), &topic);
     names_it(&app.run_refused(), &topic);
@@ -46,12 +46,12 @@ fn an_input_made_anew_while_keyfold_was_stopped_is_noticed() {
 }
 
 #[test]
-fn an_input_made_anew_under_keyfold_stops_it() {
+fn an_input_recreated_under_keyfold_stops_it() {
     let app = app("fail");
     let topic = app.input(Source::ConsoleCustomers);
     let mut keyfold = app.run_ready();
     app.wait_drained(&mut keyfold);
-    make_anew(&app);
+    recreate_input(&app);
     app.client.produce(&events(&app, 100, 125));
     let code = keyfold.wait_exit(LIMIT);
     assert_eq!(code, 3, "{}", keyfold.log());
@@ -59,11 +59,11 @@ fn an_input_made_anew_under_keyfold_stops_it() {
 }
 
 #[test]
-fn an_input_made_anew_under_keyfold_is_read_from_its_start_where_it_may() {
+fn an_input_recreated_under_keyfold_is_read_from_its_start_where_it_may() {
     let app = app("earliest");
     let mut keyfold = app.run_ready();
     app.wait_drained(&mut keyfold);
-    make_anew(&app);
+    recreate_input(&app);
     app.client.produce(&events(&app, 100, 125));
     keyfold.wait_for(LIMIT, "to publish all", |_| {
         (app.newest_snapshots().len() == 35).then_some(())
@@ -89,7 +89,7 @@ fn a_topic_that_is_gone_is_named() {
 
 /// An internal topic is never read from its start again.
 #[test]
-fn a_forwarded_topic_made_anew_under_keyfold_stops_it() {
+fn a_forwarded_topic_recreated_under_keyfold_stops_it() {
     let app = app("earliest");
     let mut keyfold = app.run_ready();
     app.wait_drained(&mut keyfold);

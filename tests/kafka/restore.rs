@@ -7,6 +7,7 @@ use keyfold::model::record::Source;
 
 use keyfold_harness::app::{App, LIMIT};
 use keyfold_harness::metrics::sum;
+use keyfold_harness::program::Keyfold;
 use keyfold_harness::record::Record;
 
 const CUSTOMERS: usize = 100_000;
@@ -23,22 +24,8 @@ fn event(app: &App, customer: usize, body: &str, updated: &str) -> Record {
 const ADDRESS: &str = r#""addresses":[{"addressId":"a-1","line1":"1 Example Street","city":"London",
     "zipCode":"N1","countryCode":"GB"}],"#;
 
-#[test]
-fn a_state_of_100_000_customers_is_restored() {
-    let mut app = App::new();
-    app.set_partitions([4; 4]);
-    app.set(&["processing", "workers"], 2);
-    app.create();
-    let records = (0..CUSTOMERS).map(|n| event(&app, n, ADDRESS, "2024-01-02T00:00:00Z"));
-    app.client.produce(&records.collect::<Vec<_>>());
-    let mut keyfold = app.run_ready();
-    app.wait_drained(&mut keyfold);
-    let customers = sum(&keyfold.metrics(), "keyfold_state_customers", &[]);
-    assert_eq!(customers, CUSTOMERS as f64);
-    let bytes = sum(&keyfold.metrics(), "keyfold_state_bytes", &[]);
-    assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
-
-    let mut keyfold = app.run();
+/// Why it was not ready, each time that it was asked until it was. It is alive meanwhile.
+fn reasons_until_ready(keyfold: &mut Keyfold) -> Vec<String> {
     let mut reasons = Vec::new();
     keyfold.wait_for(LIMIT, "to be ready", |keyfold| {
         // closer together than the waiting's own pace
@@ -56,6 +43,26 @@ fn a_state_of_100_000_customers_is_restored() {
         }
         None
     });
+    reasons
+}
+
+#[test]
+fn a_state_of_100_000_customers_is_restored() {
+    let mut app = App::new();
+    app.set_partitions([4; 4]);
+    app.set(&["processing", "workers"], 2);
+    app.create();
+    let records = (0..CUSTOMERS).map(|n| event(&app, n, ADDRESS, "2024-01-02T00:00:00Z"));
+    app.client.produce(&records.collect::<Vec<_>>());
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    let customers = sum(&keyfold.metrics(), "keyfold_state_customers", &[]);
+    assert_eq!(customers, CUSTOMERS as f64);
+    let bytes = sum(&keyfold.metrics(), "keyfold_state_bytes", &[]);
+    assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
+
+    let mut keyfold = app.run();
+    let reasons = reasons_until_ready(&mut keyfold);
     assert!(!reasons.is_empty(), "not ready before it has restored");
     let metrics = keyfold.metrics();
     let restored = sum(&metrics, "keyfold_restore_records_total", &[]);

@@ -237,7 +237,7 @@ fn run_refuses_internal_topics_with_different_numbers_of_partitions() {
 
 /// The committed offsets know how far the state was.
 #[test]
-fn run_refuses_a_state_topic_that_was_created_anew() {
+fn run_refuses_a_state_topic_that_was_recreated() {
     let app = App::new();
     app.create();
     let records: Vec<Record> = app.stream(faulty(71, 100)).take(500).collect();

@@ -8,6 +8,7 @@
 //! tombstone is `reject`, and a loyalty event with an unrecognised country
 //! where that is rejected.
 
+mod actions;
 mod read;
 mod text;
 
@@ -17,7 +18,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use read::{Action, Element, Fact, LoyaltyEvent, Stamp};
+use read::{Action, Console, Element, Fact, LoyaltyEvent, Publisher, Stamp};
 use text::{array, format_instant, object, quote};
 
 /// The four sources (docs/contract.md, section 1).
@@ -133,6 +134,7 @@ pub fn fold(records: &[Input], settings: &Settings) -> BTreeMap<String, Option<S
 }
 
 /// The end of what is forgotten, for each source, in microseconds.
+#[derive(Default)]
 struct Erasures(Vec<(Src, bool, i64)>);
 
 impl Erasures {
@@ -145,100 +147,91 @@ impl Erasures {
     }
 }
 
-fn snapshot(customer: &str, facts: &[&Fact], settings: &Settings) -> Option<String> {
-    let mut erasures = Erasures(Vec::new());
-    let mut events: Vec<&LoyaltyEvent> = Vec::new();
-    let mut actions: Vec<&Action> = Vec::new();
-    let mut consoles = Vec::new();
-    let mut publishers = Vec::new();
-    for fact in facts {
-        match fact {
-            Fact::Tombstone { by, erase, at } => erasures.0.push((*by, *erase, *at)),
-            Fact::Loyalty(event) => events.push(event),
-            Fact::Action(action) => actions.push(action),
-            Fact::Console(console) => consoles.push(console),
-            Fact::Publisher(publisher) => publishers.push(publisher),
+/// What was said of one customer, by its kind.
+#[derive(Default)]
+struct Data<'a> {
+    erasures: Erasures,
+    events: Vec<&'a LoyaltyEvent>,
+    actions: Vec<&'a Action>,
+    consoles: Vec<&'a Console>,
+    publishers: Vec<&'a Publisher>,
+}
+
+impl<'a> Data<'a> {
+    fn of(facts: &[&'a Fact]) -> Data<'a> {
+        let mut data = Data::default();
+        for fact in facts {
+            match fact {
+                Fact::Tombstone { by, erase, at } => data.erasures.0.push((*by, *erase, *at)),
+                Fact::Loyalty(event) => data.events.push(event),
+                Fact::Action(action) => data.actions.push(action),
+                Fact::Console(console) => data.consoles.push(console),
+                Fact::Publisher(publisher) => data.publishers.push(publisher),
+            }
         }
+        data
     }
 
-    // Loyalty customer. The elements of a forgotten event still count where
-    // their own time is later, so the lists get all events.
-    let addresses = shown(&events, |e| &e.addresses, &erasures, settings);
-    let dependents = shown(&events, |e| &e.dependents, &erasures, settings);
-    events.retain(|e| erasures.spare(Src::LoyaltyCustomers, e.stamp.at));
-    let scalar = |name: &str| {
-        let mut data: Vec<(Stamp, &String)> = events
-            .iter()
-            .filter_map(|e| Some((e.stamp, e.scalars.get(name)?)))
-            .collect();
-        data.sort();
-        data.pop().map(|(_, text)| text.clone())
+    /// The loyalty events that are not forgotten.
+    fn events(&self) -> Vec<&'a LoyaltyEvent> {
+        let alive = |e: &&LoyaltyEvent| self.erasures.spare(Src::LoyaltyCustomers, e.stamp.at);
+        self.events.iter().copied().filter(alive).collect()
+    }
+
+    /// First the winner, then whether it is still to be seen.
+    fn console(&self) -> Option<&'a Console> {
+        let newest = self.consoles.iter().copied();
+        newest
+            .max_by_key(|c| (c.version, c.at, c.text()))
+            .filter(|c| self.erasures.spare(Src::ConsoleCustomers, c.at))
+    }
+
+    fn publisher(&self) -> Option<&'a Publisher> {
+        let alive = |p: &&Publisher| self.erasures.spare(Src::PublisherCustomers, p.at);
+        let alive = self.publishers.iter().copied().filter(alive);
+        alive.max_by_key(|p| (p.at, p.text()))
+    }
+}
+
+/// The newest text of a scalar field.
+fn scalar(events: &[&LoyaltyEvent], name: &str) -> Option<String> {
+    let data = events
+        .iter()
+        .filter_map(|e| Some((e.stamp, e.scalars.get(name)?)));
+    data.max().map(|(_, text)| text.clone())
+}
+
+fn snapshot(customer: &str, facts: &[&Fact], settings: &Settings) -> Option<String> {
+    let data = Data::of(facts);
+    // The elements of a forgotten event still count where their own time is later, so the lists get all events.
+    let addresses = shown(&data.events, |e| &e.addresses, &data.erasures, settings);
+    let dependents = shown(&data.events, |e| &e.dependents, &data.erasures, settings);
+    let events = data.events();
+    let (kept, truncated) = kept_actions(&data.actions, &data.erasures, settings.max_actions);
+    let console = data.console();
+    let publisher = data.publisher();
+    let times = Times {
+        loyalty: events.iter().map(|e| e.stamp.at).max(),
+        actions: kept.iter().map(|a| a.stamp.at).max(),
+        console: console.map(|c| c.at),
+        publisher: publisher.map(|p| p.at),
     };
-    let loyalty_at = events.iter().map(|e| e.stamp.at).max();
+    let newest = times.newest()?;
 
-    // Actions.
-    let (kept, truncated) = kept_actions(&actions, &erasures, settings.max_actions);
-    let actions_at = kept.iter().map(|a| a.stamp.at).max();
-
-    // Console customer: first the winner, then whether it is still to be seen.
-    consoles.sort_by_key(|c| (c.version, c.at, c.text()));
-    let console = consoles
-        .pop()
-        .filter(|c| erasures.spare(Src::ConsoleCustomers, c.at));
-
-    // Publisher customer.
-    publishers.retain(|p| erasures.spare(Src::PublisherCustomers, p.at));
-    publishers.sort_by_key(|p| (p.at, p.text()));
-    let publisher = publishers.pop();
-
-    let newest = [
-        loyalty_at,
-        actions_at,
-        console.map(|c| c.at),
-        publisher.map(|p| p.at),
-    ]
-    .into_iter()
-    .flatten()
-    .max()?;
-
+    let scalar = |name: &str| scalar(&events, name);
     let status = scalar("status");
     if settings.deleted_tombstone && status.as_deref() == Some("\"DELETED\"") {
         return None;
     }
 
     let part = |name: &str| console.and_then(|c| c.parts.get(name).cloned());
-    let mut all_addresses: Vec<String> = Vec::new();
-    for (_, address) in console.map(|c| c.addresses.clone()).unwrap_or_default() {
-        all_addresses.push(with_source("console", &address));
-    }
-    for address in addresses {
-        all_addresses.push(with_source("loyalty", &address));
-    }
-    let time = |at: i64| quote(&format_instant(at));
-    let updated = |at: i64| object(&[("updatedAt", Some(time(at)))]);
-    let sources = object(&[
-        (
-            "loyalty",
-            loyalty_at.map(|at| {
-                object(&[
-                    ("createdAt", scalar("createdAt")),
-                    ("updatedAt", Some(time(at))),
-                ])
-            }),
-        ),
-        ("actions", actions_at.map(updated)),
-        (
-            "console",
-            console.map(|c| {
-                object(&[
-                    ("version", Some(c.version.to_string())),
-                    ("updatedAt", Some(time(c.at))),
-                ])
-            }),
-        ),
-        ("publisher", publisher.map(|p| updated(p.at))),
-    ]);
-
+    let of_console = console.iter().flat_map(|c| &c.addresses);
+    let of_console = of_console.map(|(_, address)| with_source("console", address));
+    let of_loyalty = addresses.iter().map(|one| with_source("loyalty", one));
+    let all_addresses: Vec<String> = of_console.chain(of_loyalty).collect();
+    let accounts = publisher.map_or("[]".to_owned(), |p| p.accounts.clone());
+    let actions =
+        (!kept.is_empty()).then(|| actions::text(&kept, truncated, settings.recent_actions));
     Some(object(&[
         ("schemaVersion", Some("1".to_owned())),
         ("customerId", Some(quote(customer))),
@@ -254,18 +247,48 @@ fn snapshot(customer: &str, facts: &[&Fact], settings: &Settings) -> Option<Stri
         ("addresses", Some(array(&all_addresses))),
         ("dependents", Some(array(&dependents))),
         ("attributes", part("attributes").or(Some("{}".to_owned()))),
-        (
-            "actions",
-            (!kept.is_empty()).then(|| actions_text(&kept, truncated, settings.recent_actions)),
-        ),
+        ("actions", actions),
         ("enrollment", publisher.map(|p| p.enrollment.clone())),
-        (
-            "accounts",
-            Some(publisher.map_or("[]".to_owned(), |p| p.accounts.clone())),
-        ),
-        ("sources", Some(sources)),
+        ("accounts", Some(accounts)),
+        ("sources", Some(times.sources(&events, console))),
         ("updatedAt", Some(time(newest))),
     ]))
+}
+
+/// The time of the newest datum of each source, in microseconds.
+struct Times {
+    loyalty: Option<i64>,
+    actions: Option<i64>,
+    console: Option<i64>,
+    publisher: Option<i64>,
+}
+
+impl Times {
+    fn newest(&self) -> Option<i64> {
+        let all = [self.loyalty, self.actions, self.console, self.publisher];
+        all.into_iter().flatten().max()
+    }
+
+    /// The snapshot's `sources`.
+    fn sources(&self, events: &[&LoyaltyEvent], console: Option<&Console>) -> String {
+        let updated = |at: i64| ("updatedAt", Some(time(at)));
+        let loyalty = |at| object(&[("createdAt", scalar(events, "createdAt")), updated(at)]);
+        let version = console.map(|c| c.version.to_string());
+        object(&[
+            ("loyalty", self.loyalty.map(loyalty)),
+            ("actions", self.actions.map(|at| object(&[updated(at)]))),
+            (
+                "console",
+                self.console
+                    .map(|at| object(&[("version", version), updated(at)])),
+            ),
+            ("publisher", self.publisher.map(|at| object(&[updated(at)]))),
+        ])
+    }
+}
+
+fn time(at: i64) -> String {
+    quote(&format_instant(at))
 }
 
 /// An address gets its source as the first field.
@@ -363,78 +386,4 @@ fn kept_actions<'a>(
     let truncated = kept.len() > max_actions;
     kept.truncate(max_actions);
     (kept, truncated)
-}
-
-/// The snapshot's `actions`, from the kept ones, newest first.
-fn actions_text(kept: &[&Action], truncated: bool, recent_actions: usize) -> String {
-    let recent: Vec<String> = kept
-        .iter()
-        .take(recent_actions)
-        .map(|action| action.text.clone())
-        .collect();
-
-    let kinds: BTreeSet<&String> = kept.iter().map(|action| &action.kind).collect();
-    let by_type: Vec<(&str, Option<String>)> = kinds
-        .into_iter()
-        .map(|kind| {
-            let count = kept.iter().filter(|action| action.kind == *kind).count();
-            (kind.as_str(), Some(count.to_string()))
-        })
-        .collect();
-
-    let signed_up = kept
-        .iter()
-        .filter(|action| action.kind == "SIGN_UP")
-        .map(|action| action.created)
-        .min();
-
-    let contracts: BTreeSet<&String> = kept
-        .iter()
-        .filter_map(|action| action.contract.as_ref())
-        .collect();
-    let subscriptions: Vec<String> = contracts
-        .into_iter()
-        .filter_map(|contract| {
-            let newest = kept.iter().find(|action| {
-                action.contract.as_ref() == Some(contract) && action.kind != "PROMOTION_APPLIED"
-            })?;
-            let status = if newest.kind == "SUBSCRIPTION_CANCELLED" {
-                "\"CANCELLED\""
-            } else {
-                "\"ACTIVE\""
-            };
-            Some(object(&[
-                ("subscriptionContractId", Some(quote(contract))),
-                ("status", Some(status.to_owned())),
-                ("since", Some(quote(&format_instant(newest.stamp.at)))),
-            ]))
-        })
-        .collect();
-
-    let mut touches: Vec<(i64, &String, &String)> = kept
-        .iter()
-        .filter_map(|action| Some((action.created, &action.id, action.utm.as_ref()?)))
-        .filter(|(_, _, utm)| *utm != "{}")
-        .collect();
-    touches.sort();
-    let touch = |touch: Option<&(i64, &String, &String)>| {
-        touch.map(|(at, id, utm)| {
-            object(&[
-                ("interactionId", Some(quote(id))),
-                ("at", Some(quote(&format_instant(*at)))),
-                ("utmParameters", Some((*utm).clone())),
-            ])
-        })
-    };
-
-    object(&[
-        ("recent", Some(array(&recent))),
-        ("total", Some(kept.len().to_string())),
-        ("truncated", Some(truncated.to_string())),
-        ("byType", Some(object(&by_type))),
-        ("signedUpAt", signed_up.map(|at| quote(&format_instant(at)))),
-        ("subscriptions", Some(array(&subscriptions))),
-        ("firstTouch", touch(touches.first())),
-        ("lastTouch", touch(touches.last())),
-    ])
 }

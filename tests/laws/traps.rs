@@ -1,6 +1,6 @@
-//! The traps of a fold that is to converge (the design, part 2), one by name each. What is expected is worked
-//! out by hand from the rules of the fold (docs/contract.md, section 3), and must come out of every order of the
-//! records.
+//! The traps of a fold whose result must not depend on the order of the records (docs/design.md, "Why the fold is a
+//! join"), each by its name. What is expected is worked out by hand from the rules of the fold (docs/contract.md,
+//! section 3), and must come out of every order of the records.
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! What a user may do on a broker with an authorizer. The Rust binding does not know of it.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::ptr::null_mut;
 
 use rdkafka::bindings as rd;
@@ -72,6 +72,33 @@ impl Acl {
     }
 }
 
+/// What librdkafka knows a permission as, for one user. The caller destroys it.
+fn binding(acl: &Acl, principal: &CStr) -> *mut rd::rd_kafka_AclBinding_t {
+    let name = CString::new(acl.name.as_str()).expect("a name");
+    let pattern = if acl.prefixed {
+        rd::rd_kafka_ResourcePatternType_t::RD_KAFKA_RESOURCE_PATTERN_PREFIXED
+    } else {
+        rd::rd_kafka_ResourcePatternType_t::RD_KAFKA_RESOURCE_PATTERN_LITERAL
+    };
+    let mut said = [0; 512];
+    // SAFETY: librdkafka copies the texts, which live until it has returned, and writes no more than `said` has room for.
+    let binding = unsafe {
+        rd::rd_kafka_AclBinding_new(
+            acl.kind,
+            name.as_ptr(),
+            pattern,
+            principal.as_ptr(),
+            c"*".as_ptr(),
+            acl.operation,
+            rd::rd_kafka_AclPermissionType_t::RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW,
+            said.as_mut_ptr(),
+            said.len(),
+        )
+    };
+    assert!(!binding.is_null(), "{acl:?}");
+    binding
+}
+
 /// Grants `user` these permissions.
 #[track_caller]
 pub fn grant(client: &Client, user: &str, acls: &[Acl]) {
@@ -80,7 +107,6 @@ pub fn grant(client: &Client, user: &str, acls: &[Acl]) {
         .create_native_config()
         .expect("a configuration");
     let principal = CString::new(format!("User:{user}")).expect("a name");
-    let host = c"*";
     let mut said = [0; 512];
     // SAFETY: what is made is destroyed at the end, by the function for its type; the client takes the configuration
     // over, and outlives all else.
@@ -92,30 +118,8 @@ pub fn grant(client: &Client, user: &str, acls: &[Acl]) {
             said.len(),
         );
         assert!(!client.is_null(), "a client");
-        let mut bindings: Vec<_> = acls
-            .iter()
-            .map(|acl| {
-                let name = CString::new(acl.name.as_str()).expect("a name");
-                let pattern = if acl.prefixed {
-                    rd::rd_kafka_ResourcePatternType_t::RD_KAFKA_RESOURCE_PATTERN_PREFIXED
-                } else {
-                    rd::rd_kafka_ResourcePatternType_t::RD_KAFKA_RESOURCE_PATTERN_LITERAL
-                };
-                let binding = rd::rd_kafka_AclBinding_new(
-                    acl.kind,
-                    name.as_ptr(),
-                    pattern,
-                    principal.as_ptr(),
-                    host.as_ptr(),
-                    acl.operation,
-                    rd::rd_kafka_AclPermissionType_t::RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW,
-                    said.as_mut_ptr(),
-                    said.len(),
-                );
-                assert!(!binding.is_null(), "{acl:?}");
-                binding
-            })
-            .collect();
+        let bindings = acls.iter().map(|acl| binding(acl, &principal));
+        let mut bindings: Vec<_> = bindings.collect();
         let queue = rd::rd_kafka_queue_new(client);
         rd::rd_kafka_CreateAcls(
             client,

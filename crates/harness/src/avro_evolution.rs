@@ -45,44 +45,10 @@ impl Evolved {
 
     fn change(&mut self, schema: &mut Value, evolution: Evolution, random: &mut StdRng) {
         match schema {
-            Value::Array(branches) => {
-                let null = branches[0] == "null";
-                let text = branches.contains(&json!("string"));
-                for branch in branches.iter_mut() {
-                    // a time keeps its text for what the logical type can't hold
-                    if !text || is_no_time(branch) {
-                        self.change(branch, evolution, random);
-                    }
-                }
-                if evolution.times
-                    && let Some(time) = branches
-                        .iter_mut()
-                        .find(|one| one["logicalType"].is_string())
-                {
-                    change_time(time, random);
-                }
-                if evolution.promotions && branches.contains(&json!("long")) {
-                    branches.push(json!("int"));
-                }
-                if evolution.layout {
-                    if !null && random.random_bool(0.3) {
-                        branches.push(json!("null"));
-                    }
-                    branches.shuffle(random);
-                }
-            }
+            Value::Array(branches) => return self.change_union(branches, evolution, random),
             Value::Object(parts) if parts["type"] == "record" => {
                 let fields = parts["fields"].as_array_mut().unwrap();
-                for field in fields.iter_mut() {
-                    field.as_object_mut().unwrap().remove("default");
-                    self.change(&mut field["type"], evolution, random);
-                }
-                if evolution.layout {
-                    for _ in 0..random.random_range(0..3) {
-                        fields.push(self.extra(random));
-                    }
-                    fields.shuffle(random);
-                }
+                self.change_fields(fields, evolution, random);
             }
             Value::Object(parts) => {
                 for name in ["items", "values"] {
@@ -94,22 +60,59 @@ impl Evolved {
             Value::String(_) => {}
             _ => panic!("{schema}"),
         }
-        if schema.is_array() {
-            return;
-        }
         if evolution.promotions && random.random_bool(0.3) {
-            match schema.as_str() {
-                Some("double") => {
-                    let narrower = [
-                        json!(["int", "double"]),
-                        json!(["double", "long"]),
-                        json!(["float", "double"]),
-                    ];
-                    *schema = narrower.choose(random).unwrap().clone();
-                }
-                Some("string") => *schema = json!("bytes"),
-                _ => {}
+            promote(schema, random);
+        }
+    }
+
+    fn change_union(
+        &mut self,
+        branches: &mut Vec<Value>,
+        evolution: Evolution,
+        random: &mut StdRng,
+    ) {
+        let null = branches[0] == "null";
+        let text = branches.contains(&json!("string"));
+        for branch in branches.iter_mut() {
+            // a time keeps its text for what the logical type cannot hold
+            if !text || is_no_time(branch) {
+                self.change(branch, evolution, random);
             }
+        }
+        let mut times = branches
+            .iter_mut()
+            .filter(|one| one["logicalType"].is_string());
+        if evolution.times
+            && let Some(time) = times.next()
+        {
+            change_time(time, random);
+        }
+        if evolution.promotions && branches.contains(&json!("long")) {
+            branches.push(json!("int"));
+        }
+        if evolution.layout {
+            if !null && random.random_bool(0.3) {
+                branches.push(json!("null"));
+            }
+            branches.shuffle(random);
+        }
+    }
+
+    fn change_fields(
+        &mut self,
+        fields: &mut Vec<Value>,
+        evolution: Evolution,
+        random: &mut StdRng,
+    ) {
+        for field in fields.iter_mut() {
+            field.as_object_mut().unwrap().remove("default");
+            self.change(&mut field["type"], evolution, random);
+        }
+        if evolution.layout {
+            for _ in 0..random.random_range(0..3) {
+                fields.push(self.extra(random));
+            }
+            fields.shuffle(random);
         }
     }
 
@@ -168,7 +171,7 @@ impl Evolved {
         json!({"name": name, "type": of})
     }
 
-    /// A JSON value as this writer schema writes it; none where the schema can't hold it.
+    /// A JSON value as this writer schema writes it; none where the schema cannot hold it.
     pub fn value(&self, json: Option<&Value>, schema: &Schema) -> Option<Avro> {
         let json = json.filter(|json| !json.is_null());
         match (schema, json) {
@@ -211,6 +214,22 @@ impl Evolved {
             (_, Some(json)) => scalar(json, schema),
             (_, None) => None,
         }
+    }
+}
+
+/// A narrower type, of which the reader's is a promotion.
+fn promote(schema: &mut Value, random: &mut StdRng) {
+    match schema.as_str() {
+        Some("double") => {
+            let narrower = [
+                json!(["int", "double"]),
+                json!(["double", "long"]),
+                json!(["float", "double"]),
+            ];
+            *schema = narrower.choose(random).unwrap().clone();
+        }
+        Some("string") => *schema = json!("bytes"),
+        _ => {}
     }
 }
 

@@ -56,7 +56,7 @@ pub fn delete_before(app: &App, topic: &str, partition: i32, offset: i64) {
 }
 
 /// Deletes the console's topic and creates it again.
-pub fn make_anew(app: &App) {
+pub fn recreate_input(app: &App) {
     let topic = app.input(Source::ConsoleCustomers);
     app.client.delete_topics(&[&topic]);
     wait_until(LIMIT, "the topic to be gone", || {

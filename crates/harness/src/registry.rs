@@ -167,7 +167,7 @@ pub fn schema(id: u32) -> String {
     answer["schema"].as_str().expect("a schema").to_owned()
 }
 
-/// Makes the registry refuse schemas that can't read what the subject's older ones wrote.
+/// Makes the registry refuse schemas that cannot read what the subject's older ones wrote.
 #[track_caller]
 pub fn require_backward_compatibility(subject: &str) {
     let level = json!({"compatibility": "BACKWARD"});

@@ -6,9 +6,9 @@ use super::json::{Field, TEXTS, array, millis, nullable, object, one, spelling};
 use super::records::{COUNTRIES, ELEMENTS, customer, input};
 use crate::oracle::{Input, Src};
 
-/// A customer object.
-pub fn customer_object() -> impl Strategy<Value = Input> {
-    let version = one(&[
+/// A version, as a number and as text.
+fn version() -> impl Strategy<Value = String> {
+    one(&[
         "0",
         "1",
         "2",
@@ -17,8 +17,11 @@ pub fn customer_object() -> impl Strategy<Value = Input> {
         r#""1""#,
         r#""02""#,
         r#""\u0033""#,
-    ]);
-    let attributes = nullable(&[
+    ])
+}
+
+fn attributes() -> impl Strategy<Value = Option<String>> {
+    nullable(&[
         "{}",
         r#"{"b":1,"a":{"z":null,"é":[{"y":true,"x":false},[]],"B":" untrimmed "},"":""}"#,
         r#"{ "n" : [0, -1, 9223372036854775807, -9223372036854775808, 18446744073709551615] }"#,
@@ -28,7 +31,11 @@ pub fn customer_object() -> impl Strategy<Value = Input> {
         r#"{"n":[926.8358777037621,908.7044644376757,-967.8787496945147]}"#,
         r#"{"d":1,"e":0,"d":{"k":"\u0041\ud83d\ude00","k":"\u000b\""}}"#,
         r#"{"customerId":null,"version":"x","attributes":{"attributes":{}}}"#,
-    ]);
+    ])
+}
+
+/// A customer object.
+pub fn customer_object() -> impl Strategy<Value = Input> {
     let names = (
         nullable(&TEXTS),
         nullable(&[r#""L""#]),
@@ -44,11 +51,11 @@ pub fn customer_object() -> impl Strategy<Value = Input> {
     };
     (
         customer(),
-        version,
+        version(),
         names,
         list(phone().boxed()),
         list(address().boxed()),
-        attributes,
+        attributes(),
         millis(),
         spelling(),
     )

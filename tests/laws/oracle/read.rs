@@ -190,6 +190,27 @@ fn stamp(event: &Object, body: &Object) -> Stamp {
     }
 }
 
+/// An element of a list, with the times of its event where it has none of its own.
+fn element(
+    of: &Object,
+    id: &str,
+    fields: Vec<(&str, Option<String>)>,
+    stamp: Stamp,
+    created: i64,
+) -> Element {
+    let own = instant(of, "updatedAt").unwrap_or(stamp.at);
+    let own_created = instant(of, "createdAt").unwrap_or(created);
+    let mut all = vec![(id, kept(of, id))];
+    all.extend(fields);
+    all.push(("createdAt", Some(time_text(own_created))));
+    all.push(("updatedAt", Some(time_text(own))));
+    Element {
+        id: string(of, id).unwrap(),
+        stamp: Stamp { at: own, ..stamp },
+        text: object(&all),
+    }
+}
+
 fn loyalty(event: &Object, settings: &Settings) -> Option<(String, Fact)> {
     let body = inner(event, "body").unwrap();
     let stamp = stamp(event, &body);
@@ -204,19 +225,6 @@ fn loyalty(event: &Object, settings: &Settings) -> Option<(String, Fact)> {
         return None;
     }
 
-    let element = |of: &Object, id: &str, fields: Vec<(&str, Option<String>)>| {
-        let own = instant(of, "updatedAt").unwrap_or(stamp.at);
-        let own_created = instant(of, "createdAt").unwrap_or(created);
-        let mut all = vec![(id, kept(of, id))];
-        all.extend(fields);
-        all.push(("createdAt", Some(time_text(own_created))));
-        all.push(("updatedAt", Some(time_text(own))));
-        Element {
-            id: string(of, id).unwrap(),
-            stamp: Stamp { at: own, ..stamp },
-            text: object(&all),
-        }
-    };
     let address = |of: &Object| {
         let [code, other] = country_fields(of, "countryCode", false);
         let fields = vec![
@@ -228,14 +236,14 @@ fn loyalty(event: &Object, settings: &Settings) -> Option<(String, Fact)> {
             code,
             other,
         ];
-        element(of, "addressId", fields)
+        element(of, "addressId", fields, stamp, created)
     };
     let dependent = |of: &Object| {
         let fields = vec![
             ("dateOfBirth", kept(of, "dateOfBirth")),
             ("type", trimmed(of, "type")),
         ];
-        element(of, "dependentId", fields)
+        element(of, "dependentId", fields, stamp, created)
     };
 
     let scalars = [
