@@ -1,4 +1,4 @@
-//! Finding a customer: each worker answers for its own state.
+//! Looking up a customer: each worker answers from its own state.
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
@@ -11,79 +11,76 @@ use crate::engine::Worker;
 use crate::model::partition;
 use crate::serve::{CustomerLookup, LookupReply};
 
-/// A question to a worker, with the way back.
-pub struct Question {
-    id: String,
-    answer: SyncSender<LookupReply>,
-}
+/// Requests that may wait at a worker.
+const MAX_WAITING: usize = 64;
+/// The longest wait for a worker's answer. One that commits may take a moment.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Questions that wait at a worker.
-const WAITING: usize = 64;
-/// A worker that commits may take a moment.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// A request to a worker, with the way back.
+pub struct LookupRequest {
+    id: String,
+    reply: SyncSender<LookupReply>,
+}
 
 /// The way to one worker, and its end.
-pub fn channel() -> (SyncSender<Question>, Receiver<Question>) {
-    sync_channel(WAITING)
+pub fn channel() -> (SyncSender<LookupRequest>, Receiver<LookupRequest>) {
+    sync_channel(MAX_WAITING)
 }
 
-/// Asks every worker; the one that owns the customer's partition knows.
+/// Asks every worker; the one that owns the customer's partition has the answer.
 pub struct Lookup {
-    pub workers: Vec<SyncSender<Question>>,
+    pub workers: Vec<SyncSender<LookupRequest>>,
 }
 
 impl CustomerLookup for Lookup {
     fn lookup(&self, id: &str) -> LookupReply {
-        let mut reply = LookupReply::NotHere;
+        let mut unavailable = None;
         for worker in &self.workers {
-            let (answer, answered) = sync_channel(1);
-            let question = Question {
-                id: id.to_owned(),
-                answer,
-            };
-            match worker.try_send(question) {
-                Ok(()) => {}
-                Err(TrySendError::Full(_)) => {
-                    return LookupReply::Unavailable("too many questions at once");
-                }
-                Err(TrySendError::Disconnected(_)) => continue,
-            }
-            match answered.recv_timeout(PATIENCE) {
-                Ok(LookupReply::NotHere) => {}
-                Ok(LookupReply::Unavailable(reason)) => reply = LookupReply::Unavailable(reason),
-                Ok(found) => return found,
-                Err(_) => {
-                    reply = LookupReply::Unavailable("a worker did not answer in time");
-                }
+            match ask(worker, id) {
+                LookupReply::NotHere => {}
+                LookupReply::Unavailable(reason) => unavailable = Some(reason),
+                found => return found,
             }
         }
-        reply
+        unavailable.map_or(LookupReply::NotHere, LookupReply::Unavailable)
     }
 }
 
-/// Answers what was asked of a worker.
-pub fn answer(questions: &Receiver<Question>, worker: &Worker, partitions: i32, view: &View) {
-    for question in questions.try_iter() {
-        let reply = reply(&question.id, worker, partitions, view);
-        // who asked may have given up
-        let _ = question.answer.try_send(reply);
+fn ask(worker: &SyncSender<LookupRequest>, id: &str) -> LookupReply {
+    let (reply, replied) = sync_channel(1);
+    let id = id.to_owned();
+    match worker.try_send(LookupRequest { id, reply }) {
+        Ok(()) => replied
+            .recv_timeout(ANSWER_TIMEOUT)
+            .unwrap_or(LookupReply::Unavailable("a worker did not answer in time")),
+        Err(TrySendError::Full(_)) => LookupReply::Unavailable("too many look-ups at once"),
+        // the worker has ended, and owns nothing
+        Err(TrySendError::Disconnected(_)) => LookupReply::NotHere,
+    }
+}
+
+/// Answers the requests that wait at a worker.
+pub fn answer(requests: &Receiver<LookupRequest>, worker: &Worker, partitions: i32, view: &View) {
+    for request in requests.try_iter() {
+        let reply = reply(&request.id, worker, partitions, view);
+        // nobody listens if the answer took too long
+        let _ = request.reply.try_send(reply);
     }
 }
 
 fn reply(id: &str, worker: &Worker, partitions: i32, view: &View) -> LookupReply {
+    const UNREADABLE: LookupReply = LookupReply::Unavailable("the customer's state cannot be read");
     let partition = partition::of_key(id.as_bytes(), partitions);
     if !worker.owns_state(partition) {
         return LookupReply::NotHere;
     }
-    let Some(state) = worker.state_of(id) else {
-        return LookupReply::Unavailable("the customer's partition is being restored");
-    };
-    let state = match state {
-        Ok(Some(state)) => state,
-        Ok(None) => return LookupReply::NotFound,
-        Err(_) => {
-            return LookupReply::Unavailable("the customer's state cannot be read");
+    let state = match worker.state_of(id) {
+        None => {
+            return LookupReply::Unavailable("the customer's partition is being restored");
         }
+        Some(Ok(Some(state))) => state,
+        Some(Ok(None)) => return LookupReply::NotFound,
+        Some(Err(_)) => return UNREADABLE,
     };
     let mut text = Vec::new();
     match Customer::decode(&state) {
@@ -91,6 +88,6 @@ fn reply(id: &str, worker: &Worker, partitions: i32, view: &View) -> LookupReply
             LookupReply::Snapshot(Bytes::from(text))
         }
         Ok(_) => LookupReply::NotFound,
-        Err(_) => LookupReply::Unavailable("the customer's state cannot be read"),
+        Err(_) => UNREADABLE,
     }
 }

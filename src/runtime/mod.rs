@@ -2,14 +2,26 @@
 //! the state. [`driver`] carries out what a [`crate::engine::Worker`] decides.
 
 pub mod driver;
-mod housekeeper;
-mod lags;
+mod frontend;
+mod group_lag;
 pub mod lookup;
+mod maintenance;
 pub mod outputs;
 pub mod processor;
 pub mod registry;
 mod rendezvous;
-mod shell;
+mod shared;
 pub mod signals;
-mod start;
+mod startup;
 pub mod watch;
+
+use std::thread::JoinHandle;
+
+use crate::exit::Failure;
+
+fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Failure> {
+    std::thread::Builder::new()
+        .name(name)
+        .spawn(body)
+        .map_err(|error| Failure::Service(format!("cannot start a thread: {error}")))
+}

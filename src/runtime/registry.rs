@@ -1,15 +1,15 @@
-//! The schema registry's part in a run: plans of writer schemas, and the schema that snapshots are written by.
+//! The schema registry's part in a run: plans of writer schemas, and the schema that snapshots are written with.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::signals::Stop;
 use crate::avro;
 use crate::backoff::Backoff;
-use crate::config::{Config, SnapshotFormat};
+use crate::config::{self, Snapshot, SnapshotFormat};
 use crate::exit::Failure;
 use crate::registry::{CachedSchemas, EnsureError, Registry};
-use crate::serve::{Health, Readiness};
+use crate::serve::Health;
 use crate::source::framing::{NoSchemas, Schemas};
 use crate::telemetry::reporter::registry_away;
 
@@ -17,7 +17,7 @@ use crate::telemetry::reporter::registry_away;
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
 
 /// What workers need of the registry.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct PreparedSchemas {
     /// None: no source is Avro.
     pub cached: Option<Arc<CachedSchemas>>,
@@ -31,28 +31,21 @@ impl PreparedSchemas {
     /// # Errors
     /// The configuration is wrong, or the registry does not take the snapshots' schema.
     pub fn prepare(
-        config: &Config,
-        workers: usize,
+        registry: &config::Registry,
+        snapshot: &Snapshot,
         health: &Health,
         stop: &Stop,
     ) -> Result<Option<PreparedSchemas>, Failure> {
-        if !config.needs_registry() {
-            return Ok(Some(PreparedSchemas {
-                cached: None,
-                snapshot: None,
-            }));
-        }
-        let registry =
-            Registry::new(&config.registry).map_err(|error| Failure::Usage(error.to_string()))?;
-        let snapshot = match config.snapshot.format {
+        let client = Registry::new(registry).map_err(|error| Failure::Usage(error.to_string()))?;
+        let snapshot = match snapshot.format {
             SnapshotFormat::Json => None,
-            SnapshotFormat::Avro => match ensure(&registry, config, workers, health, stop)? {
+            SnapshotFormat::Avro => match snapshot_schema(&client, snapshot, health, stop)? {
                 Some(id) => Some(id),
                 None => return Ok(None),
             },
         };
-        let cached = CachedSchemas::start(registry, &config.registry)
-            .map_err(|error| Failure::Service(format!("can't start a thread: {error}")))?;
+        let cached = CachedSchemas::start(client, registry)
+            .map_err(|error| Failure::Service(format!("cannot start a thread: {error}")))?;
         Ok(Some(PreparedSchemas {
             cached: Some(cached),
             snapshot,
@@ -67,15 +60,13 @@ impl PreparedSchemas {
     }
 }
 
-/// The id of the snapshots' schema.
-fn ensure(
+/// The id of the snapshots' schema. None: it was told to stop meanwhile.
+fn snapshot_schema(
     registry: &Registry,
-    config: &Config,
-    workers: usize,
+    snapshot: &Snapshot,
     health: &Health,
     stop: &Stop,
 ) -> Result<Option<u32>, Failure> {
-    let snapshot = &config.snapshot;
     let subject = snapshot.subject(avro::snapshot::NAME);
     let mut failures = 0;
     while !stop.is_set() {
@@ -92,14 +83,8 @@ fn ensure(
             tracing::warn!("{reason}; keyfold tries again");
         }
         failures += 1;
-        let until = Instant::now() + BACKOFF.after(failures);
-        while Instant::now() < until && !stop.is_set() {
-            for worker in 0..workers {
-                health.heartbeat(worker, Instant::now());
-                health.readiness(worker, Readiness::NotReady(reason.clone()));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        health.starting(&reason);
+        stop.wait(BACKOFF.after(failures));
     }
     Ok(None)
 }

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::signals::Stop;
 
-/// One whose producer waits for the cluster is not waited for longer than this.
-const PATIENCE: Duration = Duration::from_secs(5);
-const LOOK: Duration = Duration::from_millis(2);
+/// The longest wait: a worker whose producer waits for the cluster does not delay the others any longer.
+const TIMEOUT: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Where workers wait for each other before they join.
 pub struct Rendezvous {
@@ -22,15 +22,15 @@ impl Rendezvous {
         }
     }
 
-    /// A worker is ready to join, and waits until all are.
+    /// This worker is ready to join; waits until all are.
     pub fn wait(&self, stop: &Stop) {
         self.missing.fetch_sub(1, Ordering::AcqRel);
         let began = Instant::now();
         while self.missing.load(Ordering::Acquire) > 0
-            && began.elapsed() < PATIENCE
+            && began.elapsed() < TIMEOUT
             && !stop.is_set()
         {
-            std::thread::sleep(LOOK);
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
 }

@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How soon a pause notices that it was told to stop.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Set when the processor is to stop.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +18,14 @@ impl Stop {
 
     pub fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits, but not longer than until it is set.
+    pub fn wait(&self, duration: Duration) {
+        let until = Instant::now() + duration;
+        while Instant::now() < until && !self.is_set() {
+            std::thread::sleep(POLL_INTERVAL.min(duration));
+        }
     }
 
     /// Sets this on SIGTERM and SIGINT. Repeats change nothing: some senders signal twice.

@@ -1,67 +1,72 @@
-//! The watch: one thread a process looks, every two seconds, at what no worker would see by itself: topics that are gone or
-//! were created anew, members of the group that are not keyfold, and partitions that nobody works at.
+//! The watch: one thread a process looks, every two seconds, at what no worker would see by itself: topics that were
+//! deleted or recreated, members of the group that are not keyfold, and partitions that nobody works at.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::lags::Lags;
+use super::group_lag::GroupLag;
 use super::signals::Stop;
-use crate::engine::Settings;
 use crate::kafka::description;
 use crate::kafka::ends::Ends;
 use crate::kafka::members::{self, Member};
 use crate::kafka::topics::Cluster;
 use crate::serve::{Health, Metrics};
 
-/// Between two rounds.
-const PERIOD: Duration = Duration::from_secs(2);
+/// Time between two rounds.
+const INTERVAL: Duration = Duration::from_secs(2);
 /// The longest wait for an answer.
-const ASK: Duration = Duration::from_secs(5);
-/// A topic that is away for so long is gone. One that is created anew is away for a moment.
-const GONE: Duration = Duration::from_secs(8);
-/// How many members are named, of those that are not keyfold in `/readyz`, and of those that are waited for in the log.
-const NAMED: usize = 3;
-/// A rebalance that takes longer waits for somebody.
-const LONG: Duration = Duration::from_secs(4);
-
-/// The `client.id` and the host of a member that is not keyfold.
-type Stranger = (String, String);
-
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// A topic that is missing for this long was deleted. One that is being recreated is missing for a moment only.
+const DELETED_AFTER: Duration = Duration::from_secs(8);
+/// How many members a message names.
+const MAX_NAMED: usize = 3;
+/// A rebalance that takes longer waits for a member.
+const LONG_REBALANCE: Duration = Duration::from_secs(4);
 /// How long a worker that was a member is remembered: longer than its session, and than its transaction may live.
 const REMEMBERED: Duration = Duration::from_secs(120);
 
-/// What was seen of the topics and the group, for the workers.
+/// The `client.id` and the host of a member that is not keyfold.
+type ForeignMember = (String, String);
+
+/// What the watch has seen of the topics and the group, for the workers.
 #[derive(Debug, Default)]
 pub struct Seen {
     pub round: u64,
     /// Ids of topics by their names, where the brokers have ids.
     pub ids: BTreeMap<String, String>,
-    /// A topic that is gone.
+    /// A topic that was deleted.
     pub gone: Option<String>,
-    /// The transactional ids of workers without a name that are members of the group, or were a while ago.
+    /// The transactional ids of workers without an `instance_id` that are members of the group, or were a while ago.
     pub workers: Vec<String>,
 }
 
 pub type Watched = Arc<Mutex<Seen>>;
 
 pub struct Watch {
-    pub settings: Arc<Settings>,
-    pub metrics: Arc<Metrics>,
-    pub health: Arc<Health>,
-    pub cluster: Arc<Cluster>,
-    pub watched: Watched,
+    /// The `application_id`.
+    pub group: String,
+    /// What the `client.id` of keyfold's members begins with.
+    pub client_id: String,
     /// This instance, as [`Member::instance`] names it.
     pub instance: String,
+    /// All topics that are read or written.
+    pub topics: Vec<String>,
+    pub group_lag: GroupLag,
+    pub cluster: Arc<Cluster>,
+    pub metrics: Arc<Metrics>,
+    pub health: Arc<Health>,
+    pub watched: Watched,
     pub stop: Stop,
 }
 
 impl Watch {
-    pub fn run(self) {
-        let mut away: BTreeMap<String, Instant> = BTreeMap::new();
+    pub fn run(mut self) {
+        let cluster = Arc::clone(&self.cluster);
+        let ends = cluster.ends();
+        let mut missing = BTreeMap::new();
         let mut foreign = BTreeSet::new();
-        let mut lags = Lags::default();
-        let mut rebalancing = Rebalancing::default();
+        let mut rebalance = Rebalance::default();
         let mut workers = BTreeMap::new();
         let mut next = Instant::now();
         while !self.stop.is_set() {
@@ -69,60 +74,41 @@ impl Watch {
             if Instant::now() < next {
                 continue;
             }
-            let ends = self.cluster.ends();
-            // errors of the cluster as a whole are the workers' affair
+            // clears it: errors of the cluster as a whole are what the workers report
             ends.last_trouble();
-            self.look_at_topics(ends, &mut away);
+            self.look_at_topics(ends, &mut missing);
             let members = self.look_at_members(ends, &mut foreign);
-            self.remember(members.as_deref(), &mut workers);
-            // one that has nothing to do is ready
-            let unready = members
-                .as_deref()
-                .filter(|_| self.health.ready(Instant::now()).is_err());
-            let waits = rebalancing.waits_for(unready, &self.instance);
-            if let Some(names) = waits {
-                tracing::warn!(
-                    members = names,
-                    "the group waits for members that it knows by their instance_id: those that are gone keep their partitions until their session ends (session.timeout.ms, 45 s by default)"
-                );
-            }
-            lags.look(
-                &self.settings,
-                &self.metrics,
-                ends,
-                members.as_deref(),
-                &self.instance,
-            );
-            next = Instant::now() + PERIOD;
+            let members = members.as_deref();
+            self.remember_workers(members, &mut workers);
+            self.look_at_rebalance(members, &mut rebalance);
+            self.group_lag
+                .refresh(&self.metrics, ends, members, &self.instance);
+            next = Instant::now() + INTERVAL;
         }
     }
 
-    fn look_at_topics(&self, ends: &Ends, away: &mut BTreeMap<String, Instant>) {
-        let config = &self.settings.config;
-        let consumed = self.settings.topics.iter().map(|topic| topic.name.as_str());
-        let written = [
-            self.settings.state_topic.as_str(),
-            config.snapshot.topic.as_str(),
-            config.dead_letters.topic.as_str(),
-        ];
-        let names: Vec<&str> = consumed.chain(written).collect();
-        let Ok(all) = description::ids(ends.client(), &names, ASK) else {
+    /// Learns the ids of the topics, and which topics were deleted. `missing`: since when topics are missing.
+    fn look_at_topics(&self, ends: &Ends, missing: &mut BTreeMap<String, Instant>) {
+        let names: Vec<&str> = self.topics.iter().map(String::as_str).collect();
+        let Ok(all) = description::ids(ends.client(), &names, ANSWER_TIMEOUT) else {
             return;
         };
         let mut ids = BTreeMap::new();
         for (name, id) in names.into_iter().zip(all) {
             match id {
                 Err(unanswered) if unanswered.is_unknown_topic() => {
-                    away.entry(name.to_owned()).or_insert_with(Instant::now);
+                    missing.entry(name.to_owned()).or_insert_with(Instant::now);
                 }
                 Ok(id) => {
-                    away.remove(name);
+                    missing.remove(name);
                     ids.extend(id.map(|id| (name.to_owned(), id)));
                 }
                 Err(_) => {}
             }
         }
-        let gone = away.iter().find(|(_, since)| since.elapsed() > GONE);
+        let gone = missing
+            .iter()
+            .find(|(_, since)| since.elapsed() > DELETED_AFTER);
         if let Ok(mut watched) = self.watched.lock() {
             watched.round += 1;
             watched.ids = ids;
@@ -130,36 +116,42 @@ impl Watch {
         }
     }
 
-    /// Remembers the workers that are members now, and tells the others of those that were.
-    fn remember(&self, members: Option<&[Member]>, workers: &mut BTreeMap<String, Instant>) {
-        let group = &self.settings.config.application_id;
+    /// Remembers the workers that are members now, and shows them to the workers of this process together with those that
+    /// were members a while ago.
+    fn remember_workers(
+        &self,
+        members: Option<&[Member]>,
+        workers: &mut BTreeMap<String, Instant>,
+    ) {
         let now = Instant::now();
-        let seen = members.unwrap_or_default().iter();
-        workers.extend(seen.filter_map(|member| Some((member.unnamed_worker(group)?, now))));
+        let members = members.unwrap_or_default().iter();
+        workers.extend(members.filter_map(|one| Some((one.unnamed_worker(&self.group)?, now))));
         workers.retain(|_, seen| seen.elapsed() < REMEMBERED);
         if let Ok(mut watched) = self.watched.lock() {
             watched.workers = workers.keys().cloned().collect();
         }
     }
 
-    /// Counts and names the members of the group that are not keyfold. The others, where the group tells of its members.
-    fn look_at_members(&self, ends: &Ends, before: &mut BTreeSet<Stranger>) -> Option<Vec<Member>> {
-        let config = &self.settings.config;
-        let group = &config.application_id;
-        // of a group whose members are not told, nothing is said
-        let members = members::of(ends.client(), group, ASK).ok()?;
-        let client_id = config.kafka.properties.get("client.id").unwrap_or(group);
-        let told = members.is_some();
+    /// Reports the members of the group that are not keyfold, and returns those that are, where the group tells its
+    /// members. `before`: those that are not keyfold at the last look.
+    fn look_at_members(
+        &self,
+        ends: &Ends,
+        before: &mut BTreeSet<ForeignMember>,
+    ) -> Option<Vec<Member>> {
+        let group = &self.group;
+        let members = members::of(ends.client(), group, ANSWER_TIMEOUT).ok()?;
+        let is_told = members.is_some();
         let (keyfold, foreign): (Vec<Member>, Vec<Member>) = members
             .unwrap_or_default()
             .into_iter()
-            .partition(|member| member.is_keyfold(client_id, group));
+            .partition(|member| member.is_keyfold(&self.client_id, group));
         self.metrics.foreign_members(foreign.len());
-        let named: BTreeSet<Stranger> = foreign
+        let foreign: BTreeSet<ForeignMember> = foreign
             .into_iter()
             .map(|member| (member.client_id, member.host))
             .collect();
-        for (client_id, host) in named.difference(before) {
+        for (client_id, host) in foreign.difference(before) {
             tracing::error!(
                 group,
                 client_id,
@@ -167,7 +159,7 @@ impl Watch {
                 "a member of the group is not keyfold: records of the partitions that it owns are not processed, and what it commits may pass over records. Stop it, or give it a group of its own"
             );
         }
-        for (client_id, host) in before.difference(&named) {
+        for (client_id, host) in before.difference(&foreign) {
             tracing::info!(
                 group,
                 client_id,
@@ -175,49 +167,61 @@ impl Watch {
                 "the member of the group that was not keyfold is gone"
             );
         }
-        self.health.group_problem(said(group, &named));
-        *before = named;
-        told.then_some(keyfold)
+        self.health.group_problem(group_problem(group, &foreign));
+        *before = foreign;
+        is_told.then_some(keyfold)
+    }
+
+    /// Logs which members a long rebalance waits for. An instance that is ready waits for nobody, though it may have
+    /// nothing to do.
+    fn look_at_rebalance(&self, members: Option<&[Member]>, rebalance: &mut Rebalance) {
+        let is_ready = self.health.ready(Instant::now()).is_ok();
+        let members = members.filter(|_| !is_ready).unwrap_or_default();
+        if let Some(members) = rebalance.waits_for(members, &self.instance) {
+            tracing::warn!(
+                members,
+                "the group waits for members that it knows by their instance_id: those that are gone keep their partitions until their session ends (session.timeout.ms, 45 s by default)"
+            );
+        }
     }
 }
 
 /// A rebalance in which this instance waits for its partitions.
 #[derive(Default)]
-struct Rebalancing {
+struct Rebalance {
     since: Option<Instant>,
-    said: bool,
+    is_logged: bool,
 }
 
-impl Rebalancing {
-    /// Whom a long rebalance waits for, told once: members of other instances that have a name, which the group
-    /// expects back.
-    fn waits_for(&mut self, members: Option<&[Member]>, own: &str) -> Option<String> {
-        let members = members.unwrap_or_default();
-        // whoever is new has no partition until the group has rebalanced
+impl Rebalance {
+    /// Which members a long rebalance waits for, once for each rebalance: those of other instances that have an
+    /// `instance_id`, because the group expects them back.
+    fn waits_for(&mut self, members: &[Member], own: &str) -> Option<String> {
+        // a new member has no partition until the group has rebalanced
         let mut mine = members.iter().filter(|member| member.instance() == own);
-        let is_on = mine.next().is_some_and(|first| first.assigned.is_empty())
+        let is_ongoing = mine.next().is_some_and(|first| first.assigned.is_empty())
             && mine.all(|member| member.assigned.is_empty());
-        if !is_on {
-            *self = Rebalancing::default();
+        if !is_ongoing {
+            *self = Rebalance::default();
             return None;
         }
         let since = *self.since.get_or_insert_with(Instant::now);
         let others = members.iter().filter(|member| member.instance() != own);
-        let names: Vec<&str> = others.filter_map(Member::name).take(NAMED).collect();
-        if self.said || names.is_empty() || since.elapsed() < LONG {
+        let names: Vec<&str> = others.filter_map(Member::name).take(MAX_NAMED).collect();
+        if self.is_logged || names.is_empty() || since.elapsed() < LONG_REBALANCE {
             return None;
         }
-        self.said = true;
+        self.is_logged = true;
         Some(names.join(", "))
     }
 }
 
 /// What `/readyz` says of members that are not keyfold.
-fn said(group: &str, foreign: &BTreeSet<Stranger>) -> Option<String> {
-    let named = |(client_id, host): &Stranger| format!("{client_id} at {host}");
-    let mut names: Vec<String> = foreign.iter().take(NAMED).map(named).collect();
-    if foreign.len() > NAMED {
-        names.push(format!("{} more", foreign.len() - NAMED));
+fn group_problem(group: &str, foreign: &BTreeSet<ForeignMember>) -> Option<String> {
+    let named = |(client_id, host): &ForeignMember| format!("{client_id} at {host}");
+    let mut names: Vec<String> = foreign.iter().take(MAX_NAMED).map(named).collect();
+    if foreign.len() > MAX_NAMED {
+        names.push(format!("{} more", foreign.len() - MAX_NAMED));
     }
     (!foreign.is_empty()).then(|| {
         format!(
@@ -232,10 +236,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn some_are_named_and_the_others_counted() {
+    fn some_foreign_members_are_named_and_the_others_counted() {
         let all = |count: usize| {
             let member = |n| (format!("kcat-{n}"), "/10.0.0.1".to_owned());
-            said("keyfold", &(0..count).map(member).collect())
+            group_problem("keyfold", &(0..count).map(member).collect())
         };
         assert_eq!(all(0), None);
         assert!(all(1).is_some_and(|said| said.contains(": kcat-0 at /10.0.0.1.")));

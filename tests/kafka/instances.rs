@@ -168,7 +168,7 @@ fn what_an_instance_keeps_in_a_rebalance_goes_on_without_a_gap() {
     app.wait_drained(&mut first);
     app.assert_folded(Repeats::Forbidden);
     // nor is a position lost that lies behind the end of its log, and the group joined anew for it
-    assert!(!first.log().contains("can't go on"), "{}", first.log());
+    assert!(!first.log().contains("cannot continue"), "{}", first.log());
     assert_eq!(first.terminate(), 0, "{}", first.log());
 }
 

@@ -95,7 +95,7 @@ fn the_last_line_of_a_fatal_end_is_json_and_names_the_place_in_fields() {
     app.client.produce(&[foreign]);
     assert_eq!(keyfold.wait_exit(LIMIT), 3);
     let lines = lines(&keyfold);
-    let fatal = *find(&lines, "can't go on").first().expect("a line");
+    let fatal = *find(&lines, "cannot continue").first().expect("a line");
     assert!(fatal["fields"]["worker"].is_number(), "{fatal}");
     assert_eq!(fatal["fields"]["topic"], app.forwarded());
     assert_eq!(fatal["fields"]["partition"], 0);

@@ -260,7 +260,7 @@ impl World {
         Ok(())
     }
 
-    /// The housekeeper: what is committed in the forwarded topic is deleted.
+    /// Maintenance: what is committed in the forwarded topic is deleted.
     fn delete_forwarded(&mut self) {
         for partition in 0..self.settings.partitions {
             let place = self.settings.forwarded(partition);

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::lookup::{self, Question};
+use super::lookup::{self, LookupRequest};
 use super::outputs::{Aside, OutputTopics};
 use super::rendezvous::Rendezvous;
 use super::signals::Stop;
@@ -47,7 +47,7 @@ const MAX_WAIT: Duration = Duration::from_millis(50);
 const COMMIT: Duration = TRANSACTION_TIMEOUT.saturating_add(Duration::from_secs(5));
 /// How often brokers are looked for that are away.
 const LOOK: Duration = Duration::from_secs(1);
-/// How often the housekeeper is told what is done with.
+/// How often maintenance is told up to where the forwarded topic is processed.
 const PUBLISH: Duration = Duration::from_secs(1);
 
 /// What a driver is made from.
@@ -59,7 +59,7 @@ pub struct Parts {
     pub reporter: Reporter,
     /// None: no source is Avro.
     pub schemas: Option<Arc<CachedSchemas>>,
-    pub questions: Receiver<Question>,
+    pub lookups: Receiver<LookupRequest>,
     pub forwarded_positions: ForwardedPositions,
     pub rendezvous: Arc<Rendezvous>,
     /// What is seen of the topics; none where their ids can't be asked for, as of the demo's broker.
@@ -68,7 +68,7 @@ pub struct Parts {
     pub stop: Stop,
 }
 
-/// The committed positions of forwarded partitions, from the workers to the housekeeper.
+/// The committed positions of forwarded partitions, from the workers to maintenance.
 pub type ForwardedPositions = Arc<Mutex<BTreeMap<i32, i64>>>;
 
 /// Why a worker goes no further.
@@ -199,8 +199,8 @@ impl Driver {
             self.report();
             let view = &self.parts.settings.view;
             let partitions = self.parts.settings.partitions;
-            lookup::answer(&self.parts.questions, &self.worker, partitions, view);
-            self.keep_house()?;
+            lookup::answer(&self.parts.lookups, &self.worker, partitions, view);
+            self.do_periodic_work()?;
         }
         self.parts.reporter.stopping();
         self.serve_group()?;
@@ -294,7 +294,7 @@ impl Driver {
     }
 
     /// What is done once a second.
-    fn keep_house(&mut self) -> Result<(), Halt> {
+    fn do_periodic_work(&mut self) -> Result<(), Halt> {
         if self.published_at.elapsed() < PUBLISH {
             return Ok(());
         }
@@ -303,7 +303,7 @@ impl Driver {
         Ok(self.worker.tidy_stores(self.now())?)
     }
 
-    /// Tells the housekeeper what is done with in the forwarded topic.
+    /// Tells maintenance up to where the forwarded topic is processed.
     fn publish_positions(&mut self) {
         let settings = &self.parts.settings;
         let Ok(mut positions) = self.parts.forwarded_positions.lock() else {

@@ -1,0 +1,81 @@
+//! What the outside sees of a process, from its first moment on: the HTTP server, health and metrics.
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use super::lookup::{self, Lookup, LookupRequest};
+use crate::config::Http;
+use crate::exit::Failure;
+use crate::model::record::{Label, Source};
+use crate::serve::metrics::WorkerState;
+use crate::serve::{Health, Metrics, ProcessInfo, Server, ServerSetup};
+
+/// The version of keyfold.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// A worker without a heartbeat for this long is no longer alive.
+const HEARTBEAT_LIMIT: Duration = Duration::from_secs(90);
+
+pub struct Frontend {
+    /// When the process began.
+    pub began: Instant,
+    pub metrics: Arc<Metrics>,
+    pub health: Arc<Health>,
+    pub server: Server,
+    /// For each worker, the look-ups that it is to answer.
+    pub lookups: Vec<Receiver<LookupRequest>>,
+}
+
+impl Frontend {
+    /// Opens the server, so that it shows all that comes after.
+    pub fn open(
+        application_id: &str,
+        http: &Http,
+        sources: impl Iterator<Item = Source>,
+        workers: usize,
+    ) -> Result<Frontend, Failure> {
+        let began = Instant::now();
+        let info = ProcessInfo {
+            version: VERSION,
+            commit: env!("BUILD_COMMIT"),
+            application_id: application_id.to_owned(),
+        };
+        let metrics = Metrics::new(&info)
+            .map(Arc::new)
+            .map_err(|error| Failure::Service(format!("metrics: {error}")))?;
+        for label in sources.map(Label::Source).chain([Label::Forwarded]) {
+            metrics.announce(label);
+        }
+        for worker in 0..workers {
+            metrics.worker_state(worker, WorkerState::Starting);
+        }
+        let health = Arc::new(Health::new(workers, HEARTBEAT_LIMIT, began));
+        health.starting("starting");
+        let (requests, lookups) = (0..workers).map(|_| lookup::channel()).unzip();
+        let listen = http.listen.parse();
+        let server = Server::start(ServerSetup {
+            listen: listen
+                .map_err(|_| Failure::Usage("http.listen is no address with a port".to_owned()))?,
+            shows_customers: http.serves_customers(),
+            info,
+            metrics: Arc::clone(&metrics),
+            health: Arc::clone(&health),
+            lookup: Arc::new(Lookup { workers: requests }),
+        })
+        .map_err(|error| Failure::Service(error.to_string()))?;
+        tracing::info!(
+            version = VERSION,
+            application_id,
+            workers,
+            http = %server.address(),
+            "keyfold is starting"
+        );
+        Ok(Frontend {
+            began,
+            metrics,
+            health,
+            server,
+            lookups,
+        })
+    }
+}

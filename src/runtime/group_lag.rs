@@ -1,0 +1,389 @@
+//! The lag of partitions that no worker of this process reports: those that nobody works at. One of the instances that are
+//! alive reports them, so that their lag does not disappear together with the instance that had them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::kafka::ends::Ends;
+use crate::kafka::members::Member;
+use crate::kafka::oldest::{Key, Onlooker};
+use crate::serve::Metrics;
+use crate::serve::metrics::lag::{self, Lag};
+
+/// The longest wait for an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// An instance that commits nothing for this long, while records wait for it, is taken for dead. The group learns of that
+/// only when its session ends.
+const DEAD_AFTER: Duration = Duration::from_secs(3);
+/// Time between two looks at the numbers of partitions, which may grow.
+const COUNT_INTERVAL: Duration = Duration::from_secs(30);
+/// The oldest record of a partition is looked for once it has waited for this many milliseconds,
+const MIN_WAIT_MILLIS: i64 = 1000;
+/// for this long in a round over all partitions,
+const SEARCH_BUDGET: Duration = Duration::from_millis(800);
+/// with at least this much time for one partition. What is not found in it is taken for not there.
+const MIN_SEARCH: Duration = Duration::from_millis(300);
+/// Time until a position at which no record was found is searched again, because each search fetches a whole batch.
+const SEARCH_AGAIN: Duration = Duration::from_secs(60);
+
+/// How far a partition was when it was last looked at.
+#[derive(Debug, Clone, Copy)]
+struct Progress {
+    position: i64,
+    end: i64,
+    /// Since when records wait at this position.
+    waiting_since: Option<Instant>,
+    /// When the position was last seen to have moved.
+    moved: Option<Instant>,
+}
+
+pub struct GroupLag {
+    /// None in tests.
+    onlooker: Option<Onlooker>,
+    topics: Vec<String>,
+    partitions: Vec<Key>,
+    counted: Option<Instant>,
+    progress: BTreeMap<Key, Progress>,
+    /// The instance that the group assigned each partition to; while it rebalances, the last one known.
+    owners: BTreeMap<Key, String>,
+    /// Positions at which no record was found, and when that was.
+    not_found: BTreeMap<(Key, i64), Instant>,
+}
+
+impl GroupLag {
+    /// `topics`: those that the group consumes.
+    pub fn new(onlooker: Option<Onlooker>, topics: Vec<String>) -> GroupLag {
+        GroupLag {
+            onlooker,
+            topics,
+            partitions: Vec::new(),
+            counted: None,
+            progress: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            not_found: BTreeMap::new(),
+        }
+    }
+
+    /// `members`: those of the group that are keyfold, where it tells its members; `own`: this instance, as
+    /// [`Member::instance`] names it.
+    pub fn refresh(
+        &mut self,
+        metrics: &Metrics,
+        ends: &Ends,
+        members: Option<&[Member]>,
+        own: &str,
+    ) {
+        self.count_partitions(ends);
+        let Some(onlooker) = self.onlooker.take() else {
+            return;
+        };
+        if let Err(error) = self.read_progress(&onlooker, Instant::now()) {
+            tracing::debug!(%error, "the lag of the group is not known");
+        } else {
+            let progress = self.progress.iter();
+            let ends = progress.map(|(key, progress)| (key.clone(), progress.end));
+            metrics.lag.set_ends(ends.collect());
+            self.report(metrics, members, own, Instant::now());
+        }
+        self.find_oldest(&onlooker, metrics);
+        onlooker.serve();
+        self.onlooker = Some(onlooker);
+    }
+
+    fn count_partitions(&mut self, ends: &Ends) {
+        if self.counted.is_some_and(|at| at.elapsed() < COUNT_INTERVAL) {
+            return;
+        }
+        let mut partitions = Vec::new();
+        for topic in &self.topics {
+            let Ok(Some(count)) = ends.partitions(topic, ANSWER_TIMEOUT) else {
+                return;
+            };
+            partitions.extend((0..count).map(|partition| (topic.clone(), partition)));
+        }
+        self.partitions = partitions;
+        self.counted = Some(Instant::now());
+    }
+
+    /// Reads the committed offsets and the ends.
+    fn read_progress(
+        &mut self,
+        onlooker: &Onlooker,
+        now: Instant,
+    ) -> rdkafka::error::KafkaResult<()> {
+        let committed = onlooker.committed(&self.partitions, ANSWER_TIMEOUT)?;
+        let never = committed.iter().filter(|(_, offset)| offset.is_none());
+        let never: Vec<Key> = never.map(|(key, _)| key.clone()).collect();
+        let begins = onlooker.begins(&never, ANSWER_TIMEOUT)?;
+        let ends = onlooker.ends(&self.partitions, ANSWER_TIMEOUT)?;
+        let mut progress = BTreeMap::new();
+        for (key, end) in ends {
+            let answered = committed.get(&key).copied();
+            let position = answered.and_then(|offset| offset.or(begins.get(&key).copied()));
+            if let Some(position) = position {
+                let before = self.progress.get(&key);
+                progress.insert(key, Progress::after(before, position, end, now));
+            }
+        }
+        self.progress = progress;
+        Ok(())
+    }
+
+    fn report(&mut self, metrics: &Metrics, members: Option<&[Member]>, own: &str, now: Instant) {
+        let assigned = owners(members.unwrap_or_default());
+        let is_assigned = !assigned.is_empty();
+        if is_assigned {
+            self.owners = assigned;
+        }
+        let owned = metrics.lag.owned();
+        let dead = self.dead_instances(own, now);
+        let reports = members.is_none_or(|members| is_first_alive(members, &dead, own));
+        let has_left = |owner: &str| {
+            members.is_some_and(|all| all.iter().all(|member| member.instance() != owner))
+        };
+        let mut unowned = BTreeMap::new();
+        let mut lags = BTreeMap::new();
+        for (key, progress) in &self.progress {
+            let is_unowned = !owned.all.contains(key)
+                && match self.owners.get(key) {
+                    Some(owner) => dead.contains(owner) || has_left(owner),
+                    None => is_assigned || progress.waits_for(DEAD_AFTER, now),
+                };
+            let count: &mut i64 = unowned.entry(key.0.clone()).or_default();
+            *count += i64::from(is_unowned);
+            // no other instance reports one of this instance's own whose lag its worker does not know yet
+            let is_own = owned.all.contains(key);
+            if !owned.reported.contains(key) && (is_own || reports && is_unowned) {
+                let lag = Lag {
+                    position: progress.position,
+                    records: progress.end - progress.position,
+                    oldest: None,
+                };
+                lags.insert(key.clone(), lag);
+            }
+        }
+        if !reports {
+            unowned.clear();
+        }
+        metrics.lag.set_others(lags, lag::millis());
+        metrics.lag.set_unowned(&unowned);
+    }
+
+    /// Looks how old the oldest record is where records wait and no worker has read them, one partition after the other:
+    /// each search fetches a whole batch.
+    fn find_oldest(&mut self, onlooker: &Onlooker, metrics: &Metrics) {
+        self.not_found.retain(|_, at| at.elapsed() < SEARCH_AGAIN);
+        let until = Instant::now() + SEARCH_BUDGET;
+        let unknown = metrics
+            .lag
+            .without_timestamp(MIN_WAIT_MILLIS, lag::millis());
+        for (key, position) in unknown {
+            let left = until.saturating_duration_since(Instant::now());
+            if left < MIN_SEARCH {
+                return;
+            }
+            let at = (key, position);
+            if self.not_found.contains_key(&at) {
+                continue;
+            }
+            match onlooker.oldest(&at.0, position, left) {
+                Some(oldest) => metrics.lag.set_oldest(&at.0, position, oldest),
+                None => {
+                    self.not_found.insert(at, Instant::now());
+                }
+            }
+        }
+    }
+
+    /// Instances that are taken for dead: records wait for them, and they have committed nothing for a while.
+    fn dead_instances(&self, own: &str, now: Instant) -> BTreeSet<String> {
+        let mut waited_for = BTreeSet::new();
+        let mut alive = BTreeSet::from([own]);
+        for (key, owner) in &self.owners {
+            let Some(progress) = self.progress.get(key) else {
+                continue;
+            };
+            if progress.waits_for(DEAD_AFTER, now) {
+                waited_for.insert(owner.as_str());
+            }
+            if progress.moved.is_some_and(|at| now - at < DEAD_AFTER) {
+                alive.insert(owner);
+            }
+        }
+        let dead = waited_for.difference(&alive);
+        dead.map(|owner| (*owner).to_owned()).collect()
+    }
+}
+
+impl Progress {
+    fn after(before: Option<&Progress>, position: i64, end: i64, now: Instant) -> Progress {
+        let same_position = before.filter(|before| before.position == position);
+        let waiting_since = same_position.and_then(|before| before.waiting_since);
+        let moved = match (before, same_position) {
+            (Some(_), None) => Some(now),
+            _ => before.and_then(|before| before.moved),
+        };
+        Progress {
+            position,
+            end,
+            waiting_since: (end > position).then(|| waiting_since.unwrap_or(now)),
+            moved,
+        }
+    }
+
+    fn waits_for(&self, duration: Duration, now: Instant) -> bool {
+        self.waiting_since
+            .is_some_and(|since| now - since >= duration)
+    }
+}
+
+/// The instance that each partition is assigned to.
+fn owners(members: &[Member]) -> BTreeMap<Key, String> {
+    members
+        .iter()
+        .flat_map(|member| {
+            let assigned = member.assigned.iter();
+            assigned.map(|key| (key.clone(), member.instance().to_owned()))
+        })
+        .collect()
+}
+
+/// Whether this instance is the one that reports: the first by name of those that are alive.
+fn is_first_alive(members: &[Member], dead: &BTreeSet<String>, own: &str) -> bool {
+    let alive = members.iter().map(Member::instance);
+    let first = alive.filter(|one| !dead.contains(*one)).min();
+    first.is_none_or(|first| first == own)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::serve::ProcessInfo;
+
+    fn key(partition: i32) -> Key {
+        ("in".to_owned(), partition)
+    }
+
+    fn member(worker: &str, partitions: &[i32]) -> Member {
+        Member {
+            member_id: String::new(),
+            client_id: worker.to_owned(),
+            host: String::new(),
+            assigned: partitions.iter().map(|at| key(*at)).collect(),
+        }
+    }
+
+    /// A group of two instances with a partition each, seen from one of them, which owns the first.
+    struct Group {
+        lag: GroupLag,
+        metrics: Arc<Metrics>,
+        start: Instant,
+    }
+
+    impl Group {
+        fn new() -> Group {
+            let info = ProcessInfo {
+                version: "1",
+                commit: "2",
+                application_id: "a".to_owned(),
+            };
+            let metrics = Arc::new(Metrics::new(&info).unwrap());
+            let mine = BTreeSet::from([key(0)]);
+            metrics.lag.set_owned(0, mine, [], lag::millis());
+            Group {
+                lag: GroupLag::new(None, Vec::new()),
+                metrics,
+                start: Instant::now(),
+            }
+        }
+
+        /// Looks after so many seconds at the positions and ends of partitions; the metrics of unowned partitions and of the lag of partition 1.
+        fn look(
+            &mut self,
+            after: u64,
+            stand: &[(i64, i64)],
+            members: Option<&[Member]>,
+            own: &str,
+        ) -> (Option<i64>, Option<i64>) {
+            let now = self.start + Duration::from_secs(after);
+            let mut seen = BTreeMap::new();
+            for (partition, (position, end)) in (0..).zip(stand) {
+                let before = self.lag.progress.get(&key(partition));
+                let now = Progress::after(before, *position, *end, now);
+                seen.insert(key(partition), now);
+            }
+            self.lag.progress = seen;
+            self.lag.report(&self.metrics, members, own, now);
+            let text = self.metrics.render().unwrap();
+            let value = |name: &str| {
+                let line = text.lines().find(|line| line.starts_with(name))?;
+                line.rsplit_once(' ')?.1.parse().ok()
+            };
+            (
+                value("keyfold_partitions_unowned{topic=\"in\"}"),
+                value("keyfold_consumer_lag_records{partition=\"1\",topic=\"in\"}"),
+            )
+        }
+    }
+
+    #[test]
+    fn partitions_of_a_dead_instance_are_reported_before_the_group_knows_and_after() {
+        let both = [member("k-a-0", &[1]), member("k-b-0", &[0])];
+        let mut group = Group::new();
+        let mut look = |after, stand: &[(i64, i64)], members: &[Member]| {
+            group.look(after, stand, Some(members), "k-b")
+        };
+        // the other one is alive, comes first by its name, and reports
+        assert_eq!(look(0, &[(5, 5), (5, 5)], &both), (None, None));
+        assert_eq!(look(2, &[(5, 5), (9, 30)], &both), (None, None));
+        // it dies
+        assert_eq!(look(4, &[(5, 5), (9, 40)], &both), (None, None));
+        assert_eq!(look(6, &[(5, 5), (9, 40)], &both), (Some(1), Some(31)));
+        // the group knows, and has not given its partition to anybody yet
+        let rest = [member("k-b-0", &[])];
+        assert_eq!(look(8, &[(5, 5), (9, 40)], &rest), (Some(1), Some(31)));
+        let rest = [member("k-b-0", &[0])];
+        assert_eq!(look(9, &[(5, 5), (9, 40)], &rest), (Some(1), Some(31)));
+        let rest = [member("k-b-0", &[0, 1])];
+        assert_eq!(look(10, &[(5, 5), (9, 40)], &rest).0, Some(0));
+    }
+
+    #[test]
+    fn an_instance_that_works_at_other_partitions_is_alive() {
+        let both = [member("k-a-0", &[1, 2]), member("k-b-0", &[0])];
+        let mut group = Group::new();
+        for round in 0..5 {
+            let moves = i64::try_from(round).unwrap();
+            let stand = [(5, 5), (9, 40), (moves, 40)];
+            let told = group.look(2 * round, &stand, Some(&both), "k-b");
+            assert_eq!(told, (None, None), "{round}");
+        }
+    }
+
+    #[test]
+    fn one_of_those_that_are_alive_reports() {
+        let all = [
+            member("k-a-0", &[1]),
+            member("k-b-0", &[0]),
+            member("k-c-0", &[]),
+        ];
+        for (mine, expected) in [("k-b", (Some(1), Some(31))), ("k-c", (None, None))] {
+            let mut group = Group::new();
+            group.look(0, &[(5, 5), (9, 40)], Some(&all), mine);
+            let told = group.look(4, &[(5, 5), (9, 40)], Some(&all), mine);
+            assert_eq!(told, expected, "{mine}");
+        }
+    }
+
+    #[test]
+    fn without_members_a_partition_that_stands_still_is_unowned() {
+        let mut group = Group::new();
+        assert_eq!(group.look(0, &[(5, 5), (9, 40)], None, "k-b").0, Some(0));
+        let told = group.look(4, &[(5, 5), (9, 40)], None, "k-b");
+        assert_eq!(told, (Some(1), Some(31)));
+        let told = group.look(6, &[(5, 5), (11, 40)], None, "k-b");
+        assert_eq!(told, (Some(0), None));
+    }
+}

@@ -1,0 +1,203 @@
+//! The check of the cluster at the start. A cluster that is away is waited for, as it is later; what waiting cannot fix
+//! ends the start, with all findings at once.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use super::signals::Stop;
+use crate::config::{Config, Store};
+use crate::exit::Failure;
+use crate::kafka::description::Trouble;
+use crate::kafka::survey::Survey;
+use crate::kafka::topics::{Cluster, Found, LOOK_AT, TopicsError};
+use crate::serve::Health;
+use crate::telemetry::throttle::Throttle;
+
+/// Time between two attempts to reach a cluster that is away.
+const RETRY_INTERVAL: Duration = Duration::from_millis(300);
+/// How many times in a row the same must be found before it ends the start: a broker that is just starting does not know
+/// all topics and permissions yet.
+const CONFIRMATIONS: u32 = 3;
+/// Time between two of them.
+const CONFIRMATION_INTERVAL: Duration = Duration::from_secs(1);
+/// The longest wait for one answer about a group or a transactional id.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Minimum time between repeats of the same warning.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
+/// How long a stop waits for the thread that asks the cluster.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A cluster that is as it must be.
+pub struct CheckedCluster {
+    pub found: Found,
+    /// The id of the state topic, where the stores are on disk.
+    pub state_topic_id: Option<String>,
+    /// For maintenance and the watch. None: the cluster needs neither.
+    pub cluster: Option<Arc<Cluster>>,
+}
+
+/// What the thread that asks the cluster reports.
+enum Event {
+    /// It waits, for this reason.
+    Waiting(String),
+    Ended(Result<CheckedCluster, Failure>),
+}
+
+/// Checks the cluster until it is as it must be. `instance` is the part of the transactional ids between application
+/// and worker. None: it was told to stop meanwhile.
+pub fn check_cluster(
+    config: &Config,
+    instance: &str,
+    health: &Health,
+    stop: &Stop,
+) -> Result<Option<CheckedCluster>, Failure> {
+    let (events, reported) = channel();
+    let check = Check {
+        config: config.clone(),
+        transactional_id: format!("{}-{instance}-0", config.application_id),
+        events,
+        stop: stop.clone(),
+    };
+    super::spawn("start".to_owned(), move || check.run())?;
+    let began = Instant::now();
+    let mut has_waited = false;
+    let mut warnings = Throttle::new(WARNING_INTERVAL);
+    while !stop.is_set() {
+        match reported.recv_timeout(Duration::from_millis(50)) {
+            Ok(Event::Waiting(reason)) => {
+                health.starting(&reason);
+                has_waited = true;
+                if warnings.allows(subject(&reason).to_owned(), Instant::now()) {
+                    tracing::warn!("{reason}; keyfold waits");
+                }
+            }
+            Ok(Event::Ended(result)) => {
+                if has_waited && result.is_ok() {
+                    let seconds = began.elapsed().as_secs();
+                    tracing::info!("the cluster answers, after {seconds} s");
+                }
+                return result.map(Some);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Failure::Service(
+                    "a thread panicked; see the log".to_owned(),
+                ));
+            }
+        }
+    }
+    wait_for_end(&reported);
+    Ok(None)
+}
+
+/// A reason without its details, which may differ from attempt to attempt.
+fn subject(reason: &str) -> &str {
+    reason.split(':').next().unwrap_or(reason)
+}
+
+/// Lets the thread drop its client, which could otherwise be in the way of the process's end.
+fn wait_for_end(reported: &Receiver<Event>) {
+    let deadline = Instant::now() + STOP_TIMEOUT;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match reported.recv_timeout(left) {
+            Ok(Event::Waiting(_)) => {}
+            Ok(Event::Ended(_)) | Err(_) => return,
+        }
+    }
+}
+
+/// Asks the cluster, on a thread of its own: a call to the client cannot be interrupted.
+struct Check {
+    config: Config,
+    /// One of those that this instance is going to use.
+    transactional_id: String,
+    events: Sender<Event>,
+    stop: Stop,
+}
+
+impl Check {
+    fn run(self) {
+        let result = self.check();
+        // nobody listens any more after a stop
+        let _ = self.events.send(Event::Ended(result));
+    }
+
+    fn check(&self) -> Result<CheckedCluster, Failure> {
+        let service = |error: TopicsError| Failure::Service(error.to_string());
+        let cluster = Cluster::open(&self.config).map_err(service)?;
+        let mut last_refusals = Vec::new();
+        let mut confirmations = 0;
+        while !self.stop.is_set() {
+            let survey = match self.survey(&cluster) {
+                Ok(survey) => survey,
+                Err(Trouble::Refused(reason)) => return Err(Failure::Service(reason)),
+                Err(Trouble::Away(reason)) => {
+                    confirmations = 0;
+                    self.wait(reason, RETRY_INTERVAL);
+                    continue;
+                }
+            };
+            let refusals = survey.refusals(&self.config);
+            if refusals.is_empty()
+                && let Some(found) = &survey.found
+            {
+                return self.checked(cluster, &survey, found.clone());
+            }
+            confirmations = match refusals == last_refusals {
+                true => confirmations + 1,
+                false => 1,
+            };
+            if confirmations >= CONFIRMATIONS {
+                return Err(Failure::Service(refusals.join("\n")));
+            }
+            let first = refusals.first().cloned();
+            let reason =
+                first.unwrap_or_else(|| "the cluster does not describe the topics".to_owned());
+            self.wait(reason, CONFIRMATION_INTERVAL);
+            last_refusals = refusals;
+        }
+        Err(Failure::Service("it was told to stop".to_owned()))
+    }
+
+    fn survey(&self, cluster: &Cluster) -> Result<Survey, Trouble> {
+        cluster.reach().map_err(|trouble| match trouble {
+            Trouble::Away(reason) => {
+                let servers = &self.config.kafka.bootstrap_servers;
+                Trouble::Away(format!(
+                    "no broker can be reached at {servers}: {reason}; {LOOK_AT}"
+                ))
+            }
+            refused => refused,
+        })?;
+        cluster.survey(&self.transactional_id, ANSWER_TIMEOUT)
+    }
+
+    fn checked(
+        &self,
+        cluster: Cluster,
+        survey: &Survey,
+        found: Found,
+    ) -> Result<CheckedCluster, Failure> {
+        for warning in survey.warnings(&self.config) {
+            tracing::warn!("{warning}");
+        }
+        let state_topic_id = match self.config.state.store {
+            Store::Memory => None,
+            Store::Disk => cluster
+                .state_topic_id()
+                .map_err(|error| Failure::Service(error.to_string()))?,
+        };
+        Ok(CheckedCluster {
+            found,
+            state_topic_id,
+            cluster: Some(Arc::new(cluster)),
+        })
+    }
+
+    fn wait(&self, reason: String, pause: Duration) {
+        let _ = self.events.send(Event::Waiting(reason));
+        self.stop.wait(pause);
+    }
+}
