@@ -44,6 +44,10 @@ instructions:
 types:
     .ci/run types
 
+# rewrite what is written from the table of configuration keys: the reference file, its schema, docs/configuration.md
+config-files:
+    KEYFOLD_TEST_REWRITE=1 cargo test --test documentation table_of_keys
+
 # format all Rust code
 fmt:
     cargo fmt --all

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use keyfold::config::documents;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -162,4 +164,68 @@ fn containers_find_what_they_are_made_of() {
     let folder = provider.split_once("path: ").unwrap().1.trim();
     let stack = instructions("docker-compose.yml");
     assert!(stack.contains(&format!("keyfold.json:{folder}/keyfold.json:ro")));
+}
+
+/// What is written from the table of configuration keys is up to date. With `KEYFOLD_TEST_REWRITE=1` it is rewritten.
+#[test]
+fn what_is_written_from_the_table_of_keys_is_up_to_date() {
+    const BEGIN: &str = "<!-- written from the table of keys: just config-files -->\n";
+    const END: &str = "\n<!-- end of the table of keys -->";
+    let schema = serde_json::to_string_pretty(&documents::schema()).unwrap();
+    let page = read("docs/configuration.md");
+    let (before, rest) = page.split_once(BEGIN).unwrap();
+    let (_, after) = rest.split_once(END).unwrap();
+    for (path, expected) in [
+        ("config/keyfold.toml", documents::reference()),
+        ("config/keyfold.schema.json", schema + "\n"),
+        (
+            "docs/configuration.md",
+            [before, BEGIN, &documents::markdown(), END, after].concat(),
+        ),
+    ] {
+        if std::env::var_os("KEYFOLD_TEST_REWRITE").is_some() {
+            fs::write(root().join(path), &expected).unwrap();
+        }
+        // the fields of a schema have no order
+        let (found, expected) = match path.ends_with(".json") {
+            true => (compact(&read(path)), compact(&expected)),
+            false => (read(path), expected),
+        };
+        assert!(
+            found == expected,
+            "{path} is not what the table of keys says; `just config-files` rewrites it"
+        );
+    }
+}
+
+fn compact(json: &str) -> String {
+    let value: serde_json::Value = serde_json::from_str(json).unwrap();
+    value.to_string()
+}
+
+/// The reference, and a file that uses what it does not, hold to the schema; what is wrong does not.
+#[test]
+fn editors_know_what_is_wrong_with_a_configuration() {
+    let schema = jsonschema::validator_for(&documents::schema()).unwrap();
+    let is_valid = |text: &str| {
+        let file: toml::Table = text.parse().unwrap();
+        schema.is_valid(&serde_json::to_value(file).unwrap())
+    };
+    for valid in [
+        &documents::reference(),
+        "[kafka.properties]\nsecurity.protocol = 'SSL'\n\"linger.ms\" = 5",
+        "[validation.rules]\ncountry_code = 'off'\n[topics]\npartitions = 3",
+    ] {
+        assert!(is_valid(valid), "{valid}");
+    }
+    for wrong in [
+        "application = 'a'",
+        "[snapshot]\ntopc = 'a'",
+        "[sources.loyalty]",
+        "[merge]\nmax_actions = 0",
+        "[processing]\nguarantee = 'once'",
+        "[processing]\nmax_reject_share = 0",
+    ] {
+        assert!(!is_valid(wrong), "{wrong}");
+    }
 }

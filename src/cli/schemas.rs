@@ -51,16 +51,16 @@ impl SchemaArgs {
             }
             let url = url.trim_end_matches('/').to_owned();
             let known = registry
-                .urls
-                .iter()
-                .find(|known| without_user(known) == url);
-            registry.urls = vec![known.cloned().unwrap_or_else(|| {
+                .urls()
+                .find(|known| without_user(known) == url)
+                .map(str::to_owned);
+            registry.url = known.unwrap_or_else(|| {
                 // what the configuration trusts with them is another
                 registry.username.clear();
                 registry.password.clear();
                 registry.token.clear();
                 url
-            })];
+            });
         }
         let is_avro = |format: Format| format == Format::Avro;
         let needed = config

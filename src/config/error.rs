@@ -19,9 +19,6 @@ pub enum ConfigError {
         column: usize,
         message: String,
     },
-    /// The layers cannot be put together.
-    #[error("cannot put the configuration together: {0}")]
-    Layers(Box<figment::Error>),
     /// Keys or values are wrong; all of them are listed.
     #[error("{0}")]
     Settings(Problems),

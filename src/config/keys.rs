@@ -1,206 +1,230 @@
-//! The known keys, the environment variable of each, and the nearest known key to a wrong one.
+//! The table of configuration keys. A new key is one entry here.
+//!
+//! An entry is the documentation, the name and type of the field, the default, and what is accepted. The file
+//! `config/keyfold.toml`, its JSON Schema and the tables of `docs/configuration.md` are written from it:
+//! `just config-files` rewrites them.
 
-/// What environment variables of keyfold begin with.
-pub(super) const PREFIX: &str = "KEYFOLD__";
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-/// The table of librdkafka's properties; any name is a key in it.
-pub(super) const PROPERTIES: &str = "kafka.properties";
+use super::section::section;
+use super::shape::Shape::{self, Bytes, Flag, Share, Text, Texts, Whole};
+use super::shape::Word;
+use super::words::{
+    Customers, Deleted, Format, Guarantee, KeyFormat, Lists, LogFormat, OnForeignOffset,
+    OnLostOffset, SnapshotFormat, Store, SubjectStrategy, Tombstone,
+};
+use super::{Rules, Sources, text};
 
-/// Properties of librdkafka that have an underscore in their name. All others have dots only, so
-/// that in the name of a variable `_` stands for a dot.
-const UNDERSCORED: &[&str] = &["log_level"];
+const KIB: i64 = 1024;
+const MIB: i64 = 1024 * KIB;
 
-const KEYS: &[&str] = &[
-    "application_id",
-    "instance_id",
-    "kafka.bootstrap_servers",
-    "kafka.on_lost_offset",
-    "kafka.on_foreign_offset",
-    "sources.loyalty-customers.topics",
-    "sources.loyalty-customers.format",
-    "sources.loyalty-customers.tombstone",
-    "sources.loyalty-customers.key_format",
-    "sources.loyalty-actions.topics",
-    "sources.loyalty-actions.format",
-    "sources.loyalty-actions.tombstone",
-    "sources.loyalty-actions.key_format",
-    "sources.console-customers.topics",
-    "sources.console-customers.format",
-    "sources.console-customers.tombstone",
-    "sources.console-customers.key_format",
-    "sources.publisher-customers.topics",
-    "sources.publisher-customers.format",
-    "sources.publisher-customers.tombstone",
-    "sources.publisher-customers.key_format",
-    "snapshot.topic",
-    "snapshot.format",
-    "snapshot.subject_strategy",
-    "snapshot.auto_register",
-    "snapshot.recent_actions",
-    "snapshot.deleted",
-    "dead_letters.topic",
-    "merge.lists",
-    "merge.max_actions",
-    "merge.max_hidden",
-    "validation.max_future_skew",
-    "validation.max_record_bytes",
-    "validation.max_metadata_bytes",
-    "validation.max_state_bytes",
-    "validation.rules.event_type",
-    "validation.rules.unsupported_version",
-    "validation.rules.blank_id",
-    "validation.rules.country_code",
-    "validation.rules.future_timestamp",
-    "validation.rules.created_after_updated",
-    "validation.rules.duplicate_element",
-    "validation.rules.no_timestamp",
-    "validation.rules.state_too_large",
-    "processing.guarantee",
-    "processing.commit_interval",
-    "processing.backlog_commit_interval",
-    "processing.workers",
-    "processing.max_batch_records",
-    "processing.max_batch_bytes",
-    "processing.max_reject_share",
-    "processing.reject_window",
-    "state.store",
-    "state.directory",
-    "state.memory_bytes",
-    "registry.url",
-    "registry.username",
-    "registry.password",
-    "registry.token",
-    "registry.ca_location",
-    "registry.timeout",
-    "registry.unknown_ids_for",
-    "http.listen",
-    "http.customers",
-    "log.format",
-    "log.level",
-    "topics.partitions",
-    "topics.replication_factor",
-];
+const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Later than this after a timestamp is no longer a date.
+const CENTURY: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
 
-/// Every known key by its full path, in the reference's order. `kafka.properties` is not among
-/// them: its keys are librdkafka's.
-#[must_use]
-pub fn keys() -> &'static [&'static str] {
-    KEYS
-}
+section! {
+    /// What identifies the application and its instances.
+    Config {
+        /// The consumer group. Instances with the same id share the work. The internal topics are
+        /// `<application_id>.state` and `<application_id>.forwarded`.
+        application_id: String = "keyfold".to_owned(), Text(&text::APPLICATION_ID);
+        /// A stable name of this instance, for stable transactional ids and static membership. Two processes must
+        /// never share one. Empty: a random name.
+        instance_id: String = String::new(), Text(&text::INSTANCE_ID);
 
-/// Whether `path` is a key with a value.
-pub(super) fn is_key(path: &str) -> bool {
-    KEYS.contains(&path)
-}
-
-/// Whether `path` is a table of known keys.
-pub(super) fn is_table(path: &str) -> bool {
-    path == PROPERTIES || tables().any(|table| table == path)
-}
-
-/// All tables that a known key is in, at every level; some come more than once.
-fn tables() -> impl Iterator<Item = &'static str> {
-    KEYS.iter()
-        .flat_map(|key| key.match_indices('.').filter_map(|(end, _)| key.get(..end)))
-}
-
-/// The known key, or table in a file, that is nearest to `unknown`.
-pub(super) fn nearest(unknown: &str) -> &'static str {
-    closest(
-        unknown,
-        KEYS.iter().copied().chain(tables()).chain([PROPERTIES]),
-    )
-}
-
-/// The environment variable of the known key that is nearest to the one of `unknown`. A table
-/// has no variable, but each property of librdkafka has one.
-pub(super) fn nearest_variable(unknown: &str) -> String {
-    let key = || closest(unknown, KEYS.iter().copied()).to_owned();
-    variable(&misspelt_property(unknown).unwrap_or_else(key))
-}
-
-/// The property that `unknown` stands for if its beginning is [`PROPERTIES`] misspelt. Since any
-/// property may follow, only the beginning tells.
-fn misspelt_property(unknown: &str) -> Option<String> {
-    unknown.match_indices('.').take(2).find_map(|(end, _)| {
-        let (table, property) = (unknown.get(..end)?, unknown.get(end + 1..)?);
-        let misspelt = strsim::damerau_levenshtein(&table.replace('_', "."), PROPERTIES);
-        (misspelt <= 3 && !property.is_empty()).then(|| format!("{PROPERTIES}.{property}"))
-    })
-}
-
-fn closest(unknown: &str, known: impl Iterator<Item = &'static str>) -> &'static str {
-    let unknown = unknown.to_lowercase();
-    known
-        .min_by_key(|key| distance(&unknown, key))
-        .unwrap_or_default()
-}
-
-/// How far a known key is from an unknown one. A right name in the wrong table is near too; of several tables with
-/// that name, the one whose own name is nearest. Where nothing is near, the keys of the same table come first.
-fn distance(unknown: &str, known: &str) -> (bool, bool, usize, bool, usize) {
-    let split = |path: &str| {
-        path.rsplit_once('.')
-            .map_or((String::new(), path.to_owned()), |(table, name)| {
-                (table.to_owned(), name.to_owned())
-            })
-    };
-    let ((unknown_table, unknown_name), (known_table, known_name)) = (split(unknown), split(known));
-    let moved = unknown_table != known_table && unknown != known_table;
-    // the table that holds it is known already
-    let is_its_table = unknown_table == known;
-    let whole = strsim::damerau_levenshtein(unknown, known);
-    let name = strsim::damerau_levenshtein(&unknown_name, &known_name);
-    let is_name_near = name <= unknown_name.chars().count() / 3;
-    let is_far = is_its_table || (whole > 3 && !is_name_near);
-    let distance = if is_name_near {
-        whole.min(name + usize::from(moved))
-    } else {
-        whole
-    };
-    (
-        is_far,
-        is_far && (moved || is_its_table),
-        distance,
-        moved,
-        whole,
-    )
-}
-
-/// The environment variable of a key or of a property.
-pub(super) fn variable(path: &str) -> String {
-    let levels: Vec<String> = match path.strip_prefix("kafka.properties.") {
-        Some(property) => vec!["KAFKA".into(), "PROPERTIES".into(), property.to_owned()],
-        None => path.split('.').map(str::to_owned).collect(),
-    };
-    format!(
-        "{PREFIX}{}",
-        levels
-            .join("__")
-            .replace(['-', '.'], "_")
-            .to_ascii_uppercase()
-    )
-}
-
-/// The key or property that a variable stands for, known or not; `rest` is its name without
-/// the prefix.
-pub(super) fn path_of_variable(rest: &str) -> String {
-    let rest = rest.to_lowercase();
-    if let Some(property) = rest.strip_prefix("kafka__properties__") {
-        let name = if UNDERSCORED.contains(&property) {
-            property.to_owned()
-        } else {
-            property.replace("__", ".").replace('_', ".")
-        };
-        return format!("{PROPERTIES}.{name}");
+        [kafka: Kafka];
+        [sources: Sources];
+        [snapshot: Snapshot];
+        [dead_letters: DeadLetters];
+        [merge: Merge];
+        [validation: Validation];
+        [processing: Processing];
+        [state: State];
+        [registry: Registry];
+        [http: Http];
+        [log: Log];
+        [topics: Topics];
     }
-    let levels: Vec<&str> = rest.split("__").collect();
-    match levels.as_slice() {
-        ["sources", source, names @ ..] => {
-            let mut path = vec!["sources".to_owned(), source.replace('_', "-")];
-            path.extend(names.iter().map(|&name| name.to_owned()));
-            path.join(".")
-        }
-        levels => levels.join("."),
+}
+
+section! {
+    /// The Kafka cluster.
+    Kafka {
+        /// The brokers to connect to first.
+        bootstrap_servers: String = "localhost:9092".to_owned(), Text(&text::SERVERS);
+        /// What to do when a committed offset is no longer in its topic, or the topic was deleted and recreated. A
+        /// group that has never committed starts at the earliest record.
+        on_lost_offset: OnLostOffset = OnLostOffset::Fail, Shape::Word(OnLostOffset::MEANINGS);
+        /// What to do when somebody else has committed an offset for this consumer group, and it is not the first
+        /// offset of the partition.
+        on_foreign_offset: OnForeignOffset = OnForeignOffset::Fail, Shape::Word(OnForeignOffset::MEANINGS);
+
+        [properties: BTreeMap<String, String>];
+    }
+}
+
+section! {
+    /// A source that is on. All sources have the same keys.
+    SourceConfig {
+        /// The topics that feed the source. A topic feeds one source only.
+        topics: Vec<String> = Vec::new(), Texts(&text::TOPIC);
+        /// How the values of all of its records are encoded.
+        format: Format = Format::Json, Shape::Word(Format::MEANINGS);
+        /// What a record with a null value does.
+        tombstone: Tombstone = Tombstone::Retract, Shape::Word(Tombstone::MEANINGS);
+        /// How the key of a record with a null value gives the customer id. The keys of other records are not read.
+        key_format: KeyFormat = KeyFormat::Text, Shape::Word(KeyFormat::MEANINGS);
+    }
+}
+
+section! {
+    /// The snapshots, which are published to a compacted topic.
+    Snapshot {
+        /// The topic of the snapshots.
+        topic: String = "customers.snapshots".to_owned(), Text(&text::TOPIC);
+        /// How snapshots are encoded.
+        format: SnapshotFormat = SnapshotFormat::Json, Shape::Word(SnapshotFormat::MEANINGS);
+        /// The subject that the schema of Avro snapshots is registered under. The full name of its record is
+        /// `keyfold.snapshot.CustomerSnapshot`.
+        subject_strategy: SubjectStrategy = SubjectStrategy::TopicName, Shape::Word(SubjectStrategy::MEANINGS);
+        /// Whether keyfold registers that schema. With false it must be registered already.
+        auto_register: bool = true, Flag;
+        /// How many actions `actions.recent` shows.
+        recent_actions: usize = 20, Whole(0..=1_000_000);
+        /// What is published for a customer with the status `DELETED`.
+        deleted: Deleted = Deleted::Keep, Shape::Word(Deleted::MEANINGS);
+    }
+}
+
+section! {
+    /// The dead letters: rejected records, with the reason in headers.
+    DeadLetters {
+        /// The topic of the dead letters.
+        topic: String = "customers.dead-letters".to_owned(), Text(&text::TOPIC);
+    }
+}
+
+section! {
+    /// How the records of a customer are merged into one state.
+    Merge {
+        /// What a newer list of addresses or dependents means for the elements that it does not contain.
+        lists: Lists = Lists::Replace, Shape::Word(Lists::MEANINGS);
+        /// How many actions of a customer are kept: the newest.
+        max_actions: usize = 100, Whole(1..=1_000_000);
+        /// How many addresses that are not shown are kept of a customer, and how many dependents: those that were
+        /// listed last. With `lists` set to "union" all are shown, and all are kept.
+        max_hidden: usize = 100, Whole(0..=1_000_000);
+    }
+}
+
+section! {
+    /// The limits for records and for the state of a customer.
+    Validation {
+        /// How far an `updatedAt` may lie after the timestamp of its record.
+        max_future_skew: Duration = DAY, Shape::Duration(Duration::ZERO..=CENTURY);
+        /// The largest value of a record.
+        max_record_bytes: usize = 1_048_576, Bytes(KIB..=100 * MIB);
+        /// The largest size of a record's key, header names and header values together.
+        max_metadata_bytes: usize = 65_536, Bytes(KIB..=100 * MIB);
+        /// The largest encoded state of a customer.
+        max_state_bytes: usize = 900_000, Bytes(KIB..=100 * MIB);
+
+        [rules: Rules];
+    }
+}
+
+section! {
+    /// How the stream is processed.
+    Processing {
+        /// The delivery guarantee.
+        guarantee: Guarantee = Guarantee::ExactlyOnce, Shape::Word(Guarantee::MEANINGS);
+        /// The longest time between two commits while records come. Longer means fewer snapshots and more latency.
+        commit_interval: Duration = Duration::from_millis(100), Shape::Duration(MILLISECOND..=MINUTE);
+        /// The same while the inputs have a backlog: the changes of a customer are then folded into fewer snapshots.
+        /// If it is not longer than `commit_interval`, a backlog is committed as often as everything else.
+        backlog_commit_interval: Duration = SECOND, Shape::Duration(MILLISECOND..=MINUTE);
+        /// Worker threads. 0: one for each core.
+        workers: usize = 0, Whole(0..=1024);
+        /// A batch is committed at the latest when it has read or written this many records.
+        max_batch_records: usize = 100_000, Whole(1..=1_000_000);
+        /// A batch is committed at the latest when it has read or written this many bytes.
+        max_batch_bytes: usize = 64 * 1024 * 1024, Bytes(KIB..=1024 * MIB);
+        /// The circuit breaker: keyfold stops when more than this share of the last `reject_window` records of one
+        /// source were rejected, instead of moving a whole topic to the dead letters. 1.0 switches it off.
+        max_reject_share: f64 = 0.9, Share;
+        /// The number of records that the share is taken over.
+        reject_window: usize = 10_000, Whole(1..=1_000_000_000);
+    }
+}
+
+section! {
+    /// Where an instance keeps the state of its customers.
+    State {
+        /// The kind of store. docs/operations.md says when to choose which.
+        store: Store = Store::Memory, Shape::Word(Store::MEANINGS);
+        /// The folder of the store on disk, for this instance alone. It is created if it is missing. The store in
+        /// memory does not use it.
+        directory: Option<String> = None,
+            Text(&text::DIRECTORY).optional("no folder; the store on disk needs one", "\"/var/lib/keyfold\"");
+        /// Memory for what the store on disk has not written to its files yet, all partitions together. More than 96 MiB
+        /// for each partition of the state topic is not used. Filters and indexes of the files need about five bytes
+        /// a customer in addition. The files are cached by the operating system: leave memory for it.
+        memory_bytes: usize = 256 * 1024 * 1024, Bytes(16 * MIB..=1024 * 1024 * MIB);
+    }
+}
+
+section! {
+    /// A schema registry with Confluent's REST API. It is used only where a format is "avro".
+    Registry {
+        /// One registry. Several URLs of the same registry are tried in turn. May be empty where no format is "avro".
+        url: String = "http://localhost:8081".to_owned(), Text(&text::HTTP_URLS);
+        /// The user of basic authentication. Give either a user or a token.
+        username: String = String::new(), Text(&text::USERNAME);
+        /// The password of the user. Keep secrets in the environment: `KEYFOLD__REGISTRY__PASSWORD`.
+        password: String = String::new(), Text(&text::PASSWORD);
+        /// A bearer token. Keep secrets in the environment: `KEYFOLD__REGISTRY__TOKEN`.
+        token: String = String::new(), Text(&text::TOKEN);
+        /// A PEM file of certificate authorities to trust for https in addition to the usual ones.
+        ca_location: String = String::new(), Text(&text::FILE);
+        /// How long one request may take.
+        timeout: Duration = Duration::from_secs(5), Shape::Duration(100 * MILLISECOND..=MINUTE);
+        /// How long the registry's answer that a schema does not exist is believed. Records with its schema id are
+        /// dead letters meanwhile.
+        unknown_ids_for: Duration = Duration::from_secs(30), Shape::Duration(SECOND..=HOUR);
+    }
+}
+
+section! {
+    /// The HTTP server with metrics, health, status and customers.
+    Http {
+        /// The address to listen on.
+        listen: String = "127.0.0.1:9464".to_owned(), Text(&text::SOCKET_ADDRESS);
+        /// Whether `/customers/{id}` is served, which is personal data.
+        customers: Customers = Customers::Auto, Shape::Word(Customers::MEANINGS);
+    }
+}
+
+section! {
+    /// The log, on standard error.
+    Log {
+        /// The format of the log.
+        format: LogFormat = LogFormat::Auto, Shape::Word(LogFormat::MEANINGS);
+        /// The least severe level that is logged, for all modules or for some.
+        level: String = "info".to_owned(), Text(&text::LEVEL);
+    }
+}
+
+section! {
+    /// How `keyfold topics` creates topics.
+    Topics {
+        /// Partitions of the internal topics. They are never changed once the topics exist.
+        partitions: Option<u32> = None, Whole(1..=10_000).optional("those of the largest input", "12");
+        /// Replicas of each partition.
+        replication_factor: Option<u16> = None, Whole(1..=32_767).optional("the broker's default", "3");
     }
 }

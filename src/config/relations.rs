@@ -1,11 +1,35 @@
 //! What must hold between keys.
 
-use super::read::Reader;
-use super::registry::has_credentials;
-use super::{Config, Format, SnapshotFormat, Store};
+use super::layers::Layers;
+use super::rules::always_rejects;
+use super::url::has_credentials;
+use super::{Action, Config, Format, SnapshotFormat, Store};
+use crate::model::record::Code;
+
+/// Holds a configuration against all rules between keys.
+pub(super) fn check(layers: &mut Layers<'_>, config: &Config) {
+    rules(layers, config);
+    topics(layers, config);
+    registry(layers, config);
+    state(layers, config);
+}
+
+/// Some rules cannot be relaxed.
+fn rules(layers: &mut Layers<'_>, config: &Config) {
+    for code in Code::SEMANTIC
+        .into_iter()
+        .filter(|code| always_rejects(*code))
+    {
+        let action = config.validation.rules.explicit(code);
+        if action.is_some_and(|action| action != Action::Reject) {
+            let path = format!("validation.rules.{}", code.name());
+            layers.problem(&path, "is always \"reject\" and cannot be relaxed");
+        }
+    }
+}
 
 /// Each topic has one purpose: it feeds one source, or is one of the outputs, or is internal.
-pub(super) fn topics(reader: &mut Reader, config: &Config) {
+fn topics(layers: &mut Layers<'_>, config: &Config) {
     let mut uses: Vec<(String, String)> = config
         .sources
         .iter()
@@ -37,18 +61,18 @@ pub(super) fn topics(reader: &mut Reader, config: &Config) {
             };
             let other = match other_path.as_str() {
                 "application_id" => "an internal topic of `application_id`".to_owned(),
-                path => reader.place(path),
+                path => layers.place(path),
             };
-            reader.problem(path, format!("topic {topic:?} is also {other}; {rule}"));
+            layers.problem(path, format!("topic {topic:?} is also {other}; {rule}"));
         }
     }
 }
 
 /// A store on disk has a folder.
-pub(super) fn state(reader: &mut Reader, config: &Config) {
+fn state(layers: &mut Layers<'_>, config: &Config) {
     // A wrong path is not in `config`, but is a problem already; one is enough.
-    if config.state.store == Store::Disk && !reader.is_set("state.directory") {
-        reader.problem(
+    if config.state.store == Store::Disk && !layers.is_set("state.directory") {
+        layers.problem(
             "state.store",
             "\"disk\" needs a folder: set `state.directory`",
         );
@@ -56,22 +80,22 @@ pub(super) fn state(reader: &mut Reader, config: &Config) {
 }
 
 /// What needs a registry has one, and who keyfold is to it is said once.
-pub(super) fn registry(reader: &mut Reader, config: &Config) {
+fn registry(layers: &mut Layers<'_>, config: &Config) {
     let registry = &config.registry;
-    if registry.urls.is_empty()
+    if registry.urls().next().is_none()
         && let Some(path) = first_avro(config)
     {
-        let other = reader.place(&path);
-        reader.problem(
+        let other = layers.place(&path);
+        layers.problem(
             "registry.url",
             format!("is empty, but {other} is \"avro\", which needs a schema registry"),
         );
     }
     // A wrong user name is not in `config`, but is a problem already; one is enough.
-    if !registry.password.is_empty() && !reader.is_set("registry.username") {
-        reader.problem("registry.password", "is given without `registry.username`");
+    if !registry.password.is_empty() && !layers.is_set("registry.username") {
+        layers.problem("registry.password", "is given without `registry.username`");
     }
-    let in_url = registry.urls.iter().any(|url| has_credentials(url));
+    let in_url = registry.urls().any(has_credentials);
     let mut given = [
         ("registry.url", in_url),
         ("registry.username", !registry.username.is_empty()),
@@ -81,8 +105,8 @@ pub(super) fn registry(reader: &mut Reader, config: &Config) {
     .filter_map(|(path, given)| given.then_some(path));
     if let Some(first) = given.next() {
         for path in given {
-            let other = reader.place(first);
-            reader.problem(
+            let other = layers.place(first);
+            layers.problem(
                 path,
                 format!("credentials are given here and in {other}; give one of them"),
             );

@@ -1,5 +1,7 @@
-//! What becomes of a record that breaks a semantic rule (docs/contract.md, section 2).
+//! What is done with a record that breaks a semantic rule (docs/contract.md, section 2).
 
+use super::section::{Key, Section, Setting, Table};
+use super::shape::{Shape, Word};
 use super::words::Action;
 use crate::model::record::{Code, Source};
 
@@ -19,7 +21,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// What becomes of a record of `source` that breaks the rule of `code`. Codes of the stages
+    /// What is done with a record of `source` that breaks the rule of `code`. Codes of the stages
     /// `decode` and `schema` always reject.
     #[must_use]
     pub fn action(&self, code: Code, source: Source) -> Action {
@@ -56,40 +58,54 @@ fn default_action(code: Code, source: Source) -> Action {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Section for Rules {
+    const ABOUT: &'static str = " What is done with a record that breaks a semantic rule. What is set here holds for all sources.";
 
-    #[test]
-    fn defaults_are_the_contracts() {
-        let rules = Rules::default();
-        for source in Source::ALL {
-            for code in Code::SEMANTIC {
-                let expected = match (code, source) {
-                    (Code::CreatedAfterUpdated | Code::DuplicateElement, _)
-                    | (Code::CountryCode, Source::ConsoleCustomers | Source::PublisherCustomers) => {
-                        Action::Warn
-                    }
-                    _ => Action::Reject,
-                };
-                assert_eq!(rules.action(code, source), expected, "{}", code.name());
-            }
-        }
-        assert_eq!(
-            rules.action(Code::TooLarge, Source::ConsoleCustomers),
-            Action::Reject
-        );
+    fn add_tables(&self, path: &str, tables: &mut Vec<Table>) {
+        let keys = Code::SEMANTIC.map(|code| {
+            let (unset, example) = documented_default(code);
+            let spec = Shape::Word(Action::MEANINGS).optional(unset, example);
+            Key::new(code.name(), documentation(code), spec, &self.explicit(code))
+        });
+        tables.push(Table::new(path, Self::ABOUT, keys.into()));
     }
 
-    #[test]
-    fn a_code_that_was_set_holds_for_all_sources() {
-        let mut rules = Rules::default();
-        rules.set(Code::CountryCode, Action::Warn);
-        rules.set(Code::CountryCode, Action::Off);
-        rules.set(Code::BlankId, Action::Off);
-        for source in Source::ALL {
-            assert_eq!(rules.action(Code::CountryCode, source), Action::Off);
-            assert_eq!(rules.action(Code::BlankId, source), Action::Reject);
+    fn set_key(&mut self, path: &str, value: &toml::Value) {
+        let code = Code::SEMANTIC.into_iter().find(|code| code.name() == path);
+        if let (Some(code), Some(action)) = (code, Action::from_toml(value)) {
+            Rules::set(self, code, action);
         }
+    }
+}
+
+/// The default action in words, and as a value in TOML.
+fn documented_default(code: Code) -> (&'static str, &'static str) {
+    if always_rejects(code) {
+        return ("always \"reject\"", "\"reject\"");
+    }
+    match code {
+        Code::CountryCode => (
+            "\"reject\" for the loyalty sources, \"warn\" for the others",
+            "\"reject\"",
+        ),
+        Code::CreatedAfterUpdated | Code::DuplicateElement => ("\"warn\"", "\"warn\""),
+        _ => ("\"reject\"", "\"reject\""),
+    }
+}
+
+fn documentation(code: Code) -> &'static str {
+    match code {
+        Code::EventType => "The event type is not that of the source.",
+        Code::UnsupportedVersion => "The version of the event is not supported.",
+        Code::BlankId => "An id is empty or only white space.",
+        Code::CountryCode => "The country is not in ISO 3166-1.",
+        Code::FutureTimestamp => {
+            "A time is later than the record's timestamp and `max_future_skew`."
+        }
+        Code::CreatedAfterUpdated => "Something was created after its last update.",
+        Code::DuplicateElement => "A list contains the same id twice.",
+        Code::NoTimestamp => "The record needs a timestamp and has none.",
+        Code::StateTooLarge => "The state of the customer would exceed `max_state_bytes`.",
+        _ => "",
     }
 }

@@ -1,25 +1,14 @@
 //! The sources that are on, and the topics that feed them.
 
-use super::words::{Format, KeyFormat, Tombstone};
+use super::SourceConfig;
+use super::section::{Section, Table, join};
+use super::words::Tombstone;
 use crate::model::record::Source;
 
 /// The sources that are on. By default they are all four (docs/contract.md, section 1).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Sources {
     on: [Option<SourceConfig>; Source::ALL.len()],
-}
-
-/// One source that is on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceConfig {
-    /// The topics that feed it, at least one; a topic feeds one source only.
-    pub topics: Vec<String>,
-    /// How the values of all of them are encoded.
-    pub format: Format,
-    /// What a record with a null value does.
-    pub tombstone: Tombstone,
-    /// How the key of such a record gives the customer id.
-    pub key_format: KeyFormat,
 }
 
 impl SourceConfig {
@@ -34,14 +23,20 @@ impl SourceConfig {
         };
         SourceConfig {
             topics: vec![topic.to_owned()],
-            format: Format::Json,
             tombstone,
-            key_format: KeyFormat::Text,
+            ..SourceConfig::default()
         }
     }
 }
 
 impl Sources {
+    /// Only the sources given are on, with their defaults.
+    pub(super) fn with_defaults(on: impl IntoIterator<Item = Source>) -> Self {
+        on.into_iter()
+            .map(|source| (source, SourceConfig::of(source)))
+            .collect()
+    }
+
     /// The sources that are on, in the order of [`Source::ALL`].
     pub fn iter(&self) -> impl Iterator<Item = (Source, &SourceConfig)> {
         Source::ALL
@@ -66,10 +61,7 @@ impl Sources {
 
 impl Default for Sources {
     fn default() -> Self {
-        Source::ALL
-            .into_iter()
-            .map(|source| (source, SourceConfig::of(source)))
-            .collect()
+        Sources::with_defaults(Source::ALL)
     }
 }
 
@@ -83,5 +75,28 @@ impl FromIterator<(Source, SourceConfig)> for Sources {
             }
         }
         Sources { on }
+    }
+}
+
+impl Section for Sources {
+    const ABOUT: &'static str = " The sources. Without any of these tables all four are on, with their defaults. \
+        As soon as one is given, here or in the environment, only those that are given are on.";
+
+    fn add_tables(&self, path: &str, tables: &mut Vec<Table>) {
+        tables.push(Table::new(path, Self::ABOUT, Vec::new()));
+        for (source, config) in self.iter() {
+            config.add_tables(&join(path, source.name()), tables);
+        }
+    }
+
+    fn set_key(&mut self, path: &str, value: &toml::Value) {
+        let Some((name, key)) = path.split_once('.') else {
+            return;
+        };
+        let source = Source::ALL.into_iter().find(|source| source.name() == name);
+        let slot = source.and_then(|source| self.on.get_mut(source.index()));
+        if let Some(Some(config)) = slot {
+            config.set_key(key, value);
+        }
     }
 }

@@ -1,6 +1,13 @@
-//! Variables of the environment that begin like keyfold's and are none.
+//! The environment variable of each key, and variables that only look like one.
 
-use super::keys;
+use super::names;
+
+/// What the variables of keys begin with.
+pub(super) const PREFIX: &str = "KEYFOLD__";
+
+/// Properties of librdkafka that have an underscore in their name. All others have dots only, so
+/// that in the name of a variable `_` stands for a dot.
+const UNDERSCORED: &[&str] = &["log_level"];
 
 /// What all of keyfold's variables begin with, those that are no keys of the configuration included.
 pub(super) const BEGINNING: &str = "KEYFOLD";
@@ -15,13 +22,13 @@ const OF_TESTS: [&str; 3] = ["_TEST_", "_FAULTS_", "_FUZZ_"];
 /// meant for keyfold.
 pub(super) fn meant(name: &str, value: &str) -> Option<String> {
     let rest = name.strip_prefix(BEGINNING)?;
-    let is_key = name.starts_with(keys::PREFIX);
+    let is_key = name.starts_with(PREFIX);
     let looks_so = rest.starts_with('_') || rest.contains("__");
     let is_of_tests = OF_TESTS.iter().any(|prefix| rest.starts_with(prefix));
     if is_key || name == CONFIG_FILE || !looks_so || is_of_tests || is_service_link(rest, value) {
         return None;
     }
-    Some(nearest(rest))
+    Some(nearest_to(rest))
 }
 
 /// What Kubernetes sets in each container for a service whose name begins with keyfold's.
@@ -40,26 +47,69 @@ fn is_service_link(rest: &str, value: &str) -> bool {
 }
 
 /// The variable that is nearest to `KEYFOLD` and `rest`.
-fn nearest(rest: &str) -> String {
+fn nearest_to(rest: &str) -> String {
     let squeezed = squeeze(rest);
     if squeezed.starts_with("config") || strsim::damerau_levenshtein(&squeezed, "config") <= 2 {
         return CONFIG_FILE.to_owned();
     }
     // only the underscores may be wrong
-    let known = keys::keys().iter().map(|key| keys::variable(key));
-    let mut known = known.filter(|known| {
-        let known = known.strip_prefix(BEGINNING).unwrap_or_default();
-        squeeze(known) == squeezed
-    });
-    if let Some(known) = known.next() {
+    let mut known = names::keys().map(|key| variable(&key));
+    if let Some(known) =
+        known.find(|known| squeeze(known.trim_start_matches(BEGINNING)) == squeezed)
+    {
         return known;
     }
     match squeezed.strip_prefix("kafka_properties_") {
-        Some(property) => keys::variable(&format!("{}.{property}", keys::PROPERTIES)),
-        None => {
-            let path = keys::path_of_variable(rest.trim_start_matches('_'));
-            keys::nearest_variable(&path)
-        }
+        Some(property) => variable(&format!("{}{property}", names::PROPERTY)),
+        None => nearest(&path_of(rest.trim_start_matches('_'))),
+    }
+}
+
+/// The variable of the known key that is nearest to the one of `unknown`. A table has no variable, but each property
+/// of librdkafka has one.
+pub(super) fn nearest(unknown: &str) -> String {
+    variable(&misspelt_property(unknown).unwrap_or_else(|| names::nearest_key(unknown)))
+}
+
+/// The property that `unknown` stands for if its beginning is `kafka.properties` misspelt. Since any
+/// property may follow, only the beginning tells.
+fn misspelt_property(unknown: &str) -> Option<String> {
+    unknown.match_indices('.').take(2).find_map(|(end, _)| {
+        let (table, property) = (unknown.get(..end)?, unknown.get(end + 1..)?);
+        let misspelt = strsim::damerau_levenshtein(&table.replace('_', "."), names::PROPERTIES);
+        (misspelt <= 3 && !property.is_empty()).then(|| format!("{}{property}", names::PROPERTY))
+    })
+}
+
+/// The environment variable of a key or of a property.
+pub(super) fn variable(path: &str) -> String {
+    let path = match path.strip_prefix(names::PROPERTY) {
+        Some(property) => format!("kafka__properties__{}", property.replace('.', "_")),
+        None => path.replace('.', "__"),
+    };
+    format!("{PREFIX}{}", path.replace('-', "_").to_ascii_uppercase())
+}
+
+/// The path of the key or property that a variable stands for, known or not.
+pub(super) fn path_of(variable: &str) -> String {
+    let rest = variable
+        .strip_prefix(PREFIX)
+        .unwrap_or(variable)
+        .to_lowercase();
+    if let Some(property) = rest.strip_prefix("kafka__properties__") {
+        let name = if UNDERSCORED.contains(&property) {
+            property.to_owned()
+        } else {
+            property.replace("__", ".").replace('_', ".")
+        };
+        return format!("{}{name}", names::PROPERTY);
+    }
+    match rest.split("__").collect::<Vec<_>>().as_slice() {
+        // the names of sources have hyphens
+        ["sources", source, keys @ ..] => [&["sources", &source.replace('_', "-")], keys]
+            .concat()
+            .join("."),
+        levels => levels.join("."),
     }
 }
 
@@ -67,65 +117,4 @@ fn nearest(rest: &str) -> String {
 fn squeeze(text: &str) -> String {
     let words = text.split('_').filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("_").to_lowercase()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_variable_that_is_nearly_keyfolds_is_told() {
-        for (name, expected) in [
-            (
-                "KEYFOLD_KAFKA__BOOTSTRAP_SERVERS",
-                "KEYFOLD__KAFKA__BOOTSTRAP_SERVERS",
-            ),
-            (
-                "KEYFOLD_KAFKA_BOOTSTRAP_SERVERS",
-                "KEYFOLD__KAFKA__BOOTSTRAP_SERVERS",
-            ),
-            (
-                "KEYFOLDKAFKA__BOOTSTRAP_SERVERS",
-                "KEYFOLD__KAFKA__BOOTSTRAP_SERVERS",
-            ),
-            (
-                "KEYFOLD_KAFKA__PROPERTIES__SASL_PASSWORD",
-                "KEYFOLD__KAFKA__PROPERTIES__SASL_PASSWORD",
-            ),
-            (
-                "KEYFOLD_SOURCES_LOYALTY_CUSTOMERS_TOPICS",
-                "KEYFOLD__SOURCES__LOYALTY_CUSTOMERS__TOPICS",
-            ),
-            ("KEYFOLD_APPLICATION_ID", "KEYFOLD__APPLICATION_ID"),
-            ("KEYFOLD_LOG_LEVL", "KEYFOLD__LOG__LEVEL"),
-            ("KEYFOLD_CONFG", "KEYFOLD_CONFIG"),
-            ("KEYFOLD_CONFIG_FILE", "KEYFOLD_CONFIG"),
-        ] {
-            assert_eq!(meant(name, "x").as_deref(), Some(expected), "{name}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_meant_for_keyfold_is_left_alone() {
-        for (name, value) in [
-            ("KEYFOLD_CONFIG", "/etc/keyfold.toml"),
-            ("KEYFOLD__LOG__LEVEL", "info"),
-            ("KEYFOLD_TEST_BOOTSTRAP", "localhost:9092"),
-            ("KEYFOLDER", "x"),
-            ("KEYFOLDER_HOME", "x"),
-            ("KEYFOLD", "x"),
-            ("PATH", "x"),
-            ("KEYFOLD_SERVICE_HOST", "10.0.0.1"),
-            ("KEYFOLD_EU_SERVICE_PORT", "9464"),
-            ("KEYFOLD_SERVICE_PORT_HTTP", "9464"),
-            ("KEYFOLD_PORT", "tcp://10.0.0.1:9464"),
-            ("KEYFOLD_EU_PORT_9464_TCP", "tcp://10.0.0.1:9464"),
-            ("KEYFOLD_PORT_9464_TCP_ADDR", "10.0.0.1"),
-            ("KEYFOLD_PORT_9464_TCP_PORT", "9464"),
-            ("KEYFOLD_PORT_9464_TCP_PROTO", "tcp"),
-        ] {
-            assert_eq!(meant(name, value), None, "{name}");
-        }
-        assert!(meant("KEYFOLD_PORT", "9464").is_some());
-    }
 }

@@ -1,29 +1,32 @@
-//! The settings whose value is one of a few words.
+//! The keys whose value is one of a few words, each with its meaning.
 
-/// A setting whose value is one of a few words.
-pub(super) trait Word: Copy + PartialEq + 'static {
-    /// Each word with what it means.
-    const WORDS: &'static [(&'static str, Self)];
-
-    /// The word for this value.
-    fn word(self) -> &'static str {
-        Self::WORDS
-            .iter()
-            .find(|(_, value)| *value == self)
-            .map_or("", |(word, _)| word)
-    }
-}
+use super::section::Setting;
+use super::shape::Word;
 
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[doc = $meaning:literal])+ $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum $name {
-            $($(#[$variant_doc])* $variant,)+
+            $($(#[doc = $meaning])+ $variant,)+
         }
 
         impl Word for $name {
-            const WORDS: &'static [(&'static str, Self)] = &[$(($word, $name::$variant)),+];
+            const MEANINGS: &'static [(&'static str, &'static str)] =
+                &[$(($word, concat!($($meaning),+))),+];
+        }
+
+        impl Setting for $name {
+            fn from_toml(value: &toml::Value) -> Option<Self> {
+                match value.as_str()? {
+                    $($word => Some($name::$variant),)+
+                    _ => None,
+                }
+            }
+
+            fn to_toml(&self) -> Option<toml::Value> {
+                Some(toml::Value::from(match self { $($name::$variant => $word),+ }))
+            }
         }
     };
 }
@@ -33,7 +36,7 @@ words! {
     OnLostOffset {
         /// The processor stops.
         Fail = "fail",
-        /// It goes on from the earliest record that is left.
+        /// It continues from the earliest record that is left.
         Earliest = "earliest",
     }
 }
@@ -43,7 +46,7 @@ words! {
     OnForeignOffset {
         /// The processor stops.
         Fail = "fail",
-        /// It goes on from there.
+        /// It continues from that offset.
         Accept = "accept",
     }
 }
@@ -55,8 +58,7 @@ words! {
         Json = "json",
         /// Avro in Confluent's wire format; the writer's schema is in the registry.
         Avro = "avro",
-        /// JSON behind the frame of Confluent's wire format, or without one. The registry is not
-        /// asked: the source's own JSON Schema judges.
+        /// JSON in Confluent's wire format or plain; no registry is asked.
         JsonRegistry = "json-registry",
     }
 }
@@ -66,7 +68,7 @@ words! {
     SnapshotFormat {
         /// JSON in UTF-8.
         Json = "json",
-        /// Avro in Confluent's wire format; the schema is registered.
+        /// Avro in Confluent's wire format, with `schemas/customer-snapshot.avsc`.
         Avro = "avro",
     }
 }
@@ -90,7 +92,7 @@ words! {
         Erase = "erase",
         /// Forgets the customer's data of this source up to the record's timestamp.
         Retract = "retract",
-        /// Nothing: the record is rejected with the code `null_value`.
+        /// The record is rejected with the code `null_value`.
         Reject = "reject",
     }
 }
@@ -98,11 +100,11 @@ words! {
 words! {
     /// How the key of a null value gives the customer id (docs/contract.md, section 2).
     KeyFormat {
-        /// The key is the id.
+        /// The key is the id as it is.
         Text = "text",
         /// The key is a JSON string, the id.
         Json = "json",
-        /// The key is an Avro string, the id, in the frame of the registry's clients.
+        /// The key is an Avro string, the id, in Confluent's wire format.
         Avro = "avro",
     }
 }
@@ -110,9 +112,9 @@ words! {
 words! {
     /// What becomes of a customer with the status `DELETED` (docs/contract.md, section 4).
     Deleted {
-        /// It stays a snapshot.
+        /// A snapshot.
         Keep = "keep",
-        /// It becomes a null value.
+        /// A null value.
         Tombstone = "tombstone",
     }
 }
@@ -143,9 +145,9 @@ words! {
 words! {
     /// The delivery guarantee (docs/contract.md, section 6).
     Guarantee {
-        /// Outputs, state and offsets commit in one transaction.
+        /// Snapshots, dead letters, state and offsets commit in one transaction.
         ExactlyOnce = "exactly_once",
-        /// Nothing is lost; outputs may repeat after a stop or a crash.
+        /// Nothing is lost; outputs may be repeated after a stop or a crash.
         AtLeastOnce = "at_least_once",
     }
 }
@@ -153,9 +155,9 @@ words! {
 words! {
     /// Where an instance keeps the state of its customers.
     Store {
-        /// In memory, caught up from the state topic at each start.
+        /// In memory, restored from the state topic at each start.
         Memory = "memory",
-        /// In a folder, from which it is taken up again after a stop or a crash.
+        /// In a folder, where a restart finds it again.
         Disk = "disk",
     }
 }
@@ -163,7 +165,7 @@ words! {
 words! {
     /// Whether `/customers/{id}` is served (docs/contract.md, section 8).
     Customers {
-        /// Only where the server listens on the loopback.
+        /// Only if the server listens on a loopback address.
         Auto = "auto",
         /// Always.
         On = "on",
@@ -175,7 +177,7 @@ words! {
 words! {
     /// The form of the log.
     LogFormat {
-        /// `Human` on a terminal, else `Json`.
+        /// "human" on a terminal, else "json".
         Auto = "auto",
         /// Lines for people.
         Human = "human",

@@ -87,8 +87,7 @@ impl Registry {
             Credentials::None
         };
         let endpoints = config
-            .urls
-            .iter()
+            .urls()
             .zip(1..)
             .map(|(url, number)| Endpoint::new(url, number, &credentials))
             .collect::<Result<Vec<_>, _>>()?;

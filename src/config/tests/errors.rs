@@ -130,7 +130,7 @@ fn wrong_values_name_the_key_the_place_and_what_is_expected() {
         (
             "[merge]\nmax_actions = '5'",
             "`merge.max_actions` in keyfold.toml: expected a whole number from 1 to 1000000, \
-             found a text",
+             found \"5\"",
         ),
         (
             "[processing]\ncommit_interval = '2m'",
@@ -241,9 +241,7 @@ fn a_file_that_is_not_toml_or_not_there() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"[kafka.properties]\n\"sasl.password\" = \"hunter2\n")
         .unwrap();
-    let message = Config::load_from(Some(file.path()), Vec::new())
-        .unwrap_err()
-        .to_string();
+    let message = Config::load(Some(file.path())).unwrap_err().to_string();
     let start = format!(
         "{} is not valid TOML: line 2, column ",
         file.path().display()
@@ -252,7 +250,7 @@ fn a_file_that_is_not_toml_or_not_there() {
     assert!(!message.contains("hunter2"), "{message}");
 
     let missing = Path::new("no/such/keyfold.toml");
-    let error = Config::load_from(Some(missing), Vec::new()).unwrap_err();
+    let error = Config::load(Some(missing)).unwrap_err();
     assert!(matches!(error, ConfigError::Read { .. }));
     let message = error.to_string();
     assert!(message.starts_with("cannot read the configuration file no/such/keyfold.toml: "));
@@ -337,7 +335,7 @@ fn further_findings_are_told_with_the_others_and_with_their_places() {
         .to_string();
     for part in [
         "unknown key `x`",
-        "`kafka.properties.linger.ms` in keyfold.toml: is wrong",
+        "`kafka.properties.linger.ms` in keyfold.toml, line 3: is wrong",
         "`log.level` (default): is wrong",
     ] {
         assert!(message.contains(part), "{message}");
@@ -418,5 +416,20 @@ fn a_key_that_is_near_to_none_is_told_one_of_its_table() {
         let said = error(text);
         let told = said.split("did you mean").nth(1).unwrap_or_default();
         assert!(told.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn every_error_in_a_file_names_its_line() {
+    let toml = "# a comment\n[merge]\nmax_actions = 0\n\n[sources.loyalty-actions]\n\
+                topics = [\n  'a',\n  7,\n]\n\n[kafka]\nproperties.acks = 1\n[snapshots]\ntopic = 'a'";
+    let message = load(toml, &[]).unwrap_err().to_string();
+    for part in [
+        "`merge.max_actions` in keyfold.toml, line 3: ",
+        "`sources.loyalty-actions.topics` in keyfold.toml, line 6: ",
+        "`kafka.properties.acks` in keyfold.toml, line 12: ",
+        "unknown key `snapshots` in keyfold.toml, line 13; did you mean `snapshot`?",
+    ] {
+        assert!(message.contains(part), "{message}");
     }
 }

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 fn config(urls: &[&str]) -> config::Registry {
     config::Registry {
-        urls: urls.iter().map(|url| url.to_string()).collect(),
+        url: urls.join(","),
         timeout: PATIENCE,
         ..config::Registry::default()
     }

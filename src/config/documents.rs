@@ -1,0 +1,256 @@
+//! What is written from the table of keys: the configuration in force, the reference file, the tables of
+//! `docs/configuration.md` and the JSON Schema for editors.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, json};
+use toml::Value;
+
+use super::section::{Key, Section, Table};
+use super::shape::Shape;
+use super::{Config, names, properties};
+
+impl Config {
+    /// The configuration in force as TOML. Secrets, those among librdkafka's properties too, and the credentials in
+    /// URLs are redacted. Apart from those it loads again.
+    #[must_use]
+    pub fn print(&self) -> String {
+        let mut out = "# the configuration in force; secrets are redacted\n".to_owned();
+        for table in self.tables("") {
+            out.push_str(&header(&table));
+            for key in &table.keys {
+                out.push_str(&match key.shown() {
+                    Some(value) => format!("{} = {value}\n", toml_key(&key.name)),
+                    None => format!("# {} is not set: {}\n", key.name, key.spec.unset),
+                });
+            }
+        }
+        out
+    }
+}
+
+/// The reference file `config/keyfold.toml`: every key with its default and its documentation.
+#[must_use]
+pub fn reference() -> String {
+    let mut out = INTRODUCTION.to_owned();
+    let mut texts = Texts::default();
+    for table in names::TABLES.iter() {
+        let is_documented = !table.path.is_empty() && texts.is_first(&table.about);
+        if is_documented {
+            out.push_str(&format!("\n{}", wrapped(&table.about)));
+        }
+        if table.path == names::PROPERTIES {
+            let refused: Vec<_> = properties::refused().collect();
+            out.push_str(&wrapped(&format!("Refused are {}.", refused.join(", "))));
+        }
+        let header = header(table);
+        out.push_str(if is_documented {
+            header.trim_start()
+        } else {
+            &header
+        });
+        if table.path == names::PROPERTIES {
+            out.push_str(&commented(properties::EXAMPLES));
+        }
+        for key in &table.keys {
+            out.push_str(&reference_entry(key, &mut texts));
+        }
+    }
+    out
+}
+
+/// A key of the reference file. The same keys of several tables are documented once.
+fn reference_entry(key: &Key, texts: &mut Texts) -> String {
+    let mut entry = String::new();
+    if texts.is_first(&key.about) {
+        entry.push_str(&wrapped(&key.about));
+        match &key.spec.shape {
+            Shape::Flag => {}
+            Shape::Word(words) => {
+                let lines = word_lines(words);
+                if texts.is_first(&lines) {
+                    entry.push_str(&commented(&lines));
+                }
+            }
+            shape => entry.push_str(&wrapped(&format!("Accepted: {}.", shape.expected()))),
+        }
+    }
+    match &key.value {
+        Some(value) => entry.push_str(&format!("{} = {value}\n", key.name)),
+        None => {
+            if key.spec.unset != key.spec.example {
+                entry.push_str(&wrapped(&format!("If not set: {}.", key.spec.unset)));
+            }
+            entry.push_str(&format!("# {} = {}\n", key.name, key.spec.example));
+        }
+    }
+    entry
+}
+
+const INTRODUCTION: &str = "\
+#:schema ./keyfold.schema.json
+# keyfold's configuration: every key with its default. Leave out what you do not change.
+#
+# This file is written from the table of keys, src/config/keys.rs.
+#
+# Every key is also an environment variable, which takes precedence over this file: KEYFOLD__ and the
+# path of the key in capital letters, with `__` between levels and `_` for `-`:
+#   KEYFOLD__KAFKA__BOOTSTRAP_SERVERS=broker-1:9092,broker-2:9092
+#   KEYFOLD__SOURCES__LOYALTY_CUSTOMERS__TOPICS=loyalty.customers,loyalty.customers-eu
+# Lists are separated by commas. An unknown key or variable is an error.
+# `keyfold config` prints the configuration in force, with secrets redacted.
+
+";
+
+/// The texts that are written already: the same keys of several sources are documented once.
+#[derive(Default)]
+struct Texts(BTreeSet<String>);
+
+impl Texts {
+    fn is_first(&mut self, text: &str) -> bool {
+        self.0.insert(text.to_owned())
+    }
+}
+
+/// The header of a table behind an empty line; none where no key can be in it.
+fn header(table: &Table) -> String {
+    let is_table = !table.keys.is_empty() || table.path == names::PROPERTIES;
+    if table.path.is_empty() || !is_table {
+        return String::new();
+    }
+    format!("\n[{}]\n", table.path)
+}
+
+/// The name of a key as TOML writes it.
+fn toml_key(name: &str) -> String {
+    if name.contains('.') {
+        Value::from(name).to_string()
+    } else {
+        name.to_owned()
+    }
+}
+
+/// Each line as a comment.
+fn commented(text: &str) -> String {
+    text.lines().map(|line| format!("# {line}\n")).collect()
+}
+
+/// A comment in lines of at most 100 characters.
+fn wrapped(text: &str) -> String {
+    let mut comment = String::new();
+    let mut line = "#".to_owned();
+    for word in text.split_whitespace() {
+        if line.chars().count() + 1 + word.chars().count() > 100 {
+            comment.push_str(&format!("{line}\n"));
+            line = "#".to_owned();
+        }
+        line.push_str(&format!(" {word}"));
+    }
+    format!("{comment}{line}\n")
+}
+
+/// Each word with its meaning, one below the other.
+fn word_lines(words: &[(&str, &str)]) -> String {
+    let longest = words.iter().map(|(word, _)| word.len()).max().unwrap_or(0);
+    let lines = words
+        .iter()
+        .map(|(word, meaning)| format!("  {:1$}{meaning}\n", format!("{word:?}"), longest + 3));
+    lines.collect()
+}
+
+/// The tables of `docs/configuration.md`.
+#[must_use]
+pub fn markdown() -> String {
+    let mut out = String::new();
+    let mut texts = Texts::default();
+    for table in names::TABLES.iter() {
+        if texts.is_first(&table.about) {
+            out.push_str(&format!("\n{}\n", in_one_line(&table.about)));
+        }
+        if table.keys.is_empty() {
+            continue;
+        }
+        out.push_str("\n| Key | Default | Accepted | Meaning |\n|---|---|---|---|\n");
+        for key in &table.keys {
+            out.push_str(&row(table, key, &mut texts));
+        }
+    }
+    out
+}
+
+/// A row of a table. The same keys of several tables are documented once.
+fn row(table: &Table, key: &Key, texts: &mut Texts) -> String {
+    let default = match &key.value {
+        Some(value) => format!("`{value}`"),
+        None => key.spec.unset.to_owned(),
+    };
+    let (mut accepted, mut about) = (key.spec.shape.expected(), "as above".to_owned());
+    if texts.is_first(&key.about) {
+        about = in_one_line(&key.about);
+        if let Shape::Word(words) = &key.spec.shape
+            && texts.is_first(&word_lines(words))
+        {
+            accepted = meanings(words).collect::<Vec<_>>().join("<br>");
+        }
+    }
+    let path = table.path_of(&key.name);
+    format!("| `{path}` | {default} | {accepted} | {about} |\n")
+}
+
+/// Each word with its meaning.
+fn meanings(words: &[(&str, &str)]) -> impl Iterator<Item = String> {
+    words
+        .iter()
+        .map(|(word, meaning)| format!("`{word:?}`: {}", meaning.trim()))
+}
+
+fn in_one_line(text: &str) -> String {
+    text.replace('\n', " ")
+}
+
+/// The JSON Schema of a configuration file, for editors.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    let mut root = object("keyfold's configuration");
+    for table in names::TABLES.iter() {
+        let inner = match table.path.as_str() {
+            "" => &mut root,
+            path => path
+                .split('.')
+                .fold(&mut root, |outer, name| &mut outer["properties"][name]),
+        };
+        if !table.path.is_empty() {
+            *inner = object(&table.about);
+        }
+        if table.path == names::PROPERTIES {
+            inner["additionalProperties"] = Shape::Property.schema();
+        }
+        for key in &table.keys {
+            inner["properties"][&key.name] = key_schema(key);
+        }
+    }
+    root["$schema"] = json!("http://json-schema.org/draft-07/schema#");
+    root
+}
+
+fn object(about: &str) -> serde_json::Value {
+    json!({
+        "description": in_one_line(about),
+        "type": "object",
+        "properties": Map::new(),
+        "additionalProperties": false
+    })
+}
+
+fn key_schema(key: &Key) -> serde_json::Value {
+    let accepted = match &key.spec.shape {
+        Shape::Word(words) => meanings(words).collect::<Vec<_>>().join(" "),
+        shape => format!("Accepted: {}.", shape.expected()),
+    };
+    let mut schema = key.spec.shape.schema();
+    schema["description"] = json!(format!("{} {accepted}", in_one_line(&key.about)));
+    if let Some(value) = &key.value {
+        schema["default"] = json!(value);
+    }
+    schema
+}

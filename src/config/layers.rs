@@ -1,0 +1,216 @@
+//! What the file and the environment give: values by the paths of their keys, each with its place. Unknown keys and
+//! variables become problems.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+use toml::{Spanned, Value};
+
+use super::ConfigError;
+use super::error::Problems;
+use super::section::join;
+use super::{names, variables};
+
+/// The file and the environment over it, and the problems found so far.
+#[derive(Default)]
+pub(super) struct Layers<'f> {
+    file: Option<&'f Path>,
+    given: BTreeMap<String, Given>,
+    problems: Problems,
+}
+
+/// A value with the place that it comes from. An empty table is a value too: it switches a source on.
+struct Given {
+    value: Value,
+    place: Place,
+}
+
+enum Place {
+    Line(usize),
+    Variable(String),
+}
+
+impl<'f> Layers<'f> {
+    /// Reads the text of a TOML file.
+    ///
+    /// # Errors
+    /// Where it is not TOML.
+    pub(super) fn add_file(&mut self, path: &'f Path, text: &str) -> Result<(), ConfigError> {
+        let table = DeTable::parse(text).map_err(|error| {
+            let (line, column) = position(text, error.span().map_or(0, |span| span.start));
+            ConfigError::Toml {
+                path: path.to_owned(),
+                line,
+                column,
+                message: error.message().to_owned(),
+            }
+        })?;
+        self.file = Some(path);
+        self.add_table("", table.into_inner(), text);
+        Ok(())
+    }
+
+    fn add_table(&mut self, path: &str, table: DeTable<'_>, text: &str) {
+        for (name, value) in table {
+            let place = Place::Line(position(text, name.span().start).0);
+            let path = join(path, name.get_ref());
+            let is_property = path.starts_with(names::PROPERTY);
+            match value.get_ref() {
+                // TOML reads `security.protocol = "SSL"` as a table in a table
+                DeValue::Table(_) if is_property || names::is_table(&path) => {
+                    let DeValue::Table(nested) = value.into_inner() else {
+                        continue;
+                    };
+                    if nested.is_empty() {
+                        self.give(path, Value::Table(toml::Table::new()), place);
+                    } else {
+                        self.add_table(&path, nested, text);
+                    }
+                }
+                _ if is_property => {
+                    if self.given.contains_key(&path) {
+                        let at = self.written(&path, &place);
+                        self.problems
+                            .push(format!("{at} is given twice, with and without quotes"));
+                    }
+                    self.give(path, property(untyped(value)), place);
+                }
+                _ if names::spec(&path).is_some() => self.give(path, untyped(value), place),
+                _ => {
+                    let at = self.written(&path, &place);
+                    self.problems.push(if names::is_table(&path) {
+                        format!("{at}: expected a table of keys")
+                    } else {
+                        format!(
+                            "unknown key {at}; did you mean `{}`?",
+                            names::nearest(&path)
+                        )
+                    });
+                }
+            }
+        }
+    }
+
+    /// Takes the variables that begin like keyfold's.
+    pub(super) fn add_environment(&mut self, env: impl IntoIterator<Item = (String, String)>) {
+        let (mut ours, others): (Vec<_>, Vec<_>) = env
+            .into_iter()
+            .partition(|(name, _)| name.starts_with(variables::PREFIX));
+        ours.sort();
+        for (variable, value) in others {
+            if let Some(meant) = variables::meant(&variable, &value) {
+                self.unknown_variable(&variable, &meant);
+            }
+        }
+        for (variable, text) in ours {
+            let path = variables::path_of(&variable);
+            let Some(spec) = names::spec(&path) else {
+                let meant = match path.as_str() {
+                    "config" => variables::CONFIG_FILE.to_owned(),
+                    path => variables::nearest(path),
+                };
+                self.unknown_variable(&variable, &meant);
+                continue;
+            };
+            if let Some(Given {
+                place: Place::Variable(_),
+                ..
+            }) = self.given.get(&path)
+            {
+                self.problems.push(format!(
+                    "environment variable {variable}: `{path}` is given by another variable too"
+                ));
+                continue;
+            }
+            let value = spec.shape.of_variable(&text);
+            self.give(path, value, Place::Variable(variable));
+        }
+    }
+
+    fn unknown_variable(&mut self, variable: &str, meant: &str) {
+        self.problems.push(format!(
+            "unknown environment variable {variable}; did you mean {meant}?"
+        ));
+    }
+
+    fn give(&mut self, path: String, value: Value, place: Place) {
+        self.given.insert(path, Given { value, place });
+    }
+
+    /// The value of a key, none where it is not given.
+    pub(super) fn value(&self, path: &str) -> Option<&Value> {
+        self.given.get(path).map(|given| &given.value)
+    }
+
+    /// The paths that are given below a table.
+    pub(super) fn below(&self, table: &str) -> impl Iterator<Item = &str> {
+        let prefix = format!("{table}.");
+        self.given
+            .keys()
+            .filter(move |path| path.starts_with(&prefix))
+            .map(String::as_str)
+    }
+
+    /// Whether a text is given that is not empty, valid or not.
+    pub(super) fn is_set(&self, path: &str) -> bool {
+        self.value(path)
+            .is_some_and(|value| value.as_str() != Some(""))
+    }
+
+    /// Adds a problem with the value of a key.
+    pub(super) fn problem(&mut self, path: &str, text: impl Display) {
+        let place = self.place(path);
+        self.problems.push(format!("{place}: {text}"));
+    }
+
+    /// A key with the line or the variable that its value comes from.
+    pub(super) fn place(&self, path: &str) -> String {
+        match self.given.get(path) {
+            Some(given) => self.written(path, &given.place),
+            None => format!("`{path}` (default)"),
+        }
+    }
+
+    fn written(&self, path: &str, place: &Place) -> String {
+        match place {
+            Place::Line(line) => {
+                let file = self.file.unwrap_or(Path::new("")).display();
+                format!("`{path}` in {file}, line {line}")
+            }
+            Place::Variable(variable) => format!("`{path}` in environment variable {variable}"),
+        }
+    }
+
+    /// # Errors
+    /// All problems, where there are any.
+    pub(super) fn finish(self) -> Result<(), ConfigError> {
+        self.problems.into_result()
+    }
+}
+
+/// Line and column of a byte, counted from 1.
+fn position(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
+}
+
+/// A value without the places of its parts. A whole number that TOML's own type cannot hold becomes a text.
+fn untyped(value: Spanned<DeValue<'_>>) -> Value {
+    let text = match value.get_ref() {
+        DeValue::Integer(number) => number.to_string(),
+        _ => String::new(),
+    };
+    Value::deserialize(ValueDeserializer::from(value)).unwrap_or(Value::String(text))
+}
+
+/// A property of librdkafka is a text.
+fn property(value: Value) -> Value {
+    match value {
+        Value::Boolean(_) | Value::Integer(_) | Value::Float(_) => Value::String(value.to_string()),
+        other => other,
+    }
+}

@@ -1,0 +1,37 @@
+//! The defaults of the semantic rules.
+
+use crate::config::{Action, Rules};
+use crate::model::record::{Code, Source};
+
+#[test]
+fn defaults_are_the_contracts() {
+    let rules = Rules::default();
+    for source in Source::ALL {
+        for code in Code::SEMANTIC {
+            let expected = match (code, source) {
+                (Code::CreatedAfterUpdated | Code::DuplicateElement, _)
+                | (Code::CountryCode, Source::ConsoleCustomers | Source::PublisherCustomers) => {
+                    Action::Warn
+                }
+                _ => Action::Reject,
+            };
+            assert_eq!(rules.action(code, source), expected, "{}", code.name());
+        }
+    }
+    assert_eq!(
+        rules.action(Code::TooLarge, Source::ConsoleCustomers),
+        Action::Reject
+    );
+}
+
+#[test]
+fn a_code_that_was_set_holds_for_all_sources() {
+    let mut rules = Rules::default();
+    rules.set(Code::CountryCode, Action::Warn);
+    rules.set(Code::CountryCode, Action::Off);
+    rules.set(Code::BlankId, Action::Off);
+    for source in Source::ALL {
+        assert_eq!(rules.action(Code::CountryCode, source), Action::Off);
+        assert_eq!(rules.action(Code::BlankId, source), Action::Reject);
+    }
+}
