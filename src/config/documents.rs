@@ -167,6 +167,12 @@ pub fn markdown() -> String {
         if texts.is_first(&table.about) {
             out.push_str(&format!("\n{}\n", in_one_line(&table.about)));
         }
+        if table.path == names::PROPERTIES {
+            let refused: Vec<_> = properties::refused()
+                .map(|name| format!("`{name}`"))
+                .collect();
+            out.push_str(&format!("Refused are {}.\n", refused.join(", ")));
+        }
         if table.keys.is_empty() {
             continue;
         }

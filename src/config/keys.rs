@@ -11,8 +11,8 @@ use super::section::section;
 use super::shape::Shape::{self, Bytes, Flag, Share, Text, Texts, Whole};
 use super::shape::Word;
 use super::words::{
-    Customers, Deleted, Format, Guarantee, KeyFormat, Lists, LogFormat, OnForeignOffset,
-    OnLostOffset, SnapshotFormat, Store, SubjectStrategy, Tombstone,
+    Deleted, Format, Guarantee, KeyFormat, Lists, LogFormat, OnForeignOffset, OnLostOffset,
+    ServeCustomers, SnapshotFormat, Store, SubjectStrategy, Tombstone,
 };
 use super::{Rules, Sources, text};
 
@@ -205,7 +205,7 @@ section! {
         /// The address to listen on.
         listen: String = "127.0.0.1:9464".to_owned(), Text(&text::SOCKET_ADDRESS);
         /// Whether `/customers/{id}` is served, which is personal data.
-        customers: Customers = Customers::Auto, Shape::Word(Customers::MEANINGS);
+        customers: ServeCustomers = ServeCustomers::Auto, Shape::Word(ServeCustomers::MEANINGS);
     }
 }
 

@@ -20,7 +20,7 @@ impl Config {
         Config::load_checked(file, |_| Vec::new())
     }
 
-    /// Loads it likewise, and holds it against further rules. Each finding is a key and what is wrong with it.
+    /// The same, with further checks. Each finding is a key and what is wrong with it.
     ///
     /// # Errors
     /// Those of [`Config::load`], and the findings.

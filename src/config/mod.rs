@@ -49,8 +49,8 @@ pub use rules::Rules;
 pub use sources::Sources;
 pub use variables::CONFIG_FILE;
 pub use words::{
-    Action, Customers, Deleted, Format, Guarantee, KeyFormat, Lists, LogFormat, OnForeignOffset,
-    OnLostOffset, SnapshotFormat, Store, SubjectStrategy, Tombstone,
+    Deleted, Format, Guarantee, KeyFormat, Lists, LogFormat, OnForeignOffset, OnLostOffset,
+    RuleAction, ServeCustomers, SnapshotFormat, Store, SubjectStrategy, Tombstone,
 };
 
 impl Config {
@@ -126,9 +126,9 @@ impl Http {
     #[must_use]
     pub fn serves_customers(&self) -> bool {
         match self.customers {
-            Customers::On => true,
-            Customers::Off => false,
-            Customers::Auto => self
+            ServeCustomers::On => true,
+            ServeCustomers::Off => false,
+            ServeCustomers::Auto => self
                 .listen
                 .parse::<SocketAddr>()
                 .is_ok_and(|address| address.ip().is_loopback()),

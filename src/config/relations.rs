@@ -1,12 +1,12 @@
-//! What must hold between keys.
+//! The rules between keys.
 
 use super::layers::Layers;
 use super::rules::always_rejects;
 use super::url::has_credentials;
-use super::{Action, Config, Format, SnapshotFormat, Store};
+use super::{Config, Format, RuleAction, SnapshotFormat, Store};
 use crate::model::record::Code;
 
-/// Holds a configuration against all rules between keys.
+/// Checks a configuration against all rules between keys.
 pub(super) fn check(layers: &mut Layers<'_>, config: &Config) {
     rules(layers, config);
     topics(layers, config);
@@ -21,7 +21,7 @@ fn rules(layers: &mut Layers<'_>, config: &Config) {
         .filter(|code| always_rejects(*code))
     {
         let action = config.validation.rules.explicit(code);
-        if action.is_some_and(|action| action != Action::Reject) {
+        if action.is_some_and(|action| action != RuleAction::Reject) {
             let path = format!("validation.rules.{}", code.name());
             layers.problem(&path, "is always \"reject\" and cannot be relaxed");
         }
@@ -68,9 +68,9 @@ fn topics(layers: &mut Layers<'_>, config: &Config) {
     }
 }
 
-/// A store on disk has a folder.
+/// A store on disk needs a folder.
 fn state(layers: &mut Layers<'_>, config: &Config) {
-    // A wrong path is not in `config`, but is a problem already; one is enough.
+    // a wrong path is not in `config`, but is reported already
     if config.state.store == Store::Disk && !layers.is_set("state.directory") {
         layers.problem(
             "state.store",
@@ -79,7 +79,7 @@ fn state(layers: &mut Layers<'_>, config: &Config) {
     }
 }
 
-/// What needs a registry has one, and who keyfold is to it is said once.
+/// Avro needs a registry, and only one kind of credentials may be given for it.
 fn registry(layers: &mut Layers<'_>, config: &Config) {
     let registry = &config.registry;
     if registry.urls().next().is_none()
@@ -91,7 +91,7 @@ fn registry(layers: &mut Layers<'_>, config: &Config) {
             format!("is empty, but {other} is \"avro\", which needs a schema registry"),
         );
     }
-    // A wrong user name is not in `config`, but is a problem already; one is enough.
+    // a wrong user name is not in `config`, but is reported already
     if !registry.password.is_empty() && !layers.is_set("registry.username") {
         layers.problem("registry.password", "is given without `registry.username`");
     }

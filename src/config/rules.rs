@@ -2,7 +2,7 @@
 
 use super::section::{Key, Section, Setting, Table};
 use super::shape::{Shape, Word};
-use super::words::Action;
+use super::words::RuleAction;
 use crate::model::record::{Code, Source};
 
 /// Whether a code cannot be anything but `reject`.
@@ -17,14 +17,14 @@ pub(super) fn always_rejects(code: Code) -> bool {
 /// the defaults that are promised (docs/contract.md, section 2).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rules {
-    set: Vec<(Code, Action)>,
+    set: Vec<(Code, RuleAction)>,
 }
 
 impl Rules {
     /// What is done with a record of `source` that breaks the rule of `code`. Codes of the stages
     /// `decode` and `schema` always reject.
     #[must_use]
-    pub fn action(&self, code: Code, source: Source) -> Action {
+    pub fn action(&self, code: Code, source: Source) -> RuleAction {
         match self.explicit(code) {
             Some(action) if !always_rejects(code) => action,
             _ => default_action(code, source),
@@ -32,7 +32,7 @@ impl Rules {
     }
 
     /// Sets a code for all sources. Without effect for a code that always rejects.
-    pub fn set(&mut self, code: Code, action: Action) {
+    pub fn set(&mut self, code: Code, action: RuleAction) {
         match self.set.iter_mut().find(|(known, _)| *known == code) {
             Some((_, current)) => *current = action,
             None => self.set.push((code, action)),
@@ -40,21 +40,21 @@ impl Rules {
     }
 
     /// The action that was set for a code, if any was.
-    pub(super) fn explicit(&self, code: Code) -> Option<Action> {
+    pub(super) fn explicit(&self, code: Code) -> Option<RuleAction> {
         self.set
             .iter()
             .find_map(|(known, action)| (*known == code).then_some(*action))
     }
 }
 
-fn default_action(code: Code, source: Source) -> Action {
+fn default_action(code: Code, source: Source) -> RuleAction {
     match code {
         Code::CountryCode => match source {
-            Source::LoyaltyCustomers | Source::LoyaltyActions => Action::Reject,
-            Source::ConsoleCustomers | Source::PublisherCustomers => Action::Warn,
+            Source::LoyaltyCustomers | Source::LoyaltyActions => RuleAction::Reject,
+            Source::ConsoleCustomers | Source::PublisherCustomers => RuleAction::Warn,
         },
-        Code::CreatedAfterUpdated | Code::DuplicateElement => Action::Warn,
-        _ => Action::Reject,
+        Code::CreatedAfterUpdated | Code::DuplicateElement => RuleAction::Warn,
+        _ => RuleAction::Reject,
     }
 }
 
@@ -64,7 +64,7 @@ impl Section for Rules {
     fn add_tables(&self, path: &str, tables: &mut Vec<Table>) {
         let keys = Code::SEMANTIC.map(|code| {
             let (unset, example) = documented_default(code);
-            let spec = Shape::Word(Action::MEANINGS).optional(unset, example);
+            let spec = Shape::Word(RuleAction::MEANINGS).optional(unset, example);
             Key::new(code.name(), documentation(code), spec, &self.explicit(code))
         });
         tables.push(Table::new(path, Self::ABOUT, keys.into()));
@@ -72,7 +72,7 @@ impl Section for Rules {
 
     fn set_key(&mut self, path: &str, value: &toml::Value) {
         let code = Code::SEMANTIC.into_iter().find(|code| code.name() == path);
-        if let (Some(code), Some(action)) = (code, Action::from_toml(value)) {
+        if let (Some(code), Some(action)) = (code, RuleAction::from_toml(value)) {
             Rules::set(self, code, action);
         }
     }

@@ -1,4 +1,4 @@
-//! What a key accepts: its type, unit and bounds, how that is said in errors, and how it is said to editors.
+//! What a key accepts: its type, unit and bounds, with the words for errors and the JSON Schema for editors.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -63,7 +63,7 @@ impl Shape {
         }
     }
 
-    /// What is accepted, as errors say it after "expected".
+    /// What is accepted, in words, after "expected" in errors.
     pub(super) fn expected(&self) -> String {
         match self {
             Shape::Flag => "true or false".to_owned(),
@@ -107,7 +107,7 @@ impl Shape {
         }
     }
 
-    /// Holds a value against the type and the bounds.
+    /// Checks a value against the type and the bounds.
     ///
     /// # Errors
     /// What is expected and what was found, without secrets.

@@ -132,7 +132,7 @@ words! {
 
 words! {
     /// What becomes of a record that breaks a semantic rule (docs/contract.md, section 2).
-    Action {
+    RuleAction {
         /// The record goes to the dead letters.
         Reject = "reject",
         /// It is accepted, counted and logged.
@@ -164,7 +164,7 @@ words! {
 
 words! {
     /// Whether `/customers/{id}` is served (docs/contract.md, section 8).
-    Customers {
+    ServeCustomers {
         /// Only if the server listens on a loopback address.
         Auto = "auto",
         /// Always.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::config::{Action, Rules};
+use crate::config::{RuleAction, Rules};
 use crate::json::strict::Text;
 use crate::model::country;
 use crate::model::record::{Code, Source, Violation};
@@ -61,12 +61,12 @@ impl<'r> Judge<'r> {
     /// Notes that a rule does not hold at a place.
     pub fn find(&mut self, code: Code, pointer: impl FnOnce() -> String) {
         match self.rules.action(code, self.source) {
-            Action::Reject => {
+            RuleAction::Reject => {
                 self.code = Some(self.code.map_or(code, |first| first.min(code)));
                 self.violations.push(Violation::semantic(pointer(), code));
             }
-            Action::Warn => self.warnings.push(Violation::semantic(pointer(), code)),
-            Action::Off => {}
+            RuleAction::Warn => self.warnings.push(Violation::semantic(pointer(), code)),
+            RuleAction::Off => {}
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use jsonschema::{Draft, Validator};
-use keyfold::config::{Action, Config, Deleted, Lists, SourceConfig, Tombstone};
+use keyfold::config::{Config, Deleted, Lists, RuleAction, SourceConfig, Tombstone};
 use keyfold::customer::contribution::Contribution;
 use keyfold::customer::snapshot::{self, View};
 use keyfold::customer::{Customer, Keep};
@@ -62,7 +62,10 @@ pub fn config(settings: &Settings) -> Config {
         config.snapshot.deleted = Deleted::Tombstone;
     }
     if settings.country_warn {
-        config.validation.rules.set(Code::CountryCode, Action::Warn);
+        config
+            .validation
+            .rules
+            .set(Code::CountryCode, RuleAction::Warn);
     }
     config
 }

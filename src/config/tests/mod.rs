@@ -138,7 +138,7 @@ fn the_environment_goes_over_the_file() {
     let rules = &config.validation.rules;
     assert_eq!(
         rules.action(Code::CountryCode, Source::LoyaltyCustomers),
-        Action::Off
+        RuleAction::Off
     );
     assert_eq!(config.snapshot.topic, "file");
 }
@@ -215,11 +215,11 @@ fn secrets_are_redacted_where_shown() {
 #[test]
 fn customers_are_served_on_the_loopback_only() {
     for (listen, customers, served) in [
-        ("127.0.0.1:1", Customers::Auto, true),
-        ("[::1]:1", Customers::Auto, true),
-        ("0.0.0.0:1", Customers::Auto, false),
-        ("0.0.0.0:1", Customers::On, true),
-        ("127.0.0.1:1", Customers::Off, false),
+        ("127.0.0.1:1", ServeCustomers::Auto, true),
+        ("[::1]:1", ServeCustomers::Auto, true),
+        ("0.0.0.0:1", ServeCustomers::Auto, false),
+        ("0.0.0.0:1", ServeCustomers::On, true),
+        ("127.0.0.1:1", ServeCustomers::Off, false),
     ] {
         let http = Http {
             listen: listen.to_owned(),

@@ -1,6 +1,6 @@
 //! The defaults of the semantic rules.
 
-use crate::config::{Action, Rules};
+use crate::config::{RuleAction, Rules};
 use crate::model::record::{Code, Source};
 
 #[test]
@@ -11,27 +11,27 @@ fn defaults_are_the_contracts() {
             let expected = match (code, source) {
                 (Code::CreatedAfterUpdated | Code::DuplicateElement, _)
                 | (Code::CountryCode, Source::ConsoleCustomers | Source::PublisherCustomers) => {
-                    Action::Warn
+                    RuleAction::Warn
                 }
-                _ => Action::Reject,
+                _ => RuleAction::Reject,
             };
             assert_eq!(rules.action(code, source), expected, "{}", code.name());
         }
     }
     assert_eq!(
         rules.action(Code::TooLarge, Source::ConsoleCustomers),
-        Action::Reject
+        RuleAction::Reject
     );
 }
 
 #[test]
 fn a_code_that_was_set_holds_for_all_sources() {
     let mut rules = Rules::default();
-    rules.set(Code::CountryCode, Action::Warn);
-    rules.set(Code::CountryCode, Action::Off);
-    rules.set(Code::BlankId, Action::Off);
+    rules.set(Code::CountryCode, RuleAction::Warn);
+    rules.set(Code::CountryCode, RuleAction::Off);
+    rules.set(Code::BlankId, RuleAction::Off);
     for source in Source::ALL {
-        assert_eq!(rules.action(Code::CountryCode, source), Action::Off);
-        assert_eq!(rules.action(Code::BlankId, source), Action::Reject);
+        assert_eq!(rules.action(Code::CountryCode, source), RuleAction::Off);
+        assert_eq!(rules.action(Code::BlankId, source), RuleAction::Reject);
     }
 }
