@@ -17,8 +17,16 @@ COPY src src
 ARG BUILD_COMMIT
 # Files keep their times when they are copied, and may be older than what was built of the stand-ins.
 RUN touch src/lib.rs src/main.rs crates/generate/src/lib.rs \
-    && cargo build --release --locked --bin keyfold \
-    && strip --strip-debug target/release/keyfold
+    && cargo build --release --locked --bin keyfold
+# As `.ci/run dist` does it: the program finds its line tables where they are beside it, and works without them.
+RUN mkdir dist \
+    && objcopy --only-keep-debug target/release/keyfold dist/keyfold.debug \
+    && cd dist \
+    && objcopy --strip-debug --add-gnu-debuglink=keyfold.debug ../target/release/keyfold keyfold
+
+# Only the line tables: docker build --target debug --output . .
+FROM scratch AS debug
+COPY --from=build /src/dist/keyfold.debug /
 
 FROM debian:bookworm-slim
 # The certificates of public authorities, for brokers behind TLS; and a directory for the store on disk.
@@ -28,7 +36,7 @@ RUN apt-get update \
     && groupadd --system --gid 10001 keyfold \
     && useradd --system --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin keyfold \
     && install -d -o 10001 -g 10001 -m 0700 /var/lib/keyfold
-COPY --from=build /src/target/release/keyfold /usr/local/bin/keyfold
+COPY --from=build /src/dist/keyfold /usr/local/bin/keyfold
 # Numbers, for Kubernetes does not know a name to be another one than root (`runAsNonRoot`).
 USER 10001:10001
 # Used with `KEYFOLD__STATE__STORE=disk`.

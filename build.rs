@@ -1,22 +1,25 @@
-//! Tells the program which commit it was built from, for `keyfold_build_info`.
+//! Says where `src/main.rs` finds the commit that it is built from, and makes the program smaller.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
+    // Not after each commit: that would recompile the library. The program itself includes the log.
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-env-changed=BUILD_COMMIT");
-    // it grows with every commit and every change of the branch
-    if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"])
-        && std::path::Path::new(&log).exists()
-    {
-        println!("cargo:rerun-if-changed={log}");
+    let log = git(&["rev-parse", "--git-path", "logs/HEAD"]).map(PathBuf::from);
+    let log = log.and_then(|log| log.canonicalize().ok());
+    let log = log.unwrap_or_else(|| {
+        let empty = Path::new(&std::env::var_os("OUT_DIR").unwrap_or_default()).join("no-commits");
+        // where that fails the program does not compile, and says why
+        let _ = std::fs::write(&empty, "");
+        empty
+    });
+    println!("cargo:rustc-env=COMMIT_LOG={}", log.display());
+    let is = |name, value: &str| std::env::var(name).is_ok_and(|found| found == value);
+    if is("CARGO_CFG_TARGET_OS", "linux") && is("PROFILE", "release") {
+        // line tables, which take more room than the code
+        println!("cargo:rustc-link-arg-bins=-Wl,--compress-debug-sections=zlib");
     }
-    let told = std::env::var("BUILD_COMMIT").ok();
-    let commit = told
-        .filter(|commit| !commit.is_empty())
-        .or_else(|| git(&["rev-parse", "--short=12", "HEAD"]))
-        .unwrap_or_else(|| "unknown".to_owned());
-    println!("cargo:rustc-env=BUILD_COMMIT={commit}");
 }
 
 /// What git says; none where there is no git, or no repository, as in a source archive.

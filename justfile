@@ -8,6 +8,10 @@ default:
 build:
     cargo build --release
 
+# build the program as it is installed, with its line tables beside it (target/dist)
+dist:
+    .ci/run dist
+
 # run all tests, those on a real Kafka included
 test:
     .ci/run tests

@@ -13,9 +13,9 @@ pub struct DemoArgs {
     keep: bool,
 }
 
-pub fn run(config: &Config, args: &DemoArgs) -> Result<Done, Failure> {
+pub fn run(config: &Config, args: &DemoArgs, commit: &'static str) -> Result<Done, Failure> {
     let stop = Stop::default();
     stop.on_signals()
         .map_err(|error| Failure::Service(format!("can't listen to signals: {error}")))?;
-    demo::run(config, args.keep, &stop)
+    demo::run(config, args.keep, commit, &stop)
 }

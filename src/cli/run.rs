@@ -9,10 +9,11 @@ use crate::runtime::signals::Stop;
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {}
 
-pub fn run(config: Config) -> Result<Done, Failure> {
+/// `commit`: the one that the program is built from.
+pub fn run(config: Config, commit: &'static str) -> Result<Done, Failure> {
     let stop = Stop::default();
     stop.on_signals()
         .map_err(|error| Failure::Service(format!("can't listen to signals: {error}")))?;
-    processor::run(config, &stop)?;
+    processor::run(config, commit, &stop)?;
     Ok(Done::Clean)
 }

@@ -96,7 +96,12 @@ fn now_ms() -> i64 {
 }
 
 /// Runs the demo. With `keep` it goes on, without new records, until it is stopped.
-pub fn run(settings: &Config, keep: bool, stop: &Stop) -> Result<Done, Failure> {
+pub fn run(
+    settings: &Config,
+    keep: bool,
+    commit: &'static str,
+    stop: &Stop,
+) -> Result<Done, Failure> {
     let kafka = |error: KafkaError| Failure::Service(format!("the demo's broker: {error}"));
     // of the settings only those that change what is seen
     let mut config = Config {
@@ -114,7 +119,7 @@ pub fn run(settings: &Config, keep: bool, stop: &Stop) -> Result<Done, Failure> 
     say!("keyfold demo: a broker, a stream of records, and the processor, all in this process");
     let found = DemoCluster::found();
     let partitions = found.partitions;
-    let processor = Processor::start(config.clone(), found, stop)?;
+    let processor = Processor::start(config.clone(), found, commit, stop)?;
     say!(
         "metrics, health and a page for people: http://{}/",
         processor.address()

@@ -29,17 +29,12 @@ pub struct Frontend {
 impl Frontend {
     /// Opens the server, so that it shows all that comes after.
     pub fn open(
-        application_id: &str,
+        info: ProcessInfo,
         http: &Http,
         sources: impl Iterator<Item = Source>,
         workers: usize,
     ) -> Result<Frontend, Failure> {
         let began = Instant::now();
-        let info = ProcessInfo {
-            version: VERSION,
-            commit: env!("BUILD_COMMIT"),
-            application_id: application_id.to_owned(),
-        };
         let metrics = Metrics::new(&info)
             .map(Arc::new)
             .map_err(|error| Failure::Service(format!("metrics: {error}")))?;
@@ -52,6 +47,7 @@ impl Frontend {
         let health = Arc::new(Health::new(workers, HEARTBEAT_LIMIT, began));
         health.starting("starting");
         let (requests, lookups) = (0..workers).map(|_| lookup::channel()).unzip();
+        let application_id = info.application_id.clone();
         let listen = http.listen.parse();
         let server = Server::start(ServerSetup {
             listen: listen

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::driver;
-use super::frontend::Frontend;
+use super::frontend::{Frontend, VERSION};
 use super::lookup::LookupRequest;
 use super::registry::PreparedSchemas;
 use super::shared::Shared;
@@ -19,12 +19,12 @@ use crate::config::Config;
 use crate::engine::fatal::Fatal;
 use crate::exit::Failure;
 use crate::kafka::topics::{Cluster, Found};
-use crate::serve::{Health, Metrics, Server};
+use crate::serve::{Health, Metrics, ProcessInfo, Server};
 use crate::telemetry::summary::Summary;
 
-/// Runs until it is told to stop, or cannot continue.
-pub fn run(config: Config, stop: &Stop) -> Result<(), Failure> {
-    let frontend = open(&config)?;
+/// Runs until it is told to stop, or cannot continue. `commit`: the one that the program is built from.
+pub fn run(config: Config, commit: &'static str, stop: &Stop) -> Result<(), Failure> {
+    let frontend = open(&config, commit)?;
     let instance = instance_name(&config.instance_id);
     let started = match startup::check_cluster(&config, &instance, &frontend.health, stop) {
         Ok(Some(checked)) => Processor::launch(frontend, config, instance, checked, stop),
@@ -42,13 +42,18 @@ pub fn run(config: Config, stop: &Stop) -> Result<(), Failure> {
     }
 }
 
-fn open(config: &Config) -> Result<Frontend, Failure> {
+fn open(config: &Config, commit: &'static str) -> Result<Frontend, Failure> {
     let workers = match config.processing.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         count => count,
     };
     let sources = config.sources.iter().map(|(source, _)| source);
-    Frontend::open(&config.application_id, &config.http, sources, workers)
+    let info = ProcessInfo {
+        version: VERSION,
+        commit,
+        application_id: config.application_id.clone(),
+    };
+    Frontend::open(info, &config.http, sources, workers)
 }
 
 /// The name of this instance, or a random one.
@@ -92,8 +97,13 @@ pub struct Processor {
 impl Processor {
     /// Starts workers on a cluster that was made for this, so that it needs no check, and that can be administrated by
     /// nobody.
-    pub fn start(config: Config, found: Found, stop: &Stop) -> Result<Processor, Failure> {
-        let frontend = open(&config)?;
+    pub fn start(
+        config: Config,
+        found: Found,
+        commit: &'static str,
+        stop: &Stop,
+    ) -> Result<Processor, Failure> {
+        let frontend = open(&config, commit)?;
         let instance = instance_name(&config.instance_id);
         let checked = CheckedCluster {
             found,
