@@ -8,7 +8,7 @@ pub enum Failure {
     /// Wrong usage, configuration or input line.
     #[error("{0}")]
     Usage(String),
-    /// A service failed, or the stream can't go on.
+    /// A service failed, or the stream cannot go on.
     #[error("{0}")]
     Service(String),
 }
@@ -25,14 +25,14 @@ impl Failure {
         }
     }
 
-    /// Standard output or a file that can't be written is a service that failed.
+    /// Standard output or a file that cannot be written is a service that failed.
     pub fn writing(what: &str) -> impl FnOnce(std::io::Error) -> Failure + '_ {
-        move |error| Failure::Service(format!("can't write {what}: {error}"))
+        move |error| Failure::Service(format!("cannot write {what}: {error}"))
     }
 }
 
-/// A reader that closes the pipe early (`keyfold fold | head`) has seen enough: that is no failure.
-pub fn or_enough(written: std::io::Result<()>, what: &str) -> Result<(), Failure> {
+/// The result of writing, unless the reader has closed the pipe (`keyfold fold | head`), which is no failure.
+pub fn unless_closed(written: std::io::Result<()>, what: &str) -> Result<(), Failure> {
     match written {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(Failure::writing(what)),

@@ -36,7 +36,7 @@
 //! # Around it
 //!
 //! [`cli`] has one file a command, [`config`] the settings, `runtime::processor` starts and ends the threads,
-//! [`json`] reads and writes JSON, `serve` is the HTTP side, [`keyfold_generate`] makes realistic streams, and [`demo`] runs all of
+//! [`json`] reads and writes JSON, `serve` is the HTTP side, [`keyfold_generate`] makes realistic streams, and `demo` runs all of
 //! it in one process. `tests/architecture.rs` says which of these may name which.
 //! What users can rely on is in `docs/contract.md`; comments name its sections.
 
@@ -47,12 +47,12 @@ mod backoff;
 pub mod cli;
 pub mod config;
 pub mod customer;
-pub mod demo;
+mod demo;
 pub mod engine;
 pub mod exit;
 pub mod failpoint;
 pub mod fold;
-pub mod generated;
+mod generated;
 pub mod json;
 pub mod kafka;
 pub mod model;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use keyfold::cli;
+use keyfold::cli::log::StandardError;
 use keyfold::config::{CONFIG_FILE, Config};
 use keyfold::exit::Failure;
 use keyfold::failpoint;
@@ -68,28 +69,30 @@ enum Command {
 fn main() -> ExitCode {
     failpoint::set_up();
     let arguments = Arguments::parse();
-    let service = matches!(arguments.command, Command::Run(_));
+    let stderr = match arguments.command {
+        Command::Run(_) => StandardError::Log,
+        Command::Demo(_) => StandardError::Errors,
+        _ => StandardError::Messages,
+    };
     let fail = |format, failure: &Failure| {
-        cli::log::last_line(format, service, failure);
+        cli::log::report(failure, format, stderr);
         failure.code()
     };
     let file = arguments.config.or_else(config_file);
-    let further = |config: &Config| match &arguments.command {
+    let client_properties = |config: &Config| match &arguments.command {
         Command::Run(_) | Command::Topics(_) => properties::findings(config),
         Command::Generate(args) if args.is_for_kafka() => properties::findings(config),
         _ => Vec::new(),
     };
-    let config = match Config::load_checked(file.as_deref(), further) {
+    let config = match Config::load_checked(file.as_deref(), client_properties) {
         Ok(config) => config,
         Err(error) => {
-            let format = cli::log::wanted(file.as_deref());
+            let format = cli::log::format_of_invalid(file.as_deref());
             return fail(format, &Failure::Usage(error.to_string()));
         }
     };
     let format = config.log.format;
-    // the demo tells its story itself
-    let quiet = matches!(arguments.command, Command::Demo(_));
-    if let Err(failure) = cli::log::start(&config.log, quiet) {
+    if let Err(failure) = cli::log::start(&config.log, stderr) {
         return fail(format, &failure);
     }
     let done = match &arguments.command {

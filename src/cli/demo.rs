@@ -1,9 +1,9 @@
 //! `keyfold demo`: the whole thing in one process, without any service.
 
+use super::stop_on_signals;
 use crate::config::Config;
 use crate::demo;
 use crate::exit::{Done, Failure};
-use crate::runtime::signals::Stop;
 
 /// Watch keyfold work, without any service: it takes about half a minute.
 #[derive(Debug, clap::Args)]
@@ -14,8 +14,6 @@ pub struct DemoArgs {
 }
 
 pub fn run(config: &Config, args: &DemoArgs, commit: &'static str) -> Result<Done, Failure> {
-    let stop = Stop::default();
-    stop.on_signals()
-        .map_err(|error| Failure::Service(format!("can't listen to signals: {error}")))?;
+    let stop = stop_on_signals()?;
     demo::run(config, args.keep, commit, &stop)
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::lines::{self, RejectionLine};
 use super::schemas::SchemaArgs;
 use crate::config::Config;
-use crate::exit::{Done, Failure, or_enough};
+use crate::exit::{Done, Failure, unless_closed};
 use crate::fold::OfflineFold;
 use crate::json::canonical::write_string;
 use crate::model::record::Code;
@@ -32,7 +32,7 @@ pub fn run(config: &Config, args: &FoldArgs) -> Result<Done, Failure> {
         None => None,
         Some(path) => {
             let file = File::create(path).map_err(|error| {
-                Failure::Usage(format!("can't create {}: {error}", path.display()))
+                Failure::Usage(format!("cannot create {}: {error}", path.display()))
             })?;
             Some(BufWriter::new(file))
         }
@@ -69,7 +69,7 @@ pub fn run(config: &Config, args: &FoldArgs) -> Result<Done, Failure> {
         file.flush().map_err(Failure::writing("the rejections"))?;
     }
     let written = write_snapshots(&fold, &mut BufWriter::new(io::stdout().lock()));
-    or_enough(written, "the snapshots")?;
+    unless_closed(written, "the snapshots")?;
     Ok(Done::Clean)
 }
 

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use keyfold_generate::{Generator, Options, Shares, kcat_line};
 use rdkafka::error::KafkaError;
 
+use super::stop_on_signals;
 use crate::config::Config;
 use crate::exit::{Done, Failure};
 use crate::kafka::feed::{Feed, Tally};
@@ -98,7 +99,7 @@ impl GenerateArgs {
             (None, false) => usual.start_ms,
             (None, true) => {
                 let now = now_ms();
-                // at a rate the stream goes along with the clock; what is faster than that ends about now
+                // at a rate the timestamps follow the clock; a longer step has the stream end about now
                 let pace = self.rate.map_or(0.0, |rate| 1000.0 / rate);
                 let ahead = (step - pace).max(0.0);
                 (now - (self.records as f64 * ahead) as i64).max(0)
@@ -147,13 +148,13 @@ pub fn run(config: &Config, args: &GenerateArgs) -> Result<Done, Failure> {
     }
 }
 
-/// The first topic of a source; a source that is off has no weight, and so no records.
+/// The first topic of a source. A source that is disabled has no weight, and so no records.
 fn topic_of(config: &Config, source: Source) -> Option<&str> {
     let topics = &config.sources.get(source)?.topics;
     topics.first().map(String::as_str)
 }
 
-/// Drawn on standard error, where that is a terminal.
+/// The progress bar, on standard error where that is a terminal.
 fn progress(args: &GenerateArgs) -> ProgressBar {
     let template = "{bar:40} {human_pos}/{human_len} records, {per_sec}, {eta} left";
     let bar = ProgressBar::new(args.records);
@@ -199,9 +200,7 @@ fn now_ms() -> i64 {
 /// Produces to Kafka until all is sent, or a signal ends it.
 fn produce(config: &Config, args: &GenerateArgs) -> Result<Done, Failure> {
     let service = |error: KafkaError| Failure::Service(format!("producing: {error}"));
-    let stop = Stop::default();
-    stop.on_signals()
-        .map_err(|error| Failure::Service(format!("can't listen to signals: {error}")))?;
+    let stop = stop_on_signals()?;
     match Cluster::connect(config, || stop.is_set()) {
         Err(_) if stop.is_set() => return Ok(Done::Clean),
         connected => connected.map_err(|error| Failure::Service(error.to_string()))?,
@@ -209,10 +208,10 @@ fn produce(config: &Config, args: &GenerateArgs) -> Result<Done, Failure> {
     let mut feed = Feed::connect(config).map_err(service)?;
     let bar = progress(args);
     let began = Instant::now();
-    let stuck = send_all(config, args, &mut feed, &bar, &stop).err();
+    let sent = send_all(config, args, &mut feed, &bar, &stop);
     let tally = feed.finish();
     bar.finish_and_clear();
-    if let Some(error) = stuck {
+    if let Err(error) = sent {
         return Err(Failure::Service(format!("producing: {error}; {tally}")));
     }
     if !tally.all_delivered() {
@@ -223,10 +222,10 @@ fn produce(config: &Config, args: &GenerateArgs) -> Result<Done, Failure> {
     Ok(Done::Clean)
 }
 
-/// How often it is looked whether any topic takes records.
-const LOOK: Duration = Duration::from_millis(200);
+/// How often the topics are checked: where none of them accepts records the command ends.
+const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Hands all records over, at the rate. Ends early where no topic takes any.
+/// Sends all records, at the rate. Ends early where no topic accepts any.
 fn send_all(
     config: &Config,
     args: &GenerateArgs,
@@ -235,26 +234,26 @@ fn send_all(
     stop: &Stop,
 ) -> Result<(), KafkaError> {
     let options = args.options(config);
-    // who asks for the future gets it
-    let may_be_later = options.start_ms > now_ms();
+    // a start in the future is what was asked for; otherwise no record is later than now
+    let is_in_future = options.start_ms > now_ms();
     let mut generator = Generator::new(options);
     let began = Instant::now();
-    let mut looked = began;
+    let mut last_check = began;
     let mut sent = 0;
     while sent < args.records && !stop.is_set() {
-        if looked.elapsed() > LOOK {
+        if last_check.elapsed() > CHECK_INTERVAL {
             feed.look();
             if all_closed(config, &feed.tally()) {
                 break;
             }
-            looked = Instant::now();
+            last_check = Instant::now();
         }
         let is_due = |rate| sent as f64 <= began.elapsed().as_secs_f64() * rate;
         if !args.rate.is_none_or(is_due) {
             std::thread::sleep(Duration::from_millis(2));
             continue;
         }
-        if !may_be_later {
+        if !is_in_future {
             generator.not_after(now_ms());
         }
         let (record, _) = generator.next_with_kind();
@@ -267,7 +266,7 @@ fn send_all(
     Ok(())
 }
 
-/// Whether no source has a topic that takes records.
+/// Whether no source has a topic that accepts records.
 fn all_closed(config: &Config, tally: &Tally) -> bool {
     let mut topics = Source::ALL
         .into_iter()

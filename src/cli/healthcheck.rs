@@ -7,9 +7,9 @@ use std::time::Duration;
 use ureq::Agent;
 
 use crate::config::Config;
-use crate::exit::{Done, Failure, or_enough};
+use crate::exit::{Done, Failure, unless_closed};
 
-/// The longest answer that is shown, in bytes.
+/// The longest answer that is printed, in bytes.
 const MAX_ANSWER: u64 = 16 * 1024;
 
 /// Ask the `keyfold run` of this configuration on this machine whether it works.
@@ -32,18 +32,18 @@ pub fn run(config: &Config, args: &HealthcheckArgs) -> Result<Done, Failure> {
         .parse()
         .map_err(|_| Failure::Usage("http.listen is no address with a port".to_owned()))?;
     let path = if args.ready { "readyz" } else { "healthz" };
-    let url = format!("http://{}/{path}", reached(listen));
+    let url = format!("http://{}/{path}", reachable(listen));
     let (text, done) = match ask(&url, args.timeout) {
         Ok((200, text)) => (text, Done::Clean),
         Ok((status, text)) => (format!("{status}: {text}"), Done::Found),
         Err(error) => (format!("{url}: {error}"), Done::Found),
     };
     let written = writeln!(io::stdout(), "{}", text.trim_end());
-    or_enough(written, "standard output").map(|()| done)
+    unless_closed(written, "standard output").map(|()| done)
 }
 
-/// Where a server is reached from its own machine that listens on this address.
-fn reached(listen: SocketAddr) -> SocketAddr {
+/// The address at which a server that listens on this one is reachable from its own machine.
+fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -57,7 +57,7 @@ fn ask(url: &str, timeout: Duration) -> Result<(u16, String), ureq::Error> {
         .http_status_as_error(false)
         .timeout_global(Some(timeout))
         .max_redirects(0)
-        // what the environment names is for the world outside
+        // a proxy of the environment is for other machines
         .proxy(None)
         .build()
         .into();
@@ -76,9 +76,9 @@ mod tests {
 
     #[test]
     fn a_server_on_all_addresses_is_asked_on_the_loopback() {
-        let reached = |listen: &str| reached(listen.parse().unwrap()).to_string();
-        assert_eq!(reached("0.0.0.0:9464"), "127.0.0.1:9464");
-        assert_eq!(reached("[::]:9464"), "[::1]:9464");
-        assert_eq!(reached("10.1.2.3:80"), "10.1.2.3:80");
+        let reachable = |listen: &str| reachable(listen.parse().unwrap()).to_string();
+        assert_eq!(reachable("0.0.0.0:9464"), "127.0.0.1:9464");
+        assert_eq!(reachable("[::]:9464"), "[::1]:9464");
+        assert_eq!(reachable("10.1.2.3:80"), "10.1.2.3:80");
     }
 }

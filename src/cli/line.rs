@@ -30,9 +30,9 @@ pub struct Line {
     /// Names and values in turn.
     #[serde(default)]
     headers: Vec<Option<ByteBuf>>,
-    /// The topic that the record is judged as one of: its own, or of a dead letter the one that it came from.
+    /// The topic that decides about the source: the record's own, or of a dead letter the one that it came from.
     #[serde(skip)]
-    pub feeds: String,
+    pub input_topic: String,
     /// The verdict on a dead letter that lacks a part of its record.
     #[serde(skip)]
     pub incomplete: Option<Rejection>,
@@ -66,7 +66,7 @@ impl Line {
         self.payload_base64.as_deref().or_else(plain)
     }
 
-    /// Has the record carry this timestamp, in milliseconds; -1 and none stand for none.
+    /// Replaces the timestamp, in milliseconds; -1 and none stand for none.
     pub fn set_timestamp(&mut self, millis: Option<i64>) {
         self.tstype = None;
         self.ts = millis;

@@ -12,29 +12,29 @@ use crate::config::Config;
 use crate::exit::Failure;
 use crate::model::record::{Rejection, Source, Violation};
 
-/// Reads the lines of all files, or of standard input without any, and gives each to `take`, with its source.
+/// Reads the lines of all files, or of standard input without any, and gives each to `handle`, with its source.
 /// A `-` among the files is standard input.
 pub fn read(
     files: &[PathBuf],
     config: &Config,
-    mut take: impl FnMut(&Line, Source) -> Result<(), Failure>,
+    mut handle: impl FnMut(&Line, Source) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     if files.is_empty() {
-        return read_one(io::stdin().lock(), "standard input", config, &mut take);
+        return read_one(io::stdin().lock(), "standard input", config, &mut handle);
     }
     for file in files {
         if file == Path::new("-") {
-            read_one(io::stdin().lock(), "standard input", config, &mut take)?;
+            read_one(io::stdin().lock(), "standard input", config, &mut handle)?;
             continue;
         }
         let name = file.display().to_string();
         let open = File::open(file)
-            .map_err(|error| Failure::Usage(format!("can't open {name}: {error}")))?;
+            .map_err(|error| Failure::Usage(format!("cannot open {name}: {error}")))?;
         read_one(
             BufReader::with_capacity(1 << 20, open),
             &name,
             config,
-            &mut take,
+            &mut handle,
         )?;
     }
     Ok(())
@@ -44,14 +44,14 @@ fn read_one(
     mut input: impl BufRead,
     name: &str,
     config: &Config,
-    take: &mut impl FnMut(&Line, Source) -> Result<(), Failure>,
+    handle: &mut impl FnMut(&Line, Source) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut text = Vec::new();
     for number in 1_u64.. {
         text.clear();
         let length = input
             .read_until(b'\n', &mut text)
-            .map_err(|error| Failure::Service(format!("can't read {name}: {error}")))?;
+            .map_err(|error| Failure::Service(format!("cannot read {name}: {error}")))?;
         if length == 0 {
             break;
         }
@@ -66,17 +66,17 @@ fn read_one(
                 error.column()
             ))
         })?;
-        line.feeds.clone_from(&line.topic);
+        line.input_topic.clone_from(&line.topic);
         if config.sources.source_of(&line.topic).is_none() {
-            letters::restore(&mut line);
+            letters::unwrap(&mut line);
         }
-        let source = config.sources.source_of(&line.feeds).ok_or_else(|| {
+        let source = config.sources.source_of(&line.input_topic).ok_or_else(|| {
             wrong(
                 "its topic feeds no source; see `topics` under [sources] in the configuration"
                     .to_owned(),
             )
         })?;
-        take(&line, source)?;
+        handle(&line, source)?;
     }
     Ok(())
 }

@@ -10,15 +10,26 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Log, LogFormat};
 use crate::exit::Failure;
 
-/// Starts the log: for people, with colours on a terminal, or as JSON. `quiet` leaves all but errors out, unless
-/// the level was set.
-pub fn start(log: &Log, quiet: bool) -> Result<(), Failure> {
-    let level = if quiet && *log == Log::default() {
+/// What a command's standard error is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StandardError {
+    /// The log of a service.
+    Log,
+    /// Messages to whoever has called the command.
+    Messages,
+    /// Only errors: the command tells its story on standard output.
+    Errors,
+}
+
+/// Starts the log: as text, with colours on a terminal, or as JSON.
+pub fn start(log: &Log, stderr: StandardError) -> Result<(), Failure> {
+    // a level that was set is kept
+    let level = if stderr == StandardError::Errors && *log == Log::default() {
         "error"
     } else {
         &log.level
     };
-    // the engine of the store on disk is talkative; a level of its own can still be set for it
+    // the storage engine logs too much at info; a level for it can still be set
     let level = format!("fjall=warn,lsm_tree=warn,{level}");
     let filter = EnvFilter::try_new(&level)
         .map_err(|error| Failure::Usage(format!("log.level: {error}")))?;
@@ -32,7 +43,7 @@ pub fn start(log: &Log, quiet: bool) -> Result<(), Failure> {
     } else {
         builder.try_init()
     };
-    started.map_err(|error| Failure::Service(format!("can't start the log: {error}")))
+    started.map_err(|error| Failure::Service(format!("cannot start the log: {error}")))
 }
 
 fn is_json(format: LogFormat) -> bool {
@@ -43,8 +54,8 @@ fn is_json(format: LogFormat) -> bool {
     }
 }
 
-/// The format that the configuration wants, as far as that can be told of one that is wrong elsewhere.
-pub fn wanted(file: Option<&Path>) -> LogFormat {
+/// The log format of a configuration that has errors elsewhere.
+pub fn format_of_invalid(file: Option<&Path>) -> LogFormat {
     let in_file = || {
         let text = fs::read_to_string(file?).ok()?;
         let table: toml::Table = text.parse().ok()?;
@@ -59,10 +70,10 @@ pub fn wanted(file: Option<&Path>) -> LogFormat {
     }
 }
 
-/// Says why a command ends, whatever the level of the log, and also where there is no log yet. `service`: the command is
-/// one whose standard error is a log; of the others it is read by people, unless the format is set.
-pub fn last_line(format: LogFormat, service: bool, failure: &Failure) {
-    let json = is_json(format) && (service || format == LogFormat::Json);
+/// Reports why a command ends, at any level of the log, and also before the log is started. As JSON where standard error is
+/// a log in JSON, or the format is set to it.
+pub fn report(failure: &Failure, format: LogFormat, stderr: StandardError) {
+    let json = is_json(format) && (stderr == StandardError::Log || format == LogFormat::Json);
     if !json {
         eprintln!("keyfold: {failure}");
         return;

@@ -5,11 +5,22 @@ pub mod demo;
 pub mod fold;
 pub mod generate;
 pub mod healthcheck;
-pub mod letters;
-pub mod line;
-pub mod lines;
+mod letters;
+mod line;
+mod lines;
 pub mod log;
 pub mod run;
-pub mod schemas;
+mod schemas;
 pub mod topics;
 pub mod validate;
+
+use crate::exit::Failure;
+use crate::runtime::signals::Stop;
+
+/// Set by SIGTERM and SIGINT.
+fn stop_on_signals() -> Result<Stop, Failure> {
+    let stop = Stop::default();
+    stop.on_signals()
+        .map_err(|error| Failure::Service(format!("cannot listen to signals: {error}")))?;
+    Ok(stop)
+}

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, BufRead, Write};
 
 use crate::config::Config;
-use crate::exit::{Done, Failure, or_enough};
+use crate::exit::{Done, Failure, unless_closed};
 use crate::kafka::topics::{Cluster, TopicsError};
 
 /// Create the topics that keyfold writes to where they are missing, and check their settings.
@@ -38,7 +38,7 @@ pub fn run(config: &Config, args: &TopicsArgs) -> Result<Done, Failure> {
 }
 
 fn say(line: fmt::Arguments<'_>) -> Result<(), Failure> {
-    or_enough(writeln!(io::stdout(), "{line}"), "standard output")
+    unless_closed(writeln!(io::stdout(), "{line}"), "standard output")
 }
 
 fn service(error: TopicsError) -> Failure {
@@ -130,7 +130,7 @@ fn reset(config: &Config, yes: bool) -> Result<Done, Failure> {
 enum Answer {
     Yes,
     No,
-    /// Standard input has ended without a word.
+    /// Standard input has ended without an answer.
     None,
 }
 
@@ -145,7 +145,7 @@ fn answer(config: &Config) -> io::Result<Answer> {
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     Ok(match (read, answer.trim()) {
-        // one that is closed is none, too
+        // a standard input that is closed gives no answer either
         (Ok(0) | Err(_), _) => Answer::None,
         (Ok(_), "y" | "Y" | "yes") => Answer::Yes,
         (Ok(_), _) => Answer::No,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::lines;
 use super::schemas::SchemaArgs;
 use crate::config::Config;
-use crate::exit::{Done, Failure, or_enough};
+use crate::exit::{Done, Failure, unless_closed};
 use crate::model::record::{Rejection, Violation};
 use crate::source::framing::Opened;
 use crate::source::{self, Verdict};
@@ -76,11 +76,11 @@ pub fn run(config: &Config, args: &ValidateArgs) -> Result<Done, Failure> {
             .map_err(io::Error::from)
             .and_then(|()| out.write_all(b"\n"))
             .or_else(|error| match error.kind() {
-                // a reader that has seen enough; the exit code still counts all records
+                // the reader has closed the pipe; the exit code still covers all records
                 io::ErrorKind::BrokenPipe => Ok(()),
                 _ => Err(Failure::writing("the verdicts")(error)),
             })
     })?;
-    or_enough(out.flush(), "the verdicts")?;
+    unless_closed(out.flush(), "the verdicts")?;
     Ok(done)
 }

@@ -9,11 +9,11 @@ use crate::kafka::topics::{Found, RecordLimits};
 
 /// Partitions of every topic.
 const PARTITIONS: i32 = 4;
-/// What the mock broker takes.
-const LARGEST: usize = 4_000_000;
+/// The largest record that the mock broker accepts, in bytes.
+const MAX_RECORD_BYTES: usize = 4_000_000;
 
 pub struct DemoCluster {
-    // the topics live as long as this does
+    // dropping it ends the broker
     _cluster: MockCluster<'static, DefaultProducerContext>,
     bootstrap: String,
 }
@@ -38,16 +38,16 @@ impl DemoCluster {
         })
     }
 
-    /// The configuration, for this cluster. It has no real transactions, and ends with the process.
+    /// Makes the configuration one for this cluster, which has no real transactions and ends with the process.
     pub fn configure(&self, config: &mut Config) {
         config.kafka.bootstrap_servers.clone_from(&self.bootstrap);
         config.processing.guarantee = Guarantee::AtLeastOnce;
         config.state.store = Store::Memory;
-        // Where a worker joins after the other, the mock cluster lets all wait for a session's time-out less a second.
+        // When one worker joins after the other, the mock cluster has all of them wait for the session time-out less a second.
         for (name, value) in [
             ("session.timeout.ms", "3000"),
             ("heartbeat.interval.ms", "500"),
-            // and it holds back an answer for as long as if there were nothing to say
+            // It sends each answer only when the wait for records is over, so an answer has to hold many.
             ("fetch.max.bytes", "8388608"),
         ] {
             let properties = &mut config.kafka.properties;
@@ -60,7 +60,7 @@ impl DemoCluster {
         Found {
             partitions: PARTITIONS,
             snapshot_partitions: PARTITIONS,
-            limits: RecordLimits::all(LARGEST),
+            limits: RecordLimits::all(MAX_RECORD_BYTES),
         }
     }
 }

@@ -4,8 +4,9 @@ mod cluster;
 mod reader;
 mod story;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
+use std::net::TcpListener;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use keyfold_generate::{GeneratedRecord, Generator, Options};
@@ -23,7 +24,7 @@ use crate::serve::Metrics;
 use cluster::DemoCluster;
 use reader::Reader;
 
-/// Says a line. A reader that is gone has seen enough; whether all was proven is told by the exit code too.
+/// Prints a line. Where nobody reads standard output any more the demo goes on: its exit code also tells the result.
 macro_rules! say {
     ($($text:tt)*) => {
         drop(writeln!(io::stdout(), $($text)*))
@@ -34,23 +35,32 @@ macro_rules! say {
 const RATE: f64 = 1500.0;
 /// How long it generates.
 const LENGTH: Duration = Duration::from_secs(20);
-/// How long the processor may take to catch up after that.
-const PATIENCE: Duration = Duration::from_secs(30);
-
+/// How long the processor may take to become ready, and to process the last records after the end of the stream.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(30);
 /// What the demo expects, from the offline fold of what it produces.
 struct Expectation<'c> {
     config: &'c Config,
     fold: OfflineFold<'c>,
-    rejections: u64,
+    rejected: u64,
     records: u64,
 }
 
-impl Expectation<'_> {
-    fn take(&mut self, record: &GeneratedRecord) {
-        self.rejections += u64::from(!self.fold.record(&raw(record)).is_empty());
+impl<'c> Expectation<'c> {
+    fn new(config: &'c Config) -> Expectation<'c> {
+        Expectation {
+            config,
+            fold: OfflineFold::new(config),
+            rejected: 0,
+            records: 0,
+        }
+    }
+
+    fn add(&mut self, record: &GeneratedRecord) {
+        self.rejected += u64::from(!self.fold.record(&raw(record)).is_empty());
         self.records += 1;
     }
 
+    /// By customer id, where there is something to show.
     fn snapshots(&self) -> BTreeMap<String, Vec<u8>> {
         let all = self.fold.snapshots();
         all.filter_map(|(id, text)| Some((id.to_owned(), text?)))
@@ -58,7 +68,7 @@ impl Expectation<'_> {
     }
 }
 
-/// The stream that the demo plays: generated records at a rate, produced and folded offline at once.
+/// The stream of the demo: records are generated at a rate, and each is produced and folded offline.
 struct Stream<'c> {
     feed: Feed,
     generator: Generator,
@@ -67,9 +77,24 @@ struct Stream<'c> {
     generated: u64,
 }
 
-impl Stream<'_> {
-    /// Produces what is due by now.
-    fn play(&mut self) -> Result<(), KafkaError> {
+impl<'s> Stream<'s> {
+    fn start(config: &'s Config) -> Result<Stream<'s>, KafkaError> {
+        Ok(Stream {
+            feed: Feed::connect(config)?,
+            generator: Generator::new(Options {
+                customers: 2000,
+                start_ms: now_ms(),
+                step_ms: 1000.0 / RATE,
+                ..Options::default()
+            }),
+            expected: Expectation::new(config),
+            began: Instant::now(),
+            generated: 0,
+        })
+    }
+
+    /// Produces the records that are due by now.
+    fn produce_due(&mut self) -> Result<(), KafkaError> {
         while (self.generated as f64) < self.began.elapsed().as_secs_f64() * RATE {
             self.generator.not_after(now_ms());
             let (record, _) = self.generator.next_with_kind();
@@ -85,8 +110,17 @@ impl Stream<'_> {
             return Ok(());
         };
         self.feed.send(record, topic)?;
-        self.expected.take(record);
+        self.expected.add(record);
         Ok(())
+    }
+
+    /// Waits until all records are delivered; what was expected of them.
+    fn finish(self) -> Result<Expectation<'s>, Failure> {
+        let tally = self.feed.finish();
+        if !tally.all_delivered() {
+            return Err(Failure::Service(format!("the demo's broker: {tally}")));
+        }
+        Ok(self.expected)
     }
 }
 
@@ -95,26 +129,21 @@ fn now_ms() -> i64 {
     now.map_or(0, |since| since.as_millis() as i64)
 }
 
-/// Runs the demo. With `keep` it goes on, without new records, until it is stopped.
+fn broker_failure(error: KafkaError) -> Failure {
+    Failure::Service(format!("the demo's broker: {error}"))
+}
+
+/// Runs the demo. With `keep` it goes on, without new records, until it is stopped. `commit`: the one that the program is
+/// built from.
 pub fn run(
     settings: &Config,
     keep: bool,
     commit: &'static str,
     stop: &Stop,
 ) -> Result<Done, Failure> {
-    let kafka = |error: KafkaError| Failure::Service(format!("the demo's broker: {error}"));
-    // of the settings only those that change what is seen
-    let mut config = Config {
-        snapshot: settings.snapshot.clone(),
-        merge: settings.merge.clone(),
-        http: settings.http.clone(),
-        ..Config::default()
-    };
-    "keyfold-demo".clone_into(&mut config.application_id);
-    config.processing.workers = 2;
-    let cluster = DemoCluster::start(&config).map_err(kafka)?;
+    let mut config = demo_config(settings);
+    let cluster = DemoCluster::start(&config).map_err(broker_failure)?;
     cluster.configure(&mut config);
-    free_port(&mut config);
 
     say!("keyfold demo: a broker, a stream of records, and the processor, all in this process");
     let found = DemoCluster::found();
@@ -125,47 +154,44 @@ pub fn run(
         processor.address()
     );
     wait_until_ready(&processor, stop);
-    let mut reader = Reader::start(&config, partitions).map_err(kafka)?;
-    let mut stream = Stream {
-        feed: Feed::connect(&config).map_err(kafka)?,
-        generator: Generator::new(Options {
-            customers: 2000,
-            start_ms: now_ms(),
-            step_ms: 1000.0 / RATE,
-            ..Options::default()
-        }),
-        expected: Expectation {
-            config: &config,
-            fold: OfflineFold::new(&config),
-            rejections: 0,
-            records: 0,
-        },
-        began: Instant::now(),
-        generated: 0,
-    };
-    play(&mut stream, &mut reader, &processor.metrics, stop).map_err(kafka)?;
-    let tally = stream.feed.finish();
-    if !tally.all_delivered() {
-        return Err(Failure::Service(format!("the demo's broker: {tally}")));
-    }
-    let proven = prove(&stream.expected, &mut reader, &processor.metrics, stop);
-    report(&proven, &stream.expected, &reader);
+    let mut reader = Reader::start(&config, partitions).map_err(broker_failure)?;
+    let mut stream = Stream::start(&config).map_err(broker_failure)?;
+    play(&mut stream, &mut reader, &processor.metrics, stop).map_err(broker_failure)?;
+    let expected = stream.finish()?;
+    let proof = prove(&expected, &mut reader, &processor.metrics, stop);
+    report(&proof, &expected, &reader);
     if keep && !stop.is_set() {
         say!("\nIt goes on without new records; press Ctrl-C to end it.");
     } else {
         stop.set();
     }
     processor.wait(stop)?;
-    Ok(if matches!(proven, Proof::Equal) {
-        Done::Clean
-    } else {
-        Done::Found
+    Ok(match proof {
+        Proof::Equal => Done::Clean,
+        Proof::Different { .. } | Proof::Interrupted => Done::Found,
     })
 }
 
-/// The group takes a few seconds to form.
+/// Of the settings only those that change what is seen.
+fn demo_config(settings: &Config) -> Config {
+    let mut config = Config {
+        snapshot: settings.snapshot.clone(),
+        merge: settings.merge.clone(),
+        http: settings.http.clone(),
+        ..Config::default()
+    };
+    "keyfold-demo".clone_into(&mut config.application_id);
+    config.processing.workers = 2;
+    // where a keyfold at work has the address, any other will do
+    if TcpListener::bind(&config.http.listen).is_err() {
+        "127.0.0.1:0".clone_into(&mut config.http.listen);
+    }
+    config
+}
+
+/// The consumer group takes a few seconds to form.
 fn wait_until_ready(processor: &Processor, stop: &Stop) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + CATCH_UP_TIMEOUT;
     while processor.health.ready(Instant::now()).is_err()
         && Instant::now() < deadline
         && !stop.is_set()
@@ -174,14 +200,7 @@ fn wait_until_ready(processor: &Processor, stop: &Stop) {
     }
 }
 
-/// The address of the configuration may be taken by a keyfold that really works; then any other will do.
-fn free_port(config: &mut Config) {
-    if std::net::TcpListener::bind(&config.http.listen).is_err() {
-        "127.0.0.1:0".clone_into(&mut config.http.listen);
-    }
-}
-
-/// Plays the stream and tells what happens.
+/// Produces the stream, prints a row of figures each second, and shows what is worth a look.
 fn play(
     stream: &mut Stream<'_>,
     reader: &mut Reader,
@@ -200,84 +219,80 @@ fn play(
         "snapshots"
     );
     let mut scenes = Scenes::default();
-    let mut told = 0;
+    let mut last_row = 0;
     while stream.began.elapsed() < LENGTH && !stop.is_set() {
-        stream.play()?;
+        stream.produce_due()?;
         reader.read_for(Duration::from_millis(10));
-        scenes.go_on(stream, reader)?;
+        scenes.show_due(stream, reader)?;
         let second = stream.began.elapsed().as_secs();
-        if second > told {
-            told = second;
-            tell(second, &stream.expected, reader, metrics);
+        if second > last_row {
+            last_row = second;
+            print_row(second, &stream.expected, reader, metrics);
         }
     }
     Ok(())
 }
 
-fn tell(second: u64, expected: &Expectation<'_>, reader: &Reader, metrics: &Metrics) {
+fn print_row(second: u64, expected: &Expectation<'_>, reader: &Reader, metrics: &Metrics) {
+    let labels = Source::ALL.map(Label::Source);
+    let [merged, unchanged, forwarded, split, rejected] = Outcome::ALL.map(|outcome| {
+        let of = |label| metrics.recorded(label, outcome);
+        labels.into_iter().map(of).sum::<u64>() + of(Label::Forwarded)
+    });
     say!(
-        "{second:>5} {:>9} {:>9} {:>10} {:>10} {:>7} {:>9} {:>10}",
+        "{second:>5} {:>9} {merged:>9} {unchanged:>10} {forwarded:>10} {split:>7} {rejected:>9} {:>10}",
         expected.records,
-        total(metrics, Outcome::Merged),
-        total(metrics, Outcome::Unchanged),
-        total(metrics, Outcome::Forwarded),
-        total(metrics, Outcome::Split),
-        total(metrics, Outcome::Rejected),
-        reader.read
+        reader.snapshots_read
     );
 }
 
-fn total(metrics: &Metrics, outcome: Outcome) -> u64 {
-    Source::ALL
-        .into_iter()
-        .map(Label::Source)
-        .chain([Label::Forwarded])
-        .map(|label| metrics.recorded(label, outcome))
-        .sum()
-}
-
-/// What the demo points out on the way.
+/// What the demo points out on the way, each once.
 #[derive(Default)]
 struct Scenes {
-    rejection: bool,
-    news: bool,
-    before: Option<Vec<u8>>,
-    after: bool,
+    showed_rejection: bool,
+    sent_move: bool,
+    /// The snapshot of [`story::CUSTOMER`] when the late event was sent.
+    before_late_event: Option<Vec<u8>>,
+    showed_result: bool,
 }
 
 impl Scenes {
-    fn go_on(&mut self, stream: &mut Stream<'_>, reader: &Reader) -> Result<(), KafkaError> {
-        let played = stream.began.elapsed().as_secs();
-        if !self.rejection
-            && played >= 4
-            && let Some(letter) = &reader.last_letter
+    fn show_due(&mut self, stream: &mut Stream<'_>, reader: &Reader) -> Result<(), KafkaError> {
+        let second = stream.began.elapsed().as_secs();
+        if !self.showed_rejection
+            && second >= 4
+            && let Some(letter) = &reader.last_dead_letter
         {
-            self.rejection = true;
+            self.showed_rejection = true;
             say!("\n  a record was rejected, and lies in the dead-letter topic as it came:");
-            say!("    {}  {}: {}", letter.place, letter.code, letter.message);
+            say!(
+                "    {}  {}: {}",
+                letter.location,
+                letter.code,
+                letter.message
+            );
             say!("    violations: {}\n", letter.violations);
         }
-        if !self.news && played >= 6 {
-            self.news = true;
-            stream.send(&story::news(now_ms()))?;
+        if !self.sent_move && second >= 6 {
+            self.sent_move = true;
+            stream.send(&story::moved(now_ms()))?;
         }
-        let snapshot = reader.snapshots.get(story::CUSTOMER).cloned().flatten();
-        let Some(snapshot) = snapshot else {
+        let Some(Some(snapshot)) = reader.snapshots.get(story::CUSTOMER) else {
             return Ok(());
         };
-        match &self.before {
-            None if played >= 8 => {
+        match &self.before_late_event {
+            None if second >= 8 => {
                 say!("\n  a customer's snapshot:");
-                say!("    {}", String::from_utf8_lossy(&snapshot));
+                say!("    {}", String::from_utf8_lossy(snapshot));
                 say!("  now an event arrives late: it was written an hour before, and has a");
                 say!("  date of birth that was missing, and an address that is out of date");
-                self.before = Some(snapshot);
+                self.before_late_event = Some(snapshot.clone());
                 stream.send(&story::late(now_ms()))?;
             }
-            Some(before) if !self.after && *before != snapshot => {
-                self.after = true;
+            Some(before) if !self.showed_result && before != snapshot => {
+                self.showed_result = true;
                 say!("  the gap is filled, and what is newer stands:");
-                say!("    {}\n", String::from_utf8_lossy(&snapshot));
+                say!("    {}\n", String::from_utf8_lossy(snapshot));
             }
             _ => {}
         }
@@ -295,7 +310,7 @@ enum Proof {
 fn prove(expected: &Expectation<'_>, reader: &mut Reader, metrics: &Metrics, stop: &Stop) -> Proof {
     say!("\nthe stream ends; comparing with the offline fold of the same records ...");
     let fold = expected.snapshots();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + CATCH_UP_TIMEOUT;
     loop {
         reader.read_for(Duration::from_millis(200));
         let published: BTreeMap<_, _> = reader
@@ -303,16 +318,9 @@ fn prove(expected: &Expectation<'_>, reader: &mut Reader, metrics: &Metrics, sto
             .iter()
             .filter_map(|(id, text)| Some((id, text.as_ref()?)))
             .collect();
-        let all_read = Source::ALL
-            .into_iter()
-            .flat_map(|source| {
-                Outcome::ALL.map(|outcome| metrics.recorded(Label::Source(source), outcome))
-            })
-            .sum::<u64>()
-            >= expected.records;
-        if all_read
+        if processed(metrics) >= expected.records
             && published.iter().map(|(id, text)| (*id, *text)).eq(&fold)
-            && reader.letters.len() as u64 == expected.rejections
+            && reader.dead_letters.len() as u64 == expected.rejected
         {
             return Proof::Equal;
         }
@@ -321,7 +329,7 @@ fn prove(expected: &Expectation<'_>, reader: &mut Reader, metrics: &Metrics, sto
         }
         if Instant::now() >= deadline {
             let ids = published.keys().copied().chain(fold.keys());
-            let different: std::collections::BTreeSet<_> = ids
+            let different: BTreeSet<_> = ids
                 .filter(|id| published.get(*id).copied() != fold.get(*id))
                 .collect();
             return Proof::Different {
@@ -329,6 +337,14 @@ fn prove(expected: &Expectation<'_>, reader: &mut Reader, metrics: &Metrics, sto
             };
         }
     }
+}
+
+/// How many records of the inputs the processor is done with.
+fn processed(metrics: &Metrics) -> u64 {
+    let labels = Source::ALL.map(Label::Source).into_iter();
+    labels
+        .flat_map(|label| Outcome::ALL.map(|outcome| metrics.recorded(label, outcome)))
+        .sum()
 }
 
 fn report(proof: &Proof, expected: &Expectation<'_>, reader: &Reader) {
@@ -344,14 +360,14 @@ fn report(proof: &Proof, expected: &Expectation<'_>, reader: &Reader) {
             );
             say!(
                 "and each of the {} bad records is in the dead-letter topic.",
-                reader.letters.len()
+                reader.dead_letters.len()
             );
         }
         Proof::Interrupted => say!("interrupted before the comparison was done"),
         Proof::Different { customers } => say!(
             "NOT PROVEN: {customers} customers differ, and {} of {} bad records are in the dead-letter topic. Please report this",
-            reader.letters.len(),
-            expected.rejections
+            reader.dead_letters.len(),
+            expected.rejected
         ),
     }
     say!("\nwhat to try next:");

@@ -1,4 +1,4 @@
-//! Reads what the processor publishes, while it does: the demo's broker keeps little.
+//! Reads what the processor publishes while it does so, because the demo's broker keeps only the newest records.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -12,9 +12,9 @@ use crate::config::Config;
 use crate::kafka::client;
 
 /// A dead letter's headers, as far as the demo shows them.
-#[derive(Debug, Clone)]
-pub struct Letter {
-    pub place: String,
+pub struct DeadLetter {
+    /// Where the rejected record lies.
+    pub location: String,
     pub code: String,
     pub message: String,
     pub violations: String,
@@ -25,9 +25,11 @@ pub struct Reader {
     consumer: BaseConsumer,
     snapshot_topic: String,
     pub snapshots: BTreeMap<String, Option<Vec<u8>>>,
-    pub read: u64,
-    pub letters: BTreeSet<String>,
-    pub last_letter: Option<Letter>,
+    /// How many snapshots were read, replaced ones included.
+    pub snapshots_read: u64,
+    /// The locations of the rejected records.
+    pub dead_letters: BTreeSet<String>,
+    pub last_dead_letter: Option<DeadLetter>,
 }
 
 impl Reader {
@@ -48,9 +50,9 @@ impl Reader {
             consumer,
             snapshot_topic: config.snapshot.topic.clone(),
             snapshots: BTreeMap::new(),
-            read: 0,
-            letters: BTreeSet::new(),
-            last_letter: None,
+            snapshots_read: 0,
+            dead_letters: BTreeSet::new(),
+            last_dead_letter: None,
         })
     }
 
@@ -65,17 +67,17 @@ impl Reader {
                 let id = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
                 self.snapshots
                     .insert(id, message.payload().map(<[u8]>::to_vec));
-                self.read += 1;
+                self.snapshots_read += 1;
             } else {
-                let letter = letter(&message);
-                self.letters.insert(letter.place.clone());
-                self.last_letter = Some(letter);
+                let letter = dead_letter(&message);
+                self.dead_letters.insert(letter.location.clone());
+                self.last_dead_letter = Some(letter);
             }
         }
     }
 }
 
-fn letter(message: &BorrowedMessage<'_>) -> Letter {
+fn dead_letter(message: &BorrowedMessage<'_>) -> DeadLetter {
     let header = |name: &str| {
         let name = format!("__keyfold.errors.{name}");
         let found = message
@@ -86,8 +88,8 @@ fn letter(message: &BorrowedMessage<'_>) -> Letter {
             .map(|value| String::from_utf8_lossy(value).into_owned())
             .unwrap_or_default()
     };
-    Letter {
-        place: format!(
+    DeadLetter {
+        location: format!(
             "{}[{}]@{}",
             header("topic"),
             header("partition"),

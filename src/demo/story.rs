@@ -7,8 +7,8 @@ use crate::model::time::Instant;
 /// The customer whose snapshot the demo follows.
 pub const CUSTOMER: &str = "demo-ada";
 
-/// The news: Ada has moved, as of now.
-pub fn news(now_ms: i64) -> GeneratedRecord {
+/// Ada has moved, as of now.
+pub fn moved(now_ms: i64) -> GeneratedRecord {
     event(
         now_ms,
         now_ms,
@@ -18,7 +18,7 @@ pub fn news(now_ms: i64) -> GeneratedRecord {
     )
 }
 
-/// What arrives after it, but was written an hour before: her date of birth, and her old address.
+/// What arrives after that, but was written an hour before: her date of birth, and her old address.
 pub fn late(now_ms: i64) -> GeneratedRecord {
     event(
         now_ms,

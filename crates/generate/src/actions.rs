@@ -55,7 +55,7 @@ impl History {
         action.event(random, id, "CREATED")
     }
 
-    /// An action of the past that nobody has told of yet.
+    /// An action of the past of which no event was sent yet.
     pub(super) fn past_event(&mut self, random: &mut Random, id: &str, at: Micros) -> Vec<u8> {
         let action = self.act(random, at);
         action.event(random, id, "CREATED")

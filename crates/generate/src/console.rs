@@ -1,4 +1,4 @@
-//! The console's customers: one object a customer, told anew with each change under a higher version.
+//! The console's customers: one object for each customer, sent whole with each change under a higher version.
 
 use serde::{Serialize, Serializer};
 

@@ -12,7 +12,7 @@ pub fn kcat_line(record: &GeneratedRecord, topic: &str, partition: i32, offset: 
     let mut line = Vec::with_capacity(256 + value.map_or(0, |value| value.len() * 5 / 4));
     line.extend_from_slice(b"{\"topic\":");
     push_string(&mut line, topic.as_bytes());
-    // writing to a vector can't fail
+    // writing to a vector cannot fail
     let _ = write!(
         line,
         ",\"partition\":{partition},\"offset\":{offset},\"tstype\":\"create\",\"ts\":{},\"broker\":0",
@@ -64,7 +64,7 @@ fn push_string(line: &mut Vec<u8>, bytes: &[u8]) {
                 b'\t' => line.extend_from_slice(b"\\t"),
                 0x08 => line.extend_from_slice(b"\\b"),
                 0x0c => line.extend_from_slice(b"\\f"),
-                // writing to a vector can't fail
+                // writing to a vector cannot fail
                 _ => drop(write!(line, "\\u{byte:04X}")),
             }
             rest = after;

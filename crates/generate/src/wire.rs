@@ -22,7 +22,7 @@ pub(super) fn event_version(random: &mut Random) -> f64 {
 /// The value as compact JSON.
 pub(super) fn json<T: Serialize>(value: &T) -> Vec<u8> {
     let mut text = Vec::with_capacity(1024);
-    // texts, whole numbers and lists can't fail to serialise, nor can a vector be full
+    // texts, whole numbers and lists cannot fail to serialise, nor can a vector be full
     if serde_json::to_writer(&mut text, value).is_err() {
         text.clear();
     }
