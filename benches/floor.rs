@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use keyfold::config::Config;
-use keyfold::engine::commit::CommitResult;
+use keyfold::engine::commit::StepEnd;
 use keyfold::kafka::client::{self, Identity, Targets};
 use keyfold::kafka::consumer::{GroupConsumer, GroupEvent, Membership, Rebalance};
 use keyfold::kafka::ends::Ends;
@@ -145,8 +145,7 @@ fn carry(config: &Config, samples: &[Sample], share: f64) {
             find(&mut places, message).next = Some(message.offset() + 1);
         }
         if committing && let Some(ended) = producer.ended(Duration::ZERO) {
-            let reason = ended.reason.as_ref().map(|(_, reason)| reason);
-            assert_eq!(ended.result, CommitResult::Committed, "{reason:?}");
+            assert_eq!(ended, StepEnd::Done);
             committing = false;
         }
         let due = records > 0 && began.elapsed() >= config.processing.commit_interval;

@@ -31,7 +31,7 @@
 //!
 //! Everything between the poll and the produce is pure: no clock, no I/O, no randomness. So [`fold`] gives the
 //! same snapshots from files, and tests replay any interleaving of records, rebalances and failures through
-//! [`engine::Worker`], which also holds ownership and restore.
+//! [`engine::Engine`], which also holds ownership and restore.
 //!
 //! # Around it
 //!

@@ -9,8 +9,7 @@ mod path;
 
 use std::collections::VecDeque;
 
-use keyfold::engine::Worker;
-use keyfold::engine::commit::Written;
+use keyfold::engine::Engine;
 use keyfold::model::record::Source;
 use keyfold_generate::Options;
 use path::{CountingOutbox, Message, Offsets};
@@ -31,15 +30,15 @@ macro_rules! sections {
         $(
             #[unsafe(no_mangle)]
             #[inline(never)]
-            fn $section(worker: &mut Worker, message: &Message, out: &mut CountingOutbox) {
+            fn $section(engine: &mut Engine, message: &Message, out: &mut CountingOutbox) {
                 std::hint::black_box(stringify!($section));
-                worker.record(message, out);
+                path::record(engine, message, out);
             }
         )*
 
-        fn record(worker: &mut Worker, message: &Message, out: &mut CountingOutbox) {
+        fn record(engine: &mut Engine, message: &Message, out: &mut CountingOutbox) {
             match message.source() {
-                $($source => $section(worker, message, out),)*
+                $($source => $section(engine, message, out),)*
             }
         }
     };
@@ -55,49 +54,42 @@ sections! {
 
 #[unsafe(no_mangle)]
 #[inline(never)]
-fn counted_finish(worker: &mut Worker, out: &mut CountingOutbox) -> Option<Written> {
-    finish(worker, out)
-}
-
-fn finish(worker: &mut Worker, out: &mut CountingOutbox) -> Option<Written> {
-    let written = worker.finish();
-    worker.commit_step(out);
-    written
+fn counted_finish(engine: &mut Engine, out: &mut CountingOutbox) {
+    path::finish(engine, out);
 }
 
 #[unsafe(no_mangle)]
 #[inline(never)]
-fn counted_committed(worker: &mut Worker, written: Written) {
-    path::committed(worker, written);
+fn counted_committed(engine: &mut Engine) {
+    path::committed(engine);
 }
 
 /// How a batch is carried out: counted, or not.
 struct Steps {
-    record: fn(&mut Worker, &Message, &mut CountingOutbox),
-    finish: fn(&mut Worker, &mut CountingOutbox) -> Option<Written>,
-    committed: fn(&mut Worker, Written),
+    record: fn(&mut Engine, &Message, &mut CountingOutbox),
+    finish: fn(&mut Engine, &mut CountingOutbox),
+    committed: fn(&mut Engine),
 }
 
 /// Takes all records, in batches; how many were taken, by topic, and in how many batches.
 fn run(messages: Vec<Message>, steps: &Steps, out: &mut CountingOutbox) -> ([u64; 5], u64) {
-    let mut worker = path::worker(BATCH);
+    let mut engine = path::engine(BATCH);
     let (mut taken, mut batches) = ([0; 5], 0);
     let mut inputs = VecDeque::from(messages);
     let mut forwarded = VecDeque::new();
     loop {
         while let Some(message) = forwarded.pop_front().or_else(|| inputs.pop_front()) {
             taken[message.place.topic] += 1;
-            (steps.record)(&mut worker, &message, out);
-            if worker.is_full() {
+            (steps.record)(&mut engine, &message, out);
+            if engine.is_full() {
                 break;
             }
         }
-        if worker.open_records().is_none() {
+        if engine.open_records().is_none() {
             return (taken, batches);
         }
-        let written = (steps.finish)(&mut worker, out).expect("a batch that can be finished");
-        (steps.committed)(&mut worker, written);
-        assert_eq!(worker.actions(std::time::Duration::ZERO), []);
+        (steps.finish)(&mut engine, out);
+        (steps.committed)(&mut engine);
         forwarded.extend(out.take_forwarded());
         batches += 1;
     }
@@ -111,8 +103,8 @@ fn main() {
         ..Options::default()
     };
     let uncounted = Steps {
-        record: |worker, message, out| worker.record(message, out),
-        finish,
+        record: path::record,
+        finish: path::finish,
         committed: path::committed,
     };
     let first = path::stream(first, 200, &mut Offsets::default());

@@ -1,4 +1,4 @@
-//! A worker that owns everything, fed with generated records, between a poll and a produce that do nothing.
+//! An engine that owns everything, fed with generated records, between a poll and a produce that do nothing.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,11 +8,13 @@ use keyfold::config::{Config, SourceConfig};
 use keyfold::customer::bounded::Limits;
 use keyfold::customer::snapshot::View;
 use keyfold::engine::arrived::Delivered;
-use keyfold::engine::commit::{CommitResult, Written};
+use keyfold::engine::commit::StepEnd;
 use keyfold::engine::dead_letter::DeadLetterTemplate;
 use keyfold::engine::origin::Header;
-use keyfold::engine::outbox::{Outbox, Outgoing, Output};
-use keyfold::engine::{Action, Place, Settings, Standing, Topic, Worker};
+use keyfold::engine::outbox::{Backlog, Clients, Generation, Outbox, Outgoing, Output};
+use keyfold::engine::{
+    Effect, Engine, Event, GroupChange, PartitionOffsets, Place, Settings, Topic,
+};
 use keyfold::model::partition;
 use keyfold::model::record::Source;
 use keyfold::source::framing::NoSchemas;
@@ -104,7 +106,7 @@ pub fn stream(options: Options, records: usize, offsets: &mut Offsets) -> Vec<Me
         .collect()
 }
 
-/// Takes what the worker produces, counts it, and keeps what was forwarded.
+/// Takes what the engine produces, counts it, and keeps what was forwarded.
 #[derive(Default)]
 pub struct CountingOutbox {
     pub snapshots: u64,
@@ -123,8 +125,31 @@ impl CountingOutbox {
     }
 }
 
+impl Clients for CountingOutbox {
+    fn generation(&self) -> Option<Generation> {
+        Some(Generation {
+            number: 1,
+            member_id: String::new(),
+        })
+    }
+
+    fn all_fetched_is_taken(&self) -> bool {
+        true
+    }
+
+    fn polled_nothing(&self) -> bool {
+        true
+    }
+
+    fn backlog(&self, _: &mut dyn Iterator<Item = (Place, i64)>) -> Backlog {
+        Backlog::default()
+    }
+}
+
 impl Outbox for CountingOutbox {
-    fn begin(&mut self) {}
+    fn begin(&mut self) -> Option<Generation> {
+        self.generation()
+    }
 
     fn produce(&mut self, outgoing: Outgoing<'_>) {
         self.bytes += outgoing.value.map_or(0, <[u8]>::len) as u64;
@@ -162,48 +187,70 @@ fn uncounted_keep(outbox: &mut CountingOutbox, partition: i32, outgoing: &Outgoi
     });
 }
 
-/// A worker that owns all partitions, with an empty state, and batches of so many records.
-pub fn worker(batch: usize) -> Worker {
+/// Behind the gap between two commits.
+const LATER: Duration = Duration::from_millis(100);
+
+/// An engine that owns all partitions, with an empty state, and batches of so many records.
+pub fn engine(batch: usize) -> Engine {
     let settings = Arc::new(settings(batch));
-    let mut worker = Worker::new(Arc::clone(&settings));
+    let mut engine = Engine::new(Arc::clone(&settings));
     let places: Vec<Place> = (0..settings.topics.len())
         .flat_map(|topic| (0..PARTITIONS).map(move |partition| Place { topic, partition }))
         .collect();
-    worker.assigned(&places);
     let now = Duration::ZERO;
-    loop {
-        let actions = worker.actions(now);
-        if actions.is_empty() {
-            assert_eq!(worker.unready(), None);
-            return worker;
-        }
-        for action in actions {
-            match action {
-                Action::FetchStandings(places) => {
-                    let standing = Standing {
-                        committed: None,
-                        low: 0,
-                        high: 0,
-                    };
-                    let answer = |place| (place, Some(standing.clone()));
-                    worker.standings(places.into_iter().map(answer).collect(), now);
-                }
-                Action::FetchEnds(partitions) => {
-                    let answer = |partition| (partition, Some((0, 0)));
-                    worker.ends(partitions.into_iter().map(answer).collect(), now);
-                }
-                Action::Consume(places) => worker.consuming(&places, true, now),
-                Action::Stop(fatal) => panic!("{fatal}"),
-                _ => {}
+    engine.handle(Event::Group(GroupChange::Assigned(places)), now);
+    while let Some(effect) = engine.next_effect(now) {
+        match effect {
+            Effect::FetchOffsets(places) => {
+                let nothing = PartitionOffsets {
+                    committed: None,
+                    first: 0,
+                    end: 0,
+                };
+                let answer = |place| (place, Some(nothing.clone()));
+                let fetched = Event::OffsetsFetched {
+                    topic_ids: Some([].into()),
+                    offsets: places.into_iter().map(answer).collect(),
+                };
+                engine.handle(fetched, now);
             }
+            Effect::FetchStateEnds(partitions) => {
+                let answer = |partition| (partition, Some((0, 0)));
+                let ends = partitions.into_iter().map(answer).collect();
+                engine.handle(Event::StateEndsFetched(ends), now);
+            }
+            Effect::Consume(from) => {
+                let succeeded = true;
+                engine.handle(Event::ConsumeStarted { from, succeeded }, now);
+            }
+            Effect::Stop(fatal) => panic!("{fatal}"),
+            _ => {}
         }
     }
+    assert_eq!(engine.unready(), None);
+    engine
+}
+
+/// Takes a record, at the start of a batch's time.
+pub fn record(engine: &mut Engine, message: &Message, out: &mut CountingOutbox) {
+    let taken = engine.record(message, out, Duration::ZERO);
+    assert!(taken, "no commit is in flight");
+}
+
+/// Ends the open batch, and writes what it has to write.
+pub fn finish(engine: &mut Engine, out: &mut CountingOutbox) {
+    engine.turn(out, LATER);
+    let effect = engine.next_effect(LATER);
+    std::hint::black_box(&effect);
+    assert!(matches!(effect, Some(Effect::CommitTransaction { .. })));
 }
 
 /// Takes over the end of a batch as the broker's confirmation does.
-pub fn committed(worker: &mut Worker, written: Written) {
-    let ledger = worker.ended(written, CommitResult::Committed, Duration::ZERO);
-    std::hint::black_box(&ledger);
+pub fn committed(engine: &mut Engine) {
+    engine.handle(Event::CommitStepEnded(StepEnd::Done), Duration::ZERO);
+    while let Some(effect) = engine.next_effect(Duration::ZERO) {
+        std::hint::black_box(&effect);
+    }
 }
 
 fn settings(batch: usize) -> Settings {
@@ -236,6 +283,7 @@ fn settings(batch: usize) -> Settings {
         schemas: Arc::new(NoSchemas),
         snapshot_schema: None,
         restore_patience: Duration::from_secs(60),
+        transaction_timeout: Duration::from_secs(60),
         replaced_within: Duration::ZERO,
         stores: Arc::new(MemoryStores),
         config,

@@ -1,8 +1,8 @@
 //! The partitions that a worker owns, and how far each is on its way to being consumed.
 //!
 //! A place (a partition of an input or of the forwarded topic) goes `Unknown → Asked → Held → Consuming`, and from
-//! there to `Waiting` and back to `Held` while the writer schema of its next record is asked for, or to `Unreadable` and
-//! back while the client can't read it. A state partition, which comes with its partition of the forwarded topic, goes
+//! there to `WaitingForSchema` and back to `Held` while the writer schema of its next record is asked for, or to `Unreadable` and
+//! back while the client cannot read it. A state partition, which comes with its partition of the forwarded topic, goes
 //! `Unknown → Asked → Restoring → Ready`. A place is consumed once its state partition is ready. A batch that is dropped or
 //! aborted, and a rebalance, take it back to `Held`, at a position that this worker knows; what makes that doubtful (a
 //! commit without an answer, a fenced producer) takes it back to `Unknown`, where it starts over from what Kafka has
@@ -26,11 +26,11 @@ pub enum Consumption {
     Consuming {
         position: i64,
     },
-    /// The next record can't be read before the schema registry has answered; none is taken meanwhile.
-    Waiting {
+    /// The next record cannot be read before the schema registry has answered; none is taken meanwhile.
+    WaitingForSchema {
         position: i64,
     },
-    /// The client can't read the next record; none behind it is taken.
+    /// The client cannot read the next record; none behind it is taken.
     Unreadable {
         position: i64,
     },
@@ -81,7 +81,7 @@ impl Assignment {
         match self.places.get(&place)? {
             Consumption::Held { position }
             | Consumption::Consuming { position }
-            | Consumption::Waiting { position }
+            | Consumption::WaitingForSchema { position }
             | Consumption::Unreadable { position } => Some(*position),
             Consumption::Unknown | Consumption::Asked => None,
         }
@@ -98,22 +98,22 @@ impl Assignment {
     }
 
     /// Places whose next record waits for its writer schema.
-    pub fn waiting(&self) -> usize {
+    pub fn waiting_for_schema(&self) -> usize {
         let all = self.places.values();
-        all.filter(|consumption| matches!(consumption, Consumption::Waiting { .. }))
+        all.filter(|consumption| matches!(consumption, Consumption::WaitingForSchema { .. }))
             .count()
     }
 
     /// Has the places that wait for a writer schema try again.
-    pub fn wait_no_longer(&mut self) {
+    pub fn schemas_arrived(&mut self) {
         for consumption in self.places.values_mut() {
-            if let Consumption::Waiting { position } = *consumption {
+            if let Consumption::WaitingForSchema { position } = *consumption {
                 *consumption = Consumption::Held { position };
             }
         }
     }
 
-    /// Takes no more of a place, whose next record the client can't read; its position, where it was consumed.
+    /// Takes no more of a place, whose next record the client cannot read; its position, where it was consumed.
     pub fn unreadable(&mut self, place: Place) -> Option<i64> {
         let consumption = self.places.get_mut(&place)?;
         let Consumption::Consuming { position } = *consumption else {
@@ -139,6 +139,41 @@ impl Assignment {
                 *consumption = Consumption::Held { position };
             }
         }
+    }
+
+    /// The places whose committed offset must be asked for, which count as asked from now on.
+    pub fn ask_unknown(&mut self) -> Vec<Place> {
+        let unknown = self
+            .places
+            .iter_mut()
+            .filter(|(_, consumption)| **consumption == Consumption::Unknown);
+        unknown
+            .map(|(place, consumption)| {
+                *consumption = Consumption::Asked;
+                *place
+            })
+            .collect()
+    }
+
+    /// Places whose state partition is ready, or is not owned here so that their records are forwarded: they count as
+    /// consumed from now on. `partitions`: of the state topic.
+    pub fn start_consuming(&mut self, partitions: i32) -> Vec<(Place, i64)> {
+        let states = &self.states;
+        let may_start = |place: &Place| {
+            states
+                .get(&(place.partition % partitions))
+                .is_none_or(|state| state.loading == Loading::Ready)
+        };
+        let mut start = Vec::new();
+        for (&place, consumption) in &mut self.places {
+            if let Consumption::Held { position } = *consumption
+                && may_start(&place)
+            {
+                *consumption = Consumption::Consuming { position };
+                start.push((place, position));
+            }
+        }
+        start
     }
 
     /// Sets a place back to a position, to be taken up again from there.

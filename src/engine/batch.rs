@@ -8,11 +8,12 @@ use indexmap::IndexMap;
 
 use super::Place;
 use super::breaker::Opened;
+use super::outbox::Generation;
 use crate::customer::bounded::Bounded;
 use crate::model::record::{Code, Label, Location, Outcome, Source, Violation};
 
 /// Values in the order in which they came, those that are equal and follow each other once.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Tally<T>(Vec<(T, u32)>);
 
 impl<T> Default for Tally<T> {
@@ -36,7 +37,7 @@ impl<T: PartialEq> Tally<T> {
 }
 
 /// What a batch adds to the metrics. It counts on commit only, so that the ledger balances.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Ledger {
     pub outcomes: BTreeMap<(Label, Outcome), u64>,
     pub rejections: BTreeMap<(Label, Source, Code), Rejected>,
@@ -137,10 +138,14 @@ pub struct Batch {
     pub joined: BTreeSet<i32>,
     pub ledger: Ledger,
     pub records: usize,
-    /// Of the records' keys and values, and of what they led to: forwarded records and dead letters.
-    pub bytes: usize,
+    /// Bytes of the records' keys and values.
+    pub read_bytes: usize,
+    /// Bytes of what they led to: forwarded records and dead letters.
+    pub produced_bytes: usize,
     /// Encoded bytes of the states that its customers began with.
-    pub states: usize,
+    pub state_bytes: usize,
+    /// Who this member of the group was when the batch began.
+    pub generation: Option<Generation>,
     /// The circuit breaker opened with its last record: it is committed, and the worker stops.
     pub breaker_opened: Option<Opened>,
 }
@@ -187,9 +192,10 @@ impl Finished {
 impl Batch {
     /// A batch with the memory of one that is through: it would grow it anew, and have it cleared by the system page by
     /// page.
-    pub fn begin(spare: Customers) -> Batch {
+    pub fn begin(spare: Customers, generation: Option<Generation>) -> Batch {
         Batch {
             customers: spare,
+            generation,
             ..Batch::default()
         }
     }

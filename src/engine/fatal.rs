@@ -1,4 +1,4 @@
-//! Why a worker can't go on. Nothing of the open batch is committed; only the circuit breaker has it committed first.
+//! Why an engine cannot go on. Nothing of the open batch is committed; only the circuit breaker has it committed first.
 
 use super::breaker::Opened;
 use crate::customer::codec::CodecError;
@@ -7,7 +7,7 @@ use crate::store::StoreError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fatal {
     #[error(
-        "the committed offset {offset} of {topic}[{partition}] is not in its log, which holds {low} to {high}: records were deleted before they were read, or the topic was created anew. Set kafka.on_lost_offset = \"earliest\" to go on from the oldest record there is"
+        "the committed offset {offset} of {topic}[{partition}] is not in its log, which holds {low} to {high}: records were deleted before they were read, or the topic was recreated. Set kafka.on_lost_offset = \"earliest\" to go on from the oldest record there is"
     )]
     LostOffset {
         topic: String,
@@ -17,10 +17,12 @@ pub enum Fatal {
         high: i64,
     },
     #[error(
-        "the topic {topic} was deleted and created anew: what was committed of it says nothing of the records that it holds now, and what the old one held and was not read is lost. {remedy}"
+        "the topic {topic} was deleted and recreated: what was committed of it says nothing of the records that it holds now, and what the old one held and was not read is lost. {remedy}"
     )]
-    MadeAnew { topic: String, remedy: &'static str },
-    #[error("the topic {topic} is gone: create it anew, or take it out of the configuration")]
+    TopicRecreated { topic: String, remedy: &'static str },
+    #[error(
+        "the topic {topic} does not exist any more: create it again, or remove it from the configuration"
+    )]
     TopicGone { topic: String },
     #[error(
         "somebody else has committed the offset {offset} of {topic}[{partition}] for this group (its log holds {low} to {high}): records before it may never have been processed. Find out who uses the group's name (`kafka-consumer-groups.sh --describe --members`); then set the offset to the log's first with `kafka-consumer-groups.sh --reset-offsets --to-earliest`, which reads its records again and repeats nothing in the snapshots, or set kafka.on_foreign_offset = \"accept\" to go on from {offset}"
@@ -33,7 +35,7 @@ pub enum Fatal {
         high: i64,
     },
     #[error(
-        "the log of {topic}[{partition}] ends at {end}, but state up to {known} was committed to it: the topic was truncated or created anew, and the state is lost. Stop all instances and run `keyfold topics reset` to rebuild it from the inputs"
+        "the log of {topic}[{partition}] ends at {end}, but state up to {known} was committed to it: the topic was truncated or recreated, and the state is lost. Stop all instances and run `keyfold topics reset` to rebuild it from the inputs"
     )]
     LostState {
         topic: String,
@@ -42,7 +44,7 @@ pub enum Fatal {
         known: i64,
     },
     #[error(
-        "restoring {topic}[{partition}] has stood still at {position} of {target} for {seconds} s: a transaction of a producer that is gone may be open on it (see `kafka-transactions.sh`), or its leader is away"
+        "restoring {topic}[{partition}] has been standing still at {position} of {target} for {seconds} s: a transaction of a producer that is gone may be open on it (see `kafka-transactions.sh`), or its leader is away"
     )]
     RestoreStalled {
         topic: String,
@@ -91,6 +93,15 @@ pub enum Fatal {
         "the group knows another living process by the instance_id {instance:?}, and has refused this one for longer than a session lasts. Give each its own"
     )]
     NameInUse { instance: String },
+    #[error(
+        "the cluster refuses this client: {reason}. Look at the credentials in [kafka.properties], and at the permissions that docs/topics-and-permissions.md lists"
+    )]
+    NotAuthorized { reason: String },
+    #[error("a record cannot be written ({reason}): {remedy}. Nothing of its batch was committed")]
+    RecordNotAccepted {
+        reason: String,
+        remedy: &'static str,
+    },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("{0}")]
@@ -139,7 +150,9 @@ impl Fatal {
                 position,
                 ..
             } => (Some(topic), Some(*partition), Some(*position)),
-            Fatal::MadeAnew { topic, .. } | Fatal::TopicGone { topic } => (Some(topic), None, None),
+            Fatal::TopicRecreated { topic, .. } | Fatal::TopicGone { topic } => {
+                (Some(topic), None, None)
+            }
             Fatal::BreakerOpen(opened) => {
                 let at = &opened.example;
                 (Some(&at.topic), Some(at.partition), Some(at.offset))
@@ -147,6 +160,8 @@ impl Fatal {
             Fatal::FencedTwice { .. }
             | Fatal::TakenOver { .. }
             | Fatal::NameInUse { .. }
+            | Fatal::NotAuthorized { .. }
+            | Fatal::RecordNotAccepted { .. }
             | Fatal::Store(_)
             | Fatal::Service(_)
             | Fatal::Bug(_) => (None, None, None),

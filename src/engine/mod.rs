@@ -1,109 +1,131 @@
-//! The decisions of a worker, apart from Kafka's client: what happened goes in, what is to be done comes out.
+//! The decisions of a worker, apart from Kafka's clients: an [`Event`] says what happened, an [`Effect`] what is to be done.
 //!
-//! There is no I/O and no clock here (`now` is the time since the worker started), so that every interleaving of
-//! records, rebalances and failures can be replayed. [`record`] holds the path of a record, [`schedule`] when a batch is
-//! committed, [`commit`] what follows from its end, [`writing`] what it writes, [`split`] what elements of a batch of customers take
-//! along, [`restore`] the way of a state to the end of its log, [`standing`] where a place is taken up, [`passed`]
-//! positions without a record, [`status`] what is shown of a worker, [`settings`] what it is set up with; this file
-//! holds ownership.
+//! There is no I/O, no clock and no thread here (`now` is the time since the engine was made), so that every interleaving of
+//! records, rebalances and failures can be replayed: `runtime::driver` carries effects out on Kafka, the simulation in
+//! `tests/simulation` on a model of it, and neither decides anything. Whoever drives an engine does this, over and over:
 //!
-//! A worker joins records into a state partition only while it owns the partition of the forwarded topic with
-//! the same number, and has restored the state to the end of its log.
+//! 1. tell [`Engine::handle`] what happened, and give polled records to [`Engine::record`] while
+//!    [`Engine::takes_records`];
+//! 2. let [`Engine::turn`] look at the time, and at what there is to commit and to write;
+//! 3. carry out every [`Engine::next_effect`], and where [`Engine::awaits_commit`], wait for the step of the commit that is
+//!    in flight before anything else is told.
+//!
+//! # The life of a partition
+//!
+//! ```text
+//!  consumed   Unknown ─FetchOffsets─► Asked ─OffsetsFetched─► Held ─Consume─► Consuming ⇄ WaitingForSchema
+//!  (a Place)     ▲                                             ▲                 │  ⇅
+//!                │                                             └── rebalance, ───┤ Unreadable
+//!                │                                                 batch dropped │
+//!                └──── commit without an answer, producer fenced ────────────────┘
+//!
+//!  state      Unknown ─FetchStateEnds─► Asked ─StateEndsFetched─► Restoring ─StateRecord…─► Ready
+//! ```
+//!
+//! A state partition comes with the partition of the forwarded topic that has its number. Its ends are asked for once the
+//! committed offset of that one is known, and a partition is consumed once the state partition of its number is ready.
+//! [`assignment`] holds both, [`ownership`] what the group changes, [`start`] where a partition is taken up, [`restore`] the
+//! state partitions.
+//!
+//! # The life of a batch
+//!
+//! ```text
+//!  none ─record─► open ─turn─► Writing ─┬─ exactly once ──► Committing ────────────────────► committed
+//!                  │             ▲  │   └─ at least once ─► Delivering ─► CommittingOffsets ─► committed
+//!          dropped │             └──┘                         (snapshots first, then states)
+//!                  ▼           no room                    Committing, Delivering ─► aborted, unknown, fenced
+//!  none, its records are read again
+//! ```
+//!
+//! While one batch is in flight, records go into the next, which rests on it: if the first fails, the second is dropped.
+//! [`schedule`] says when a batch ends, [`commit`] drives it to its end, [`offsets`] says what it commits and [`writing`]
+//! what it writes. [`record`] is the path of one record.
 
 pub mod arrived;
 pub mod assignment;
 pub mod batch;
 pub mod breaker;
+pub mod client_error;
 pub mod commit;
 pub mod dead_letter;
+pub mod event;
 pub mod fatal;
 pub mod offset_metadata;
+pub mod offsets;
 pub mod origin;
 pub mod outbox;
+pub mod ownership;
 pub mod passed;
 pub mod record;
 pub mod restore;
 pub mod schedule;
 pub mod settings;
 pub mod split;
-pub mod standing;
+pub mod start;
 pub mod status;
 pub mod takeover;
+pub mod topics;
+pub mod unreadable;
 pub mod writing;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::store::Store;
-use assignment::{Assignment, Consumption, Loading, StatePartition};
-use batch::{Batch, Customers, Finished};
+use assignment::Assignment;
+use batch::{Batch, Customers};
 use breaker::Breaker;
+use commit::InFlightCommit;
 use fatal::Fatal;
 use schedule::Schedule;
 use takeover::Takeover;
+use unreadable::UnreadablePartitions;
 
+pub use event::{Effect, Event, GroupChange, Loss, Notice, PartitionOffsets};
 pub use settings::{Place, Settings, Topic};
-pub use standing::Standing;
 
-/// What a worker wants to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Abort the transaction.
-    Abort,
-    /// Throw the producer away and make a new one with the same transactional id.
-    RenewProducer,
-    /// Take no more records from these places.
-    Pause(Vec<Place>),
-    /// Ask for the standing of these places; the answers go to [`Worker::standings`].
-    FetchStandings(Vec<Place>),
-    /// Ask for the ends of these partitions of the state topic; the answers go to [`Worker::ends`].
-    FetchEnds(Vec<i32>),
-    /// Read these partitions of the state topic, and no others, from these offsets.
-    Restore(Vec<(i32, i64)>),
-    /// Ask who committed last at these places, whether or not that is stable, and for the group's members; the answers
-    /// go to [`Worker::writers`].
-    FindWriters(Vec<Place>),
-    /// Take over these transactional ids, so that what is open under them is aborted; then tell
-    /// [`Worker::fenced_others`].
-    Fence(Vec<String>),
-    /// Take records from these places, from these offsets on.
-    Consume(Vec<(Place, i64)>),
-    Stop(Fatal),
-}
+/// The time between two attempts of one store to let go of what was written over.
+const COMPACTION_PERIOD: Duration = Duration::from_secs(1);
 
-/// A worker: what it owns, what it knows of its customers, the batch that is open, and the one before it while that is
-/// committed.
+/// A worker's decisions: what it owns, what it knows of its customers, the batch that is open, and the one before it while
+/// that is in flight.
 #[derive(Debug)]
-pub struct Worker {
+pub struct Engine {
     settings: Arc<Settings>,
     assignment: Assignment,
-    /// By state partition. A store in memory outlives a rebalance, for its partition may come back; one on disk is
-    /// closed, for its next owner may be in this process.
+    /// By state partition. A store in memory outlives a rebalance, because its partition may come back; one on disk is
+    /// closed, because its next owner may be in this process.
     stores: BTreeMap<i32, Box<dyn Store>>,
-    /// Since when stores can't be opened, because somebody else has not let go of them.
+    /// Since when a store cannot be opened, because somebody else has not closed it.
     store_blocked_since: Option<Duration>,
     batch: Option<Batch>,
-    committing: Option<Finished>,
+    in_flight: Option<InFlightCommit>,
     /// The memory of the customers of a batch that is through.
     spare: Customers,
     breaker: Breaker,
     fatal: Option<Fatal>,
-    /// What [`Worker::actions`] has to tell first.
-    urgent: Vec<Action>,
-    restore_changed: bool,
-    /// No new attempt before this time.
+    /// What is to be done next, in its order.
+    effects: VecDeque<Effect>,
+    /// Nothing is told and no record is taken before the commit that is in flight has ended.
+    awaits_commit: bool,
+    /// What the group changed while a commit was in flight.
+    deferred: Vec<GroupChange>,
+    restore_wanted: bool,
+    /// No question is asked again before this time.
     retry_at: Duration,
     /// Commits that failed since the last one that did not.
     failed_commits: u32,
-    /// Questions and seeks that failed since the last one that did not.
-    failed_asks: u32,
+    /// Questions that were not answered since the last one that was.
+    failed_questions: u32,
     /// Records in a batch; halved after a time-out.
     batch_limit: usize,
     last_fenced: Option<Duration>,
-    /// When a producer that was fenced is made anew.
-    renew_at: Option<Duration>,
-    /// The committed position of each place, as far as this worker committed it.
+    /// When a producer that was fenced is replaced.
+    renew_producer_at: Option<Duration>,
+    /// When the open transaction began.
+    transaction_began: Duration,
+    /// The committed position of each place, as far as this engine committed it.
     committed: BTreeMap<Place, i64>,
     /// Places whose position is to be committed though no record of a batch is behind it.
     passed: BTreeSet<Place>,
@@ -113,113 +135,160 @@ pub struct Worker {
     replaced_inputs: BTreeSet<usize>,
     /// Whether an assignment, be it an empty one, was ever given.
     joined_group: bool,
+    /// Since when the group has refused this instance's name.
+    name_refused_since: Option<Duration>,
     takeover: Takeover,
     schedule: Schedule,
+    unreadable: UnreadablePartitions,
+    next_compaction: Duration,
+    /// Records of the state topic that were loaded.
+    restored_records: u64,
 }
 
-impl Worker {
-    pub fn new(settings: Arc<Settings>) -> Worker {
+impl Engine {
+    pub fn new(settings: Arc<Settings>) -> Engine {
         let processing = &settings.config.processing;
-        Worker {
+        Engine {
             assignment: Assignment::default(),
             stores: BTreeMap::new(),
             store_blocked_since: None,
             batch: None,
-            committing: None,
+            in_flight: None,
             spare: Customers::default(),
             breaker: Breaker::new(processing.reject_window, processing.max_reject_share),
             fatal: None,
-            urgent: Vec::new(),
-            restore_changed: false,
+            effects: VecDeque::new(),
+            awaits_commit: false,
+            deferred: Vec::new(),
+            restore_wanted: false,
             retry_at: Duration::ZERO,
             failed_commits: 0,
-            failed_asks: 0,
+            failed_questions: 0,
             batch_limit: processing.max_batch_records,
             last_fenced: None,
-            renew_at: None,
+            renew_producer_at: None,
+            transaction_began: Duration::ZERO,
             committed: BTreeMap::new(),
             passed: BTreeSet::new(),
             topic_ids: BTreeMap::new(),
             replaced_inputs: BTreeSet::new(),
             joined_group: false,
+            name_refused_since: None,
             takeover: Takeover::default(),
             schedule: Schedule::default(),
+            unreadable: UnreadablePartitions::default(),
+            next_compaction: Duration::ZERO,
+            restored_records: 0,
             settings,
         }
     }
 
-    /// The group gave these places to this worker. They are paused, and so are those that it had and keeps, which are
-    /// taken up again from where it stands. To be told only when no commit is under way, as whatever the group tells.
-    pub fn assigned(&mut self, places: &[Place]) {
-        self.joined_group = true;
-        // what failed to commit belonged to the ownership before
-        self.failed_commits = 0;
-        self.assignment.hold_consumed();
-        for &place in places {
-            self.assignment.places.insert(place, Consumption::Unknown);
-            if self.settings.is_forwarded(place) {
-                let state = StatePartition {
-                    loading: Loading::Unknown,
-                    known_end: 0,
-                    marker: false,
-                };
-                self.assignment.states.insert(place.partition, state);
+    /// Takes note of what happened. Whether an event is one that can be, as things are, is decided here: what the group
+    /// changes waits for the commit that is in flight, and an answer that nobody waits for is ignored.
+    pub fn handle(&mut self, event: Event<'_>, now: Duration) {
+        match event {
+            Event::Group(change) if self.in_flight.is_some() => {
+                self.deferred.push(change);
+                self.awaits_commit = true;
             }
+            Event::Group(change) => self.change_ownership(change, now),
+            Event::OffsetsFetched { topic_ids, offsets } => {
+                self.offsets_fetched(topic_ids, offsets, now);
+            }
+            Event::StateEndsFetched(ends) => self.state_ends_fetched(ends, now),
+            Event::ConsumeStarted { from, succeeded } => {
+                self.consume_started(&from, succeeded, now);
+            }
+            Event::StateRecord {
+                partition,
+                offset,
+                key,
+                value,
+            } => self.restore_record(partition, offset, key, value, now),
+            Event::StateEndReached { partition, offset } => {
+                self.restore_reached(partition, offset, now);
+            }
+            Event::EndReached { place, offset } => self.end_reached(place, offset),
+            Event::Unreadable {
+                log,
+                offset,
+                cause,
+                error,
+            } => self.cannot_be_read(log, offset, cause, error, now),
+            Event::SchemasArrived => self.assignment.schemas_arrived(),
+            Event::TopicsSeen { ids, gone } => self.topics_seen(&ids, gone),
+            Event::TopicIdsChecked(ids) => self.topic_ids_checked(&ids, now),
+            Event::WritersFound { writers, members } => {
+                self.writers_found(writers, members.as_deref());
+            }
+            Event::WritersFenced(ids) => self.writers_fenced(ids),
+            Event::CommitStepEnded(end) => self.commit_step_ended(end, now),
+            Event::AbortFailed(error) => self.abort_failed(&error, now),
+            Event::Shutdown => self.shut_down(now),
         }
-        // stores of partitions that went elsewhere are let go now that it is known which came back
-        self.stores
-            .retain(|partition, _| self.assignment.states.contains_key(partition));
     }
 
-    /// The group takes these places away, or this worker was away for too long and has lost them. Those that it keeps
-    /// are paused, as by [`Worker::assigned`]. The open batch is dropped: what it read is read again by the next owner.
-    pub fn revoked(&mut self, places: &[Place]) {
-        if self.committing.is_some() {
-            self.stop(Fatal::Bug(
-                "partitions are let go while a batch is committed".to_owned(),
-            ));
+    /// What is to be done next; none when there is nothing to do before something else happens, or before the commit that
+    /// is in flight has ended.
+    pub fn next_effect(&mut self, now: Duration) -> Option<Effect> {
+        if self.effects.is_empty() {
+            self.plan(now);
+        }
+        self.effects.pop_front()
+    }
+
+    /// Whether the step of the commit that is in flight must end before anything else is told and before a record is taken.
+    pub fn awaits_commit(&self) -> bool {
+        self.in_flight.is_some() && (self.awaits_commit || self.fatal.is_some())
+    }
+
+    /// What follows from how things are.
+    fn plan(&mut self, now: Duration) {
+        if self.fatal.is_some() {
+            return self.plan_stop();
+        }
+        if self.restore_wanted {
+            self.restore_wanted = false;
+            self.effects.push_back(Effect::Restore(self.restoring()));
+        }
+        match self.renew_producer_at {
+            Some(at) if now < at => return,
+            Some(_) => self.effects.push_back(Effect::RenewProducer),
+            None => {}
+        }
+        self.renew_producer_at = None;
+        let question = self.find_writers(now);
+        self.effects.extend(question);
+        if now >= self.retry_at {
+            self.plan_questions();
+        }
+    }
+
+    /// What ends the engine waits for the commit that is in flight, and drops the batch behind it.
+    fn plan_stop(&mut self) {
+        if self.in_flight.is_some() {
             return;
         }
-        self.drop_batch();
-        for place in places {
-            self.assignment.places.remove(place);
-            self.committed.remove(place);
-            self.passed.remove(place);
-            if self.settings.is_forwarded(*place) {
-                self.assignment.states.remove(&place.partition);
-                self.restore_changed = true;
-                let store = self.stores.get(&place.partition);
-                if store.is_some_and(|store| store.is_durable()) {
-                    self.stores.remove(&place.partition);
-                }
-            }
+        if self.batch.take().is_some() {
+            self.effects.push_back(Effect::Abort);
         }
-        self.assignment.hold_consumed();
+        let fatal = self.fatal.clone();
+        self.effects.extend(fatal.map(Effect::Stop));
     }
 
-    /// Everything that this worker owned is lost.
-    pub fn lost(&mut self) {
-        let all: Vec<_> = self.assignment.places.keys().copied().collect();
-        self.revoked(&all);
-        self.joined_group = false;
-    }
-
-    /// Takes back what the open batch did; its places are taken up again where it began.
-    fn drop_batch(&mut self) {
-        let Some(batch) = self.batch.take() else {
-            return;
-        };
-        self.urgent.push(Action::Abort);
-        self.rewind(&batch.began_at);
-    }
-
-    /// Sets places back to where a batch took their first record, to be taken up again from there.
-    fn rewind(&mut self, began_at: &BTreeMap<Place, i64>) {
-        for (&place, &position) in began_at {
-            self.assignment.rewind(place, position);
+    fn plan_questions(&mut self) {
+        let unknown = self.assignment.ask_unknown();
+        if !unknown.is_empty() {
+            self.effects.push_back(Effect::FetchOffsets(unknown));
         }
-        self.urgent
-            .push(Action::Pause(began_at.keys().copied().collect()));
+        let ends = self.state_partitions_to_ask();
+        if !ends.is_empty() {
+            self.effects.push_back(Effect::FetchStateEnds(ends));
+        }
+        let start = self.assignment.start_consuming(self.settings.partitions);
+        if !start.is_empty() {
+            self.effects.push_back(Effect::Consume(start));
+        }
     }
 
     /// Puts off every new attempt, longer after each failure.
@@ -229,12 +298,12 @@ impl Worker {
     }
 
     /// A question was answered in full, or was not.
-    fn asked(&mut self, answered: bool, now: Duration) {
+    fn question_ended(&mut self, answered: bool, now: Duration) {
         if answered {
-            self.failed_asks = 0;
+            self.failed_questions = 0;
         } else {
-            self.back_off(self.failed_asks, now);
-            self.failed_asks = self.failed_asks.saturating_add(1);
+            self.back_off(self.failed_questions, now);
+            self.failed_questions = self.failed_questions.saturating_add(1);
         }
     }
 
@@ -243,170 +312,8 @@ impl Worker {
         self.failed_commits = self.failed_commits.saturating_add(1);
     }
 
+    /// The engine cannot go on, for the first reason that it is told.
     fn stop(&mut self, fatal: Fatal) {
-        if self.fatal.is_none() {
-            self.fatal = Some(fatal);
-        }
-    }
-
-    /// Where places stand, as far as that could be learnt.
-    pub fn standings(&mut self, answers: Vec<(Place, Option<Standing>)>, now: Duration) {
-        let answered = answers.iter().all(|(_, standing)| standing.is_some());
-        self.asked(answered, now);
-        if !answered {
-            self.waits_for_writer();
-        }
-        self.look_at_remembered(&answers);
-        for (place, standing) in answers {
-            if self.assignment.places.get(&place) != Some(&Consumption::Asked) {
-                continue;
-            }
-            let consumption = match standing {
-                None => Consumption::Unknown,
-                Some(standing) => match self.start_of(place, &standing) {
-                    Ok(position) => Consumption::Held { position },
-                    Err(fatal) => return self.stop(fatal),
-                },
-            };
-            self.assignment.places.insert(place, consumption);
-        }
-    }
-
-    /// What is to be done now. Must be asked after everything that happened.
-    pub fn actions(&mut self, now: Duration) -> Vec<Action> {
-        self.look_for_stalled_restore(now);
-        let mut actions = std::mem::take(&mut self.urgent);
-        if let Some(fatal) = &self.fatal {
-            actions.push(Action::Stop(fatal.clone()));
-            return actions;
-        }
-        if self.restore_changed {
-            self.restore_changed = false;
-            actions.push(Action::Restore(self.restoring()));
-        }
-        match self.renew_at {
-            Some(at) if now < at => return actions,
-            Some(_) => actions.push(Action::RenewProducer),
-            None => {}
-        }
-        self.renew_at = None;
-        actions.extend(self.find_writers(now));
-        if now < self.retry_at {
-            return actions;
-        }
-        let unknown: Vec<_> = self
-            .assignment
-            .places
-            .iter_mut()
-            .filter(|(_, consumption)| **consumption == Consumption::Unknown)
-            .map(|(place, consumption)| {
-                *consumption = Consumption::Asked;
-                *place
-            })
-            .collect();
-        if !unknown.is_empty() {
-            actions.push(Action::FetchStandings(unknown));
-        }
-        let ends = self.states_to_ask();
-        if !ends.is_empty() {
-            actions.push(Action::FetchEnds(ends));
-        }
-        let start = self.places_to_start();
-        if !start.is_empty() {
-            actions.push(Action::Consume(start));
-        }
-        actions
-    }
-
-    fn restoring(&self) -> Vec<(i32, i64)> {
-        let states = self.assignment.states.iter();
-        states
-            .filter_map(|(&partition, state)| match state.loading {
-                Loading::Restoring { position, .. } => Some((partition, position)),
-                _ => None,
-            })
-            .collect()
-    }
-
-    /// State partitions whose end is asked for only now that the committed offsets are read: those are stable,
-    /// so that a transaction of the owner before is decided.
-    fn states_to_ask(&mut self) -> Vec<i32> {
-        let known: BTreeSet<i32> = self
-            .assignment
-            .states
-            .keys()
-            .copied()
-            .filter(|&partition| {
-                let place = self.settings.forwarded(partition);
-                self.assignment.position(place).is_some()
-            })
-            .collect();
-        let unasked = self
-            .assignment
-            .states
-            .iter_mut()
-            .filter(|(partition, state)| {
-                state.loading == Loading::Unknown && known.contains(partition)
-            });
-        unasked
-            .map(|(partition, state)| {
-                state.loading = Loading::Asked;
-                *partition
-            })
-            .collect()
-    }
-
-    /// Places whose state partition is ready, or not this worker's: then the records are forwarded.
-    fn places_to_start(&mut self) -> Vec<(Place, i64)> {
-        let states = &self.assignment.states;
-        let partitions = self.settings.partitions;
-        let may_start = |place: &Place| {
-            states
-                .get(&(place.partition % partitions))
-                .is_none_or(|state| state.loading == Loading::Ready)
-        };
-        let mut start = Vec::new();
-        for (&place, consumption) in &mut self.assignment.places {
-            if let Consumption::Held { position } = *consumption
-                && may_start(&place)
-            {
-                *consumption = Consumption::Consuming { position };
-                start.push((place, position));
-            }
-        }
-        start
-    }
-
-    /// Whether places could be taken up; if not, they are tried again.
-    pub fn consuming(&mut self, places: &[(Place, i64)], taken_up: bool, now: Duration) {
-        if !taken_up {
-            for &(place, position) in places {
-                self.assignment.rewind(place, position);
-            }
-        }
-        self.asked(taken_up, now);
-    }
-
-    /// The client can't read the next record of a place. Nothing behind it may be taken, whatever the client passes
-    /// over; the position, where the place was consumed.
-    pub fn unreadable(&mut self, place: Place) -> Option<i64> {
-        let position = self.assignment.unreadable(place)?;
-        self.urgent.push(Action::Pause(vec![place]));
-        Some(position)
-    }
-
-    /// Places whose next record could not be read are tried again.
-    pub fn read_again(&mut self) {
-        self.assignment.read_again();
-    }
-
-    /// The state topic is to be read anew, from where each state partition stands.
-    pub fn restore_again(&mut self) {
-        self.restore_changed = true;
-    }
-
-    /// The schema registry has answered something: who waits for a schema looks again.
-    pub fn schemas_arrived(&mut self) {
-        self.assignment.wait_no_longer();
+        self.fatal.get_or_insert(fatal);
     }
 }

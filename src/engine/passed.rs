@@ -2,17 +2,18 @@
 //! aborted transactions: the client says that it came to the end, and that position is committed too, or retention would
 //! leave a committed offset behind that is not in its log any more.
 //!
-//! A batch that is committed names these places with its own. Where no record opens one, [`Worker::open_passed`] opens a
+//! A batch that is committed names these places with its own. Where no record opens one, [`Engine::turn`] opens a
 //! batch without records. Its transaction writes into no topic, so that no marker follows from it, and it comes to an end.
 
 use super::assignment::Consumption;
-use super::batch::Batch;
-use super::outbox::Outbox;
-use super::{Place, Worker};
+use std::time::Duration;
 
-impl Worker {
+use super::outbox::Outbox;
+use super::{Engine, Place};
+
+impl Engine {
     /// The client stands at the end of what may be read of a place: up to there is nothing that was not taken.
-    pub fn reached_end(&mut self, place: Place, offset: i64) {
+    pub(super) fn end_reached(&mut self, place: Place, offset: i64) {
         if let Some(Consumption::Consuming { position }) = self.assignment.places.get_mut(&place)
             && offset > *position
             && self.fatal.is_none()
@@ -31,15 +32,14 @@ impl Worker {
     }
 
     /// Whether positions wait to be committed, and no batch is there that takes them along.
-    pub fn has_passed(&self) -> bool {
-        self.batch.is_none() && self.committing.is_none() && self.passed_places().next().is_some()
+    pub(super) fn has_passed(&self) -> bool {
+        self.batch.is_none() && self.in_flight.is_none() && self.passed_places().next().is_some()
     }
 
     /// Opens a batch for the positions that wait.
-    pub fn open_passed(&mut self, out: &mut impl Outbox) {
+    pub(super) fn open_passed(&mut self, out: &mut impl Outbox, now: Duration) {
         if self.has_passed() && self.fatal.is_none() {
-            out.begin();
-            self.batch = Some(Batch::begin(std::mem::take(&mut self.spare)));
+            self.open_batch(out, now);
         }
     }
 }

@@ -9,6 +9,7 @@
 
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::customer::bounded::{Bounded, StateTooLarge};
 use crate::customer::contribution::{Contribution, Erasure};
@@ -24,17 +25,33 @@ use super::dead_letter::record_bytes;
 use super::fatal::Fatal;
 use super::outbox::{Outbox, Outgoing, Output};
 use super::split::Share;
-use super::{Action, Place, Settings, Worker};
+use super::{Effect, Engine, Place, Settings};
 
-impl Worker {
-    /// Takes a record. It is passed over where its place is not consumed: then it comes again, or to its owner.
-    pub fn record(&mut self, record: &impl Delivered, out: &mut impl Outbox) {
+impl Engine {
+    /// Takes a record. It is passed over where its place is not consumed: then it comes again, or to its owner. Whether
+    /// that is done; if it is not, the commit that is in flight must end first, and the record is given again.
+    #[must_use]
+    pub fn record(
+        &mut self,
+        record: &impl Delivered,
+        out: &mut impl Outbox,
+        now: Duration,
+    ) -> bool {
+        if self.in_flight.is_some() && may_multiply(record) {
+            self.awaits_commit = true;
+            return false;
+        }
+        self.take(record, out, now);
+        true
+    }
+
+    fn take(&mut self, record: &impl Delivered, out: &mut impl Outbox, now: Duration) {
         let (place, offset) = (record.place(), record.offset());
         let Some(Consumption::Consuming { position }) = self.assignment.places.get(&place) else {
             return;
         };
         let began_at = *position;
-        if offset < began_at || self.fatal.is_some() {
+        if offset < began_at || self.fatal.is_some() || self.schedule.is_closing() {
             return;
         }
         let settings = Arc::clone(&self.settings);
@@ -49,11 +66,12 @@ impl Worker {
         };
         self.assignment.places.insert(place, consumption);
 
-        let spare = &mut self.spare;
-        let batch = self.batch.get_or_insert_with(|| {
-            out.begin();
-            Batch::begin(std::mem::take(spare))
-        });
+        if self.batch.is_none() {
+            self.open_batch(out, now);
+        }
+        let Some(batch) = &mut self.batch else {
+            return;
+        };
         let timestamp = record.timestamp().and_then(usable_timestamp);
         if let Entry::Vacant(first) = batch.began_at.entry(place) {
             first.insert(began_at);
@@ -62,7 +80,8 @@ impl Worker {
                 .extend(timestamp.map(|timestamp| (place, timestamp)));
         }
         batch.records += 1;
-        batch.bytes += record.value().map_or(0, <[u8]>::len) + record.key().map_or(0, <[u8]>::len);
+        batch.read_bytes +=
+            record.value().map_or(0, <[u8]>::len) + record.key().map_or(0, <[u8]>::len);
         if let Some(timestamp) = timestamp {
             batch.ledger.timestamps.push(timestamp);
         }
@@ -71,6 +90,16 @@ impl Worker {
         match self.follow(arrived, &opened, &settings, out) {
             Ok((label, outcome)) => self.ended_in(source, label, outcome),
             Err(fatal) => self.stop(fatal),
+        }
+    }
+
+    /// Opens a batch, and with it a transaction, unless one is in flight: then that of this batch begins behind it.
+    pub(super) fn open_batch(&mut self, out: &mut impl Outbox, now: Duration) {
+        let generation = out.begin();
+        self.batch = Some(Batch::begin(std::mem::take(&mut self.spare), generation));
+        self.schedule.batch_opened(now);
+        if self.in_flight.is_none() {
+            self.transaction_began = now;
         }
     }
 
@@ -91,9 +120,9 @@ impl Worker {
 
     /// A schema that is not known says nothing of the record: it stays unread, and so does what comes behind it.
     fn wait_for_schema(&mut self, place: Place, position: i64) {
-        let waiting = Consumption::Waiting { position };
+        let waiting = Consumption::WaitingForSchema { position };
         self.assignment.places.insert(place, waiting);
-        self.urgent.push(Action::Pause(vec![place]));
+        self.effects.push_back(Effect::Pause(vec![place]));
     }
 
     fn follow<D: Delivered>(
@@ -233,8 +262,8 @@ impl Worker {
             Some(at) => at,
             None => {
                 // what the batch before changed is not in the store before its commit is confirmed
-                let finished = self.committing.as_mut();
-                let changed = finished.and_then(|finished| finished.state_of(&customer));
+                let finished = self.in_flight.as_mut();
+                let changed = finished.and_then(|commit| commit.finished.state_of(&customer));
                 let stored = match (changed, self.stores.get(&home)) {
                     (Some(state), _) => Some(state.clone()),
                     (None, Some(store)) => store.get(customer.as_bytes())?,
@@ -256,7 +285,7 @@ impl Worker {
                     held: Some(Box::new(state)),
                     state: None,
                 };
-                batch.states += entry.before.unwrap_or(0);
+                batch.state_bytes += entry.before.unwrap_or(0);
                 let id = customer.into_boxed_str();
                 batch.customers.insert_full(id, entry).0
             }
@@ -376,7 +405,7 @@ impl Worker {
     /// What a record leads to counts too: it may be far more than the record.
     fn count_written(&mut self, bytes: usize) {
         if let Some(batch) = &mut self.batch {
-            batch.bytes += bytes;
+            batch.produced_bytes += bytes;
         }
     }
 
@@ -387,6 +416,20 @@ impl Worker {
             offset,
         }
     }
+}
+
+/// Whether a record may be a batch whose elements, each with all headers, are more than may be kept aside while a commit is
+/// in flight.
+fn may_multiply(record: &impl Delivered) -> bool {
+    const SMALL: usize = 4096;
+    const SMALLEST_ELEMENT: usize = 16;
+    const MOST: usize = 8 * 1024 * 1024;
+    let value = record.value().map_or(0, <[u8]>::len);
+    if value < SMALL {
+        return false;
+    }
+    let metadata = record.metadata().bytes;
+    (value / SMALLEST_ELEMENT).saturating_mul(metadata + 256) > MOST
 }
 
 /// The forwarded topic takes no record that is so large.

@@ -3,15 +3,50 @@
 use std::collections::btree_map::Entry;
 use std::time::Duration;
 
-use super::Worker;
+use super::Engine;
 use super::assignment::{Loading, StatePartition};
 use super::fatal::Fatal;
 use crate::store::{Store, StoreError};
 
-impl Worker {
+impl Engine {
+    /// State partitions whose end is asked for only now that the committed offsets are read: those are stable, so that a
+    /// transaction of the owner before is decided.
+    pub(super) fn state_partitions_to_ask(&mut self) -> Vec<i32> {
+        let states = self.assignment.states.iter();
+        let known: Vec<i32> = states
+            .filter(|(_, state)| state.loading == Loading::Unknown)
+            .map(|(&partition, _)| partition)
+            .filter(|&partition| {
+                let place = self.settings.forwarded(partition);
+                self.assignment.position(place).is_some()
+            })
+            .collect();
+        for partition in &known {
+            if let Some(state) = self.assignment.states.get_mut(partition) {
+                state.loading = Loading::Asked;
+            }
+        }
+        known
+    }
+
+    /// What is to be read of the state topic: the partitions, and from where.
+    pub(super) fn restoring(&self) -> Vec<(i32, i64)> {
+        let states = self.assignment.states.iter();
+        states
+            .filter_map(|(&partition, state)| match state.loading {
+                Loading::Restoring { position, .. } => Some((partition, position)),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// The first offset and the end of the logs of state partitions, as far as that could be learnt.
-    pub fn ends(&mut self, answers: Vec<(i32, Option<(i64, i64)>)>, now: Duration) {
-        self.asked(answers.iter().all(|(_, ends)| ends.is_some()), now);
+    pub(super) fn state_ends_fetched(
+        &mut self,
+        answers: Vec<(i32, Option<(i64, i64)>)>,
+        now: Duration,
+    ) {
+        self.question_ended(answers.iter().all(|(_, ends)| ends.is_some()), now);
         let mut refused = None;
         for (partition, answer) in answers {
             let Some(state) = self.assignment.states.get_mut(&partition) else {
@@ -57,7 +92,7 @@ impl Worker {
                     target: high,
                     moved: now,
                 };
-                self.restore_changed = true;
+                self.restore_wanted = true;
             }
         }
         match refused {
@@ -72,7 +107,7 @@ impl Worker {
         let since = *self.store_blocked_since.get_or_insert(now);
         let patient = now.saturating_sub(since) <= self.settings.restore_patience;
         if patient && matches!(error, StoreError::InUse { .. }) {
-            self.asked(false, now);
+            self.question_ended(false, now);
         } else {
             self.stop(error.into());
         }
@@ -105,14 +140,14 @@ impl Worker {
     }
 
     /// A record of the state topic. Null values belong to keys that may be forgotten for good.
-    pub fn restored(
+    pub(super) fn restore_record(
         &mut self,
         partition: i32,
         offset: i64,
         key: &[u8],
         value: Option<&[u8]>,
         now: Duration,
-    ) -> bool {
+    ) {
         let Some(StatePartition {
             loading: Loading::Restoring {
                 position, moved, ..
@@ -120,23 +155,23 @@ impl Worker {
             ..
         }) = self.assignment.states.get_mut(&partition)
         else {
-            return false;
+            return;
         };
         let Some(store) = self.stores.get_mut(&partition) else {
-            return false;
+            return;
         };
         if offset < *position || self.fatal.is_some() {
-            return false;
+            return;
         }
         (*position, *moved) = (offset + 1, now);
+        self.restored_records += 1;
         if let Err(error) = store.load(key, value, offset + 1) {
             self.stop(error.into());
         }
-        true
     }
 
     /// The reader of the state topic stands at the end of what it may read.
-    pub fn restored_to(&mut self, partition: i32, offset: i64, now: Duration) {
+    pub(super) fn restore_reached(&mut self, partition: i32, offset: i64, now: Duration) {
         let Some(state) = self.assignment.states.get_mut(&partition) else {
             return;
         };
@@ -166,7 +201,7 @@ impl Worker {
         }
         state.loading = Loading::Ready;
         state.known_end = state.known_end.max(offset);
-        self.restore_changed = true;
+        self.restore_wanted = true;
     }
 }
 

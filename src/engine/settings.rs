@@ -46,6 +46,8 @@ pub struct Settings {
     pub snapshot_schema: Option<u32>,
     /// How long a restore may stand still.
     pub restore_patience: Duration,
+    /// How long a transaction may live before the broker aborts it.
+    pub transaction_timeout: Duration,
     /// Within which time the group tells a worker whose producer was fenced that another process has its name.
     pub replaced_within: Duration,
     pub stores: Arc<dyn Stores>,

@@ -1,12 +1,9 @@
 //! What a worker shows of itself: whether it is ready, where it stands, what it holds.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 
 use super::assignment::{Consumption, Loading};
-use super::fatal::Fatal;
-use super::{Place, Worker};
+use super::{Engine, Place};
 use crate::store::StoreError;
 
 /// How near to their limit the states of customers are.
@@ -20,7 +17,7 @@ pub struct Nearness {
     pub above_half: u64,
 }
 
-impl Worker {
+impl Engine {
     /// Why this worker is not ready; none when all that it owns is restored and consumed.
     pub fn unready(&self) -> Option<String> {
         if !self.joined_group {
@@ -37,7 +34,7 @@ impl Worker {
         for consumption in self.assignment.places.values() {
             match consumption {
                 Consumption::Consuming { .. }
-                | Consumption::Waiting { .. }
+                | Consumption::WaitingForSchema { .. }
                 | Consumption::Unreadable { .. } => {}
                 _ => idle += 1,
             }
@@ -64,12 +61,22 @@ impl Worker {
 
     /// Partitions whose next record waits for its writer schema.
     pub fn waiting_for_schemas(&self) -> usize {
-        self.assignment.waiting()
+        self.assignment.waiting_for_schema()
     }
 
     /// Whether something keeps this worker from its records: it backs off after a failure.
     pub fn is_retrying(&self) -> bool {
-        self.failed_commits + self.failed_asks > 0
+        self.failed_commits + self.failed_questions > 0
+    }
+
+    /// Records of the state topic that were loaded, since the engine was made.
+    pub fn restored_records(&self) -> u64 {
+        self.restored_records
+    }
+
+    /// Records in the open batch; none where none is open.
+    pub fn open_records(&self) -> Option<usize> {
+        self.batch.as_ref().map(|batch| batch.records)
     }
 
     pub fn is_restoring(&self) -> bool {
@@ -89,20 +96,10 @@ impl Worker {
         self.committed.get(&place).copied()
     }
 
-    /// Lets one store let go of what was written over, if it is time for one.
-    pub fn tidy_stores(&mut self, now: Duration) -> Result<(), Fatal> {
-        for store in self.stores.values_mut() {
-            if store.tidy(now)? {
-                break;
-            }
-        }
-        Ok(())
-    }
-
     /// The timestamp of the first record of a place that was taken and is not committed, in milliseconds.
     pub fn oldest_taken(&self, place: Place) -> Option<i64> {
-        let committing = self.committing.as_ref();
-        match committing.filter(|batch| batch.began_at.contains_key(&place)) {
+        let finished = self.in_flight.as_ref().map(|commit| &commit.finished);
+        match finished.filter(|batch| batch.began_at.contains_key(&place)) {
             Some(batch) => batch.oldest.get(&place).copied(),
             None => self.batch.as_ref()?.oldest.get(&place).copied(),
         }

@@ -1,8 +1,8 @@
 //! A new owner does not wait for the broker to abort what a dead owner left open: it fences the dead one's producer.
 //!
-//! The metadata of each committed offset name the transactional id of who wrote it last. Where stable offsets can't be
-//! read, or a restore waits behind an open transaction, the worker asks who wrote there ([`Action::FindWriters`]) and
-//! which members the group has, and has those fenced that are gone ([`Action::Fence`]).
+//! The metadata of each committed offset name the transactional id of who wrote it last. Where stable offsets cannot be
+//! read, or a restore waits behind an open transaction, the worker asks who wrote there ([`Effect::FindWriters`]) and
+//! which members the group has, and has those fenced that are gone ([`Effect::Fence`]).
 //!
 //! The name may be that of a former owner which lives and owns other partitions: the one that died in its first
 //! transaction for that place had not put its own name there. So its name is looked for at all places, and workers that
@@ -19,7 +19,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Action, Place, Worker};
+use super::{Effect, Engine, Place};
 
 /// Between two questions for dead writers.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -82,10 +82,10 @@ pub struct Takeover {
     fenced: BTreeSet<String>,
 }
 
-impl Worker {
+impl Engine {
     /// Has the worker name itself in what it commits, and fence dead owners that have.
     #[must_use]
-    pub fn with_writer(mut self, writer: Option<Writer>) -> Worker {
+    pub fn with_writer(mut self, writer: Option<Writer>) -> Engine {
         self.takeover.writer = writer;
         self
     }
@@ -96,7 +96,7 @@ impl Worker {
     }
 
     /// The question for the writers of what is waited for.
-    pub(super) fn find_writers(&mut self, now: Duration) -> Option<Action> {
+    pub(super) fn find_writers(&mut self, now: Duration) -> Option<Effect> {
         let takeover = &mut self.takeover;
         if takeover.writer.is_none() || !takeover.waits || now < takeover.next {
             return None;
@@ -109,11 +109,11 @@ impl Worker {
         let forwarded =
             (0..self.settings.partitions).map(|partition| self.settings.forwarded(partition));
         let places: BTreeSet<Place> = own.chain(forwarded).collect();
-        Some(Action::FindWriters(places.into_iter().collect()))
+        Some(Effect::FindWriters(places.into_iter().collect()))
     }
 
     /// Who wrote last there, and who may have; and the client ids of the group's members, none where those are not known.
-    pub fn writers(&mut self, writers: Vec<String>, members: Option<&[String]>) {
+    pub(super) fn writers_found(&mut self, writers: Vec<String>, members: Option<&[String]>) {
         let Takeover { writer, fenced, .. } = &mut self.takeover;
         let Some(writer) = writer else {
             return;
@@ -123,12 +123,12 @@ impl Worker {
         let mut dead = writer.dead(writers, members);
         dead.retain(|id| !fenced.contains(id));
         if !dead.is_empty() {
-            self.urgent.push(Action::Fence(dead));
+            self.effects.push_back(Effect::Fence(dead));
         }
     }
 
     /// These are fenced, and what they had open is aborted: what could not be read is asked for again at once.
-    pub fn fenced_others(&mut self, ids: Vec<String>) {
+    pub(super) fn writers_fenced(&mut self, ids: Vec<String>) {
         self.takeover.fenced.extend(ids);
         self.retry_at = Duration::ZERO;
     }

@@ -1,14 +1,12 @@
 //! What a finished batch writes: snapshot and state of each customer that it changed, as far as there is room for them.
 //!
-//! A batch may write more than the producer holds. Instead of waiting for room, the worker takes records into the next
-//! batch, and goes on later where it stopped.
+//! A batch may write more than the producer holds. Instead of waiting for room, the engine takes records into the next
+//! batch, and goes on later where it stopped. Within a transaction all is written at once: snapshots, and then states.
 
 use bytes::Bytes;
 
 use super::Settings;
-use super::Worker;
 use super::batch::{BatchEntry, Finished, Progress};
-use super::fatal::Fatal;
 use super::outbox::{Outbox, Outgoing, Output};
 use crate::avro::snapshot::{EncodeError, encode};
 use crate::config::Guarantee;
@@ -16,33 +14,17 @@ use crate::customer::{Customer, snapshot};
 use crate::model::partition;
 use crate::source::framing;
 
-/// What the commit of a finished batch takes next.
+/// How far a finished batch is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CommitStep {
-    /// There was no room for all that is to be written; whether some of it was written.
-    Room { came_on: bool },
-    /// Exactly once: the transaction is committed with the batch's offsets.
-    Transaction,
-    /// At least once: all that was handed over is delivered; then [`Worker::delivered`] is told.
-    Delivery,
-    /// At least once: the batch's offsets are committed.
-    Offsets,
-    /// The batch can't be committed, and is given up.
-    GiveUp,
+pub enum Written {
+    /// There was no room for the rest.
+    InPart,
+    /// At least once: the snapshots are written; they are to be delivered before the states are written.
+    SnapshotsToDeliver,
+    All,
 }
 
 impl Progress {
-    fn place(&self) -> (usize, usize) {
-        (self.snapshots, self.states)
-    }
-
-    /// More room is needed; whether something was written since this place.
-    fn room_since(&self, before: (usize, usize)) -> CommitStep {
-        CommitStep::Room {
-            came_on: self.place() != before,
-        }
-    }
-
     /// Makes the snapshot of a customer; whether one is shown.
     fn render(
         &mut self,
@@ -114,6 +96,32 @@ impl Finished {
         entry.state.as_ref()
     }
 
+    /// Goes on writing where it stopped, while there is room.
+    // One kind behind the other, because the client then finds and frees the records of a request side by side.
+    pub fn write(
+        &mut self,
+        settings: &Settings,
+        out: &mut impl Outbox,
+    ) -> Result<Written, EncodeError> {
+        if !self.progress.delivered {
+            if !self.write_snapshots(settings, out)? {
+                return Ok(Written::InPart);
+            }
+            if settings.config.processing.guarantee == Guarantee::AtLeastOnce {
+                return Ok(Written::SnapshotsToDeliver);
+            }
+        }
+        Ok(match self.write_states(out) {
+            true => Written::All,
+            false => Written::InPart,
+        })
+    }
+
+    /// At least once: what was written is delivered; whether that is all there is.
+    pub fn deliver(&mut self) -> bool {
+        std::mem::replace(&mut self.progress.delivered, true)
+    }
+
     /// Goes on writing the snapshots of customers while there is room; whether all are written. Each customer is let go
     /// of then, and only its encoded state stays.
     fn write_snapshots(
@@ -156,58 +164,5 @@ impl Finished {
             self.progress.states += 1;
         }
         true
-    }
-}
-
-impl Worker {
-    /// Goes on with the commit of the finished batch: writes what there is room for, and says what comes next. To be
-    /// called behind [`Worker::finish`], and again while it says [`CommitStep::Room`].
-    ///
-    /// Within a transaction all is written at once: snapshots, and then states. Without one the states are written only
-    /// when the snapshots are delivered, for a state that is there without its snapshot would make the record, read again
-    /// after a crash, a repeat that publishes nothing.
-    // One kind behind the other, for the client then finds and frees the records of a request side by side.
-    pub fn commit_step(&mut self, out: &mut impl Outbox) -> CommitStep {
-        let settings = &self.settings;
-        let guarantee = settings.config.processing.guarantee;
-        let Some(finished) = &mut self.committing else {
-            return CommitStep::GiveUp;
-        };
-        let before = finished.progress.place();
-        if !finished.progress.delivered {
-            match finished.write_snapshots(settings, out) {
-                Ok(true) => {}
-                Ok(false) => return finished.progress.room_since(before),
-                Err(error) => {
-                    self.stop(Fatal::Bug(format!(
-                        "a snapshot can't be written as Avro: {error}"
-                    )));
-                    return CommitStep::GiveUp;
-                }
-            }
-            if guarantee == Guarantee::AtLeastOnce {
-                return CommitStep::Delivery;
-            }
-        }
-        if !finished.write_states(out) {
-            return finished.progress.room_since(before);
-        }
-        match guarantee {
-            Guarantee::ExactlyOnce => CommitStep::Transaction,
-            Guarantee::AtLeastOnce => CommitStep::Delivery,
-        }
-    }
-
-    /// What was handed over is delivered, as [`CommitStep::Delivery`] asks for: what comes next.
-    pub fn delivered(&mut self, out: &mut impl Outbox) -> CommitStep {
-        let Some(finished) = &mut self.committing else {
-            return CommitStep::GiveUp;
-        };
-        if finished.progress.delivered {
-            // the states too
-            return CommitStep::Offsets;
-        }
-        finished.progress.delivered = true;
-        self.commit_step(out)
     }
 }

@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::transaction::{Ended, Request, SLICE, Transactions};
-use crate::engine::commit::CommitResult;
+use super::errors::client_error;
+use super::transaction::{Request, SLICE, Transactions};
+use crate::engine::commit::StepEnd;
 
 enum Report {
     /// Another step of the commit has begun.
     Step,
-    Ended(Ended),
+    Ended(StepEnd),
 }
 
 /// The thread, and the way to it.
@@ -30,12 +31,12 @@ pub struct Committer {
     /// When the step that is under way is given up; none: no commit is under way.
     give_up: Cell<Option<Instant>>,
     /// Bounds each step. The thread itself gives up sooner, where the client lets it.
-    patience: Duration,
+    step_timeout: Duration,
 }
 
 impl Committer {
     pub fn start(client: Arc<Transactions>) -> Result<Committer, KafkaError> {
-        let patience = client.patience + 2 * SLICE;
+        let step_timeout = client.step_timeout + 2 * SLICE;
         let (requests, asked) = channel::<Request>();
         let (report, reports) = channel();
         let body = move || {
@@ -51,20 +52,20 @@ impl Committer {
         };
         let thread = std::thread::Builder::new().name("committer".to_owned());
         let thread = thread.spawn(body).map_err(|error| {
-            KafkaError::ClientCreation(format!("can't start a thread: {error}"))
+            KafkaError::ClientCreation(format!("cannot start a thread: {error}"))
         })?;
         Ok(Committer {
             requests: Some(requests),
             reports,
             thread: Some(thread),
             give_up: Cell::new(None),
-            patience,
+            step_timeout,
         })
     }
 
     /// Begins what is asked. Until it has ended, nobody may use the client.
     pub fn begin(&self, request: Request) {
-        self.give_up.set(Some(Instant::now() + self.patience));
+        self.give_up.set(Some(Instant::now() + self.step_timeout));
         if let Some(requests) = &self.requests {
             // fails only if the thread has ended, and so does then the waiting for its report
             let _ = requests.send(request);
@@ -72,7 +73,7 @@ impl Committer {
     }
 
     /// How that ended which is under way; none where it has not ended within `wait`.
-    pub fn ended(&self, wait: Duration) -> Option<Ended> {
+    pub fn ended(&self, wait: Duration) -> Option<StepEnd> {
         let until = Instant::now() + wait;
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -81,7 +82,7 @@ impl Committer {
                     self.give_up.set(None);
                     return Some(ended);
                 }
-                Ok(Report::Step) => self.give_up.set(Some(Instant::now() + self.patience)),
+                Ok(Report::Step) => self.give_up.set(Some(Instant::now() + self.step_timeout)),
                 Err(RecvTimeoutError::Timeout)
                     if self.give_up.get().is_some_and(|at| Instant::now() < at) =>
                 {
@@ -90,7 +91,7 @@ impl Committer {
                 Err(_) => {
                     let code = RDKafkaErrorCode::OperationTimedOut;
                     let text = "committing: the client does not come back";
-                    return Some(Ended::because(CommitResult::Unknown, code, text));
+                    return Some(StepEnd::Undecided(client_error(code, text)));
                 }
             }
         }

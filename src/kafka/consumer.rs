@@ -19,6 +19,7 @@ use rdkafka::types::RDKafkaRespErr;
 
 use super::client_log;
 use super::native::{Messages, Queue};
+use crate::engine::outbox::Generation;
 
 /// Partitions by topic name.
 pub type Partitions = Vec<(String, i32)>;
@@ -36,7 +37,7 @@ pub enum GroupEvent {
     Rebalance(Rebalance),
     /// Trouble that the client gets over by itself.
     Trouble(RDKafkaErrorCode, String),
-    /// This client can't go on and must be made anew.
+    /// This client cannot go on and must be made anew.
     Broken(RDKafkaErrorCode, String),
 }
 
@@ -159,8 +160,7 @@ fn names(partitions: &TopicPartitionList) -> Partitions {
 /// Who this member is to the group. Offsets sent under one that is no longer in force are refused.
 pub struct Membership {
     pub metadata: Arc<ConsumerGroupMetadata>,
-    /// The generation or epoch, and the member id.
-    pub standing: (i32, String),
+    pub generation: Generation,
 }
 
 /// The committed offset of a partition, if there is one, with its metadata.
@@ -253,14 +253,17 @@ impl GroupConsumer {
 
     /// Who this member is now; none while it is not one.
     pub fn membership(&self) -> Option<Membership> {
-        // the standing first: should the metadata be newer, then the comparison at the commit tells
-        let standing = self.standing()?;
+        // the generation first: should the metadata be newer, then the comparison at the commit tells
+        let generation = self.generation()?;
         let metadata = Arc::new(self.consumer.group_metadata()?);
-        Some(Membership { metadata, standing })
+        Some(Membership {
+            metadata,
+            generation,
+        })
     }
 
-    /// The generation or epoch, and the member id; none while this client is no member.
-    pub fn standing(&self) -> Option<(i32, String)> {
+    /// The generation of this member; none while this client is no member.
+    pub fn generation(&self) -> Option<Generation> {
         // SAFETY: the client is alive; the metadata is destroyed here, after its texts were copied.
         unsafe {
             let metadata =
@@ -268,9 +271,9 @@ impl GroupConsumer {
             if metadata.is_null() {
                 return None;
             }
-            let generation = rd::rd_kafka_consumer_group_metadata_generation_id(metadata);
+            let number = rd::rd_kafka_consumer_group_metadata_generation_id(metadata);
             let member = rd::rd_kafka_consumer_group_metadata_member_id(metadata);
-            let member = if member.is_null() {
+            let member_id = if member.is_null() {
                 String::new()
             } else {
                 std::ffi::CStr::from_ptr(member)
@@ -278,11 +281,11 @@ impl GroupConsumer {
                     .into_owned()
             };
             rd::rd_kafka_consumer_group_metadata_destroy(metadata);
-            (generation >= 0 && !member.is_empty()).then_some((generation, member))
+            (number >= 0 && !member_id.is_empty()).then_some(Generation { number, member_id })
         }
     }
 
-    /// The committed offsets of partitions. A partition that can't be told now is left out.
+    /// The committed offsets of partitions. A partition that cannot be told now is left out.
     pub fn committed(
         &self,
         partitions: &[(&str, i32)],

@@ -7,6 +7,7 @@ pub mod consumer;
 mod deliveries;
 pub mod description;
 pub mod ends;
+pub mod errors;
 pub mod feed;
 pub mod fence;
 pub mod members;

@@ -14,8 +14,10 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use super::committer::Committer;
 use super::consumer::Membership;
 use super::deliveries::{Context, Deliveries};
+use super::errors::code_of;
 use super::native::{TopicHandle, TransactionError};
-use super::transaction::{Ended, Request, SLICE, Sent, Transactions};
+use super::transaction::{Request, SLICE, Sent, Transactions};
+use crate::engine::commit::StepEnd;
 
 /// A queue from which nothing went for so long does not only wait for the broker's next answer.
 const STUCK: Duration = Duration::from_millis(100);
@@ -53,7 +55,7 @@ impl BatchProducer {
     /// `waiting` is called every second while the cluster lets it wait; false gives up.
     pub fn connect(
         config: &ClientConfig,
-        patience: Duration,
+        step_timeout: Duration,
         mut waiting: impl FnMut(&KafkaError) -> bool,
     ) -> Result<BatchProducer, KafkaError> {
         let deliveries = Arc::new(Deliveries::default());
@@ -72,7 +74,7 @@ impl BatchProducer {
         let client = Arc::new(Transactions {
             producer,
             deliveries,
-            patience,
+            step_timeout,
         });
         Ok(BatchProducer {
             topics: RefCell::default(),
@@ -102,10 +104,8 @@ impl BatchProducer {
     }
 
     fn fail(&self, error: &KafkaError) {
-        let code = error
-            .rdkafka_error_code()
-            .unwrap_or(RDKafkaErrorCode::Unknown);
-        self.client.deliveries.note(code, error.to_string());
+        let deliveries = &self.client.deliveries;
+        deliveries.note(code_of(error), error.to_string());
     }
 
     /// Hands a record over for delivery, and waits for room. A failure shows when the batch ends.
@@ -155,7 +155,7 @@ impl BatchProducer {
             // what is in it may all be waiting for more
             self.client.let_all_go();
         }
-        since.elapsed() < self.client.patience
+        since.elapsed() < self.client.step_timeout
     }
 
     fn hand_over(&self, record: &Record<'_>) -> Result<(), RDKafkaErrorCode> {
@@ -172,11 +172,8 @@ impl BatchProducer {
         if !record.headers.is_empty() {
             message.headers = Some(headers(record.headers));
         }
-        self.client.producer.send(message).map_err(|(error, _)| {
-            error
-                .rdkafka_error_code()
-                .unwrap_or(RDKafkaErrorCode::Unknown)
-        })
+        let sent = self.client.producer.send(message);
+        sent.map_err(|(error, _)| code_of(&error))
     }
 
     /// The client's handle of a topic, which is looked up once.
@@ -213,7 +210,7 @@ impl BatchProducer {
     }
 
     /// How that has ended which was begun; none where it has not within `wait`.
-    pub fn ended(&self, wait: Duration) -> Option<Ended> {
+    pub fn ended(&self, wait: Duration) -> Option<StepEnd> {
         self.committer.ended(wait)
     }
 
@@ -234,7 +231,7 @@ impl BatchProducer {
     }
 
     /// How a batch without a transaction ended that failed with this error.
-    pub fn not_delivered(&self, code: RDKafkaErrorCode, text: String) -> Ended {
+    pub fn not_delivered(&self, code: RDKafkaErrorCode, text: String) -> StepEnd {
         self.client.not_delivered(code, text)
     }
 }

@@ -319,7 +319,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// What the cluster calls the state topic: another one after it was deleted and created anew. None where the
+    /// What the cluster calls the state topic: another one after it was deleted and recreated. None where the
     /// brokers are too old to tell.
     pub fn state_topic_id(&self) -> Result<Option<String>, TopicsError> {
         let topic = self.config.state_topic();

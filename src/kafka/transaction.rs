@@ -12,8 +12,10 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
 use super::deliveries::{Context, Deliveries};
+use super::errors::{client_error, code_of};
 use super::native::{TransactionError, taken};
-use crate::engine::commit::CommitResult;
+use crate::engine::client_error::ClientError;
+use crate::engine::commit::StepEnd;
 use crate::failpoint;
 
 /// A step of a commit is waited for in slices, so that a worker that waits for it shows that it is alive.
@@ -21,40 +23,6 @@ pub const SLICE: Duration = Duration::from_secs(1);
 
 /// When nothing was delivered for so long, then what is left fills no request.
 const STILL: Duration = Duration::from_millis(10);
-
-/// How the end of a batch went, and why if it did not go well. What was to be delivered only, and is, counts as
-/// committed.
-pub struct Ended {
-    pub result: CommitResult,
-    pub reason: Option<(RDKafkaErrorCode, String)>,
-}
-
-impl Ended {
-    pub fn committed() -> Ended {
-        Ended {
-            result: CommitResult::Committed,
-            reason: None,
-        }
-    }
-
-    pub fn because(result: CommitResult, code: RDKafkaErrorCode, text: impl Into<String>) -> Ended {
-        Ended {
-            result,
-            reason: Some((code, text.into())),
-        }
-    }
-
-    /// After an error that leaves nothing to do with this producer.
-    pub fn badly(error: &TransactionError) -> Ended {
-        let code = RDKafkaErrorCode::from(error.code);
-        let result = if is_fencing(code) {
-            CommitResult::Fenced
-        } else {
-            CommitResult::Unknown
-        };
-        Ended::because(result, code, error.text.clone())
-    }
-}
 
 /// What is asked of the producer at the end of a batch.
 pub struct Request {
@@ -77,12 +45,12 @@ pub struct Transactions {
     pub producer: ThreadedProducer<Context>,
     pub deliveries: Arc<Deliveries>,
     /// Bounds each step of a commit.
-    pub patience: Duration,
+    pub step_timeout: Duration,
 }
 
 impl Transactions {
-    /// Carries out what is asked. `step` is called when another step begins, for which there is patience anew.
-    pub fn end(&self, request: &Request, step: &mut dyn FnMut()) -> Ended {
+    /// Carries out what is asked. `step` is called when another step begins, which has the whole of `step_timeout` again.
+    pub fn end(&self, request: &Request, step: &mut dyn FnMut()) -> StepEnd {
         if request.fills_requests {
             self.let_requests_go();
         }
@@ -96,8 +64,8 @@ impl Transactions {
     }
 
     /// Waits until everything that was handed over is delivered, without a transaction.
-    fn deliver(&self) -> Ended {
-        let deadline = Instant::now() + self.patience;
+    fn deliver(&self) -> StepEnd {
+        let deadline = Instant::now() + self.step_timeout;
         loop {
             // SAFETY: the client is alive.
             let flushed =
@@ -106,7 +74,7 @@ impl Transactions {
                 return self.not_delivered(code, text);
             }
             if flushed == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-                return Ended::committed();
+                return StepEnd::Done;
             }
             if Instant::now() >= deadline {
                 let code = RDKafkaErrorCode::from(flushed);
@@ -116,23 +84,21 @@ impl Transactions {
     }
 
     /// How a batch without a transaction ended that failed with this error.
-    pub fn not_delivered(&self, code: RDKafkaErrorCode, text: String) -> Ended {
-        let result = match self.producer.client().fatal_error() {
-            Some(_) => CommitResult::Unknown,
-            None => CommitResult::Aborted {
-                timed_out: is_timeout(code),
-            },
-        };
-        Ended::because(result, code, text)
+    pub fn not_delivered(&self, code: RDKafkaErrorCode, text: String) -> StepEnd {
+        let error = client_error(code, text);
+        match self.producer.client().fatal_error() {
+            Some(_) => StepEnd::Undecided(error),
+            None => StepEnd::Aborted(error),
+        }
     }
 
     /// Commits the open transaction.
-    fn commit(&self, sent: &Sent, step: &mut dyn FnMut()) -> Ended {
+    fn commit(&self, sent: &Sent, step: &mut dyn FnMut()) -> StepEnd {
         if let Some((code, text)) = self.deliveries.take() {
             return self.abort_because(code, text, step);
         }
         step();
-        let deadline = Instant::now() + self.patience;
+        let deadline = Instant::now() + self.step_timeout;
         loop {
             // takes a time-out, and does not keep to it
             match self
@@ -145,9 +111,7 @@ impl Transactions {
                         && !error.txn_requires_abort()
                         && Instant::now() < deadline => {}
                 Err(error) => {
-                    let code = error
-                        .rdkafka_error_code()
-                        .unwrap_or(RDKafkaErrorCode::Unknown);
+                    let code = code_of(&error);
                     return self.abort_because(code, format!("sending offsets: {error}"), step);
                 }
             }
@@ -164,7 +128,7 @@ impl Transactions {
                 ))
             };
             match committed {
-                Ok(()) => return Ended::committed(),
+                Ok(()) => return StepEnd::Done,
                 Err(error) if error.requires_abort => {
                     let (code, text) = self
                         .deliveries
@@ -173,7 +137,7 @@ impl Transactions {
                     return self.abort_because(code, text, step);
                 }
                 Err(error) if error.retriable && !error.fatal && Instant::now() < deadline => {}
-                Err(error) => return Ended::badly(&error),
+                Err(error) => return StepEnd::Undecided(undecided(&error)),
             }
         }
     }
@@ -199,22 +163,26 @@ impl Transactions {
         unsafe { rd::rd_kafka_flush(self.producer.client().native_ptr(), millis(BRIEFLY)) };
     }
 
-    fn abort_because(&self, code: RDKafkaErrorCode, text: String, step: &mut dyn FnMut()) -> Ended {
+    fn abort_because(
+        &self,
+        code: RDKafkaErrorCode,
+        text: String,
+        step: &mut dyn FnMut(),
+    ) -> StepEnd {
         step();
-        let timed_out = is_timeout(code);
         match self.abort(&mut || {}) {
-            Ok(()) => Ended::because(CommitResult::Aborted { timed_out }, code, text),
-            Err(error) => {
-                let mut ended = Ended::badly(&error);
-                ended.reason = Some((code, format!("{text}; aborting: {}", error.text)));
-                ended
-            }
+            Ok(()) => StepEnd::Aborted(client_error(code, text)),
+            Err(error) => StepEnd::Undecided(ClientError {
+                code: format!("{code:?}"),
+                text: format!("{text}; aborting: {}", error.text),
+                ..undecided(&error)
+            }),
         }
     }
 
     /// Aborts the open transaction. `waiting` is called every second while the cluster lets it wait.
     pub fn abort(&self, waiting: &mut dyn FnMut()) -> Result<(), TransactionError> {
-        let deadline = Instant::now() + self.patience;
+        let deadline = Instant::now() + self.step_timeout;
         loop {
             // SAFETY: the client is alive; the error is taken over at once.
             let aborted = unsafe {
@@ -234,23 +202,9 @@ impl Transactions {
     }
 }
 
-/// Whether another producer has taken over the transactional id.
-fn is_fencing(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::Fenced
-            | RDKafkaErrorCode::ProducerFenced
-            | RDKafkaErrorCode::InvalidProducerEpoch
-    )
-}
-
-fn is_timeout(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::MessageTimedOut
-            | RDKafkaErrorCode::OperationTimedOut
-            | RDKafkaErrorCode::RequestTimedOut
-    )
+/// An error after which nothing can be done with the producer.
+pub fn undecided(error: &TransactionError) -> ClientError {
+    client_error(RDKafkaErrorCode::from(error.code), error.text.clone())
 }
 
 pub fn millis(wait: Duration) -> i32 {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::customer::Customer;
 use crate::customer::snapshot::{self, View};
-use crate::engine::Worker;
+use crate::engine::Engine;
 use crate::model::partition;
 use crate::serve::{CustomerLookup, LookupReply};
 
@@ -60,7 +60,7 @@ fn ask(worker: &SyncSender<LookupRequest>, id: &str) -> LookupReply {
 }
 
 /// Answers the requests that wait at a worker.
-pub fn answer(requests: &Receiver<LookupRequest>, worker: &Worker, partitions: i32, view: &View) {
+pub fn answer(requests: &Receiver<LookupRequest>, worker: &Engine, partitions: i32, view: &View) {
     for request in requests.try_iter() {
         let reply = reply(&request.id, worker, partitions, view);
         // nobody listens if the answer took too long
@@ -68,7 +68,7 @@ pub fn answer(requests: &Receiver<LookupRequest>, worker: &Worker, partitions: i
     }
 }
 
-fn reply(id: &str, worker: &Worker, partitions: i32, view: &View) -> LookupReply {
+fn reply(id: &str, worker: &Engine, partitions: i32, view: &View) -> LookupReply {
     const UNREADABLE: LookupReply = LookupReply::Unavailable("the customer's state cannot be read");
     let partition = partition::of_key(id.as_bytes(), partitions);
     if !worker.owns_state(partition) {

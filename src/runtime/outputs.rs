@@ -1,8 +1,12 @@
 //! Where a worker's output goes: from the outbox of the pure core to the producer, or aside while the transaction before
 //! is committed.
 
-use crate::engine::outbox::{Outbox, Outgoing, Output};
+use std::collections::VecDeque;
+
+use crate::engine::outbox::{Backlog, Clients, Generation, Outbox, Outgoing, Output};
+use crate::engine::{Place, Settings};
 use crate::kafka::consumer::{GroupConsumer, Membership};
+use crate::kafka::native::Messages;
 use crate::kafka::producer::{BatchProducer, Record};
 
 /// The names of the topics that a worker writes to.
@@ -18,7 +22,6 @@ pub struct OutputTopics {
 #[derive(Debug, Default)]
 pub struct Aside {
     records: Vec<Kept>,
-    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -30,22 +33,11 @@ struct Kept {
 }
 
 impl Aside {
-    /// Whether so much is kept that the commit is to be waited for.
-    pub fn is_full(&self) -> bool {
-        self.bytes >= 8 * 1024 * 1024
-    }
-
     pub fn clear(&mut self) {
         *self = Aside::default();
     }
 
     fn keep(&mut self, outgoing: &Outgoing<'_>) {
-        let headers = outgoing.headers.iter();
-        let in_headers =
-            headers.map(|(name, value)| name.len() + value.as_ref().map_or(0, Vec::len));
-        self.bytes += outgoing.key.map_or(0, <[u8]>::len)
-            + outgoing.value.map_or(0, <[u8]>::len)
-            + in_headers.sum::<usize>();
         self.records.push(Kept {
             output: outgoing.output,
             key: outgoing.key.map(<[u8]>::to_vec),
@@ -86,22 +78,51 @@ impl OutputTopics {
     }
 }
 
-/// The outbox of one batch, under the membership of its beginning.
-pub struct KafkaOutbox<'d> {
+/// What an engine uses of the clients while it works.
+pub struct KafkaClients<'d> {
+    pub settings: &'d Settings,
     pub consumer: &'d GroupConsumer,
     pub producer: &'d BatchProducer,
     pub topics: &'d OutputTopics,
-    pub membership: &'d mut Option<Membership>,
+    pub memberships: &'d mut Memberships,
     /// While the transaction before is committed.
     pub aside: Option<&'d mut Aside>,
+    /// What was polled and is not taken yet.
+    pub polled: &'d Messages,
+    pub polled_nothing: bool,
 }
 
-impl Outbox for KafkaOutbox<'_> {
-    fn begin(&mut self) {
-        *self.membership = self.consumer.membership();
+/// The memberships under which the last batches began: the open one's, and that of the one in flight.
+#[derive(Default)]
+pub struct Memberships(VecDeque<Membership>);
+
+impl Memberships {
+    const KEPT: usize = 2;
+
+    fn keep(&mut self, membership: Membership) {
+        if self.0.len() == Memberships::KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back(membership);
+    }
+
+    /// The one of this generation.
+    pub fn of(&self, generation: &Generation) -> Option<&Membership> {
+        let mut all = self.0.iter();
+        all.find(|membership| membership.generation == *generation)
+    }
+}
+
+impl Outbox for KafkaClients<'_> {
+    fn begin(&mut self) -> Option<Generation> {
+        let membership = self.consumer.membership();
         if self.aside.is_none() {
             self.producer.begin();
         }
+        let membership = membership?;
+        let generation = membership.generation.clone();
+        self.memberships.keep(membership);
+        Some(generation)
     }
 
     fn produce(&mut self, outgoing: Outgoing<'_>) {
@@ -119,5 +140,32 @@ impl Outbox for KafkaOutbox<'_> {
             }
             None => self.producer.offer(&self.topics.record(&outgoing)),
         }
+    }
+}
+
+impl Clients for KafkaClients<'_> {
+    fn generation(&self) -> Option<Generation> {
+        self.consumer.generation()
+    }
+
+    fn all_fetched_is_taken(&self) -> bool {
+        self.polled.is_empty() && self.consumer.is_drained()
+    }
+
+    fn polled_nothing(&self) -> bool {
+        self.polled_nothing
+    }
+
+    fn backlog(&self, positions: &mut dyn Iterator<Item = (Place, i64)>) -> Backlog {
+        let mut backlog = Backlog::default();
+        for (place, position) in positions {
+            let topic = self.settings.topic_name(place);
+            if let Some((_, end)) = self.consumer.cached_ends(topic, place.partition) {
+                let left = end.saturating_sub(position).max(0);
+                backlog.all += left;
+                backlog.longest = backlog.longest.max(left);
+            }
+        }
+        backlog
     }
 }

@@ -219,6 +219,7 @@ fn settings(
             Guarantee::ExactlyOnce => TRANSACTION_TIMEOUT + Duration::from_secs(75),
             Guarantee::AtLeastOnce => Duration::from_secs(90),
         },
+        transaction_timeout: client::transaction_timeout(&config),
         replaced_within: client::replaced_within(&config),
         stores,
         config,

@@ -5,36 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::error::RDKafkaErrorCode;
+/// A worker that meets no more trouble for so long has none.
+pub const CALM: Duration = Duration::from_secs(5);
 
-/// A worker that has met no trouble for this long is through it.
-pub(crate) const CALM: Duration = Duration::from_secs(5);
-
-/// Whether an error concerns the connection to the brokers, or brokers that come and go.
-pub(crate) fn is_outage(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::AllBrokersDown
-            | RDKafkaErrorCode::BrokerTransportFailure
-            | RDKafkaErrorCode::Resolve
-            | RDKafkaErrorCode::OperationTimedOut
-            | RDKafkaErrorCode::MessageTimedOut
-            | RDKafkaErrorCode::RequestTimedOut
-            | RDKafkaErrorCode::NetworkException
-            | RDKafkaErrorCode::BrokerNotAvailable
-            | RDKafkaErrorCode::LeaderNotAvailable
-            | RDKafkaErrorCode::NotLeaderForPartition
-            | RDKafkaErrorCode::ReplicaNotAvailable
-            | RDKafkaErrorCode::CoordinatorLoadInProgress
-            | RDKafkaErrorCode::CoordinatorNotAvailable
-            | RDKafkaErrorCode::NotCoordinator
-            | RDKafkaErrorCode::WaitingForCoordinator
-            | RDKafkaErrorCode::NotEnoughReplicas
-            | RDKafkaErrorCode::NotEnoughReplicasAfterAppend
-    )
-}
-
-/// The outage that the process is in, if any. One for a process.
+/// What is said of the outage. One for a process.
 #[derive(Debug, Default)]
 pub(crate) struct Outage(Mutex<State>);
 
@@ -50,16 +24,16 @@ struct State {
 
 impl Outage {
     /// A worker met trouble.
-    pub(crate) fn trouble(&self, worker: usize, what: &str, code: RDKafkaErrorCode, reason: &str) {
+    pub fn trouble(&self, worker: usize, what: &str, code: &str, reason: &str) {
         if self.begins(worker, Instant::now()) {
             tracing::warn!(
                 worker,
-                ?code,
+                code,
                 reason,
                 "{what}; keyfold tries again, and says when it is over"
             );
         } else {
-            tracing::debug!(worker, ?code, reason, "{what}");
+            tracing::debug!(worker, code, reason, "{what}");
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::record_log::{Kind, RecordLog};
 use crate::engine::batch::Ledger;
 use crate::engine::status::Nearness;
-use crate::engine::{Settings, Worker};
+use crate::engine::{Engine, Settings};
 use crate::kafka::consumer::GroupConsumer;
 use crate::model::record::Location;
 use crate::registry::CachedSchemas;
@@ -128,7 +128,7 @@ impl Reporter {
 
     /// To be called in every turn of the worker's loop: the worker is alive. Now and then also refreshes metrics and
     /// readiness. `away`: no broker can be reached.
-    pub(crate) fn tick(&mut self, worker: &Worker, consumer: &GroupConsumer, away: bool) {
+    pub(crate) fn tick(&mut self, worker: &Engine, consumer: &GroupConsumer, away: bool) {
         let now = Instant::now();
         self.health.heartbeat(self.worker, now);
         self.log_records(now);
@@ -143,7 +143,7 @@ impl Reporter {
         }
     }
 
-    fn refresh(&mut self, worker: &Worker, consumer: &GroupConsumer, away: bool, now: Instant) {
+    fn refresh(&mut self, worker: &Engine, consumer: &GroupConsumer, away: bool, now: Instant) {
         let unready = match away {
             true => Some("no broker can be reached".to_owned()),
             false => worker.unready(),
@@ -179,7 +179,7 @@ impl Reporter {
     }
 
     /// The reason why the worker is not ready, if its records wait for a registry that is away.
-    fn refresh_registry(&self, worker: &Worker) -> Option<String> {
+    fn refresh_registry(&self, worker: &Engine) -> Option<String> {
         let schemas = self.schemas.as_ref()?;
         let waiting = worker.waiting_for_schemas();
         let requests = schemas.requests();
@@ -202,7 +202,7 @@ impl Reporter {
         self.refreshed = None;
     }
 
-    fn refresh_state_size(&mut self, worker: &Worker) {
+    fn refresh_state_size(&mut self, worker: &Engine) {
         let (customers, bytes) = worker.state_size();
         self.nearness = worker.nearness();
         let share = StateShare {
@@ -213,7 +213,7 @@ impl Reporter {
         self.metrics.state(self.worker, share);
     }
 
-    fn refresh_restore(&mut self, worker: &Worker, now: Instant) {
+    fn refresh_restore(&mut self, worker: &Engine, now: Instant) {
         let remaining: Vec<_> = worker.restore_remaining().collect();
         for &(partition, records) in &remaining {
             self.metrics.restore_remaining(partition, records);
@@ -256,7 +256,7 @@ impl Reporter {
         self.progress = Some((now, remaining));
     }
 
-    fn refresh_lag(&self, worker: &Worker, consumer: &GroupConsumer) {
+    fn refresh_lag(&self, worker: &Engine, consumer: &GroupConsumer) {
         let mut owned = BTreeSet::new();
         let mut lags = Vec::new();
         for (place, position) in worker.positions() {

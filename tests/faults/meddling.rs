@@ -108,7 +108,7 @@ fn an_input_recreated_under_two_instances_stops_both() {
     for instance in [&mut first, &mut second] {
         let code = instance.wait_exit(LIMIT);
         assert_eq!(code, 3, "{}", instance.log());
-        assert_names(instance, &[&topic, "deleted and created anew"]);
+        assert_names(instance, &[&topic, "deleted and recreated"]);
     }
 
     app.set(&["kafka", "on_lost_offset"], "earliest");

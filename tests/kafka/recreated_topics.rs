@@ -17,7 +17,7 @@ fn app(on_lost: &str) -> App {
 
 #[track_caller]
 fn names_it(said: &str, topic: &str) {
-    for word in [topic, "deleted and created anew", "on_lost_offset"] {
+    for word in [topic, "deleted and recreated", "on_lost_offset"] {
         assert!(said.contains(word), "{word} in: {said}");
     }
 }
@@ -82,7 +82,7 @@ fn a_topic_that_is_gone_is_named() {
     let said = keyfold.log();
     assert_eq!(code, 3, "{said}");
     assert!(
-        said.contains(&format!("the topic {topic} is gone")),
+        said.contains(&format!("the topic {topic} does not exist any more")),
         "{said}"
     );
 }
@@ -102,7 +102,7 @@ fn a_forwarded_topic_recreated_under_keyfold_stops_it() {
     let code = keyfold.wait_exit(LIMIT);
     let said = keyfold.log();
     assert_eq!(code, 3, "{said}");
-    for word in [topic.as_str(), "deleted and created anew", "topics reset"] {
+    for word in [topic.as_str(), "deleted and recreated", "topics reset"] {
         assert!(said.contains(word), "{word} in: {said}");
     }
 }

@@ -5,9 +5,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use keyfold::engine::Place;
-use keyfold::engine::outbox::{Outbox, Outgoing, Output};
+use keyfold::engine::client_error::ErrorKind;
+use keyfold::engine::outbox::{Backlog, Clients, Generation, Outbox, Outgoing, Output};
 
-use crate::group::{Beat, Group, Protocol, Standing};
+use crate::group::{Beat, Group, Protocol, Standing, generation_of};
 use crate::log::Record;
 use crate::transactions::{Cluster, LogId, Refused};
 
@@ -214,25 +215,27 @@ impl Member {
     }
 }
 
-/// A transactional producer.
+/// A producer.
 #[derive(Debug)]
 pub struct Producer {
     pub id: u64,
     pub epoch: i32,
+    transactional: bool,
     /// Records that are not delivered yet.
     buffer: VecDeque<(LogId, Rc<Record>)>,
-    /// The first failure of the batch; whether it was a time-out.
-    pub failed: Option<bool>,
+    /// The first failure of the batch.
+    pub failed: Option<ErrorKind>,
     begun: bool,
     /// How many records the batch produced.
     pub produced: usize,
 }
 
 impl Producer {
-    pub fn new(id: u64, epoch: i32) -> Producer {
+    pub fn new(id: u64, epoch: i32, transactional: bool) -> Producer {
         Producer {
             id,
             epoch,
+            transactional,
             buffer: VecDeque::new(),
             failed: None,
             begun: false,
@@ -244,7 +247,7 @@ impl Producer {
         self.failed = None;
         self.produced = 0;
         if self.begun {
-            self.failed = Some(false);
+            self.failed = Some(ErrorKind::Other);
         }
         self.begun = true;
     }
@@ -262,6 +265,10 @@ impl Producer {
         self.buffer.clear();
         self.failed = None;
         self.begun = false;
+    }
+
+    pub fn is_over(&self) -> bool {
+        !self.begun
     }
 
     /// What is not delivered never will be: the transaction is about to be aborted.
@@ -284,43 +291,81 @@ impl Producer {
             return;
         };
         let record = Rc::clone(&self.buffer[at].1);
+        if !self.transactional {
+            cluster.produce_plain(log, record);
+            self.buffer.remove(at);
+            return;
+        }
         match cluster.produce(self.id, self.epoch, log, record, now) {
             Ok(()) => {
                 self.buffer.remove(at);
             }
             Err(Refused::Busy) => {}
-            Err(_) => self.fail(false),
+            Err(_) => self.fail(ErrorKind::Other),
         }
     }
 
     /// A delivery fails: nothing of the batch is delivered any more.
-    pub fn fail(&mut self, timed_out: bool) {
+    pub fn fail(&mut self, kind: ErrorKind) {
         self.buffer.clear();
-        self.failed.get_or_insert(timed_out);
+        self.failed.get_or_insert(kind);
     }
 }
 
 /// What a batch has produced while the transaction before it was committed.
 pub type Aside = Vec<(LogId, Rc<Record>)>;
 
-/// The outbox of one batch, as in the driver.
-pub struct SimulatedOutbox<'d> {
+/// What an engine uses of the clients while it works.
+pub struct SimulatedClients<'d> {
     pub member: &'d Member,
     pub producer: &'d mut Producer,
-    pub membership: &'d mut Option<Standing>,
     pub aside: Option<&'d mut Aside>,
     /// So many records are taken when offered.
     pub room: usize,
     pub forwarded: usize,
     pub timestamp: i64,
+    pub cluster: &'d Cluster,
+    pub fetched_is_taken: bool,
+    pub polled_nothing: bool,
+    /// Says that nothing is left of the logs, for one of the sabotages.
+    pub no_backlog: bool,
 }
 
-impl Outbox for SimulatedOutbox<'_> {
-    fn begin(&mut self) {
-        *self.membership = self.member.standing();
+impl Clients for SimulatedClients<'_> {
+    fn generation(&self) -> Option<Generation> {
+        self.member.standing().map(generation_of)
+    }
+
+    fn all_fetched_is_taken(&self) -> bool {
+        self.fetched_is_taken
+    }
+
+    fn polled_nothing(&self) -> bool {
+        self.polled_nothing
+    }
+
+    fn backlog(&self, positions: &mut dyn Iterator<Item = (Place, i64)>) -> Backlog {
+        let mut backlog = Backlog::default();
+        if self.no_backlog {
+            return backlog;
+        }
+        for (place, position) in positions {
+            if let Some(log) = self.cluster.look(LogId::Place(place)) {
+                let left = (log.stable() - position).max(0);
+                backlog.all += left;
+                backlog.longest = backlog.longest.max(left);
+            }
+        }
+        backlog
+    }
+}
+
+impl Outbox for SimulatedClients<'_> {
+    fn begin(&mut self) -> Option<Generation> {
         if self.aside.is_none() {
             self.producer.begin();
         }
+        self.generation()
     }
 
     fn produce(&mut self, outgoing: Outgoing<'_>) {

@@ -56,6 +56,16 @@ impl Faults {
         }
     }
 
+    /// Without transactions nothing fences a process that stands still until it is thrown out of the group; all else may go
+    /// wrong.
+    pub fn without_stalls() -> Faults {
+        Faults {
+            stall: 0,
+            thread_stall: 0,
+            ..Faults::some()
+        }
+    }
+
     pub fn some() -> Faults {
         Faults {
             no_answer: 300,
@@ -100,6 +110,12 @@ pub struct Sabotage {
     pub fence_the_living: bool,
     /// What was polled before a place is taken up again is taken all the same.
     pub stale_poll: bool,
+    /// The client says that all that was fetched is taken, and nothing is left of the logs.
+    pub fetched_counts_as_taken: bool,
+    /// Every batch counts as full, those too that end for want of records.
+    pub drained_counts_as_full: bool,
+    /// At least once: a delivery counts as done when it is asked for.
+    pub offsets_before_delivery: bool,
     /// The group's client joins anew before it has told of the loss (librdkafka does not).
     pub hasty_client: bool,
 }

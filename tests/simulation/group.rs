@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use keyfold::engine::Place;
+use keyfold::engine::outbox::Generation;
 
 use crate::log::TransactionNumber;
 
@@ -19,6 +20,22 @@ pub enum Protocol {
 
 /// The generation or epoch, and the member id: what a request to the coordinator is judged by.
 pub type Standing = (i32, u64);
+
+/// A standing as the engine knows it.
+pub fn generation_of((number, id): Standing) -> Generation {
+    Generation {
+        number,
+        member_id: id.to_string(),
+    }
+}
+
+pub fn standing_of(generation: &Generation) -> Standing {
+    let id = generation
+        .member_id
+        .parse()
+        .expect("a member of this group");
+    (generation.number, id)
+}
 
 #[derive(Debug)]
 struct Member {
@@ -276,13 +293,18 @@ impl Group {
         pending.extend_from_slice(offsets);
     }
 
-    /// Decides the offsets of a transaction. An offset that would go back is a broken promise.
+    /// Decides the offsets of a transaction.
     pub fn decide(&mut self, number: TransactionNumber, committed: bool) -> Result<(), String> {
         let pending = self.pending.remove(&number).unwrap_or_default();
-        if !committed {
-            return Ok(());
+        match committed {
+            true => self.commit(pending),
+            false => Ok(()),
         }
-        for (place, offset, metadata) in pending {
+    }
+
+    /// Commits offsets. One that would go back is a broken promise.
+    pub fn commit(&mut self, offsets: Vec<(Place, i64, String)>) -> Result<(), String> {
+        for (place, offset, metadata) in offsets {
             let before = self.offsets.get(&place).map_or(0, |held| held.0);
             if offset < before {
                 return Err(format!(

@@ -1,7 +1,7 @@
 //! Each guard is taken away, and the simulation must find what it guards against.
 
 use crate::faults::Sabotage;
-use crate::interleavings::run;
+use crate::interleavings::{at_least_once, plan, run};
 
 /// As many seeds as a bug may hide from.
 const SEEDS: u64 = 20_000;
@@ -9,7 +9,11 @@ const SEEDS: u64 = 20_000;
 /// The first seed that breaks a promise, and which.
 fn found(sabotage: &Sabotage, seeds: u64) -> Option<(u64, String)> {
     (1..=seeds).find_map(|seed| {
-        let broken = run(seed, sabotage, false).err()?;
+        let plan = match sabotage.offsets_before_delivery {
+            true => at_least_once(seed),
+            false => plan(seed),
+        };
+        let broken = run(seed, plan, sabotage, false).err()?;
         Some((seed, broken.to_string()))
     })
 }
@@ -111,6 +115,33 @@ fn a_takeover_spares_the_living() {
 fn what_was_polled_before_an_abort_is_dropped() {
     finds(&Sabotage {
         stale_poll: true,
+        ..Sabotage::default()
+    });
+}
+
+/// A batch ends early only when nothing is left that it could take: what is fetched and not taken counts.
+#[test]
+fn what_is_fetched_is_taken_before_a_batch_ends_early() {
+    finds(&Sabotage {
+        fetched_counts_as_taken: true,
+        ..Sabotage::default()
+    });
+}
+
+/// A batch that ends for want of records keeps its distance from the commit before; one that is full need not.
+#[test]
+fn a_drained_input_is_no_full_batch() {
+    finds(&Sabotage {
+        drained_counts_as_full: true,
+        ..Sabotage::default()
+    });
+}
+
+/// At least once: the offsets come behind the delivery of everything that was produced.
+#[test]
+fn offsets_are_committed_behind_the_delivery() {
+    finds(&Sabotage {
+        offsets_before_delivery: true,
         ..Sabotage::default()
     });
 }

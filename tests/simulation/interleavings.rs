@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use keyfold::config::Guarantee;
+
 use crate::faults::{Faults, Sabotage};
 use crate::group::Protocol;
 use crate::plan::Plan;
@@ -26,6 +28,7 @@ pub fn plan(seed: u64) -> Plan {
     faults.max_poll = random.between(1, 12);
     Plan {
         protocol: *random.pick(&[Protocol::Classic, Protocol::Kip848]),
+        guarantee: Guarantee::ExactlyOnce,
         processes: random.between(1, 3) as usize,
         partitions,
         inputs: [
@@ -43,9 +46,24 @@ pub fn plan(seed: u64) -> Plan {
     }
 }
 
-/// Runs one seed; the steps it took, and the commits.
-pub fn run(seed: u64, sabotage: &Sabotage, trace: bool) -> Result<(u64, u64), Broken> {
+/// The plan that a seed stands for without transactions.
+pub fn at_least_once(seed: u64) -> Plan {
     let mut plan = plan(seed);
+    plan.guarantee = Guarantee::AtLeastOnce;
+    plan.faults = Faults {
+        max_poll: plan.faults.max_poll,
+        ..Faults::without_stalls()
+    };
+    plan
+}
+
+/// Runs one seed; the steps it took, and the commits.
+pub fn run(
+    seed: u64,
+    mut plan: Plan,
+    sabotage: &Sabotage,
+    trace: bool,
+) -> Result<(u64, u64), Broken> {
     plan.sabotage = sabotage.clone();
     let mut world = World::new(plan, seed);
     world.trace = trace;
@@ -58,6 +76,15 @@ pub fn run(seed: u64, sabotage: &Sabotage, trace: bool) -> Result<(u64, u64), Br
 
 #[test]
 fn interleavings() {
+    run_many(plan);
+}
+
+#[test]
+fn interleavings_without_transactions() {
+    run_many(at_least_once);
+}
+
+fn run_many(plan: impl Fn(u64) -> Plan) {
     let one = number("SIM_SEED");
     let count = if one.is_some() {
         Some(1)
@@ -70,7 +97,7 @@ fn interleavings() {
     let (mut runs, mut steps, mut commits) = (0, 0, 0);
     while count.map_or(began.elapsed() < seconds, |count| runs < count) {
         let seed = first + runs;
-        match run(seed, &Sabotage::default(), one.is_some()) {
+        match run(seed, plan(seed), &Sabotage::default(), one.is_some()) {
             Ok((more, committed)) => (steps, commits) = (steps + more, commits + committed),
             Err(broken) => panic!("SIM_SEED={seed}: {broken}\n{:?}", plan(seed)),
         }

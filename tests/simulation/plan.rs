@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use keyfold::config::Guarantee;
+
 use crate::faults::{Faults, Sabotage};
 use crate::group::Protocol;
 
@@ -9,6 +11,7 @@ use crate::group::Protocol;
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub protocol: Protocol,
+    pub guarantee: Guarantee,
     pub processes: usize,
     /// Partitions of the state and of the forwarded topic.
     pub partitions: i32,
@@ -27,6 +30,7 @@ impl Plan {
     pub fn quiet(protocol: Protocol) -> Plan {
         Plan {
             protocol,
+            guarantee: Guarantee::ExactlyOnce,
             processes: 2,
             partitions: 2,
             inputs: [2, 2, 1],

@@ -69,6 +69,7 @@ pub fn settings(partitions: i32, snapshot_partitions: i32, batch: usize) -> Sett
         schemas: Arc::new(NoSchemas),
         snapshot_schema: None,
         restore_patience: Duration::from_secs(60),
+        transaction_timeout: Duration::from_secs(15),
         replaced_within: Duration::from_secs(4),
         stores: Arc::new(MemoryStores),
         config,

@@ -87,6 +87,8 @@ pub struct Cluster {
     pub group: Group,
     /// What was decided since the audit last looked.
     pub decisions: Vec<Decision>,
+    /// The states that were written without a transaction since, and the newest snapshot of the customer then.
+    pub plain_states: Vec<(Rc<Record>, Option<Rc<Record>>)>,
 }
 
 impl Cluster {
@@ -99,6 +101,7 @@ impl Cluster {
             time_out,
             group,
             decisions: Vec::new(),
+            plain_states: Vec::new(),
         }
     }
 
@@ -181,6 +184,42 @@ impl Cluster {
         open.records.push((log, Rc::clone(&record)));
         self.log(log).append(record, Some(number));
         Ok(())
+    }
+
+    /// Writes a record without a transaction.
+    pub fn produce_plain(&mut self, log: LogId, record: Rc<Record>) {
+        if let LogId::State(_) = log {
+            let snapshot = self.newest_snapshot(record.key.as_deref());
+            self.plain_states.push((Rc::clone(&record), snapshot));
+        }
+        self.log(log).append(record, None);
+    }
+
+    fn newest_snapshot(&self, key: Option<&[u8]>) -> Option<Rc<Record>> {
+        let snapshots = self
+            .logs
+            .iter()
+            .filter(|(id, _)| matches!(id, LogId::Snapshot(_)));
+        let records = snapshots.flat_map(|(_, log)| log.committed());
+        let of_key = records.filter(|(_, record)| record.key.as_deref() == key);
+        of_key.last().map(|(_, record)| Rc::clone(record))
+    }
+
+    /// Commits offsets without a transaction.
+    pub fn commit_offsets(
+        &mut self,
+        offsets: &[(Place, i64, String)],
+        taken: Vec<(Place, i64)>,
+    ) -> Result<(), String> {
+        self.decisions.push(Decision {
+            records: Vec::new(),
+            offsets: offsets.to_vec(),
+            intent: Intent {
+                taken,
+                ..Intent::default()
+            },
+        });
+        self.group.commit(offsets.to_vec())
     }
 
     pub fn send_offsets(

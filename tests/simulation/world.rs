@@ -6,17 +6,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use keyfold::config::Guarantee;
 use keyfold::engine::fatal::Fatal;
 use keyfold::engine::{Place, Settings};
 
 use crate::audit::Audit;
-use crate::driver::{Driver, Stepped, Surroundings};
 use crate::faults::Faults;
 use crate::group::Group;
 use crate::log::Record;
 use crate::plan::Plan;
 use crate::random::Random;
 use crate::records;
+use crate::shell::{Shell, Stepped, Surroundings};
 use crate::transactions::{Cluster, LogId};
 
 /// A promise that was broken, and when.
@@ -34,7 +35,7 @@ impl fmt::Display for Broken {
 }
 
 pub struct Process {
-    pub driver: Option<Driver>,
+    pub shell: Option<Shell>,
     /// Nothing of it moves before.
     pub stalled: Duration,
     /// The worker's thread does not move before.
@@ -72,12 +73,17 @@ pub struct World {
 
 impl World {
     pub fn new(plan: Plan, seed: u64) -> World {
-        let settings = records::settings(plan.partitions, 2, plan.batch);
+        let mut settings = records::settings(plan.partitions, 2, plan.batch);
+        settings.config.processing.guarantee = plan.guarantee;
+        settings.transaction_timeout = plan.transaction_time_out;
+        if plan.sabotage.drained_counts_as_full {
+            settings.config.processing.max_batch_records = 1;
+        }
         let mut partitions = plan.inputs.to_vec();
         partitions.push(plan.partitions);
         let group = Group::new(plan.protocol, partitions, plan.session);
         let processes = (0..plan.processes).map(|_| Process {
-            driver: None,
+            shell: None,
             stalled: Duration::ZERO,
             resting: Duration::ZERO,
             fatal: None,
@@ -86,7 +92,10 @@ impl World {
         World {
             cluster: Cluster::new(group, plan.transaction_time_out),
             processes: processes.collect(),
-            audit: Audit::new(!plan.sabotage.joined_unnamed),
+            audit: Audit::new(
+                !plan.sabotage.joined_unnamed,
+                plan.guarantee == Guarantee::AtLeastOnce,
+            ),
             now: Duration::ZERO,
             steps: 0,
             coming: VecDeque::new(),
@@ -125,7 +134,7 @@ impl World {
             at as u64 + 1000 * process.starts
         };
         let hasty = self.plan.sabotage.hasty_client;
-        process.driver = Some(Driver::start(&self.settings, id, self.plan.named, hasty));
+        process.shell = Some(Shell::start(&self.settings, id, self.plan.named, hasty));
         process.fatal = None;
         (process.stalled, process.resting) = (self.now, self.now);
     }
@@ -136,6 +145,7 @@ impl World {
             random: &mut self.random,
             faults: &self.plan.faults,
             sabotage: &self.plan.sabotage,
+            batch: self.plan.batch,
             now: self.now,
         };
         (&mut self.processes, around)
@@ -144,8 +154,8 @@ impl World {
     /// Kills a process.
     pub fn kill(&mut self, at: usize) {
         let (processes, mut around) = self.around();
-        if let Some(driver) = processes[at].driver.take() {
-            driver.die(&mut around);
+        if let Some(shell) = processes[at].shell.take() {
+            shell.die(&mut around);
         }
         self.processes[at].stalled = self.now + Duration::from_millis(self.random.below(2000));
     }
@@ -163,7 +173,7 @@ impl World {
             if process.stalled > self.now {
                 continue;
             }
-            let Some(driver) = &process.driver else {
+            let Some(shell) = &process.shell else {
                 if process.fatal.is_none() || !self.fatal_is_fine {
                     ready.push(Actor::Start(at));
                 }
@@ -173,10 +183,10 @@ impl World {
                 // more than the others: a worker has most to do
                 ready.extend([Actor::Worker(at); 3]);
             }
-            if driver.member.due() <= self.now {
+            if shell.member.due() <= self.now {
                 ready.push(Actor::Member(at));
             }
-            if driver.producer.undelivered() > 0 && !self.plan.faults.late_delivery {
+            if shell.producer.undelivered() > 0 && !self.plan.faults.late_delivery {
                 ready.push(Actor::Delivery(at));
             }
         }
@@ -188,8 +198,8 @@ impl World {
         let feeder = self.coming.front().map(|(at, ..)| *at);
         let mut times: Vec<Duration> = feeder.into_iter().chain(self.cluster.due()).collect();
         for process in &self.processes {
-            times.push(process.stalled.max(match &process.driver {
-                Some(driver) => process.resting.min(driver.member.due()),
+            times.push(process.stalled.max(match &process.shell {
+                Some(shell) => process.resting.min(shell.member.due()),
                 None => Duration::ZERO,
             }));
         }
@@ -220,6 +230,12 @@ impl World {
             let judged = self.audit.commit(&self.settings, decision);
             judged.map_err(|what| self.broken(what))?;
         }
+        for (state, newest) in std::mem::take(&mut self.cluster.plain_states) {
+            let judged = self
+                .audit
+                .plain_state(&self.settings, &state, newest.as_deref());
+            judged.map_err(|what| self.broken(what))?;
+        }
         self.now += Duration::from_micros(self.random.below(2000));
         Ok(())
     }
@@ -245,14 +261,14 @@ impl World {
             Actor::Worker(at) => self.work(at)?,
             Actor::Member(at) => {
                 let now = self.now;
-                if let Some(driver) = &mut self.processes[at].driver {
-                    driver.member.background(&mut self.cluster.group, now);
+                if let Some(shell) = &mut self.processes[at].shell {
+                    shell.member.background(&mut self.cluster.group, now);
                 }
             }
             Actor::Delivery(at) => {
                 let (choice, now) = (self.random.draw(), self.now);
-                if let Some(driver) = &mut self.processes[at].driver {
-                    driver.producer.deliver(&mut self.cluster, choice, now);
+                if let Some(shell) = &mut self.processes[at].shell {
+                    shell.producer.deliver(&mut self.cluster, choice, now);
                 }
             }
             Actor::Start(at) => self.start(at),
@@ -273,12 +289,12 @@ impl World {
     fn tell(&self, actor: Actor) {
         let what = match actor {
             Actor::Worker(at) => self.processes[at]
-                .driver
+                .shell
                 .as_ref()
-                .map(|driver| {
-                    let mut step = format!("{:?}", driver.step);
+                .map(|shell| {
+                    let mut step = format!("{:?}", shell.step);
                     step.truncate(60);
-                    format!("{step} as {:?}", driver.member.standing())
+                    format!("{step} as {:?}", shell.member.standing())
                 })
                 .unwrap_or_default(),
             _ => String::new(),
@@ -289,10 +305,10 @@ impl World {
     /// A step of a worker's thread, and what goes wrong after it.
     pub fn work(&mut self, at: usize) -> Result<(), Broken> {
         let (processes, mut around) = self.around();
-        let Some(driver) = &mut processes[at].driver else {
+        let Some(shell) = &mut processes[at].shell else {
             return Ok(());
         };
-        let stepped = driver.step(&mut around);
+        let stepped = shell.step(&mut around);
         match stepped {
             Stepped::On => {}
             Stepped::Idle(until) => self.processes[at].resting = until,
@@ -312,8 +328,8 @@ impl World {
 
     /// A process leaves the group and ends.
     pub fn leave(&mut self, at: usize) {
-        if let Some(driver) = self.processes[at].driver.take()
-            && let Some(id) = driver.member.id()
+        if let Some(shell) = self.processes[at].shell.take()
+            && let Some(id) = shell.member.id()
         {
             self.cluster.group.leave(id, self.now);
         }

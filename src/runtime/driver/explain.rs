@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::{Driver, LOOK};
-use crate::telemetry::outage::{self, CALM};
+use crate::engine::client_error::{ClientError, ErrorKind};
+use crate::kafka::errors::{code_of, is_outage};
+use crate::telemetry::outage::CALM;
 
 /// Minimum time between repeats of the same warning.
 pub(super) const WARNING_INTERVAL: Duration = Duration::from_secs(5);
@@ -26,10 +28,7 @@ impl Driver {
         at: Option<(&str, i32)>,
         error: &KafkaError,
     ) {
-        let code = error
-            .rdkafka_error_code()
-            .unwrap_or(RDKafkaErrorCode::Unknown);
-        self.explain_at(what, at, code, &error.to_string());
+        self.explain_at(what, at, code_of(error), &error.to_string());
     }
 
     fn explain_at(
@@ -39,18 +38,35 @@ impl Driver {
         code: RDKafkaErrorCode,
         reason: &str,
     ) {
+        self.explain_as(what, at, is_outage(code), &format!("{code:?}"), reason);
+    }
+
+    /// Says what the client said of something that keyfold tries again.
+    pub(super) fn explain_client_error(&mut self, what: &str, error: &ClientError) {
+        let is_outage = matches!(error.kind, ErrorKind::Unavailable | ErrorKind::TimedOut);
+        self.explain_as(what, None, is_outage, &error.code, &error.text);
+    }
+
+    fn explain_as(
+        &mut self,
+        what: &str,
+        at: Option<(&str, i32)>,
+        is_outage: bool,
+        code: &str,
+        reason: &str,
+    ) {
         let (worker, now) = (self.parts.reporter.worker(), Instant::now());
-        if outage::is_outage(code) {
+        if is_outage {
             self.troubled = Some(now);
             return self.parts.outage.trouble(worker, what, code, reason);
         }
         let (topic, partition) = at.unzip();
-        if self.warnings.allows(format!("{what} {code:?}"), now) {
+        if self.warnings.allows(format!("{what} {code}"), now) {
             tracing::warn!(
                 worker,
                 topic,
                 partition,
-                ?code,
+                code,
                 reason,
                 "{what}; keyfold tries again"
             );
@@ -61,7 +77,7 @@ impl Driver {
     pub(super) fn look_for_calm(&mut self) {
         let calm = self.troubled.is_some_and(|at| at.elapsed() >= CALM);
         let soon = self.calm_looked.is_some_and(|at| at.elapsed() < LOOK);
-        if !calm || soon || self.away || self.worker.is_retrying() {
+        if !calm || soon || self.away || self.engine.is_retrying() {
             return;
         }
         self.calm_looked = Some(Instant::now());

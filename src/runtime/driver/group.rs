@@ -1,53 +1,54 @@
-//! What the group tells a worker: what it owns, and when its client can't go on.
+//! What the group tells a worker: what it owns, and when its client cannot go on.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::{Driver, Halt, join, refused};
-use crate::engine::Place;
-use crate::engine::fatal::Fatal;
+use super::{Driver, Halt, join, not_authorized};
+use crate::engine::{Event, GroupChange, Loss, Place};
 use crate::kafka::client_log;
 use crate::kafka::consumer::{GroupEvent, Rebalance};
 
 /// The longest wait for a client to leave the group that is replaced.
 const LEAVE: Duration = Duration::from_secs(5);
-/// How long a name may be refused: longer than a session may last (`group.consumer.max.session.timeout.ms`, a minute
-/// by default), of a process that was killed.
-const NAME_HELD: Duration = Duration::from_secs(75);
+/// The pause between leaving the group and joining it with a new client.
+const REJOIN_PAUSE: Duration = Duration::from_millis(500);
 
 impl Driver {
-    /// Takes in what the group told.
+    /// Tells the engine what the group told.
     pub(super) fn serve_group(&mut self) -> Result<(), Halt> {
-        let all = self.consumer.serve();
-        if !all.is_empty() {
-            // what the worker owns does not change in the midst of a commit
-            self.await_commit()?;
-        }
-        for told in all {
+        for told in self.consumer.serve() {
             match told {
                 GroupEvent::Rebalance(Rebalance::Assigned(partitions)) => {
-                    self.parts.reporter.metrics().rebalances();
-                    let places = self.places(&partitions);
-                    let worker = self.parts.reporter.worker();
-                    tracing::info!(worker, partitions = places.len(), "assigned");
-                    self.name_refused = None;
-                    self.worker.assigned(&places);
+                    let places = self.note_rebalance("assigned", &partitions);
+                    self.group_changed(GroupChange::Assigned(places))?;
                 }
                 GroupEvent::Rebalance(Rebalance::Revoked(partitions)) => {
-                    self.parts.reporter.metrics().rebalances();
-                    let places = self.places(&partitions);
-                    let worker = self.parts.reporter.worker();
-                    tracing::info!(worker, partitions = places.len(), "revoked");
-                    self.worker.revoked(&places);
+                    let places = self.note_rebalance("revoked", &partitions);
+                    self.group_changed(GroupChange::Revoked(places))?;
                     // before their next owner shows that it has them
                     self.report();
                 }
                 GroupEvent::Trouble(code, reason) => self.trouble(code, &reason)?,
-                GroupEvent::Broken(code, reason) => self.rejoin(code, &reason)?,
+                GroupEvent::Broken(code, reason) => self.client_lost(code, &reason)?,
             }
         }
         Ok(())
+    }
+
+    fn note_rebalance(&mut self, what: &str, partitions: &[(String, i32)]) -> Vec<Place> {
+        self.parts.reporter.metrics().rebalances();
+        let places = self.places(partitions);
+        let worker = self.parts.reporter.worker();
+        tracing::info!(worker, partitions = places.len(), "{what}");
+        places
+    }
+
+    /// Tells the engine, and carries out what follows, behind the commit that is in flight.
+    fn group_changed(&mut self, change: GroupChange) -> Result<(), Halt> {
+        let now = self.now();
+        self.engine.handle(Event::Group(change), now);
+        self.await_commit()
     }
 
     fn places(&self, partitions: &[(String, i32)]) -> Vec<Place> {
@@ -67,51 +68,36 @@ impl Driver {
     /// The client gets over most trouble by itself; what it never will ends the worker.
     pub(super) fn trouble(&mut self, code: RDKafkaErrorCode, reason: &str) -> Result<(), Halt> {
         if client_log::refuses(code, reason) {
-            return Err(refused(reason).into());
+            return Err(not_authorized(reason).into());
         }
         if code == RDKafkaErrorCode::UnknownTopicOrPartition {
-            // if it stays away, the watch says which it is; if it is created anew meanwhile, it knows that by its id
-            self.explain("a topic is gone", code, reason);
+            // if it stays away, the watch says which it is; if it is recreated meanwhile, it knows that by its id
+            self.explain("a topic does not exist", code, reason);
             return Ok(());
         }
-        self.doubted |= code == RDKafkaErrorCode::AllBrokersDown;
+        self.all_brokers_down |= code == RDKafkaErrorCode::AllBrokersDown;
         self.explain("the cluster has trouble", code, reason);
         Ok(())
     }
 
-    /// Leaves the group with a client that can't go on, and joins with a new one.
-    pub(super) fn rejoin(&mut self, code: RDKafkaErrorCode, reason: &str) -> Result<(), Halt> {
-        self.explain("the group's client can't go on", code, reason);
-        self.await_commit()?;
-        self.worker.lost();
-        self.act()?;
-        if code == RDKafkaErrorCode::FencedInstanceId {
-            // The group knows the later one by this name now. Were this one to join again, both would go on to fence
-            // each other.
-            let instance = self.config().instance_id.clone();
-            return Err(Fatal::TakenOver { instance }.into());
-        }
-        self.wait_for_name(code)?;
+    /// The client of the group cannot go on.
+    pub(super) fn client_lost(&mut self, code: RDKafkaErrorCode, reason: &str) -> Result<(), Halt> {
+        self.explain("the group's client cannot go on", code, reason);
+        self.group_changed(GroupChange::Lost(match code {
+            RDKafkaErrorCode::FencedInstanceId => Loss::FencedInstanceId,
+            RDKafkaErrorCode::UnreleasedInstanceId => Loss::InstanceIdInUse,
+            _ => Loss::Client,
+        }))?;
+        self.act()
+    }
+
+    /// Leaves the group, and joins it with a new client.
+    pub(super) fn rejoin(&mut self) -> Result<(), Halt> {
         self.consumer.leave(LEAVE);
-        std::thread::sleep(Duration::from_millis(500));
+        std::thread::sleep(REJOIN_PAUSE);
         self.handles.clear();
         self.polled.clear();
         self.consumer = join(&self.parts)?;
         Ok(())
-    }
-
-    /// Under KIP-848 the group refuses a name for as long as it knows a living member by it. One that was killed is
-    /// known until its session ends; one that stays is another process.
-    fn wait_for_name(&mut self, code: RDKafkaErrorCode) -> Result<(), Halt> {
-        if code != RDKafkaErrorCode::UnreleasedInstanceId {
-            self.name_refused = None;
-            return Ok(());
-        }
-        let since = *self.name_refused.get_or_insert_with(Instant::now);
-        if since.elapsed() < NAME_HELD {
-            return Ok(());
-        }
-        let instance = self.config().instance_id.clone();
-        Err(Fatal::NameInUse { instance }.into())
     }
 }

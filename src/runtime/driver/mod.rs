@@ -1,15 +1,14 @@
-//! One worker thread: polls, gives the worker what happened, and carries out what it decides.
+//! One worker thread: it polls, tells the engine what happened, and carries out what the engine wants to be done. It decides
+//! nothing itself.
 //!
-//! The loop is here. [`group`] has what the group tells, [`places`] the way of partitions to being consumed,
-//! [`records`] what is consumed, [`commit`] the end of a batch. While one batch is committed, records go into the next;
-//! whatever else there is to do with the group or the producer waits for the commit.
+//! The loop is here. [`group`] has what the group tells, [`partitions`] the way of partitions to being consumed,
+//! [`records`] what is consumed, [`commit`] the end of a batch, [`explain`] what is logged of failures.
 
 mod commit;
 mod explain;
 mod group;
-mod places;
+mod partitions;
 mod records;
-mod stuck;
 mod takeover;
 mod topics;
 
@@ -21,28 +20,31 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::lookup::{self, LookupRequest};
-use super::outputs::{Aside, OutputTopics};
+use super::outputs::{Aside, Memberships, OutputTopics};
 use super::rendezvous::Rendezvous;
 use super::signals::Stop;
 use super::watch::Watched;
 use crate::config::{Config, Guarantee};
 use crate::engine::fatal::Fatal;
 use crate::engine::takeover::Writer;
-use crate::engine::{Action, Settings, Worker};
+use crate::engine::{Effect, Engine, Event, Place, Settings};
 use crate::kafka::client::{self, Identity, TRANSACTION_TIMEOUT, Targets};
 use crate::kafka::client_log;
-use crate::kafka::consumer::{GroupConsumer, Membership};
+use crate::kafka::consumer::GroupConsumer;
 use crate::kafka::ends::Ends;
+use crate::kafka::errors::code_of;
 use crate::kafka::native::Messages;
 use crate::kafka::producer::BatchProducer;
 use crate::kafka::restorer::Restorer;
+use crate::kafka::transaction::SLICE;
 use crate::registry::CachedSchemas;
 use crate::telemetry::outage::Outage;
 use crate::telemetry::reporter::Reporter;
 use crate::telemetry::throttle::Throttle;
 
-/// The longest wait for records, so that questions and rebalances are served.
-const MAX_WAIT: Duration = Duration::from_millis(50);
+/// How long records are taken before the group, the clock and a stop are looked at.
+const TURN: Duration = Duration::from_millis(50);
+const COMMITTING: &str = "a commit waits for the cluster";
 /// The longest wait for a step of a commit: longer than a transaction may live.
 const COMMIT: Duration = TRANSACTION_TIMEOUT.saturating_add(Duration::from_secs(5));
 /// How often brokers are looked for that are away.
@@ -99,7 +101,7 @@ pub fn run(parts: Parts) -> Result<(), Fatal> {
 
 struct Driver {
     parts: Parts,
-    worker: Worker,
+    engine: Engine,
     // the clients in the order in which they are dropped
     restorer: Option<Restorer>,
     /// What was polled and is not taken yet.
@@ -107,30 +109,25 @@ struct Driver {
     consumer: GroupConsumer,
     producer: BatchProducer,
     ends: Ends,
-    /// Of the beginning of the open batch.
-    membership: Option<Membership>,
-    /// The commit that is under way, and what the batch behind it has produced meanwhile.
-    committing: Option<(commit::Ending, commit::Waits)>,
+    memberships: Memberships,
+    /// A step of a commit is under way at the producer.
+    step_started: bool,
+    /// What the batch behind the one in flight has produced meanwhile.
     aside: Aside,
     started: Instant,
-    /// When the open transaction began.
-    transaction_began: Instant,
     /// The last round of the watch that was looked at.
     watched: u64,
     published_at: Instant,
     /// Indexes of topics by the client's handle of them.
     handles: HashMap<usize, usize>,
-    /// The partitions that can't be read, by topic and partition.
-    stuck: BTreeMap<(String, i32), stuck::Stuck>,
-    read_again_at: Instant,
-    /// Since when the group has refused this instance's name.
-    name_refused: Option<Instant>,
+    /// The engine knows that the process is to end.
+    stopping: bool,
     warnings: Throttle<String>,
     /// When this worker last met trouble with the cluster, and when it was last looked whether that is over.
     troubled: Option<Instant>,
     calm_looked: Option<Instant>,
     /// Whether the group's client has said that no broker is there, and when that was last looked at.
-    doubted: bool,
+    all_brokers_down: bool,
     looked: Option<Instant>,
     /// No broker can be reached.
     away: bool,
@@ -146,27 +143,24 @@ impl Driver {
         let consumer = join(&parts)?;
         let now = Instant::now();
         Ok(Driver {
-            worker: Worker::new(Arc::clone(&parts.settings)).with_writer(writer(&parts)),
+            engine: Engine::new(Arc::clone(&parts.settings)).with_writer(writer(&parts)),
             restorer: None,
             polled: Messages::default(),
             consumer,
             producer,
             ends,
-            membership: None,
-            committing: None,
+            memberships: Memberships::default(),
+            step_started: false,
             aside: Aside::default(),
             started: now,
-            transaction_began: now,
             watched: 0,
             published_at: now,
             handles: HashMap::new(),
-            stuck: BTreeMap::new(),
-            read_again_at: now,
-            name_refused: None,
+            stopping: false,
             warnings: Throttle::new(explain::WARNING_INTERVAL),
             troubled: None,
             calm_looked: None,
-            doubted: false,
+            all_brokers_down: false,
             looked: None,
             away: false,
             registry_answers: 0,
@@ -184,46 +178,52 @@ impl Driver {
 
     fn run(&mut self) -> Result<(), Halt> {
         let mut messages = Messages::default();
-        while !self.parts.stop.is_set() {
+        loop {
+            self.look_at_stop();
             self.serve_group()?;
             self.look_for_schemas();
             self.look_for_brokers();
             self.look_for_calm();
-            self.look_at_stuck();
-            self.look_at_topics()?;
+            self.look_at_topics();
             self.act()?;
             self.restore(&mut messages)?;
-            let nothing = self.take_records()?;
-            self.look_at_commit()?;
-            self.commit_if_due(nothing)?;
+            let polled_nothing = self.take_records()?;
+            self.advance_commit(Duration::ZERO);
+            self.turn(polled_nothing);
+            self.act()?;
             self.report();
             let view = &self.parts.settings.view;
             let partitions = self.parts.settings.partitions;
-            lookup::answer(&self.parts.lookups, &self.worker, partitions, view);
-            self.do_periodic_work()?;
+            lookup::answer(&self.parts.lookups, &self.engine, partitions, view);
+            self.publish_positions();
         }
-        self.parts.reporter.stopping();
-        self.serve_group()?;
-        self.await_commit()?;
-        self.act()?;
-        self.commit_at_stop()
+    }
+
+    /// Tells the engine once that the process is to end.
+    fn look_at_stop(&mut self) {
+        if self.parts.stop.is_set() && !self.stopping {
+            self.stopping = true;
+            self.parts.reporter.stopping();
+            let now = self.now();
+            self.engine.handle(Event::Shutdown, now);
+        }
     }
 
     /// Shows how the worker is.
     fn report(&mut self) {
         let reporter = &mut self.parts.reporter;
-        reporter.tick(&self.worker, &self.consumer, self.away);
+        reporter.tick(&self.engine, &self.consumer, self.away);
     }
 
     /// A worker without anything to do would not notice that the brokers are away, nor that they are back.
     fn look_for_brokers(&mut self) {
         let soon = self.looked.is_some_and(|at| at.elapsed() < LOOK);
-        if !self.doubted || soon {
+        if !self.all_brokers_down || soon {
             return;
         }
         let topic = &self.parts.settings.state_topic;
         self.away = self.ends.partitions(topic, LOOK / 2).is_err();
-        self.doubted = self.away;
+        self.all_brokers_down = self.away;
         self.looked = Some(Instant::now());
     }
 
@@ -235,83 +235,88 @@ impl Driver {
         let answers = schemas.answers();
         if answers != self.registry_answers {
             self.registry_answers = answers;
-            self.worker.schemas_arrived();
+            let now = self.now();
+            self.engine.handle(Event::SchemasArrived, now);
         }
     }
 
-    /// Carries out what the worker decides.
+    /// Carries out what the engine wants to be done, and waits for the commit that is in flight where the engine does.
     fn act(&mut self) -> Result<(), Halt> {
         loop {
-            let actions = self.worker.actions(self.now());
-            if actions.is_empty() {
+            while let Some(effect) = self.engine.next_effect(self.now()) {
+                self.carry_out(effect)?;
+            }
+            if !self.engine.awaits_commit() {
                 return Ok(());
             }
-            for action in actions {
-                self.carry_out(action)?;
-            }
+            self.wait_for_commit();
         }
     }
 
-    fn carry_out(&mut self, action: Action) -> Result<(), Halt> {
-        match action {
-            Action::Abort => self.abort_dropped(),
-            Action::RenewProducer => self.renew_producer()?,
-            Action::Pause(places) => {
-                let settings = Arc::clone(&self.parts.settings);
-                let owned: Vec<_> = places
-                    .iter()
-                    .map(|place| (settings.topic_name(*place), place.partition))
-                    .collect();
-                if let Err(error) = self.consumer.pause(&owned) {
-                    // what is not owned any more needs no pause
-                    tracing::debug!(%error, "pausing");
-                }
-            }
-            Action::FetchStandings(places) => self.fetch_standings(&places),
-            Action::FetchEnds(partitions) => self.fetch_ends(&partitions),
-            Action::Restore(from) => self.start_restore(&from)?,
-            Action::Consume(from) => self.consume(&from),
-            Action::FindWriters(places) => self.find_writers(&places),
-            Action::Fence(ids) => self.fence(&ids),
-            Action::Stop(fatal) => {
-                self.await_commit()?;
-                if self.worker.open_records().is_some()
-                    && let Err(error) = self.producer.abort(&mut || {})
-                {
-                    let worker = self.parts.reporter.worker();
-                    tracing::warn!(worker, reason = error.text, "aborting failed");
-                }
-                return Err(fatal.into());
-            }
+    /// Waits for the commit where the engine does; then nothing of what follows is carried out yet.
+    fn await_commit(&mut self) -> Result<(), Halt> {
+        match self.engine.awaits_commit() {
+            true => self.act(),
+            false => Ok(()),
+        }
+    }
+
+    /// Waits a while for the commit that is in flight, and shows that this worker waits.
+    fn wait_for_commit(&mut self) {
+        if !self.advance_commit(SLICE) {
+            self.parts.reporter.waiting(COMMITTING);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Result<(), Halt> {
+        match effect {
+            Effect::Pause(places) => self.pause(&places),
+            Effect::FetchOffsets(places) => self.fetch_offsets(&places),
+            Effect::FetchStateEnds(partitions) => self.fetch_state_ends(&partitions),
+            Effect::Restore(from) => self.start_restore(&from)?,
+            Effect::Consume(from) => self.consume(&from),
+            Effect::FindWriters(places) => self.find_writers(&places),
+            Effect::Fence(ids) => self.fence(&ids),
+            Effect::CheckTopicIds => self.check_topic_ids(),
+            Effect::Rejoin => self.rejoin()?,
+            Effect::Report(notice) => self.report_notice(notice),
+            Effect::Finish => return Err(Halt::Stopped),
+            Effect::Stop(fatal) => return Err(fatal.into()),
+            commit => self.carry_out_commit(commit)?,
         }
         Ok(())
     }
 
+    fn pause(&self, places: &[Place]) {
+        let settings = &self.parts.settings;
+        let owned: Vec<_> = places
+            .iter()
+            .map(|place| (settings.topic_name(*place), place.partition))
+            .collect();
+        if let Err(error) = self.consumer.pause(&owned) {
+            // what is not owned any more needs no pause
+            tracing::debug!(%error, "pausing");
+        }
+    }
+
     fn renew_producer(&mut self) -> Result<(), Halt> {
-        self.membership = None;
         self.producer = connect_producer(&mut self.parts)?;
         Ok(())
     }
 
-    /// What is done once a second.
-    fn do_periodic_work(&mut self) -> Result<(), Halt> {
+    /// Tells the maintenance once a second what of the forwarded topic is not needed any more.
+    fn publish_positions(&mut self) {
         if self.published_at.elapsed() < PUBLISH {
-            return Ok(());
+            return;
         }
         self.published_at = Instant::now();
-        self.publish_positions();
-        Ok(self.worker.tidy_stores(self.now())?)
-    }
-
-    /// Tells maintenance up to where the forwarded topic is processed.
-    fn publish_positions(&mut self) {
         let settings = &self.parts.settings;
         let Ok(mut positions) = self.parts.forwarded_positions.lock() else {
             return;
         };
-        for (place, _) in self.worker.positions() {
+        for (place, _) in self.engine.positions() {
             if settings.is_forwarded(place)
-                && let Some(committed) = self.worker.committed_position(place)
+                && let Some(committed) = self.engine.committed_position(place)
             {
                 positions.insert(place.partition, committed);
             }
@@ -347,21 +352,18 @@ fn connect_producer(parts: &mut Parts) -> Result<BatchProducer, Halt> {
     let (outage, worker) = (&parts.outage, reporter.worker());
     let connected = BatchProducer::connect(&producer, COMMIT, |error| {
         reporter.waiting("the producer waits for the cluster");
-        let code = error.rdkafka_error_code();
-        let code = code.unwrap_or(RDKafkaErrorCode::Unknown);
         let what = "the producer waits for the cluster";
-        outage.trouble(worker, what, code, &error.to_string());
+        let code = format!("{:?}", code_of(error));
+        outage.trouble(worker, what, &code, &error.to_string());
         !stop.is_set()
     });
     if connected.is_ok() {
         outage.over(worker);
     }
     connected.map_err(|error| {
-        let code = error
-            .rdkafka_error_code()
-            .unwrap_or(RDKafkaErrorCode::Unknown);
+        let code = code_of(&error);
         if client_log::is_refusal(code) {
-            refused(&error.to_string()).into()
+            not_authorized(&error.to_string()).into()
         } else if code == RDKafkaErrorCode::InvalidTransactionTimeout {
             let config = &parts.settings.config;
             Fatal::Service(client::transaction_too_long(config, None)).into()
@@ -377,8 +379,8 @@ fn service(error: KafkaError) -> Fatal {
     Fatal::Service(error.to_string())
 }
 
-fn refused(reason: &str) -> Fatal {
-    Fatal::Service(format!(
-        "the cluster refuses this client: {reason}. Look at the credentials in [kafka.properties], and at the permissions that docs/topics-and-permissions.md lists"
-    ))
+fn not_authorized(reason: &str) -> Fatal {
+    Fatal::NotAuthorized {
+        reason: reason.to_owned(),
+    }
 }

@@ -1,112 +1,74 @@
 //! Taking records, and what is said of partitions in their place.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::{Driver, Halt, MAX_WAIT, stuck};
-use crate::engine::Place;
+use super::partitions::unreadable_cause;
+use super::{Driver, Halt, TURN};
 use crate::engine::arrived::Delivered;
 use crate::engine::origin::Header;
-use crate::engine::schedule::MIN_COMMIT_GAP;
+use crate::engine::unreadable::LogPartition;
+use crate::engine::{Event, Place};
+use crate::kafka::errors::client_error;
 use crate::kafka::native::Message;
-use crate::runtime::outputs::KafkaOutbox;
 use crate::source::metadata::Metadata;
-
-/// How long records are taken before the group, the clock and a stop are looked at.
-const TURN: Duration = Duration::from_millis(50);
-
-/// Whether a record may be a batch whose elements, each with all headers, are more than may be kept aside.
-fn may_grow(message: &Message) -> bool {
-    const SMALL: usize = 4096;
-    const SMALLEST_ELEMENT: usize = 16;
-    const MOST: usize = 8 * 1024 * 1024;
-    let value = message.payload().map_or(0, <[u8]>::len);
-    if value < SMALL {
-        return false;
-    }
-    let metadata = message.metadata().bytes;
-    (value / SMALLEST_ELEMENT).saturating_mul(metadata + 256) > MOST
-}
 
 impl Driver {
     /// Takes records for a while: those that were polled and not taken yet, or else new ones; whether a poll found none.
     /// What is left when the time is over is taken in the next turn, behind whatever else there is to do.
     pub(super) fn take_records(&mut self) -> Result<bool, Halt> {
-        let mut found_none = false;
+        let mut polled_nothing = false;
         if self.polled.is_empty() {
-            let wait = self.wait();
+            let wait = match self.restorer {
+                Some(_) => Duration::ZERO,
+                None => self.engine.poll_wait(self.now()),
+            };
             self.consumer.poll(wait, &mut self.polled);
-            found_none = self.polled.is_empty();
+            polled_nothing = self.polled.is_empty();
         }
-        let mut lost = None;
-        let until = Instant::now() + TURN;
+        let until = self.now() + TURN;
         while let Some(message) = self.polled.take() {
             if let Some(error) = message.error() {
-                let place = self.partition_trouble(&message, error.into())?;
-                lost = lost.or(place);
+                self.partition_trouble(&message, error.into())?;
             } else {
                 self.take_record(&message)?;
             }
-            // nothing is taken up behind a place that is lost: those that are left come again
-            if Instant::now() >= until && lost.is_none() {
+            if self.now() >= until {
                 break;
             }
         }
-        if let Some((place, reason)) = lost {
-            // the client has stopped fetching the partition, and would refuse to seek in it
-            let topic = self.parts.settings.topic_name(place);
-            let partition = place.partition;
-            let reason = format!("a position in {topic}[{partition}] is lost: {reason}");
-            self.rejoin(RDKafkaErrorCode::AutoOffsetReset, &reason)?;
-            return Ok(found_none);
-        }
         self.act()?;
-        Ok(found_none)
-    }
-
-    /// How long to wait for records.
-    fn wait(&self) -> Duration {
-        if self.restorer.is_some() {
-            Duration::ZERO
-        } else if self.worker.open_records().is_some() {
-            let gap = self.worker.gap_left(self.now());
-            gap.max(Duration::from_millis(1))
-        } else if self.is_writing() {
-            Duration::from_millis(1)
-        } else if self.committing.is_some() {
-            MIN_COMMIT_GAP
-        } else {
-            MAX_WAIT
-        }
+        Ok(polled_nothing)
     }
 
     fn take_record(&mut self, message: &Message) -> Result<(), Halt> {
         let Some(topic) = self.topic_of(message) else {
             return Ok(());
         };
-        if self.committing.is_some() && may_grow(message) {
-            // aside is no room for what it may lead to
-            self.await_commit()?;
-        }
         let record = Consumed { message, topic };
-        let mut outbox = KafkaOutbox {
-            consumer: &self.consumer,
-            producer: &self.producer,
-            topics: &self.parts.outputs,
-            membership: &mut self.membership,
-            aside: self.committing.is_some().then_some(&mut self.aside),
-        };
-        let was_open = self.worker.open_records().is_some();
-        self.worker.record(&record, &mut outbox);
-        if !was_open {
-            self.batch_opened();
+        loop {
+            self.make_room()?;
+            let now = self.now();
+            let (engine, mut clients, aside) = self.engine_and_clients();
+            if engine.is_committing() {
+                clients.aside = Some(aside);
+            }
+            // if a batch is aborted, what was polled of its places is passed over until they are consumed again
+            if engine.record(&record, &mut clients, now) {
+                return Ok(());
+            }
         }
-        // if a batch is aborted, what was polled of its places is passed over until they are taken up again
-        if self.worker.is_full() {
-            self.commit()?;
-        } else if self.aside.is_full() {
-            self.await_commit()?;
+    }
+
+    /// Lets what is full end, and waits for the commit that is in flight where that is needed, until a record can be taken.
+    fn make_room(&mut self) -> Result<(), Halt> {
+        while !self.engine.takes_records() {
+            self.turn(false);
+            self.act()?;
+            if !self.engine.takes_records() {
+                self.wait_for_commit();
+            }
         }
         Ok(())
     }
@@ -123,42 +85,37 @@ impl Driver {
         Some(topic)
     }
 
-    /// A place whose next record is gone, if that is the trouble, and what the client says of it.
-    fn partition_trouble(
-        &mut self,
-        message: &Message,
-        code: RDKafkaErrorCode,
-    ) -> Result<Option<(Place, String)>, Halt> {
-        if code == RDKafkaErrorCode::PartitionEOF {
-            if let Some(topic) = self.topic_of(message) {
-                let partition = message.partition();
-                let place = Place { topic, partition };
-                self.worker.reached_end(place, message.offset());
+    /// What the client says of a partition in the place of a record.
+    fn partition_trouble(&mut self, message: &Message, code: RDKafkaErrorCode) -> Result<(), Halt> {
+        let (now, reason) = (self.now(), message.error_text());
+        let (partition, offset) = (message.partition(), message.offset());
+        let place = self
+            .topic_of(message)
+            .map(|topic| Place { topic, partition });
+        match (code, place) {
+            (RDKafkaErrorCode::PartitionEOF, Some(place)) => {
+                self.engine.handle(Event::EndReached { place, offset }, now);
             }
-            return Ok(None);
-        }
-        let reason = message.error_text();
-        if matches!(
-            code,
-            RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange
-        ) {
-            // the worker asks again where the partition stands, and decides
-            let partition = message.partition();
-            let topic = self.topic_of(message);
-            return Ok(topic.map(|topic| (Place { topic, partition }, reason)));
-        }
-        if stuck::is_unreadable(code)
-            && let Some(topic) = self.topic_of(message)
-        {
-            let partition = message.partition();
-            let place = Place { topic, partition };
-            if let Some(position) = self.worker.unreadable(place) {
+            (RDKafkaErrorCode::PartitionEOF, None) => {}
+            (RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange, Some(_)) => {
+                // The client has stopped fetching the partition, and would refuse to seek in it. The engine asks again where
+                // the partition stands, and decides.
                 let topic = message.topic();
-                self.is_stuck(&topic, partition, position, code, &reason);
+                let reason = format!("the position in {topic}[{partition}] is lost: {reason}");
+                return self.client_lost(RDKafkaErrorCode::AutoOffsetReset, &reason);
             }
-            return Ok(None);
+            (code, Some(place)) if let Some(cause) = unreadable_cause(code) => {
+                let unreadable = Event::Unreadable {
+                    log: LogPartition::Consumed(place),
+                    offset,
+                    cause,
+                    error: client_error(code, reason),
+                };
+                self.engine.handle(unreadable, now);
+            }
+            _ => self.trouble(code, &reason)?,
         }
-        self.trouble(code, &reason).map(|()| None)
+        Ok(())
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rdkafka::error::KafkaResult;
 
 use super::Driver;
-use crate::engine::Place;
 use crate::engine::offset_metadata::OffsetMetadata;
+use crate::engine::{Event, Place};
 use crate::kafka::{client, fence, members};
 
 /// The longest wait for each of the questions, and for a producer to be fenced: the group is not served meanwhile.
@@ -27,7 +27,7 @@ impl Driver {
                 .filter_map(|text| OffsetMetadata::parse(text)?.writer)
                 .collect(),
             Err(error) => {
-                tracing::debug!(%error, "the last writers can't be read");
+                tracing::debug!(%error, "the last writers cannot be read");
                 return;
             }
         };
@@ -45,7 +45,9 @@ impl Driver {
         };
         let members: Option<Vec<String>> =
             members.map(|all| all.into_iter().map(|member| member.client_id).collect());
-        self.worker.writers(writers, members.as_deref());
+        let now = self.now();
+        let found = Event::WritersFound { writers, members };
+        self.engine.handle(found, now);
     }
 
     /// Workers that are members of the group, or were a while ago. One that died in its first transaction is named by no
@@ -85,11 +87,12 @@ impl Driver {
                     );
                 }
                 Err(error) => self.explain_error(
-                    "the producer of an owner that is gone can't be fenced; what it left open is waited for",
+                    "the producer of an owner that is gone cannot be fenced; what it left open is waited for",
                     &error,
                 ),
             }
         }
-        self.worker.fenced_others(fenced);
+        let now = self.now();
+        self.engine.handle(Event::WritersFenced(fenced), now);
     }
 }

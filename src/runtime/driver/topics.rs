@@ -1,29 +1,35 @@
-//! Topics that were deleted, or deleted and created anew: known by their ids.
+//! Topics that were deleted, or deleted and recreated: known by their ids.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::{Driver, Halt};
-use crate::engine::fatal::Fatal;
+use super::Driver;
+use crate::engine::Event;
 use crate::kafka::description::{self, Unanswered};
 
 /// The longest wait for the answer: the group is not served meanwhile.
 const ASK: Duration = Duration::from_secs(1);
 
 impl Driver {
-    /// Learns the ids of the topics whose committed offsets are read next; whether that went well.
-    pub(super) fn learn_topic_ids(&mut self) -> bool {
+    /// The ids of the topics; none where they cannot be read now.
+    pub(super) fn topic_ids_or_explain(&mut self) -> Option<BTreeMap<String, String>> {
         match self.ask_topic_ids() {
-            Ok(ids) => self.worker.topic_ids(ids),
+            Ok(ids) => Some(ids),
             Err(unanswered) => {
                 let code = unanswered.code.unwrap_or(RDKafkaErrorCode::Unknown);
-                self.explain("the topics' ids can't be read", code, &unanswered.reason);
-                return false;
+                self.explain("the topics' ids cannot be read", code, &unanswered.reason);
+                None
             }
         }
-        true
+    }
+
+    pub(super) fn check_topic_ids(&mut self) {
+        if let Ok(ids) = self.ask_topic_ids() {
+            let now = self.now();
+            self.engine.handle(Event::TopicIdsChecked(ids), now);
+        }
     }
 
     /// The ids of what is consumed and of the state topic; fewer where the brokers are too old.
@@ -50,44 +56,20 @@ impl Driver {
         Ok(ids)
     }
 
-    /// Looks at what the watch has seen of the topics since.
-    pub(super) fn look_at_topics(&mut self) -> Result<(), Halt> {
+    /// Tells the engine what the watch has seen of the topics since.
+    pub(super) fn look_at_topics(&mut self) {
         let (ids, gone) = {
             let watched = self.parts.watched.as_ref();
             let Some(Ok(topics)) = watched.map(|watched| watched.lock()) else {
-                return Ok(());
+                return;
             };
             if topics.round == self.watched {
-                return Ok(());
+                return;
             }
             self.watched = topics.round;
             (topics.ids.clone(), topics.gone.clone())
         };
-        if let Some(topic) = gone {
-            return Err(Fatal::TopicGone { topic }.into());
-        }
-        if self.worker.made_anew(&ids).is_none() {
-            return Ok(());
-        }
-        // what the watch saw may be older than what the worker knows
-        let Ok(ids) = self.ask_topic_ids() else {
-            return Ok(());
-        };
-        match self.worker.made_anew(&ids) {
-            Some(Fatal::MadeAnew { topic, .. }) if self.worker.may_start_anew(&topic) => {
-                let reason = format!("the topic {topic} was deleted and created anew");
-                tracing::warn!(
-                    worker = self.parts.reporter.worker(),
-                    topic,
-                    "the topic was deleted and created anew; it is read from its start"
-                );
-                self.rejoin(RDKafkaErrorCode::AutoOffsetReset, &reason)
-            }
-            Some(fatal) => {
-                self.await_commit()?;
-                Err(fatal.into())
-            }
-            None => Ok(()),
-        }
+        let now = self.now();
+        self.engine.handle(Event::TopicsSeen { ids, gone }, now);
     }
 }

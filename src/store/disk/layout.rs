@@ -54,7 +54,7 @@ pub fn slot(batch: u64) -> [u8; 4] {
 pub struct Header {
     pub application_id: String,
     pub state_topic: String,
-    /// What the cluster calls the topic: another one after it was deleted and created anew. Empty where the
+    /// What the cluster calls the topic: another one after it was deleted and recreated. Empty where the
     /// cluster does not tell.
     pub topic_id: String,
     /// Partitions of the state topic.

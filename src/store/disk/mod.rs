@@ -104,7 +104,7 @@ impl DiskStore {
             None => return Err(self.damaged("its header is missing")),
             Some(found) if found[..] != header[..] => {
                 return Ok(Found::Foreign(if found.get(..2) == header.get(..2) {
-                    "it is a copy of another state topic, or of one that was created anew since"
+                    "it is a copy of another state topic, or of one that was recreated since"
                 } else {
                     "it has the layout of another version"
                 }));

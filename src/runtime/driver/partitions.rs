@@ -1,4 +1,4 @@
-//! How partitions come to be consumed: where they stand, their states' restore, and from where on.
+//! How partitions come to be consumed: their offsets, the restore of their states, and from where on.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
-use super::{Driver, Halt, MAX_WAIT, refused, service, stuck};
-use crate::engine::{Place, Standing};
+use super::{Driver, Halt, TURN, not_authorized, service};
+use crate::engine::unreadable::{Cause, LogPartition};
+use crate::engine::{Event, PartitionOffsets, Place};
 use crate::failpoint;
 use crate::kafka::client_log;
+use crate::kafka::errors::client_error;
 use crate::kafka::native::Messages;
 use crate::kafka::restorer::Restorer;
 
@@ -24,22 +26,29 @@ const ASK_ALL: Duration = Duration::from_secs(4);
 const MOMENT: Duration = Duration::from_millis(100);
 
 impl Driver {
-    /// Asks for the start of each log before the committed offsets, and for its end after them: whatever others
-    /// commit or delete meanwhile, a committed offset that is not lost lies between the two.
-    pub(super) fn fetch_standings(&mut self, places: &[Place]) {
+    /// Reads what [`Effect::FetchOffsets`] asks for, in the order that it asks for.
+    ///
+    /// [`Effect::FetchOffsets`]: crate::engine::Effect::FetchOffsets
+    pub(super) fn fetch_offsets(&mut self, places: &[Place]) {
+        let topic_ids = self.topic_ids_or_explain();
+        let offsets = match topic_ids {
+            Some(_) => self.offsets_of(places),
+            None => places.iter().map(|&place| (place, None)).collect(),
+        };
+        let now = self.now();
+        let fetched = Event::OffsetsFetched { topic_ids, offsets };
+        self.engine.handle(fetched, now);
+    }
+
+    fn offsets_of(&mut self, places: &[Place]) -> Vec<(Place, Option<PartitionOffsets>)> {
         let settings = Arc::clone(&self.parts.settings);
         let asked: Vec<_> = places
             .iter()
             .map(|place| (settings.topic_name(*place), place.partition))
             .collect();
-        if !self.learn_topic_ids() {
-            let now = self.now();
-            let unknown = places.iter().map(|&place| (place, None)).collect();
-            return self.worker.standings(unknown, now);
-        }
-        let lows = self.ends_of(&asked);
+        let starts = self.ends_of(&asked);
         // where a dead owner has left a transaction open, waiting alone does not help
-        let wait = match self.worker.is_retrying() {
+        let wait = match self.engine.is_retrying() {
             false => FIRST_ASK,
             true => ASK,
         };
@@ -47,29 +56,28 @@ impl Driver {
             Ok(committed) => committed,
             Err(error) => {
                 self.explain_error(
-                    "the committed offsets can't be read, as while a transaction of the owner before is open",
+                    "the committed offsets cannot be read, as while a transaction of the owner before is open",
                     &error,
                 );
                 HashMap::new()
             }
         };
-        let highs = self.ends_of(&asked);
-        let mut answers = Vec::with_capacity(places.len());
+        let ends = self.ends_of(&asked);
+        let mut offsets = Vec::with_capacity(places.len());
         for (at, &place) in places.iter().enumerate() {
             let (topic, partition) = asked[at];
-            let known = committed.get(&(topic.to_owned(), partition));
-            let standing = match (known, lows[at], highs[at]) {
-                (Some(committed), Some((low, _)), Some((_, high))) => Some(Standing {
+            let committed = committed.get(&(topic.to_owned(), partition));
+            let known = match (committed, starts[at], ends[at]) {
+                (Some(committed), Some((first, _)), Some((_, end))) => Some(PartitionOffsets {
                     committed: committed.clone(),
-                    low,
-                    high,
+                    first,
+                    end,
                 }),
                 _ => None,
             };
-            answers.push((place, standing));
+            offsets.push((place, known));
         }
-        let now = self.now();
-        self.worker.standings(answers, now);
+        offsets
     }
 
     /// The first offsets and the ends of partitions, as far as they can be learnt.
@@ -81,20 +89,20 @@ impl Driver {
             let answer = self.ends.of(topic, *partition, ASK.min(left).max(MOMENT));
             if let Err(error) = &answer {
                 let at = Some((*topic, *partition));
-                self.explain_error_at("the end of a log can't be read", at, error);
+                self.explain_error_at("the end of a log cannot be read", at, error);
             }
             ends.push(answer.ok());
         }
         ends
     }
 
-    pub(super) fn fetch_ends(&mut self, partitions: &[i32]) {
+    pub(super) fn fetch_state_ends(&mut self, partitions: &[i32]) {
         let topic = self.parts.settings.state_topic.clone();
         let asked: Vec<_> = partitions.iter().map(|at| (topic.as_str(), *at)).collect();
         let ends = self.ends_of(&asked);
         let now = self.now();
-        self.worker
-            .ends(partitions.iter().copied().zip(ends).collect(), now);
+        let ends = partitions.iter().copied().zip(ends).collect();
+        self.engine.handle(Event::StateEndsFetched(ends), now);
     }
 
     pub(super) fn start_restore(&mut self, from: &[(i32, i64)]) -> Result<(), Halt> {
@@ -118,52 +126,55 @@ impl Driver {
             return Ok(());
         };
         let now = self.started.elapsed();
+        let before = self.engine.restored_records();
         let since = Instant::now();
-        let mut restored = 0;
-        let mut unreadable = None;
         let mut trouble = None;
-        'reading: while since.elapsed() < MAX_WAIT {
+        'reading: while since.elapsed() < TURN {
             restorer.poll(Duration::from_millis(5), messages);
             if messages.is_empty() {
                 break;
             }
             for message in messages.iter() {
                 let (partition, offset) = (message.partition(), message.offset());
-                match message.error() {
-                    None => {
-                        let key = message.key().unwrap_or_default();
-                        let value = message.payload();
-                        let taken = self.worker.restored(partition, offset, key, value, now);
-                        restored += u64::from(taken);
-                        failpoint::reached("restoring");
-                    }
+                let event = match message.error() {
+                    None => Event::StateRecord {
+                        partition,
+                        offset,
+                        key: message.key().unwrap_or_default(),
+                        value: message.payload(),
+                    },
                     Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF) => {
-                        self.worker.restored_to(partition, offset, now);
+                        Event::StateEndReached { partition, offset }
                     }
                     Some(error) => {
                         let (code, text) = (RDKafkaErrorCode::from(error), message.error_text());
                         if client_log::is_refusal(code) {
-                            return Err(refused(&text).into());
+                            return Err(not_authorized(&text).into());
                         }
-                        if stuck::is_unreadable(code) {
-                            unreadable = Some((partition, offset, code, text));
-                            break 'reading;
-                        }
-                        trouble = Some((code, text));
+                        let Some(cause) = unreadable_cause(code) else {
+                            trouble = Some((code, text));
+                            continue;
+                        };
+                        let unreadable = Event::Unreadable {
+                            log: LogPartition::State(partition),
+                            offset,
+                            cause,
+                            error: client_error(code, text),
+                        };
+                        self.engine.handle(unreadable, now);
+                        // the client would go on behind it
+                        break 'reading;
                     }
-                }
+                };
+                self.engine.handle(event, now);
+                failpoint::reached("restoring");
             }
         }
         messages.clear();
         if let Some((code, text)) = trouble {
-            self.explain("the state topic can't be read", code, &text);
+            self.explain("the state topic cannot be read", code, &text);
         }
-        if let Some((partition, offset, code, text)) = unreadable {
-            // the client would go on behind it
-            self.restorer = None;
-            let topic = self.parts.settings.state_topic.clone();
-            self.is_stuck(&topic, partition, offset, code, &text);
-        }
+        let restored = self.engine.restored_records() - before;
         self.parts.reporter.metrics().restore_records(restored);
         Ok(())
     }
@@ -184,9 +195,29 @@ impl Driver {
             .collect();
         let consumed = self.consumer.consume(&named, ASK);
         if let Err(error) = &consumed {
-            self.explain_error("partitions can't be consumed", error);
+            self.explain_error("partitions cannot be consumed", error);
         }
         let now = self.now();
-        self.worker.consuming(from, consumed.is_ok(), now);
+        let started = Event::ConsumeStarted {
+            from: from.to_vec(),
+            succeeded: consumed.is_ok(),
+        };
+        self.engine.handle(started, now);
     }
+}
+
+/// Why a batch cannot be taken; none where it is not the batch that is at fault, but the way to it.
+pub(super) fn unreadable_cause(code: RDKafkaErrorCode) -> Option<Cause> {
+    Some(match code {
+        RDKafkaErrorCode::BadCompression => Cause::CannotBeUnpacked,
+        RDKafkaErrorCode::MessageSizeTooLarge => Cause::TooLarge,
+        RDKafkaErrorCode::NotImplemented
+        | RDKafkaErrorCode::UnsupportedForMessageFormat
+        | RDKafkaErrorCode::UnsupportedCompressionType => Cause::UnknownFormat,
+        RDKafkaErrorCode::BadMessage
+        | RDKafkaErrorCode::InvalidMessage
+        | RDKafkaErrorCode::InvalidMessageSize
+        | RDKafkaErrorCode::InvalidRecord => Cause::Corrupt,
+        _ => return None,
+    })
 }

@@ -1,0 +1,48 @@
+//! An error of a Kafka client, as far as something is decided by it.
+
+/// What a client says of something that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientError {
+    pub kind: ErrorKind,
+    /// The client's name of the error, for the log.
+    pub code: String,
+    pub text: String,
+}
+
+/// What is decided by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Another producer has taken over the transactional id; or the broker has aborted a transaction that took too long,
+    /// of which it says the same.
+    Fenced,
+    /// The cluster did not answer in time.
+    TimedOut,
+    /// The cluster, or a part of it, cannot be reached or has no leader.
+    Unavailable,
+    /// The credentials or the permissions are not enough.
+    NotAuthorized,
+    /// The topic does not take a record of this size.
+    RecordTooLarge,
+    /// The topic's settings do not allow the record.
+    InvalidRecord,
+    /// The topic or its partition does not exist.
+    UnknownTopic,
+    /// A policy of the cluster forbids the record.
+    PolicyViolation,
+    Other,
+}
+
+impl ErrorKind {
+    /// What to do about a record that no later attempt could write either.
+    pub fn remedy_of_record(self) -> Option<&'static str> {
+        Some(match self {
+            ErrorKind::RecordTooLarge => "raise the topic's max.message.bytes",
+            ErrorKind::InvalidRecord => {
+                "its settings do not allow the record; `keyfold topics` says what they must be"
+            }
+            ErrorKind::UnknownTopic => "the topic or its partition does not exist any more",
+            ErrorKind::PolicyViolation => "a policy of the cluster forbids it",
+            _ => return None,
+        })
+    }
+}

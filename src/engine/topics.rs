@@ -1,0 +1,137 @@
+//! Topics that were deleted, or deleted and recreated: a topic is known by its id, and what is committed speaks of one id.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::event::{Effect, Loss, Notice, PartitionOffsets};
+use super::fatal::Fatal;
+use super::offset_metadata::OffsetMetadata;
+use super::{Engine, Event, GroupChange, Place};
+use crate::config::OnLostOffset;
+
+const LOST_INPUT: &str = "Set kafka.on_lost_offset = \"earliest\" to go on from the oldest record of the new topic, and keep it until the topic has new records";
+const LOST_INTERNAL: &str =
+    "Stop all instances and run `keyfold topics reset` to rebuild it from the inputs";
+
+impl Engine {
+    /// The ids of topics by their names, as they are when committed offsets are read.
+    pub(super) fn learn_topic_ids(&mut self, mut ids: BTreeMap<String, String>) {
+        // Of a topic that is consumed the id stays for which its positions are: a change is told by [`Engine::topics_seen`].
+        for (topic, id) in &self.topic_ids {
+            let index = self
+                .settings
+                .topics
+                .iter()
+                .position(|one| one.name == *topic);
+            let mut places = self.assignment.places.keys();
+            if places.any(|&place| {
+                Some(place.topic) == index && self.assignment.position(place).is_some()
+            }) {
+                ids.insert(topic.clone(), id.clone());
+            }
+        }
+        self.topic_ids = ids;
+    }
+
+    /// Looks at the ids that topics were seen to have. They may be older than those that are known here, so they are read
+    /// again before anything follows from them.
+    pub(super) fn topics_seen(&mut self, ids: &BTreeMap<String, String>, gone: Option<String>) {
+        if let Some(topic) = gone {
+            self.stop(Fatal::TopicGone { topic });
+        } else if self.recreated_topic(ids).is_some() {
+            self.effects.push_back(Effect::CheckTopicIds);
+        }
+    }
+
+    /// An input that was recreated may be read from its start, where the configuration says so; another topic may not.
+    pub(super) fn topic_ids_checked(&mut self, ids: &BTreeMap<String, String>, now: Duration) {
+        let Some(topic) = self.recreated_topic(ids).map(str::to_owned) else {
+            return;
+        };
+        if !self.may_start_again(&topic) {
+            return self.stop(self.recreated(&topic));
+        }
+        let notice = Notice::TopicRecreated(topic);
+        self.effects.push_back(Effect::Report(notice));
+        self.handle(Event::Group(GroupChange::Lost(Loss::Client)), now);
+    }
+
+    /// A topic that has another id now than when its committed offsets were read.
+    fn recreated_topic(&self, now: &BTreeMap<String, String>) -> Option<&str> {
+        let mut known = self.topic_ids.iter();
+        let (topic, _) = known.find(|(topic, id)| now.get(*topic).is_some_and(|now| now != *id))?;
+        self.joined_group.then_some(topic)
+    }
+
+    fn is_input(&self, topic: &str) -> bool {
+        let mut topics = self.settings.topics.iter();
+        topics.any(|one| one.name == topic && one.source.is_some())
+    }
+
+    /// Whether a topic is an input, which may be read from its start again where the configuration says so.
+    pub(super) fn may_start_again(&self, topic: &str) -> bool {
+        let on_lost_offset = self.settings.config.kafka.on_lost_offset;
+        self.is_input(topic) && on_lost_offset == OnLostOffset::Earliest
+    }
+
+    pub(super) fn recreated(&self, topic: &str) -> Fatal {
+        let remedy = match self.is_input(topic) {
+            true => LOST_INPUT,
+            false => LOST_INTERNAL,
+        };
+        Fatal::TopicRecreated {
+            topic: topic.to_owned(),
+            remedy,
+        }
+    }
+
+    /// The ids of the inputs, to be remembered with the offsets of forwarded partitions.
+    pub(super) fn input_ids(&self) -> Vec<(String, String)> {
+        let inputs = self.settings.topics.iter();
+        let inputs = inputs.filter(|topic| topic.source.is_some());
+        inputs
+            .filter_map(|topic| {
+                Some((topic.name.clone(), self.topic_ids.get(&topic.name)?.clone()))
+            })
+            .collect()
+    }
+
+    /// Finds the inputs that were deleted and recreated though no offset of theirs is left to tell: the brokers forget
+    /// a topic's committed offsets when it is deleted.
+    pub(super) fn find_replaced_inputs(&mut self, answers: &[(Place, Option<PartitionOffsets>)]) {
+        let mut remembered: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut tellers = Vec::new();
+        for (place, offsets) in answers {
+            let committed = offsets.as_ref().and_then(|one| one.committed.as_ref());
+            let metadata = committed.and_then(|(at, text)| OffsetMetadata::of(*at, text));
+            if let Some(metadata) = metadata.filter(|metadata| !metadata.inputs.is_empty()) {
+                tellers.push(*place);
+                for (name, id) in metadata.inputs {
+                    remembered.entry(name).or_default().push(id);
+                }
+            }
+        }
+        self.replaced_inputs.clear();
+        for (index, topic) in self.settings.topics.iter().enumerate() {
+            let (Some(ids), Some(now)) =
+                (remembered.get(&topic.name), self.topic_ids.get(&topic.name))
+            else {
+                continue;
+            };
+            // one partition's offset may be older than another's
+            if !ids.contains(now) {
+                self.replaced_inputs.insert(index);
+            }
+        }
+        if !self.replaced_inputs.is_empty() {
+            // where it goes on, the new ids are remembered with the next commit
+            self.passed.extend(tellers);
+        }
+    }
+
+    /// Whether a topic is not the one that was known by this id.
+    pub(super) fn is_another(&self, topic: &str, then: Option<&str>) -> bool {
+        let now = self.topic_ids.get(topic).map(String::as_str);
+        matches!((then, now), (Some(then), Some(now)) if then != now)
+    }
+}
