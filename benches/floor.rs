@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use keyfold::config::Config;
-use keyfold::engine::commit::StepEnd;
+use keyfold::engine::event::StepEnd;
 use keyfold::kafka::client::{self, Identity, Targets};
 use keyfold::kafka::consumer::{GroupConsumer, GroupEvent, Membership, Rebalance};
 use keyfold::kafka::ends::Ends;

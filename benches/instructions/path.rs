@@ -8,8 +8,8 @@ use keyfold::config::{Config, SourceConfig};
 use keyfold::customer::bounded::Limits;
 use keyfold::customer::snapshot::View;
 use keyfold::engine::arrived::Delivered;
-use keyfold::engine::commit::StepEnd;
 use keyfold::engine::dead_letter::DeadLetterTemplate;
+use keyfold::engine::event::StepEnd;
 use keyfold::engine::origin::Header;
 use keyfold::engine::outbox::{Backlog, Clients, Generation, Outbox, Outgoing, Output};
 use keyfold::engine::{

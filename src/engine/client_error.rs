@@ -46,3 +46,32 @@ impl ErrorKind {
         })
     }
 }
+
+/// Why a batch cannot be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    CannotBeUnpacked,
+    TooLarge,
+    UnknownFormat,
+    Corrupt,
+}
+
+impl Cause {
+    /// What to do about it.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Cause::CannotBeUnpacked => {
+                "the batch cannot be unpacked: raise kafka.properties.receive.message.max.bytes, which bounds what a batch unpacks to, or delete the records up to its end if it is corrupt"
+            }
+            Cause::TooLarge => {
+                "the batch is larger than the client takes: raise kafka.properties.receive.message.max.bytes"
+            }
+            Cause::UnknownFormat => {
+                "the client does not know the batch's codec or format: have its producer use none, gzip, snappy, lz4 or zstd, and delete the records up to the batch's end"
+            }
+            Cause::Corrupt => {
+                "the batch is corrupt (kafka.properties.check.crcs): have another replica lead the partition, or delete the records up to the batch's end"
+            }
+        }
+    }
+}

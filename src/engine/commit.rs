@@ -19,31 +19,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Engine;
-use super::Place;
 use super::batch::{Batch, Finished, Ledger};
 use super::client_error::{ClientError, ErrorKind};
-use super::event::{Effect, Notice};
+use super::event::{Effect, Notice, Offset, StepEnd};
 use super::fatal::Fatal;
 use super::outbox::{Clients, Generation};
 use super::writing::Written;
 use crate::config::Guarantee;
 use crate::store::Change;
 
-/// An offset to commit, with its metadata.
-pub type Offset = (Place, i64, String);
-
 /// Time in which a producer that was fenced twice was fenced by another process, and not by an old self.
 const FENCED_AGAIN_WITHIN: Duration = Duration::from_secs(60);
-
-/// How a step of a commit ended at the client.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StepEnd {
-    Done,
-    /// Nothing of the batch is visible to anybody, and it can be tried again.
-    Aborted(ClientError),
-    /// The client cannot say what became of the batch, or its producer cannot be used any more.
-    Undecided(ClientError),
-}
 
 /// How far a commit is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,13 +6,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Place;
 use super::batch::Ledger;
-use super::client_error::ClientError;
-use super::commit::{Offset, StepEnd};
+use super::client_error::{Cause, ClientError};
 use super::fatal::Fatal;
 use super::outbox::Generation;
-use super::unreadable::{Cause, LogPartition};
+use super::{LogPartition, Place};
 
 /// What happened. Where an event answers an effect, its variant names it; an answer that comes too late, because the
 /// partitions went elsewhere meanwhile, is ignored.
@@ -112,6 +110,19 @@ pub struct PartitionOffsets {
     /// The offset behind the last record of the log, records of open transactions included.
     pub end: i64,
 }
+
+/// How a step of a commit ended at the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepEnd {
+    Done,
+    /// Nothing of the batch is visible to anybody, and it can be tried again.
+    Aborted(ClientError),
+    /// The client cannot say what became of the batch, or its producer cannot be used any more.
+    Undecided(ClientError),
+}
+
+/// An offset to commit, with its metadata.
+pub type Offset = (Place, i64, String);
 
 /// What an engine wants to be done. Effects are carried out in their order, each before the next record is taken.
 #[derive(Debug, PartialEq)]

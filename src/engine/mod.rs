@@ -82,8 +82,8 @@ use schedule::Schedule;
 use takeover::Takeover;
 use unreadable::UnreadablePartitions;
 
-pub use event::{Effect, Event, GroupChange, Loss, Notice, PartitionOffsets};
-pub use settings::{Place, Settings, Topic};
+pub use event::{Effect, Event, GroupChange, Loss, Notice, PartitionOffsets, StepEnd};
+pub use settings::{LogPartition, Place, Settings, Topic};
 
 /// The time between two attempts of one store to let go of what was written over.
 const COMPACTION_PERIOD: Duration = Duration::from_secs(1);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::commit::Offset;
+use super::event::Offset;
 use super::fatal::Fatal;
 use super::offset_metadata::OffsetMetadata;
 use super::{Engine, Place};

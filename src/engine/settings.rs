@@ -18,6 +18,15 @@ pub struct Place {
     pub partition: i32,
 }
 
+/// A partition of a log that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogPartition {
+    /// Of an input or of the forwarded topic.
+    Consumed(Place),
+    /// Of the state topic.
+    State(i32),
+}
+
 /// A topic that is consumed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {

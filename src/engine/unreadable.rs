@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::client_error::ClientError;
+use super::client_error::{Cause, ClientError};
 use super::event::{Effect, Notice};
-use super::{Engine, Place};
+use super::{Engine, LogPartition};
 
 /// Time until such a partition is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -17,48 +17,10 @@ const RETRY_CORRUPT_AFTER: Duration = Duration::from_secs(30);
 /// A partition that was tried again and about which nothing was said for so long has come to the end of its log.
 const QUIET_AFTER: Duration = Duration::from_secs(20);
 
-/// A partition of a log that is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LogPartition {
-    /// Of an input or of the forwarded topic.
-    Consumed(Place),
-    /// Of the state topic.
-    State(i32),
-}
-
-/// Why a batch cannot be taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    CannotBeUnpacked,
-    TooLarge,
-    UnknownFormat,
-    Corrupt,
-}
-
-impl Cause {
-    /// What to do about it.
-    pub fn remedy(self) -> &'static str {
-        match self {
-            Cause::CannotBeUnpacked => {
-                "the batch cannot be unpacked: raise kafka.properties.receive.message.max.bytes, which bounds what a batch unpacks to, or delete the records up to its end if it is corrupt"
-            }
-            Cause::TooLarge => {
-                "the batch is larger than the client takes: raise kafka.properties.receive.message.max.bytes"
-            }
-            Cause::UnknownFormat => {
-                "the client does not know the batch's codec or format: have its producer use none, gzip, snappy, lz4 or zstd, and delete the records up to the batch's end"
-            }
-            Cause::Corrupt => {
-                "the batch is corrupt (kafka.properties.check.crcs): have another replica lead the partition, or delete the records up to the batch's end"
-            }
-        }
-    }
-
-    fn retry_after(self) -> Duration {
-        match self {
-            Cause::Corrupt => RETRY_CORRUPT_AFTER,
-            _ => RETRY_AFTER,
-        }
+fn retry_after(cause: Cause) -> Duration {
+    match cause {
+        Cause::Corrupt => RETRY_CORRUPT_AFTER,
+        _ => RETRY_AFTER,
     }
 }
 
@@ -83,7 +45,7 @@ impl UnreadablePartitions {
     /// They are tried again together, after the longest of their pauses.
     fn pause(&self) -> Duration {
         let all = self.partitions.values();
-        let pauses = all.map(|one| one.cause.retry_after());
+        let pauses = all.map(|one| retry_after(one.cause));
         pauses.max().unwrap_or(RETRY_AFTER)
     }
 }

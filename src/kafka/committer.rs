@@ -14,7 +14,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::errors::client_error;
 use super::transaction::{Request, SLICE, Transactions};
-use crate::engine::commit::StepEnd;
+use crate::engine::event::StepEnd;
 
 enum Report {
     /// Another step of the commit has begun.

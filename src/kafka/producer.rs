@@ -17,7 +17,7 @@ use super::deliveries::{Context, Deliveries};
 use super::errors::code_of;
 use super::native::{TopicHandle, TransactionError};
 use super::transaction::{Request, SLICE, Sent, Transactions};
-use crate::engine::commit::StepEnd;
+use crate::engine::event::StepEnd;
 
 /// A queue from which nothing went for so long does not only wait for the broker's next answer.
 const STUCK: Duration = Duration::from_millis(100);

@@ -15,7 +15,7 @@ use super::deliveries::{Context, Deliveries};
 use super::errors::{client_error, code_of};
 use super::native::{TransactionError, taken};
 use crate::engine::client_error::ClientError;
-use crate::engine::commit::StepEnd;
+use crate::engine::event::StepEnd;
 use crate::failpoint;
 
 /// A step of a commit is waited for in slices, so that a worker that waits for it shows that it is alive.

@@ -7,7 +7,7 @@ use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 
 use super::{Driver, Halt};
 use crate::engine::client_error::ClientError;
-use crate::engine::commit::{Offset, StepEnd};
+use crate::engine::event::{Offset, StepEnd};
 use crate::engine::outbox::Generation;
 use crate::engine::{Effect, Engine, Event, Notice};
 use crate::failpoint;

@@ -8,7 +8,8 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
 use super::{Driver, Halt, TURN, not_authorized, service};
-use crate::engine::unreadable::{Cause, LogPartition};
+use crate::engine::LogPartition;
+use crate::engine::client_error::Cause;
 use crate::engine::{Event, PartitionOffsets, Place};
 use crate::failpoint;
 use crate::kafka::client_log;

@@ -6,9 +6,9 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::partitions::unreadable_cause;
 use super::{Driver, Halt, TURN};
+use crate::engine::LogPartition;
 use crate::engine::arrived::Delivered;
 use crate::engine::origin::Header;
-use crate::engine::unreadable::LogPartition;
 use crate::engine::{Event, Place};
 use crate::kafka::errors::client_error;
 use crate::kafka::native::Message;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keyfold::engine::client_error::{ClientError, ErrorKind};
-use keyfold::engine::commit::{Offset, StepEnd};
+use keyfold::engine::event::{Offset, StepEnd};
 use keyfold::engine::schedule::MIN_COMMIT_GAP;
 use keyfold::engine::{Effect, Event, Notice};
 
