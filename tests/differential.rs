@@ -14,19 +14,17 @@ use serde_json::Value;
 fn typed(source: Source, text: &str) -> bool {
     match source {
         Source::LoyaltyCustomers => {
-            strict::read(text, Plain::<loyalty_customers::EventWire>::default()).is_ok()
+            strict::read(text, Plain::<loyalty_customers::EventWire>).is_ok()
         }
-        Source::LoyaltyActions => {
-            strict::read(text, Plain::<loyalty_actions::EventWire>::default()).is_ok()
-        }
+        Source::LoyaltyActions => strict::read(text, Plain::<loyalty_actions::EventWire>).is_ok(),
         Source::ConsoleCustomers => {
-            strict::read(text, Plain::<console_customers::CustomerWire>::default()).is_ok()
+            strict::read(text, Plain::<console_customers::CustomerWire>).is_ok()
         }
         Source::PublisherCustomers => {
             let element = |text: &&str| {
-                strict::read(text, Plain::<publisher_customers::CustomerWire>::default()).is_ok()
+                strict::read(text, Plain::<publisher_customers::CustomerWire>).is_ok()
             };
-            strict::read(text, Plain::<publisher_customers::BatchWire>::default())
+            strict::read(text, Plain::<publisher_customers::BatchWire>)
                 .is_ok_and(|batch| batch.customers.0.iter().all(element))
         }
     }
@@ -49,7 +47,7 @@ fn judged(source: Source, text: &str) -> Option<Rejection> {
 /// A well-formed text as a value, nested as deep as is allowed (docs/contract.md, section 2).
 fn parsed(text: &str) -> Option<Value> {
     strict::check(text).ok()?;
-    strict::read(text, Plain::<Value>::default()).ok()
+    strict::read(text, Plain::<Value>).ok()
 }
 
 /// Holds the two readings of a value against each other.

@@ -198,7 +198,7 @@ fn in_avro(json: &Option<Vec<u8>>, schema: &str) -> Option<Vec<u8>> {
 
 fn evolved_value(json: &Option<Vec<u8>>, evolved: &Evolved) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(json.as_deref()?).ok()?;
-    let json: Value = strict::read(text, Plain::default()).ok()?;
+    let json: Value = strict::read(text, Plain).ok()?;
     let schema = Schema::parse_str(&evolved.text).unwrap();
     let value = evolved.value(Some(&json), &schema)?;
     let body = avro_evolution::written(&schema, value);

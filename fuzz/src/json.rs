@@ -46,5 +46,5 @@ pub fn judge(source: Source, bytes: &[u8]) {
 /// A well-formed text as a value, nested as deep as is allowed (docs/contract.md, section 2).
 fn parsed(text: &str) -> Option<Value> {
     strict::check(text).ok()?;
-    strict::read(text, Plain::default()).ok()
+    strict::read(text, Plain).ok()
 }

@@ -127,7 +127,7 @@ fn fold(contribution: &Contribution) {
     let mut text = Vec::new();
     if snapshot::write(&customer, id, &View::of(&config), &mut text) {
         let text = std::str::from_utf8(&text).expect("a snapshot is UTF-8");
-        let read = strict::read(text, Plain::<serde_json::Value>::default());
+        let read = strict::read(text, Plain::<serde_json::Value>);
         assert_eq!(read.expect("a snapshot is JSON")["customerId"], id.as_str());
         let encoded = avro_snapshot::encode(text.as_bytes(), &mut Vec::new());
         assert!(encoded.is_ok(), "a snapshot follows its Avro schema");

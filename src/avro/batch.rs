@@ -1,4 +1,4 @@
-//! A batch, read element by element: a bad one does not keep the others from being read.
+//! A publisher batch, read element by element: a bad one does not keep the others from being read.
 
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -9,9 +9,9 @@ use super::Error;
 use super::deserialize::Decoder;
 use super::input::Blocks;
 use super::json::Transcode;
-use super::plan::{Node, NodeId, Plan, Skip, SkipId, Step};
+use super::plan::{Node, NodeId, Plan, Skip, SkipId, WriterField};
 
-/// An element of a batch.
+/// An element of a publisher batch, in its Avro encoding.
 #[derive(Debug, Clone)]
 pub struct EncodedElement<'a> {
     plan: &'a Plan,
@@ -20,8 +20,8 @@ pub struct EncodedElement<'a> {
     around: Rc<Around>,
 }
 
-/// What the batch holds before and after its list. Each of its elements is handed on with it, so what is passed over
-/// there is as short as its type can be where it was long.
+/// What the batch holds before and after its list. Each element is forwarded with it, so a long value that nobody reads is
+/// replaced with a short one of its type.
 #[derive(Debug, Default)]
 struct Around {
     before: Vec<u8>,
@@ -39,12 +39,12 @@ impl EncodedElement<'_> {
         [&before[..], &[2], self.bytes, &[0], after].concat()
     }
 
-    /// Its bytes in the batch.
+    /// How many bytes it has in the batch.
     pub fn bytes(&self) -> usize {
         self.bytes.len()
     }
 
-    /// The bytes of what else is in [`EncodedElement::alone`].
+    /// How many other bytes are in [`EncodedElement::alone`].
     pub fn around(&self) -> usize {
         self.around.before.len() + self.around.after.len() + 2
     }
@@ -78,20 +78,20 @@ pub fn read<'a, T: Deserialize<'a>>(
     let mut found = None;
     let mut around = Around::default();
     match decoder.branch(plan.root)? {
-        Node::Record(steps) => {
+        Node::Record(fields) => {
             around.before.extend_from_slice(decoder.input.since(whole));
-            for step in steps {
+            for field in fields {
                 let start = decoder.input;
                 let side = match found {
                     None => &mut around.before,
                     Some(_) => &mut around.after,
                 };
-                match step {
-                    Step::Skip(skip) => {
+                match field {
+                    WriterField::Skip(skip) => {
                         decoder.skip(*skip, 0)?;
                         shorten(plan, *skip, decoder.input.since(start), side);
                     }
-                    Step::Read { name, node } => match decoder.branch(*node)? {
+                    WriterField::Read { name, node } => match decoder.branch(*node)? {
                         Node::Null => side.extend_from_slice(decoder.input.since(start)),
                         Node::List(item) if *name == list => {
                             side.extend_from_slice(decoder.input.since(start));
@@ -114,7 +114,7 @@ pub fn read<'a, T: Deserialize<'a>>(
     Ok(elements)
 }
 
-/// Writes what was passed over, or, where that is long, a short value of its type.
+/// Writes what was skipped, or, if that is long, a short value of its type.
 fn shorten(plan: &Plan, skip: SkipId, bytes: &[u8], out: &mut Vec<u8>) {
     const LONG: usize = 64;
     const STEPS: usize = 256;
@@ -199,10 +199,10 @@ mod tests {
     use crate::model::record::Source;
     use crate::source::publisher_customers::CustomerWire;
 
-    /// Each element is handed on with what stands around its list: twenty thousand of them behind half a megabyte that
+    /// Each element is forwarded with what stands around its list: twenty thousand of them behind half a megabyte that
     /// nobody reads would be ten gigabytes.
     #[test]
-    fn what_nobody_reads_is_handed_on_short() {
+    fn what_nobody_reads_is_forwarded_short() {
         const SCHEMA: &str = include_str!("../../schemas/publisher-customers.avsc");
         let mut schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
         let unread = serde_json::json!([
@@ -217,9 +217,9 @@ mod tests {
         written.extend_from_slice(b"abc");
         let mut out = Vec::new();
         let skip = match plan.node(plan.root) {
-            Node::Record(steps) => steps.iter().find_map(|step| match step {
-                Step::Skip(skip) => Some(*skip),
-                Step::Read { .. } => None,
+            Node::Record(fields) => fields.iter().find_map(|field| match field {
+                WriterField::Skip(skip) => Some(*skip),
+                WriterField::Read { .. } => None,
             }),
             _ => None,
         };

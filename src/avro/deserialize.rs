@@ -1,13 +1,13 @@
-//! Reading a value by its plan, as serde asks for it: the types that are read from JSON are read from here as
-//! they are, with nothing in between.
+//! Reading a value by its plan, as a serde `Deserializer`: the types that are read from JSON are read from Avro
+//! directly.
 
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::Error;
-use super::input::{Blocks, Head, Input};
-use super::plan::{Node, NodeId, Plan, Skip, SkipId, Step};
+use super::input::{BlockHead, Blocks, Input};
+use super::plan::{Node, NodeId, Plan, Skip, SkipId, WriterField};
 use super::text::{write_date, write_timestamp};
 
 /// Reads the whole of `bytes` as one value, whose texts may have `max_texts` bytes.
@@ -22,25 +22,25 @@ pub fn read<'de, T: Deserialize<'de>>(
     Ok(value)
 }
 
-/// Types that are passed over may nest this deep.
+/// How deep types that are skipped may nest.
 const MAX_SKIP_DEPTH: usize = 128;
-/// A value may hold so many list items that take no bytes.
+/// How many list items of a value may take no bytes.
 const MAX_EMPTY_ITEMS: usize = 65_536;
 
-/// As many characters of an entry's name are shown.
+/// How many characters of the name of a map's entry a message shows.
 const MAX_SHOWN_NAME: usize = 100;
 
 pub(super) struct Decoder<'p, 'de> {
     plan: &'p Plan,
     pub(super) input: Input<'de>,
-    /// Holds the text of a logical type for as long as it is looked at.
+    /// The text of the logical type that is being read.
     scratch: Vec<u8>,
-    /// As many more list items may take no bytes.
+    /// How many more list items may take no bytes.
     empty_items: usize,
-    /// As many more bytes may be read as texts. What one byte of a value stands for, the symbol of an enumeration, may
-    /// be long.
+    /// How many more bytes may be read as texts. One byte of a value may stand for a long text, the symbol of an
+    /// enumeration.
     pub(super) texts_left: usize,
-    /// The field that was read last, and the entry of its map that is no JSON, if one was met.
+    /// The field that was read last, and the entry of its map that is no JSON, if there was one.
     field: &'static str,
     no_json: Option<&'de str>,
 }
@@ -74,7 +74,7 @@ impl<'p, 'de> Decoder<'p, 'de> {
         self.counted(text)
     }
 
-    /// The place of the text that should be JSON and is not, as a pointer.
+    /// A pointer to the text that should be JSON and is not.
     pub(super) fn no_json(&self) -> Option<String> {
         let name: String = self.no_json?.chars().take(MAX_SHOWN_NAME).collect();
         let name = name.replace('~', "~0").replace('/', "~1");
@@ -93,7 +93,7 @@ impl<'p, 'de> Decoder<'p, 'de> {
         seed: S,
     ) -> Result<S::Value, Error> {
         let node = self.plan.node(node);
-        seed.deserialize(Next {
+        seed.deserialize(NodeDeserializer {
             decoder: self,
             node,
         })
@@ -141,7 +141,7 @@ impl<'p, 'de> Decoder<'p, 'de> {
     }
 
     fn skip_blocks(&mut self, item: SkipId, keys: bool, depth: usize) -> Result<(), Error> {
-        while let Some(Head { items, bytes }) = Head::read(&mut self.input)? {
+        while let Some(BlockHead { items, bytes }) = BlockHead::read(&mut self.input)? {
             if let Some(bytes) = bytes {
                 self.input.take(bytes)?;
                 continue;
@@ -162,12 +162,12 @@ impl<'p, 'de> Decoder<'p, 'de> {
 }
 
 /// The value that comes next.
-struct Next<'d, 'p, 'de> {
+struct NodeDeserializer<'d, 'p, 'de> {
     decoder: &'d mut Decoder<'p, 'de>,
     node: &'p Node,
 }
 
-impl<'p, 'de> Next<'_, 'p, 'de> {
+impl<'p, 'de> NodeDeserializer<'_, 'p, 'de> {
     fn number<V: Visitor<'de>>(number: i64, visitor: V) -> Result<V::Value, Error> {
         match u64::try_from(number) {
             Ok(number) => visitor.visit_u64(number),
@@ -189,7 +189,7 @@ impl<'p, 'de> Next<'_, 'p, 'de> {
     }
 }
 
-impl<'de> Deserializer<'de> for Next<'_, '_, 'de> {
+impl<'de> Deserializer<'de> for NodeDeserializer<'_, '_, 'de> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
@@ -214,17 +214,17 @@ impl<'de> Deserializer<'de> for Next<'_, '_, 'de> {
                 let day = input.int()?;
                 self.text(visitor, |out| write_date(out, day))
             }
-            Node::Record(steps) => visitor.visit_map(Fields {
+            Node::Record(fields) => visitor.visit_map(RecordAccess {
                 decoder: self.decoder,
-                steps: steps.iter(),
+                fields: fields.iter(),
                 value: &Node::Mismatch,
             }),
-            Node::List(item) => visitor.visit_seq(Items {
+            Node::List(item) => visitor.visit_seq(ListAccess {
                 decoder: self.decoder,
                 item: *item,
                 blocks: Blocks::default(),
             }),
-            Node::JsonMap(value) => visitor.visit_map(Members {
+            Node::JsonMap(value) => visitor.visit_map(JsonMapAccess {
                 decoder: self.decoder,
                 value: *value,
                 blocks: Blocks::default(),
@@ -235,7 +235,7 @@ impl<'de> Deserializer<'de> for Next<'_, '_, 'de> {
                 let at = input.choose(branches)?;
                 let node = self.decoder.plan.node(branches[at]);
                 // branches are no unions themselves
-                Next { node, ..self }.deserialize_any(visitor)
+                NodeDeserializer { node, ..self }.deserialize_any(visitor)
             }
             Node::Mismatch => Err(Error::Unresolved),
         }
@@ -251,7 +251,7 @@ impl<'de> Deserializer<'de> for Next<'_, '_, 'de> {
         };
         match node {
             Node::Null => visitor.visit_none(),
-            node => visitor.visit_some(Next { node, ..self }),
+            node => visitor.visit_some(NodeDeserializer { node, ..self }),
         }
     }
 
@@ -262,23 +262,23 @@ impl<'de> Deserializer<'de> for Next<'_, '_, 'de> {
 }
 
 /// A record's fields, without those that are null.
-struct Fields<'d, 'p, 'de> {
+struct RecordAccess<'d, 'p, 'de> {
     decoder: &'d mut Decoder<'p, 'de>,
-    steps: std::slice::Iter<'p, Step>,
+    fields: std::slice::Iter<'p, WriterField>,
     value: &'p Node,
 }
 
-impl<'de> MapAccess<'de> for Fields<'_, '_, 'de> {
+impl<'de> MapAccess<'de> for RecordAccess<'_, '_, 'de> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, Error> {
-        for step in self.steps.by_ref() {
-            match step {
-                Step::Skip(skip) => self.decoder.skip(*skip, 0)?,
-                Step::Read { name, node } => match self.decoder.branch(*node)? {
+        for field in self.fields.by_ref() {
+            match field {
+                WriterField::Skip(skip) => self.decoder.skip(*skip, 0)?,
+                WriterField::Read { name, node } => match self.decoder.branch(*node)? {
                     Node::Null => {}
                     node => {
                         self.value = node;
@@ -293,20 +293,20 @@ impl<'de> MapAccess<'de> for Fields<'_, '_, 'de> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
-        seed.deserialize(Next {
+        seed.deserialize(NodeDeserializer {
             decoder: self.decoder,
             node: self.value,
         })
     }
 }
 
-struct Items<'d, 'p, 'de> {
+struct ListAccess<'d, 'p, 'de> {
     decoder: &'d mut Decoder<'p, 'de>,
     item: NodeId,
     blocks: Blocks,
 }
 
-impl<'de> SeqAccess<'de> for Items<'_, '_, 'de> {
+impl<'de> SeqAccess<'de> for ListAccess<'_, '_, 'de> {
     type Error = Error;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(
@@ -324,7 +324,7 @@ impl<'de> SeqAccess<'de> for Items<'_, '_, 'de> {
 }
 
 /// The entries of a map from names to JSON texts, without those that are null.
-struct Members<'d, 'p, 'de> {
+struct JsonMapAccess<'d, 'p, 'de> {
     decoder: &'d mut Decoder<'p, 'de>,
     value: NodeId,
     blocks: Blocks,
@@ -332,7 +332,7 @@ struct Members<'d, 'p, 'de> {
     text: &'de str,
 }
 
-impl<'de> MapAccess<'de> for Members<'_, '_, 'de> {
+impl<'de> MapAccess<'de> for JsonMapAccess<'_, '_, 'de> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(

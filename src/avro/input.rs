@@ -1,7 +1,8 @@
-//! The bytes of a value and Avro's encodings of single data. No length is trusted before it is held against the
-//! bytes that are left.
+//! The bytes of a value, and Avro's encodings of single data. No length is trusted before it is compared with the bytes
+//! that are left.
 
 use super::Error;
+use crate::model::varint;
 
 /// What is left of a value.
 #[derive(Debug, Clone, Copy)]
@@ -50,28 +51,9 @@ impl<'de> Input<'de> {
     /// A number in the variable-length zig-zag encoding.
     #[inline]
     pub fn long(&mut self) -> Result<i64, Error> {
-        let (&first, rest) = self.bytes.split_first().ok_or(Error::Malformed)?;
-        if first < 0x80 {
-            self.bytes = rest;
-            return Ok(unzigzag(u64::from(first)));
-        }
-        self.long_of_many()
-    }
-
-    fn long_of_many(&mut self) -> Result<i64, Error> {
-        let mut number = 0;
-        for (at, &byte) in self.bytes.iter().enumerate().take(10) {
-            // the tenth byte holds the last of 64 bits
-            if at == 9 && byte > 1 {
-                return Err(Error::Malformed);
-            }
-            number |= u64::from(byte & 0x7f) << (7 * at);
-            if byte < 0x80 {
-                self.take(at + 1)?;
-                return Ok(unzigzag(number));
-            }
-        }
-        Err(Error::Malformed)
+        let (number, rest) = varint::read(self.bytes).ok_or(Error::Malformed)?;
+        self.bytes = rest;
+        Ok((number >> 1) as i64 ^ -((number & 1) as i64))
     }
 
     pub fn int(&mut self) -> Result<i32, Error> {
@@ -106,7 +88,7 @@ impl<'de> Input<'de> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Error::Malformed)
     }
 
-    /// The place of a union's branch or of an enumeration's symbol.
+    /// The position of a union's branch or of an enumeration's symbol.
     #[inline]
     pub fn choose<T>(&mut self, of: &'_ [T]) -> Result<usize, Error> {
         usize::try_from(self.long()?)
@@ -116,11 +98,7 @@ impl<'de> Input<'de> {
     }
 }
 
-fn unzigzag(number: u64) -> i64 {
-    (number >> 1) as i64 ^ -((number & 1) as i64)
-}
-
-/// JSON has no other numbers.
+/// JSON has no infinities, and nothing that is not a number.
 fn finite(number: f64) -> Result<f64, Error> {
     if number.is_finite() {
         Ok(number)
@@ -138,15 +116,15 @@ pub struct Blocks {
 }
 
 /// The head of a block.
-pub struct Head {
+pub struct BlockHead {
     pub items: u64,
     /// The block's size in bytes, where it is given.
     pub bytes: Option<usize>,
 }
 
-impl Head {
+impl BlockHead {
     /// None at the end of the blocks.
-    pub fn read(input: &mut Input<'_>) -> Result<Option<Head>, Error> {
+    pub fn read(input: &mut Input<'_>) -> Result<Option<BlockHead>, Error> {
         let items = input.long()?;
         let bytes = if items < 0 {
             let bytes = usize::try_from(input.long()?).map_err(|_| Error::Malformed)?;
@@ -158,7 +136,7 @@ impl Head {
             None
         };
         let items = items.unsigned_abs();
-        Ok((items > 0).then_some(Head { items, bytes }))
+        Ok((items > 0).then_some(BlockHead { items, bytes }))
     }
 }
 
@@ -166,7 +144,7 @@ impl Blocks {
     /// Whether another item comes.
     pub fn advance(&mut self, input: &mut Input<'_>) -> Result<bool, Error> {
         if self.left == 0 && !self.done {
-            match Head::read(input)? {
+            match BlockHead::read(input)? {
                 Some(head) => self.left = head.items,
                 None => self.done = true,
             }
@@ -211,14 +189,14 @@ mod tests {
     fn a_negative_count_gives_the_size_of_its_block() {
         // three items in two bytes, then the end
         let mut input = Input::new(&[5, 4, 7, 7, 0]);
-        let head = Head::read(&mut input).unwrap().unwrap();
+        let head = BlockHead::read(&mut input).unwrap().unwrap();
         assert_eq!((head.items, head.bytes), (3, Some(2)));
         // a size beyond the end, a negative one, and the count that has no opposite
-        assert!(Head::read(&mut Input::new(&[5, 4, 7])).is_err());
-        assert!(Head::read(&mut Input::new(&[5, 1, 7])).is_err());
+        assert!(BlockHead::read(&mut Input::new(&[5, 4, 7])).is_err());
+        assert!(BlockHead::read(&mut Input::new(&[5, 1, 7])).is_err());
         let mut least = [0xff; 11];
         (least[9], least[10]) = (1, 0);
-        let head = Head::read(&mut Input::new(&least)).unwrap().unwrap();
+        let head = BlockHead::read(&mut Input::new(&least)).unwrap().unwrap();
         assert_eq!(head.items, 1 << 63);
     }
 }

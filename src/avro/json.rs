@@ -1,4 +1,4 @@
-//! A value as the JSON text that says the same.
+//! A value as JSON text.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::Error;
 use super::deserialize::Decoder;
 use super::plan::Plan;
 use crate::json::canonical::write_string;
-use crate::json::strict::{MAX_DEPTH, Text};
+use crate::json::strict::{Text, deeper};
 
 /// The JSON text of the value that `bytes` hold, with the fields that the reader schema knows; those that are null
 /// are left out. An error is never [`Error::Refused`].
@@ -16,7 +16,7 @@ pub fn to_json(plan: &Plan, bytes: &[u8], max_texts: usize) -> Result<String, Er
     transcoded(&mut Decoder::new(plan, bytes, max_texts))
 }
 
-/// The same; an error says to people why there is none, and where.
+/// Like [`to_json`]; the error is a message for people with the reason and the path.
 pub fn explain(plan: &Plan, bytes: &[u8], max_texts: usize) -> Result<String, String> {
     let mut decoder = Decoder::new(plan, bytes, max_texts);
     transcoded(&mut decoder).map_err(|error| match decoder.no_json() {
@@ -45,14 +45,6 @@ pub(super) struct Transcode<'o> {
 impl Transcode<'_> {
     fn written<N: serde::Serialize, E: serde::de::Error>(self, number: N) -> Result<(), E> {
         serde_json::to_writer(self.out, &number).map_err(E::custom)
-    }
-
-    /// What the objects and arrays inside are written by.
-    fn deeper<E: serde::de::Error>(&self) -> Result<usize, E> {
-        if self.depth >= MAX_DEPTH {
-            return Err(E::custom("nested too deep"));
-        }
-        Ok(self.depth + 1)
     }
 }
 
@@ -100,7 +92,7 @@ impl<'de> Visitor<'de> for Transcode<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let depth = self.deeper()?;
+        let depth = deeper(self.depth)?;
         let out = self.out;
         out.push(b'[');
         let start = out.len();
@@ -119,7 +111,7 @@ impl<'de> Visitor<'de> for Transcode<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        let depth = self.deeper()?;
+        let depth = deeper(self.depth)?;
         let out = self.out;
         out.push(b'{');
         let start = out.len();

@@ -1,4 +1,4 @@
-//! Avro in and out, without its transport: what a value's bytes say, once its writer schema is known.
+//! Reading and writing Avro, apart from the registry: what a value's bytes say, once its writer schema is known.
 //!
 //! A writer schema is compiled once into a [`Plan`], resolved against the reader schema of its source
 //! (`schemas/<source>.avsc`). Reading a value then follows the plan and looks nothing up: [`read`] gives the same
@@ -17,20 +17,21 @@
 //!   without a logical type names no unit: it stays a number, which the rules refuse.
 //! - Where a field's name is not found, an alias that the *writer* gives its field counts as its name: so a
 //!   renamed field that keeps its old name as an alias is still found.
-//! - The names of types don't matter, nor does how they are spelt; references to them still resolve.
+//! - The names of types do not matter, nor does how they are spelt; references to them still resolve.
 
 pub mod batch;
+mod compile;
 mod deserialize;
 pub mod input;
 mod json;
 mod names;
 mod plan;
-mod reader;
+mod reader_schema;
 pub mod snapshot;
 #[cfg(test)]
 mod tests;
 mod text;
-mod writer;
+mod writer_schema;
 
 pub use deserialize::read;
 pub use json::{explain, to_json};
@@ -40,7 +41,7 @@ pub use plan::{Plan, PlanError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The bytes are no value of their writer schema.
-    #[error("the value can't be decoded by its writer schema")]
+    #[error("the value cannot be decoded by its writer schema")]
     Malformed,
     /// A union's branch that the reader schema has no type for.
     #[error("the value has a branch of a union that the source's schema has no type for")]

@@ -1,4 +1,4 @@
-//! Names of writer schemas. They do not matter for reading, but `apache-avro` takes fewer of them than the Java
+//! The names in writer schemas. They do not matter for reading, but `apache-avro` takes fewer of them than the Java
 //! library does: no hyphens or dollar signs in namespaces, no letters beyond ASCII. So a schema is rewritten before it
 //! is parsed: each named type gets a name of its own, references follow, and what plays no part in reading is left out
 //! (defaults, documentation, aliases of types, attributes of other programs, logical types that do not fit).
@@ -16,7 +16,7 @@ const PRIMITIVES: [&str; 8] = [
 
 /// Schemas that refer to each other, with names that `apache-avro` takes.
 #[derive(Default)]
-pub struct Renamed {
+pub struct RenamedSchemas {
     /// The new names of types, by their full ones.
     types: HashMap<String, String>,
     /// The same by aliases. A name goes first.
@@ -25,53 +25,41 @@ pub struct Renamed {
     pub symbols: HashMap<String, Vec<String>>,
 }
 
-impl Renamed {
+impl RenamedSchemas {
     /// Notes the names that a schema defines. All are noted before the first is rewritten.
     pub fn note(&mut self, schema: &Value) -> Result<(), PlanError> {
         self.note_in(schema, "")
     }
 
     fn note_in(&mut self, schema: &Value, space: &str) -> Result<(), PlanError> {
-        match schema {
-            Value::Array(branches) => branches
-                .iter()
-                .try_for_each(|branch| self.note_in(branch, space)),
-            Value::Object(parts) => {
-                let Some(kind) = parts.get("type").and_then(Value::as_str) else {
-                    return parts
-                        .get("type")
-                        .map_or(Ok(()), |inner| self.note_in(inner, space));
-                };
-                match kind {
-                    "record" | "error" | "enum" | "fixed" => {
-                        let (space, name) = name_of(parts, space)?;
-                        let new = format!("t{}", self.types.len());
-                        let full = full_name(&space, &name);
-                        if self.types.insert(full, new.clone()).is_some() {
-                            return Err(PlanError::new("the schema defines a type twice"));
-                        }
-                        for alias in texts(parts.get("aliases")) {
-                            let (space, name) = split(alias, &space);
-                            self.aliases
-                                .entry(full_name(space, name))
-                                .or_insert(new.clone());
-                        }
-                        let fields = parts.get("fields").and_then(Value::as_array);
-                        for field in fields.into_iter().flatten() {
-                            if let Some(kind) = field.get("type") {
-                                self.note_in(kind, &space)?;
-                            }
-                        }
-                        Ok(())
-                    }
-                    "array" => parts
-                        .get("items")
-                        .map_or(Ok(()), |items| self.note_in(items, space)),
-                    "map" => parts
-                        .get("values")
-                        .map_or(Ok(()), |values| self.note_in(values, space)),
-                    _ => Ok(()),
+        let parts = match schema {
+            Value::Array(branches) => {
+                return branches
+                    .iter()
+                    .try_for_each(|branch| self.note_in(branch, space));
+            }
+            Value::Object(parts) => parts,
+            _ => return Ok(()),
+        };
+        let Some(kind) = schema["type"].as_str() else {
+            return self.note_in(&schema["type"], space);
+        };
+        match kind {
+            "array" => self.note_in(&schema["items"], space),
+            "map" => self.note_in(&schema["values"], space),
+            "record" | "error" | "enum" | "fixed" => {
+                let (space, full) = name_of(parts, space)?;
+                let new = format!("t{}", self.types.len());
+                if self.types.insert(full, new.clone()).is_some() {
+                    return Err(PlanError::new("the schema defines a type twice"));
                 }
+                for alias in texts(parts.get("aliases")) {
+                    let alias = full_name(alias, &space);
+                    self.aliases.entry(alias).or_insert(new.clone());
+                }
+                let fields = parts.get("fields").and_then(Value::as_array);
+                let mut types = fields.into_iter().flatten().map(|field| &field["type"]);
+                types.try_for_each(|of| self.note_in(of, &space))
             }
             _ => Ok(()),
         }
@@ -119,34 +107,17 @@ impl Renamed {
                 let values = self.rewrite_in(part("values")?, space)?;
                 Ok(json!({"type": "map", "values": values}))
             }
-            "record" | "error" => {
-                let (space, name) = name_of(parts, space)?;
-                let name = self.reference(&full_name(&space, &name), "")?;
-                let Value::Array(fields) = part("fields")? else {
-                    return Err(PlanError::new("the fields of a record are no list"));
-                };
-                let fields = self.fields(fields, &space)?;
-                Ok(json!({"type": "record", "name": name, "fields": fields}))
-            }
-            "enum" => {
-                let (space, name) = name_of(parts, space)?;
-                let name = self.reference(&full_name(&space, &name), "")?;
-                let Value::Array(symbols) = part("symbols")? else {
-                    return Err(PlanError::new("the symbols of an enumeration are no list"));
-                };
-                let symbols = symbols.iter().map(Value::as_str).map(|symbol| {
-                    let symbol = symbol.map(str::to_owned);
-                    symbol.ok_or_else(|| PlanError::new("a symbol of the schema is no text"))
-                });
-                let symbols: Vec<String> = symbols.collect::<Result<_, _>>()?;
-                let new: Vec<String> = (0..symbols.len()).map(|at| format!("s{at}")).collect();
-                self.symbols.insert(name.clone(), symbols);
-                Ok(json!({"type": "enum", "name": name, "symbols": new}))
-            }
-            "fixed" => {
-                let (space, name) = name_of(parts, space)?;
-                let name = self.reference(&full_name(&space, &name), "")?;
-                Ok(json!({"type": "fixed", "name": name, "size": part("size")?}))
+            "record" | "error" | "enum" | "fixed" => {
+                let (space, full) = name_of(parts, space)?;
+                let name = self.reference(&full, "")?;
+                match kind {
+                    "enum" => self.rewrite_enum(name, part("symbols")?),
+                    "fixed" => Ok(json!({"type": "fixed", "name": name, "size": part("size")?})),
+                    _ => {
+                        let fields = self.rewrite_fields(part("fields")?, &space)?;
+                        Ok(json!({"type": "record", "name": name, "fields": fields}))
+                    }
+                }
             }
             kind => {
                 let name = self.reference(kind, space)?;
@@ -158,8 +129,26 @@ impl Renamed {
         }
     }
 
+    /// An enumeration gets symbols of its own too; those of the schema are kept beside it.
+    fn rewrite_enum(&mut self, name: String, symbols: &Value) -> Result<Value, PlanError> {
+        let Value::Array(symbols) = symbols else {
+            return Err(PlanError::new("the symbols of an enumeration are no list"));
+        };
+        let texts = symbols
+            .iter()
+            .map(|symbol| symbol.as_str().map(str::to_owned));
+        let texts: Option<Vec<String>> = texts.collect();
+        let texts = texts.ok_or_else(|| PlanError::new("a symbol of the schema is no text"))?;
+        let new: Vec<String> = (0..texts.len()).map(|at| format!("s{at}")).collect();
+        self.symbols.insert(name.clone(), texts);
+        Ok(json!({"type": "enum", "name": name, "symbols": new}))
+    }
+
     /// A field keeps its name where `apache-avro` takes it: only then can the reader schema ask for it.
-    fn fields(&mut self, fields: &[Value], space: &str) -> Result<Vec<Value>, PlanError> {
+    fn rewrite_fields(&mut self, fields: &Value, space: &str) -> Result<Vec<Value>, PlanError> {
+        let Value::Array(fields) = fields else {
+            return Err(PlanError::new("the fields of a record are no list"));
+        };
         let names = fields
             .iter()
             .filter_map(|field| field.get("name")?.as_str());
@@ -197,8 +186,8 @@ impl Renamed {
         if PRIMITIVES.contains(&name) {
             return Ok(name.to_owned());
         }
-        let (space, name) = split(name, space);
-        let full = full_name(space, name);
+        let full = full_name(name, space);
+        let (_, name) = split(name, space);
         let types = &self.types;
         types
             .get(&full)
@@ -212,7 +201,7 @@ impl Renamed {
     }
 }
 
-/// The namespace and the name that a definition gives its type.
+/// The namespace that a definition gives its type, and the type's full name.
 fn name_of(parts: &Map<String, Value>, around: &str) -> Result<(String, String), PlanError> {
     let name = parts.get("name").and_then(Value::as_str).unwrap_or("");
     let space = parts.get("namespace").and_then(Value::as_str);
@@ -220,7 +209,7 @@ fn name_of(parts: &Map<String, Value>, around: &str) -> Result<(String, String),
     if name.is_empty() {
         return Err(PlanError::new("a type of the schema has no name"));
     }
-    Ok((space.to_owned(), name.to_owned()))
+    Ok((space.to_owned(), full_name(name, space)))
 }
 
 /// A dot in a name sets the namespace, also a leading one, which sets none.
@@ -228,10 +217,10 @@ fn split<'n>(name: &'n str, space: &'n str) -> (&'n str, &'n str) {
     name.rsplit_once('.').unwrap_or((space, name))
 }
 
-fn full_name(space: &str, name: &str) -> String {
-    match space {
-        "" => name.to_owned(),
-        space => format!("{space}.{name}"),
+fn full_name(name: &str, space: &str) -> String {
+    match split(name, space) {
+        ("", name) => name.to_owned(),
+        (space, name) => format!("{space}.{name}"),
     }
 }
 

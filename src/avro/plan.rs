@@ -1,15 +1,8 @@
-//! The plan by which values of one writer schema are read: the schema resolved against the reader schema, once.
+//! The plan by which values of one writer schema are read: that schema, resolved against the reader schema.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use apache_avro::Schema;
-use apache_avro::schema::{Name, RecordSchema};
-
-use super::reader::{self, Field, Shape};
 use super::text::Unit;
-use super::writer::{Underlying, Writer, underlying};
-use crate::model::record::Source;
 
 /// How values of one writer schema are read for one source. Reading by it looks nothing up.
 #[derive(Debug)]
@@ -19,11 +12,11 @@ pub struct Plan {
     pub(super) root: NodeId,
 }
 
-/// Why a schema has no plan: every value of it is `invalid_avro`. Says what is wrong with the schema.
+/// Why a schema has no plan, which makes every value of it `invalid_avro`. Says what is wrong with the schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}{message}", self.place())]
+#[error("{}{message}", self.path())]
 pub struct PlanError {
-    /// The fields of the reader schema that lead to the place, the innermost first.
+    /// The path of the error in the reader schema: its fields, the innermost first.
     fields: Vec<&'static str>,
     message: Arc<str>,
 }
@@ -36,12 +29,12 @@ impl PlanError {
         }
     }
 
-    fn within(mut self, field: &'static str) -> PlanError {
+    pub(super) fn within(mut self, field: &'static str) -> PlanError {
         self.fields.push(field);
         self
     }
 
-    fn place(&self) -> String {
+    fn path(&self) -> String {
         if self.fields.is_empty() {
             return String::new();
         }
@@ -51,12 +44,12 @@ impl PlanError {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NodeId(u32);
+pub(super) struct NodeId(pub u32);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SkipId(u32);
+pub(super) struct SkipId(pub u32);
 
-/// What is read at one place.
+/// How a value is read.
 #[derive(Debug)]
 pub(super) enum Node {
     Null,
@@ -70,22 +63,22 @@ pub(super) enum Node {
     Enum(Arc<[Box<str>]>),
     Timestamp(Unit),
     Date,
-    Record(Box<[Step]>),
+    Record(Box<[WriterField]>),
     List(NodeId),
     JsonMap(NodeId),
     Union(Box<[NodeId]>),
-    /// A union's branch that the reader schema does not resolve.
+    /// A union's branch that does not resolve against the reader schema.
     Mismatch,
 }
 
 /// A field of the writer, in its order.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(super) enum WriterField {
     Read { name: &'static str, node: NodeId },
     Skip(SkipId),
 }
 
-/// What is passed over at one place.
+/// How a value is skipped.
 #[derive(Debug, PartialEq)]
 pub(super) enum Skip {
     /// An int, a long or an enumeration.
@@ -102,311 +95,11 @@ pub(super) enum Skip {
 }
 
 impl Plan {
-    /// Compiles a writer schema for a source. `references` are the texts of the schemas that it names types of.
-    pub fn compile(source: Source, schema: &str, references: &[&str]) -> Result<Plan, PlanError> {
-        Plan::against(reader::of(source)?, &Writer::parse(schema, references)?)
-    }
-
-    /// Whether a schema's values are strings and nothing else. No source has a plan of such a one.
-    pub fn is_of_text(schema: &str, references: &[&str]) -> bool {
-        Writer::parse(schema, references)
-            .is_ok_and(|writer| underlying(writer.root()) == Underlying::Text)
-    }
-
-    pub(super) fn against(shape: &'static Shape, writer: &Writer) -> Result<Plan, PlanError> {
-        let mut compiler = Compiler {
-            writer,
-            symbols: HashMap::new(),
-            names: writer.names(),
-            nodes: Vec::new(),
-            skips: Vec::new(),
-            read: HashMap::new(),
-            skipped: HashMap::new(),
-            depth: 0,
-            work: 0,
-        };
-        let root = compiler.read(writer.root(), shape)?;
-        // a union may have taken it for a branch that is not read
-        compiler.within_bounds()?;
-        Ok(Plan {
-            nodes: compiler.nodes,
-            skips: compiler.skips,
-            root,
-        })
-    }
-
     pub(super) fn node(&self, id: NodeId) -> &Node {
         self.nodes.get(id.0 as usize).unwrap_or(&Node::Mismatch)
     }
 
     pub(super) fn skip(&self, id: SkipId) -> &Skip {
         self.skips.get(id.0 as usize).unwrap_or(&Skip::Pending)
-    }
-}
-
-/// Named types may refer to each other this deep. The schema's own nesting is bounded by its JSON's.
-const MAX_REFERENCES: usize = 256;
-
-/// The most steps that resolving a schema may take: so many types are looked at, and fields compared with fields.
-/// Schemas of a thousand fields take some ten thousand.
-const MAX_WORK: usize = 2_000_000;
-
-struct Compiler<'s> {
-    writer: &'s Writer,
-    symbols: HashMap<&'s Name, Arc<[Box<str>]>>,
-    names: HashMap<Name, &'s Schema>,
-    nodes: Vec<Node>,
-    skips: Vec<Skip>,
-    /// Records that are compiled already, by their place and that of their shape.
-    /// What can't be read is not tried again: unions may ask for it at a thousand places.
-    read: HashMap<(*const RecordSchema, *const Shape), Result<NodeId, PlanError>>,
-    skipped: HashMap<&'s Name, SkipId>,
-    depth: usize,
-    work: usize,
-}
-
-impl<'s> Compiler<'s> {
-    fn within_bounds(&self) -> Result<(), PlanError> {
-        match self.work > MAX_WORK {
-            true => Err(PlanError::new(
-                "the schema is too large, or its types refer to each other too often",
-            )),
-            false => Ok(()),
-        }
-    }
-
-    fn works(&mut self, steps: usize) -> Result<(), PlanError> {
-        self.work = self.work.saturating_add(steps);
-        self.within_bounds()
-    }
-
-    fn node(&mut self, node: Node) -> NodeId {
-        self.nodes.push(node);
-        NodeId(self.nodes.len() as u32 - 1)
-    }
-
-    fn definition(&self, name: &Name) -> Result<&'s Schema, PlanError> {
-        self.names.get(name).copied().ok_or_else(|| {
-            PlanError::new("the schema names a type that is not defined where it is named")
-        })
-    }
-
-    /// Resolves what the writer writes against what the reader asks for.
-    fn read(&mut self, schema: &'s Schema, shape: &'static Shape) -> Result<NodeId, PlanError> {
-        self.works(1)?;
-        let node = match (schema, shape) {
-            (Schema::Ref { name }, _) => return self.read(self.definition(name)?, shape),
-            (Schema::Union(union), _) => self.union(union.variants(), shape)?,
-            // absent; whether it may be is a rule
-            (Schema::Null, _) => Node::Null,
-            (Schema::Record(record), Shape::Object(fields)) => {
-                let key = (&raw const *record, &raw const *shape);
-                if let Some(known) = self.read.get(&key) {
-                    return known.clone();
-                }
-                let read = self.record(record, fields).map(|node| self.node(node));
-                self.read.insert(key, read.clone());
-                return read;
-            }
-            (Schema::Array(array), Shape::List(item)) => Node::List(self.read(&array.items, item)?),
-            (Schema::Map(map), Shape::JsonMap) => {
-                Node::JsonMap(self.read(&map.types, &Shape::JsonText)?)
-            }
-            (Schema::Enum(symbols), Shape::Text | Shape::Time | Shape::NumberOrText) => {
-                let texts = self.writer.symbols(&symbols.name).iter();
-                let known = self.symbols.entry(&symbols.name);
-                let texts =
-                    known.or_insert_with(|| texts.map(|text| text.as_str().into()).collect());
-                Node::Enum(Arc::clone(texts))
-            }
-            _ => scalar(schema, shape)?,
-        };
-        Ok(self.node(node))
-    }
-
-    fn union(&mut self, branches: &'s [Schema], shape: &'static Shape) -> Result<Node, PlanError> {
-        let mut refused = None;
-        let mut nodes = Vec::with_capacity(branches.len());
-        for branch in branches {
-            nodes.push(self.read(branch, shape).unwrap_or_else(|error| {
-                refused = Some(error);
-                self.node(Node::Mismatch)
-            }));
-        }
-        let all = nodes
-            .iter()
-            .all(|id| matches!(self.nodes.get(id.0 as usize), Some(Node::Mismatch)));
-        match refused {
-            Some(error) if all => Err(error),
-            _ => Ok(Node::Union(nodes.into())),
-        }
-    }
-
-    fn record(
-        &mut self,
-        record: &'s RecordSchema,
-        fields: &'static [Field],
-    ) -> Result<Node, PlanError> {
-        self.works(record.fields.len().saturating_mul(fields.len()))?;
-        let mut wanted: Vec<Option<&'static Field>> = vec![None; record.fields.len()];
-        for field in fields {
-            // two fields may have an alias in common
-            let place = place_of(field, fields, record)
-                .and_then(|place| wanted.get_mut(place))
-                .filter(|place| place.is_none());
-            match place {
-                Some(place) => *place = Some(field),
-                None if field.optional => {}
-                None => {
-                    let name = &field.name;
-                    return Err(PlanError::new(format!(
-                        "a record of the schema has no field {name}"
-                    )));
-                }
-            }
-        }
-        let mut steps = Vec::with_capacity(record.fields.len());
-        for (written, field) in record.fields.iter().zip(wanted) {
-            match field {
-                Some(Field { name, shape, .. }) => {
-                    let node = self
-                        .read(&written.schema, shape)
-                        .map_err(|error| error.within(name))?;
-                    steps.push(Step::Read { name, node });
-                }
-                None => {
-                    let skip = self.skip(&written.schema)?;
-                    if !self.is_nothing(skip) {
-                        steps.push(Step::Skip(skip));
-                    }
-                }
-            }
-        }
-        Ok(Node::Record(steps.into()))
-    }
-
-    /// How a type is passed over.
-    fn skip(&mut self, schema: &'s Schema) -> Result<SkipId, PlanError> {
-        if self.depth >= MAX_REFERENCES {
-            return Err(PlanError::new("the schema's types refer too deep"));
-        }
-        self.depth += 1;
-        let skip = self.skip_deeper(schema);
-        self.depth -= 1;
-        skip
-    }
-
-    fn skip_deeper(&mut self, schema: &'s Schema) -> Result<SkipId, PlanError> {
-        self.works(1)?;
-        let id = SkipId(self.skips.len() as u32);
-        if let Some(name) = schema.name() {
-            if let Some(&known) = self.skipped.get(name) {
-                return Ok(known);
-            }
-            if let Schema::Ref { name } = schema {
-                return self.skip(self.definition(name)?);
-            }
-            self.skipped.insert(name, id);
-        }
-        // the place comes first, since the type may hold itself
-        self.skips.push(Skip::Pending);
-        let skip = match schema {
-            Schema::Record(record) => {
-                let mut fields = Vec::new();
-                for field in &record.fields {
-                    let skip = self.skip(&field.schema)?;
-                    if !self.is_nothing(skip) {
-                        fields.push(skip);
-                    }
-                }
-                match fields.is_empty() {
-                    true => Skip::Fixed(0),
-                    false => Skip::Record(fields.into()),
-                }
-            }
-            Schema::Array(array) => Skip::Array(self.skip(&array.items)?),
-            Schema::Map(map) => Skip::Map(self.skip(&map.types)?),
-            Schema::Union(union) => {
-                let branches = union.variants().iter().map(|branch| self.skip(branch));
-                Skip::Union(branches.collect::<Result<_, _>>()?)
-            }
-            _ => match underlying(schema) {
-                Underlying::Int | Underlying::Long | Underlying::Enum(_) => Skip::Number,
-                Underlying::Text | Underlying::Bytes => Skip::Bytes,
-                Underlying::Fixed(size) => Skip::Fixed(size),
-                Underlying::Composite => Skip::Pending,
-            },
-        };
-        if let Some(place) = self.skips.get_mut(id.0 as usize) {
-            *place = skip;
-        }
-        Ok(id)
-    }
-
-    fn is_nothing(&self, id: SkipId) -> bool {
-        self.skips.get(id.0 as usize) == Some(&Skip::Fixed(0))
-    }
-}
-
-/// The writer's field for a field of the reader: by its name, then by the reader's aliases, then by the writer's.
-/// A field that has the name of another field of the reader is that field alone.
-fn place_of(field: &Field, fields: &[Field], record: &RecordSchema) -> Option<usize> {
-    let named = |name: &String| record.fields.iter().position(|field| field.name == *name);
-    let free = |place: &usize| {
-        let written = record.fields.get(*place);
-        written.is_some_and(|written| fields.iter().all(|field| field.name != written.name))
-    };
-    let by_alias = || field.aliases.iter().filter_map(named).find(free);
-    let by_alias_of_writer = || {
-        let mut places = 0..record.fields.len();
-        places.find(|place| {
-            free(place)
-                && record
-                    .fields
-                    .get(*place)
-                    .is_some_and(|written| written.aliases.contains(&field.name))
-        })
-    };
-    named(&field.name)
-        .or_else(by_alias)
-        .or_else(by_alias_of_writer)
-}
-
-/// Resolves a type without parts.
-fn scalar(schema: &Schema, shape: &Shape) -> Result<Node, PlanError> {
-    if *shape == Shape::Time {
-        let time = match schema {
-            Schema::Date => Some(Node::Date),
-            Schema::TimestampMillis | Schema::LocalTimestampMillis => {
-                Some(Node::Timestamp(Unit::Millis))
-            }
-            Schema::TimestampMicros | Schema::LocalTimestampMicros => {
-                Some(Node::Timestamp(Unit::Micros))
-            }
-            Schema::TimestampNanos | Schema::LocalTimestampNanos => {
-                Some(Node::Timestamp(Unit::Nanos))
-            }
-            _ => None,
-        };
-        if let Some(time) = time {
-            return Ok(time);
-        }
-    }
-    let mismatch = || PlanError::new("the schema has a type that its reader schema can't read");
-    // what a decimal's bytes hold is a number, not a text
-    if matches!(schema, Schema::Decimal(_) | Schema::BigDecimal) {
-        return Err(mismatch());
-    }
-    match (shape, underlying(schema)) {
-        (Shape::Number | Shape::NumberOrText | Shape::Time, Underlying::Int) => Ok(Node::Int),
-        (Shape::Number | Shape::NumberOrText | Shape::Time, Underlying::Long) => Ok(Node::Long),
-        (Shape::Text | Shape::NumberOrText | Shape::Time, Underlying::Text | Underlying::Bytes) => {
-            Ok(Node::Text)
-        }
-        (Shape::JsonText, Underlying::Text | Underlying::Bytes) => Ok(Node::Text),
-        (Shape::Number, _) if *schema == Schema::Float => Ok(Node::Float),
-        (Shape::Number, _) if *schema == Schema::Double => Ok(Node::Double),
-        (Shape::Truth, _) if *schema == Schema::Boolean => Ok(Node::Boolean),
-        _ => Err(mismatch()),
     }
 }

@@ -13,10 +13,10 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde_json::value::RawValue;
 
 use super::PlanError;
-use super::text::day_of;
-use super::writer::Writer;
+use super::writer_schema::WriterSchema;
 use crate::json::strict::Text;
-use crate::model::time::Instant;
+use crate::model::time::{Date, Instant};
+use crate::model::varint;
 
 /// The text of the schema, as it is registered.
 pub const SCHEMA: &str = include_str!("../../schemas/customer-snapshot.avsc");
@@ -24,9 +24,9 @@ pub const SCHEMA: &str = include_str!("../../schemas/customer-snapshot.avsc");
 /// The full name of the schema's record.
 pub const NAME: &str = "keyfold.snapshot.CustomerSnapshot";
 
-static TYPE: LazyLock<Result<Type, PlanError>> = LazyLock::new(|| {
-    let schema = Writer::parse(SCHEMA, &[])?;
-    Type::of(schema.root(), &schema.names())
+static RECORD: LazyLock<Result<SnapshotType, PlanError>> = LazyLock::new(|| {
+    let schema = WriterSchema::parse(SCHEMA, &[])?;
+    SnapshotType::of(schema.root(), &schema.names())
 });
 
 /// Why a snapshot was not encoded. Does not happen to a snapshot of this build, which a test says.
@@ -41,7 +41,7 @@ pub enum EncodeError {
 /// Appends the Avro form of a snapshot, without a frame. `json` is the snapshot's text; after an error nothing has
 /// been appended.
 pub fn encode(json: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let of = TYPE.as_ref().map_err(Clone::clone)?;
+    let of = RECORD.as_ref().map_err(Clone::clone)?;
     let start = out.len();
     let mut json = serde_json::Deserializer::from_slice(json);
     let written = Encode { of, out }.deserialize(&mut json);
@@ -53,7 +53,7 @@ pub fn encode(json: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
 
 /// A type of the schema.
 #[derive(Debug)]
-enum Type {
+enum SnapshotType {
     Text,
     Int,
     Boolean,
@@ -61,33 +61,42 @@ enum Type {
     Date,
     /// The JSON text of a value of any type.
     Json,
-    Array(Box<Type>),
-    Map(Box<Type>),
-    Record(Vec<Field>),
+    Array(Box<SnapshotType>),
+    Map(Box<SnapshotType>),
+    Record(Vec<SnapshotField>),
 }
 
 #[derive(Debug)]
-struct Field {
+struct SnapshotField {
     name: String,
     /// A union of null and the type, in this order.
     optional: bool,
-    of: Type,
+    of: SnapshotType,
 }
 
-impl Type {
-    fn of(schema: &Schema, names: &HashMap<Name, &Schema>) -> Result<Type, PlanError> {
+impl SnapshotType {
+    fn of(schema: &Schema, names: &HashMap<Name, &Schema>) -> Result<SnapshotType, PlanError> {
         let unexpected = || PlanError::new("it has an unexpected type");
         match schema {
-            Schema::String => Ok(Type::Text),
-            Schema::Int | Schema::Long => Ok(Type::Int),
-            Schema::Boolean => Ok(Type::Boolean),
-            Schema::TimestampMicros => Ok(Type::Timestamp),
-            Schema::Date => Ok(Type::Date),
-            Schema::Array(array) => Ok(Type::Array(Box::new(Type::of(&array.items, names)?))),
+            Schema::String => Ok(SnapshotType::Text),
+            Schema::Int | Schema::Long => Ok(SnapshotType::Int),
+            Schema::Boolean => Ok(SnapshotType::Boolean),
+            Schema::TimestampMicros => Ok(SnapshotType::Timestamp),
+            Schema::Date => Ok(SnapshotType::Date),
+            Schema::Array(array) => Ok(SnapshotType::Array(Box::new(SnapshotType::of(
+                &array.items,
+                names,
+            )?))),
             // the one map of texts is that of the attributes
-            Schema::Map(map) if *map.types == Schema::String => Ok(Type::Map(Box::new(Type::Json))),
-            Schema::Map(map) => Ok(Type::Map(Box::new(Type::of(&map.types, names)?))),
-            Schema::Ref { name } => Type::of(names.get(name).ok_or_else(unexpected)?, names),
+            Schema::Map(map) if *map.types == Schema::String => {
+                Ok(SnapshotType::Map(Box::new(SnapshotType::Json)))
+            }
+            Schema::Map(map) => Ok(SnapshotType::Map(Box::new(SnapshotType::of(
+                &map.types, names,
+            )?))),
+            Schema::Ref { name } => {
+                SnapshotType::of(names.get(name).ok_or_else(unexpected)?, names)
+            }
             Schema::Record(record) => {
                 let fields = record.fields.iter().map(|field| {
                     let (optional, schema) = match &field.schema {
@@ -97,13 +106,15 @@ impl Type {
                         },
                         schema => (false, schema),
                     };
-                    Ok(Field {
+                    Ok(SnapshotField {
                         name: field.name.clone(),
                         optional,
-                        of: Type::of(schema, names)?,
+                        of: SnapshotType::of(schema, names)?,
                     })
                 });
-                Ok(Type::Record(fields.collect::<Result<_, PlanError>>()?))
+                Ok(SnapshotType::Record(
+                    fields.collect::<Result<_, PlanError>>()?,
+                ))
             }
             _ => Err(unexpected()),
         }
@@ -111,12 +122,8 @@ impl Type {
 }
 
 pub(super) fn write_long(out: &mut Vec<u8>, number: i64) {
-    let mut left = ((number << 1) ^ (number >> 63)) as u64;
-    while left >= 0x80 {
-        out.push(left as u8 | 0x80);
-        left >>= 7;
-    }
-    out.push(left as u8);
+    // zig-zag: small numbers are short whatever their sign
+    varint::put(out, ((number << 1) ^ (number >> 63)) as u64);
 }
 
 fn write_text(out: &mut Vec<u8>, text: &str) {
@@ -136,7 +143,7 @@ fn close_blocks(out: &mut Vec<u8>, start: usize, items: i64) {
 
 /// Appends the Avro form of the JSON value that comes next.
 struct Encode<'t, 'o> {
-    of: &'t Type,
+    of: &'t SnapshotType,
     out: &'o mut Vec<u8>,
 }
 
@@ -144,7 +151,7 @@ impl<'de> DeserializeSeed<'de> for Encode<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        if matches!(self.of, Type::Json) {
+        if matches!(self.of, SnapshotType::Json) {
             let text: &'de RawValue = serde::Deserialize::deserialize(json)?;
             write_text(self.out, text.get());
             return Ok(());
@@ -162,7 +169,7 @@ impl<'de> Visitor<'de> for Encode<'_, '_> {
 
     fn visit_bool<E: serde::de::Error>(self, truth: bool) -> Result<(), E> {
         match self.of {
-            Type::Boolean => self.out.push(u8::from(truth)),
+            SnapshotType::Boolean => self.out.push(u8::from(truth)),
             _ => return Err(E::custom("no boolean")),
         }
         Ok(())
@@ -170,7 +177,7 @@ impl<'de> Visitor<'de> for Encode<'_, '_> {
 
     fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<(), E> {
         match (self.of, i64::try_from(number)) {
-            (Type::Int, Ok(number)) => write_long(self.out, number),
+            (SnapshotType::Int, Ok(number)) => write_long(self.out, number),
             _ => return Err(E::custom("no number in range")),
         }
         Ok(())
@@ -178,14 +185,14 @@ impl<'de> Visitor<'de> for Encode<'_, '_> {
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
         match self.of {
-            Type::Text => write_text(self.out, text),
-            Type::Timestamp => {
+            SnapshotType::Text => write_text(self.out, text),
+            SnapshotType::Timestamp => {
                 let at = Instant::parse(text).ok_or_else(|| E::custom("no timestamp"))?;
                 write_long(self.out, at.micros());
             }
-            Type::Date => {
-                let day = day_of(text).ok_or_else(|| E::custom("no date"))?;
-                write_long(self.out, i64::from(day));
+            SnapshotType::Date => {
+                let date = Date::parse(text).ok_or_else(|| E::custom("no date"))?;
+                write_long(self.out, date.epoch_day());
             }
             _ => return Err(E::custom("no text")),
         }
@@ -193,7 +200,7 @@ impl<'de> Visitor<'de> for Encode<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut json: A) -> Result<(), A::Error> {
-        let Type::Array(of) = self.of else {
+        let SnapshotType::Array(of) = self.of else {
             return Err(A::Error::custom("no array"));
         };
         let start = self.out.len();
@@ -209,7 +216,7 @@ impl<'de> Visitor<'de> for Encode<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut json: A) -> Result<(), A::Error> {
         let out = self.out;
         match self.of {
-            Type::Map(of) => {
+            SnapshotType::Map(of) => {
                 let start = out.len();
                 let mut items = 0;
                 while let Some(name) = json.next_key::<Text<'de>>()? {
@@ -220,11 +227,11 @@ impl<'de> Visitor<'de> for Encode<'_, '_> {
                 close_blocks(out, start, items);
                 Ok(())
             }
-            Type::Record(fields) => {
+            SnapshotType::Record(fields) => {
                 let mut fields = fields.iter();
                 while let Some(name) = json.next_key::<Text<'de>>()? {
                     let field = absent_until::<A::Error>(&mut fields, Some(&name), out)?;
-                    if let Some(Field { optional, of, .. }) = field {
+                    if let Some(SnapshotField { optional, of, .. }) = field {
                         if *optional {
                             write_long(out, 1);
                         }
@@ -240,10 +247,10 @@ impl<'de> Visitor<'de> for Encode<'_, '_> {
 
 /// Writes nulls for the fields that are left out before the one of that name, or to the end.
 fn absent_until<'t, E: serde::de::Error>(
-    fields: &mut std::slice::Iter<'t, Field>,
+    fields: &mut std::slice::Iter<'t, SnapshotField>,
     name: Option<&str>,
     out: &mut Vec<u8>,
-) -> Result<Option<&'t Field>, E> {
+) -> Result<Option<&'t SnapshotField>, E> {
     for field in fields.by_ref() {
         if name == Some(&field.name) {
             return Ok(Some(field));

@@ -1,8 +1,8 @@
 //! Writer schemas and bytes of special kinds. `tests/avro` holds whole values against JSON and `apache-avro`.
 
 use super::plan::Plan;
-use super::reader::Shape;
-use super::writer::Writer;
+use super::reader_schema::Shape;
+use super::writer_schema::WriterSchema;
 use super::{Error, to_json};
 use crate::config::Config;
 use crate::model::record::{RawRecord, Rejection, Source};
@@ -11,7 +11,7 @@ use crate::source::{self, Value, Verdict};
 /// The plan of a writer schema for a reader schema.
 fn plan(reader: &str, writer: &str) -> Result<Plan, super::PlanError> {
     let shape = Box::leak(Box::new(Shape::parse(reader)?));
-    Plan::against(shape, &Writer::parse(writer, &[])?)
+    Plan::against(shape, &WriterSchema::parse(writer, &[])?)
 }
 
 /// A record schema with these fields.
@@ -163,10 +163,10 @@ fn named_types_are_found_in_their_namespace_and_in_other_schemas() {
         {"name":"a","type":"c.Text"}]}"#;
     let other = r#"{"type":"enum","name":"Text","namespace":"c","symbols":["ONE"]}"#;
     let shape = Box::leak(Box::new(Shape::parse(&record(OPTIONAL)).unwrap()));
-    let plan = Plan::against(shape, &Writer::parse(writer, &[other]).unwrap()).unwrap();
+    let plan = Plan::against(shape, &WriterSchema::parse(writer, &[other]).unwrap()).unwrap();
     let bytes = [&b"xxyy"[..], &long(2), b"aabb", &long(0), b"zz", &long(0)].concat();
     assert_eq!(read(&plan, &bytes).unwrap(), r#"{"a":"ONE"}"#);
-    assert!(Writer::parse(writer, &[]).is_err());
+    assert!(WriterSchema::parse(writer, &[]).is_err());
 }
 
 /// A list of the reader's, with items that a few bytes can claim many of.

@@ -25,7 +25,7 @@ impl Actions {
             .iter()
             .position(|kept| texts.get(kept.id) == action.id);
         if let Some(at) = same {
-            if !action.outweighs(&self.kept[at].map(|text| texts.get(*text))) {
+            if !action.outweighs(&self.kept[at].view(texts)) {
                 return false;
             }
             self.kept.remove(at);
@@ -38,7 +38,7 @@ impl Actions {
         }
         // a batch holds many customers, and most have few actions: no room that is not needed
         self.kept.reserve_exact(1);
-        self.kept.insert(at, action.map(|text| texts.add(text)));
+        self.kept.insert(at, action.store(texts));
         while self.kept.len() > max {
             if let Some(oldest) = self.kept.pop() {
                 self.evict(oldest.stamp);
@@ -73,8 +73,6 @@ impl Actions {
 
     /// Those that are kept, newest first.
     pub fn shown<'a>(&'a self, texts: &'a Texts) -> impl Iterator<Item = Action<&'a [u8]>> + Clone {
-        self.kept
-            .iter()
-            .map(|action| action.map(|text| texts.get(*text)))
+        self.kept.iter().map(|action| action.view(texts))
     }
 }

@@ -136,7 +136,7 @@ impl Customer {
             (&self.dependents, &event.dependents),
         ] {
             let elements = elements.iter().flatten();
-            let elements = elements.map(|element| element.map(|text| data.texts.get(*text)));
+            let elements = elements.map(|element| element.view(&data.texts));
             let left = enough.saturating_sub(bytes);
             bytes += list.min_encoded_size(&self.texts, event.stamp, elements, erased, left);
         }

@@ -10,14 +10,14 @@ use crate::json::strict::wire_enum;
 use crate::model::record::Source;
 use crate::model::time::{Date, Instant};
 
-/// One record's share in the state of one customer.
+/// What one record says of one customer.
 #[derive(Debug, Clone)]
 pub struct Contribution {
     pub customer: String,
     pub data: Data,
 }
 
-/// What is said, and the texts in it.
+/// A fact, and the texts in it.
 #[derive(Debug, Clone)]
 pub struct Data {
     pub fact: Fact,
@@ -48,7 +48,7 @@ impl Data {
         }
     }
 
-    /// The time of the event, for the metric of lateness; an erasure has none of its own.
+    /// The time of the event, for the metric of lateness. Not that of an erasure, which is never late.
     pub fn at(&self) -> Option<Instant> {
         match &self.fact {
             Fact::Customer(event) => Some(event.stamp.at()),
@@ -58,6 +58,40 @@ impl Data {
             Fact::Erasure(_) => None,
         }
     }
+}
+
+/// Structs that hold texts as `T`: a [`Span`], or the text itself.
+macro_rules! with_texts {
+    ($($of:ident { $($plain:ident),* } { $($text:ident),* })*) => { $(
+        impl<T> $of<T> {
+            fn map<'t, U>(&'t self, mut text: impl FnMut(&'t T) -> U) -> $of<U> {
+                $of { $($plain: self.$plain,)* $($text: text(&self.$text),)* }
+            }
+        }
+
+        impl $of<Span> {
+            /// With its texts at hand.
+            #[inline]
+            pub fn view<'t>(&self, texts: &'t Texts) -> $of<&'t [u8]> {
+                self.map(|text| texts.get(*text))
+            }
+        }
+
+        impl $of<&[u8]> {
+            /// Copies its texts into those of a customer.
+            #[inline]
+            pub fn store(&self, texts: &mut Texts) -> $of<Span> {
+                self.map(|text| texts.add(text))
+            }
+        }
+    )* };
+}
+
+with_texts! {
+    Content { stamp, created_at } { body }
+    Action { stamp, created_at, kind } { id, body }
+    ConsoleParts {} { names, phones, addresses, attributes }
+    Publisher { at } { enrollment, accounts }
 }
 
 wire_enum! {
@@ -78,7 +112,7 @@ wire_enum! {
     }
 }
 
-/// An event of the source `loyalty-customers`. What it leaves out is none.
+/// An event of the source `loyalty-customers`. What it leaves out is `None`.
 #[derive(Debug, Clone)]
 pub struct CustomerEvent {
     pub stamp: Stamp,
@@ -91,15 +125,14 @@ pub struct CustomerEvent {
     pub dependents: Option<Vec<ListElement<Span>>>,
 }
 
-/// An address or a dependent as one event tells it. `T`: where a text stands, or the text itself.
+/// An address or a dependent as one event lists it. `T` is a [`Span`], or the text itself.
 #[derive(Debug, Clone, Copy)]
 pub struct ListElement<T> {
     pub id: T,
     pub content: Content<T>,
 }
 
-/// What is told of an address or a dependent. The times are in the canonical JSON text too, at its end, but are
-/// not held twice.
+/// What is known of an address or a dependent. Its canonical JSON text ends with the times; they are not stored twice.
 #[derive(Debug, Clone, Copy)]
 pub struct Content<T> {
     /// Its time is `updatedAt`.
@@ -110,23 +143,12 @@ pub struct Content<T> {
     pub body: T,
 }
 
-impl<T> ListElement<T> {
-    /// The same with its texts in another form.
-    pub fn map<'e, U>(&'e self, mut text: impl FnMut(&'e T) -> U) -> ListElement<U> {
+impl ListElement<Span> {
+    /// With its texts at hand.
+    pub fn view<'t>(&self, texts: &'t Texts) -> ListElement<&'t [u8]> {
         ListElement {
-            id: text(&self.id),
-            content: self.content.map(text),
-        }
-    }
-}
-
-impl<T> Content<T> {
-    /// The same with its text in another form.
-    pub fn map<'c, U>(&'c self, text: impl FnOnce(&'c T) -> U) -> Content<U> {
-        Content {
-            stamp: self.stamp,
-            created_at: self.created_at,
-            body: text(&self.body),
+            id: texts.get(self.id),
+            content: self.content.view(texts),
         }
     }
 }
@@ -144,7 +166,7 @@ impl Content<&[u8]> {
             })
     }
 
-    /// Appends what stands behind the id in the canonical text of an element.
+    /// Appends what follows the id in the canonical text of an element.
     pub fn write(&self, out: &mut Vec<u8>) {
         Fields::of(self.body).write(out);
         write_times(out, self.created_at, self.stamp);
@@ -157,7 +179,7 @@ fn write_times(out: &mut Vec<u8>, created_at: Instant, stamp: Stamp) {
     let text = out.len();
     write_instant_text(out, created_at);
     if stamp.at() == created_at {
-        // as most actions have it
+        // as in most actions
         let text = text..out.len();
         write_name(out, "updatedAt");
         out.extend_from_within(text);
@@ -179,19 +201,6 @@ pub struct Action<T> {
     pub body: T,
 }
 
-impl<T> Action<T> {
-    /// The same with its texts in another form.
-    pub fn map<'a, U>(&'a self, mut text: impl FnMut(&'a T) -> U) -> Action<U> {
-        Action {
-            id: text(&self.id),
-            stamp: self.stamp,
-            created_at: self.created_at,
-            kind: self.kind,
-            body: text(&self.body),
-        }
-    }
-}
-
 impl<'a> Action<&'a [u8]> {
     pub fn fields(&self) -> Fields<'a> {
         Fields::of(self.body)
@@ -209,7 +218,7 @@ impl<'a> Action<&'a [u8]> {
             .is_gt()
     }
 
-    /// Appends what stands behind the id in its canonical text.
+    /// Appends what follows the id in its canonical text.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b",\"type\":\"");
         out.extend_from_slice(self.kind.text().as_bytes());
@@ -241,18 +250,6 @@ pub struct ConsoleParts<T> {
     pub attributes: T,
 }
 
-impl<T> ConsoleParts<T> {
-    /// The same with their texts in another form.
-    pub fn map<'p, U>(&'p self, mut text: impl FnMut(&'p T) -> U) -> ConsoleParts<U> {
-        ConsoleParts {
-            names: text(&self.names),
-            phones: text(&self.phones),
-            addresses: text(&self.addresses),
-            attributes: text(&self.attributes),
-        }
-    }
-}
-
 impl ConsoleParts<&[u8]> {
     /// The datum as one text, for ties.
     pub fn text(&self) -> Vec<u8> {
@@ -280,21 +277,10 @@ pub struct Publisher<T> {
     pub accounts: T,
 }
 
-impl<T> Publisher<T> {
-    /// The same with its texts in another form.
-    pub fn map<'p, U>(&'p self, mut text: impl FnMut(&'p T) -> U) -> Publisher<U> {
-        Publisher {
-            at: self.at,
-            enrollment: text(&self.enrollment),
-            accounts: text(&self.accounts),
-        }
-    }
-}
-
-/// A null record: data up to its timestamp are forgotten.
+/// A record with a null value: data up to its timestamp are forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Erasure {
-    /// The one source whose data are retracted; none: the data of all are erased.
+    /// The one source whose data are retracted; `None` if the data of all are erased.
     pub only: Option<Source>,
     pub at: Instant,
 }

@@ -1,5 +1,5 @@
-//! The fields of an address, a dependent or an action as the state holds them: names as numbers, and texts as they
-//! stand in the canonical JSON text, from which they are copied into a snapshot.
+//! The fields of an address, a dependent or an action as the state stores them: names as numbers, and texts as they
+//! are in canonical JSON, so that they are only copied into a snapshot.
 //!
 //! A field is the number of its name, the length of its text (LEB128), and the text: the inside of a JSON string. So
 //! that equal fields are equal bytes, they always come in the order of the snapshot.
@@ -114,7 +114,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The UTM parameters; none where there are none, or empty ones.
+    /// The UTM parameters, unless they are missing or empty.
     pub fn touch(self) -> Option<Touch<'a>> {
         let mut fields = self.iter();
         fields.find(|(name, _)| *name == FieldName::Utm)?;

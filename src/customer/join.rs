@@ -2,7 +2,7 @@
 
 use super::contribution::{ConsoleParts, CustomerEvent, Data, Erasure, Fact, Publisher};
 use super::register::Scalars;
-use super::texts::{Span, Texts};
+use super::texts::Texts;
 use super::{Customer, Keep, StoredConsole};
 use crate::model::record::Source;
 use crate::model::time::Instant;
@@ -11,18 +11,17 @@ impl Customer {
     /// Joins what a record says; returns whether that changed the state.
     pub fn join(&mut self, data: Data, keep: Keep) -> bool {
         let Data { fact, texts: its } = &data;
-        let text = |text: &Span| its.get(*text);
         self.texts.reserve(its.bytes());
         let changed = match fact {
             Fact::Customer(event) => self.join_event(event, its, keep),
             Fact::Action(action) => {
                 let erased = self.erasures.of(Source::LoyaltyActions);
-                let action = action.map(text);
+                let action = action.view(its);
                 action.stamp.at() > erased
                     && self.actions.join(&mut self.texts, action, keep.actions)
             }
-            Fact::Console(new) => self.join_console(new.version, new.at, Some(new.parts.map(text))),
-            Fact::Publisher(new) => self.join_publisher(new.map(text)),
+            Fact::Console(new) => self.join_console(new.version, new.at, Some(new.parts.view(its))),
+            Fact::Publisher(new) => self.join_publisher(new.view(its)),
             Fact::Erasure(erasure) => self.erase(*erasure, keep),
         };
         self.drop_unused_texts();
@@ -37,9 +36,7 @@ impl Customer {
             (&mut self.dependents, &event.dependents),
         ] {
             if let Some(elements) = elements {
-                let elements = elements
-                    .iter()
-                    .map(|element| element.map(|text| its.get(*text)));
+                let elements = elements.iter().map(|element| element.view(its));
                 changed |= list.join(&mut self.texts, event.stamp, elements, erased, keep.hidden);
             }
         }
@@ -59,7 +56,7 @@ impl Customer {
             let order = (version, at).cmp(&(winner.version, winner.at));
             let has_greater_text = || {
                 let (new, old) = (parts.as_ref()?, winner.parts?);
-                Some(new.text() > old.map(|text| texts.get(*text)).text())
+                Some(new.text() > old.view(texts).text())
             };
             order.is_gt() || order.is_eq() && has_greater_text() == Some(true)
         });
@@ -67,7 +64,7 @@ impl Customer {
             self.console = Some(Box::new(StoredConsole {
                 version,
                 at,
-                parts: parts.map(|parts| parts.map(|text| texts.add(text))),
+                parts: parts.map(|parts| parts.store(texts)),
             }));
         }
         wins
@@ -80,11 +77,11 @@ impl Customer {
         let texts = &mut self.texts;
         let wins = self.publisher.as_ref().is_none_or(|winner| {
             // no JSON object is the beginning of another one, so this is the order of the whole text
-            let winner = winner.map(|text| texts.get(*text));
+            let winner = winner.view(texts);
             (new.at, new.enrollment, new.accounts) > (winner.at, winner.enrollment, winner.accounts)
         });
         if wins {
-            self.publisher = Some(Box::new(new.map(|text| texts.add(text))));
+            self.publisher = Some(Box::new(new.store(texts)));
         }
         wins
     }

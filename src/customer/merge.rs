@@ -29,11 +29,11 @@ impl Customer {
         }
         changed |= self.actions.merge(texts, &other.actions, its, keep.actions);
         if let Some(console) = other.console {
-            let parts = console.parts.map(|parts| parts.map(|text| its.get(*text)));
+            let parts = console.parts.map(|parts| parts.view(its));
             changed |= self.join_console(console.version, console.at, parts);
         }
         if let Some(publisher) = other.publisher {
-            changed |= self.join_publisher(publisher.map(|text| its.get(*text)));
+            changed |= self.join_publisher(publisher.view(its));
         }
         self.drop_unused_texts();
         changed

@@ -1,15 +1,15 @@
-//! The stamp of a datum: when it was written, and what it weighs at that instant (docs/contract.md, section 3).
+//! The stamp of a datum: its time, and its rank among the data of that time (docs/contract.md, section 3).
 
 use crate::model::time::Instant;
 
-/// What an event did; at the same instant an update outweighs a creation.
+/// What an event reports. At the same instant an update outweighs a creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
     Created = 0,
     Updated = 1,
 }
 
-/// (`updatedAt`, rank), in one number of the same order.
+/// (`updatedAt`, rank) as one number of the same order: twice the time in microseconds, plus the rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp(i64);
 
@@ -34,7 +34,7 @@ impl Stamp {
         }
     }
 
-    /// The bits that [`Stamp::from_bits`] makes the same stamp of again.
+    /// The number, for [`Stamp::from_bits`].
     pub const fn bits(self) -> i64 {
         self.0
     }

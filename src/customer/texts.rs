@@ -1,8 +1,8 @@
-//! Texts of a record or of a customer: each is named by where it stands, and all stand in two buffers.
+//! The texts of a record or of a customer. Each is a [`Span`]: where it stands in the two buffers of its [`Texts`].
 //!
 //! A batch holds many thousand customers, and each is decoded, changed and encoded again within it. Its texts stay in
 //! the buffer that it was decoded from, which the store shares; what records add is appended to another one. So a
-//! text takes eight bytes in the state, and neither taking nor letting go of one costs anything.
+//! text takes eight bytes in the state, and neither adding nor dropping one needs an allocation of its own.
 
 use bytes::Bytes;
 
@@ -13,7 +13,7 @@ pub struct Span {
     length: u32,
 }
 
-/// The texts of a record or a customer, and those that a customer does not hold any more.
+/// The texts of a record or a customer, and those that a customer does not use any more.
 #[derive(Debug, Clone, Default)]
 pub struct Texts {
     decoded: Bytes,
@@ -31,10 +31,10 @@ impl Span {
 }
 
 impl Texts {
-    /// What may be of no use any more before it is looked at, in bytes.
+    /// So many bytes may be unused before [`Texts::are_wasteful`].
     const SPARE: usize = 4096;
 
-    /// No text yet, with room for so many bytes.
+    /// No text yet, with room for `bytes` bytes.
     pub fn with_capacity(bytes: usize) -> Texts {
         Texts {
             decoded: Bytes::new(),
@@ -59,7 +59,7 @@ impl Texts {
         }
     }
 
-    /// Makes room for texts of so many bytes together.
+    /// Makes room for texts of `bytes` bytes together.
     pub fn reserve(&mut self, bytes: usize) {
         // a batch holds many customers, so little more than is needed
         if self.added.capacity() - self.added.len() < bytes {
@@ -71,11 +71,11 @@ impl Texts {
         self.write(|out| out.extend_from_slice(text))
     }
 
-    /// The text that `write` appends, behind others.
+    /// Adds the text that `write` appends.
     pub fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Span {
         let start = self.decoded.len() + self.added.len();
         write(&mut self.added);
-        // a text that lay beyond would be found nowhere, and not taken for another one
+        // a text beyond 4 GiB gets a span that no text has, and not that of another text
         Span::at(start..self.decoded.len() + self.added.len()).unwrap_or(Span {
             start: u32::MAX,
             length: u32::MAX,
@@ -87,8 +87,8 @@ impl Texts {
         self.decoded.len() + self.added.len()
     }
 
-    /// Whether more was added than there had been: most of all that may have been replaced since. Who encodes and
-    /// decodes the state then does so once for each byte that comes, however many come.
+    /// Whether more bytes were added than decoded. Most of all may have been replaced since. A customer that is encoded
+    /// and decoded again whenever this holds has a cost in proportion to the bytes that are added.
     pub fn are_wasteful(&self) -> bool {
         self.added.len() > self.decoded.len() + Self::SPARE
     }

@@ -1,4 +1,4 @@
-//! Writing canonical JSON: compact, escaping only what JSON must have escaped (docs/contract.md, section 4).
+//! Writing canonical JSON: compact, and with no more escapes than JSON requires (docs/contract.md, section 4).
 
 use std::cell::Cell;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::strict::{self, MAX_DEPTH, Text};
+use super::strict::{self, Text};
 use crate::model::time::Instant;
 
 /// Appends a text as a JSON string.
@@ -31,7 +31,7 @@ pub fn write_inside(out: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
-/// Hardly any text does, and most are short: eight bytes are looked at at a time.
+/// Whether a text has bytes to escape. Hardly any has, and most are short: eight bytes are compared at a time.
 fn needs_escapes(text: &[u8]) -> bool {
     let (words, rest) = text.as_chunks::<8>();
     let mut last = [b' '; 8];
@@ -166,7 +166,7 @@ impl<'de> DeserializeSeed<'de> for Canonical {
     type Value = Vec<u8>;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Vec<u8>, D::Error> {
-        // the library gives a long integer only as a double, so its digits are looked up in the text
+        // serde_json reads a long integer only as a double, so its digits are looked up in the text
         let text: &'de RawValue = Deserialize::deserialize(json)?;
         let numbers = Numbers::of(text.get());
         let value = CanonicalValue {
@@ -215,8 +215,8 @@ where
     Ok(out)
 }
 
-/// The numbers of a JSON text that are no integers of 64 bits, in their order: those which the library gives as a
-/// double. It reads the text in the same order.
+/// The numbers of a JSON text that are no integers of 64 bits, in their order: those that serde_json reads as a double,
+/// in the same order.
 struct Numbers<'a> {
     left: Cell<&'a str>,
 }
@@ -254,7 +254,7 @@ impl<'a> Numbers<'a> {
     }
 }
 
-/// The place behind the end of a string whose inside begins at `at`.
+/// The position behind the end of a string whose inside begins at `at`.
 fn behind_string(bytes: &[u8], mut at: usize) -> usize {
     while let Some(byte) = bytes.get(at) {
         at += match byte {
@@ -266,7 +266,7 @@ fn behind_string(bytes: &[u8], mut at: usize) -> usize {
     bytes.len()
 }
 
-/// Whether the library gives the number as an integer; it takes `-0` for a double.
+/// Whether serde_json reads the number as an integer; it reads `-0` as a double.
 fn is_of_64_bits(number: &str) -> bool {
     number.parse::<u64>().is_ok() || number != "-0" && number.parse::<i64>().is_ok()
 }
@@ -279,13 +279,8 @@ struct CanonicalValue<'n, 'a> {
 
 impl CanonicalValue<'_, '_> {
     fn deeper<E: Error>(self) -> Result<Self, E> {
-        if self.depth >= MAX_DEPTH {
-            return Err(E::custom("nested too deep"));
-        }
-        Ok(CanonicalValue {
-            depth: self.depth + 1,
-            ..self
-        })
+        let depth = strict::deeper(self.depth)?;
+        Ok(CanonicalValue { depth, ..self })
     }
 }
 
@@ -313,11 +308,7 @@ impl<'de> Visitor<'de> for CanonicalValue<'_, '_> {
     }
 
     fn visit_bool<E: Error>(self, truth: bool) -> Result<Vec<u8>, E> {
-        Ok(if truth {
-            b"true".to_vec()
-        } else {
-            b"false".to_vec()
-        })
+        Ok(truth.to_string().into_bytes())
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Vec<u8>, E> {
@@ -408,7 +399,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_number_is_an_integer_of_64_bits_where_the_library_says_so(
+        fn a_number_is_an_integer_of_64_bits_where_serde_json_says_so(
             number in r"-?(0|[1-9][0-9]{0,22})(\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?",
         ) {
             let read: serde_json::Value = serde_json::from_str(&number).unwrap();

@@ -2,7 +2,6 @@
 //! checked before.
 
 use std::cell::RefCell;
-use std::fmt::Write;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -18,38 +17,43 @@ pub struct Duplicate {
 
 /// The first field of the text that is given twice. The known fields are the `properties` of the JSON Schema.
 pub fn find(schema: &Value, text: &str) -> Option<Duplicate> {
-    let way = RefCell::new(Vec::new());
-    let twice = Look { schema, way: &way };
-    strict::read(text, twice).err()?;
-    let mut way = way.into_inner();
-    let name = match way.pop() {
-        Some(Step::Field(name)) => name.to_owned(),
-        _ => return None,
+    let found = RefCell::new(Duplicate {
+        name: String::new(),
+        pointer: String::new(),
+    });
+    let search = Search {
+        schema,
+        found: &found,
     };
-    let mut pointer = String::new();
-    for step in way {
-        // writing to a string does not fail
-        let _ = match step {
-            Step::Field(name) => write!(pointer, "/{name}"),
-            Step::Element(at) => write!(pointer, "/{at}"),
-        };
-    }
-    Some(Duplicate { name, pointer })
-}
-
-enum Step<'s> {
-    Field(&'s str),
-    Element(usize),
+    strict::read(text, search).err()?;
+    Some(found.into_inner()).filter(|found| !found.name.is_empty())
 }
 
 #[derive(Clone, Copy)]
-struct Look<'s, 'w> {
+struct Search<'s, 'f> {
     schema: &'s Value,
-    /// The way from the root to the value that is read. A search that ends early leaves the place it ended at.
-    way: &'w RefCell<Vec<Step<'s>>>,
+    /// Its pointer leads to the value that is being read. A search that has found something leaves it there.
+    found: &'f RefCell<Duplicate>,
 }
 
-impl<'de> DeserializeSeed<'de> for Look<'_, '_> {
+impl<'s> Search<'s, '_> {
+    /// Reads what is inside, for which this name or position comes behind the pointer.
+    fn within<T, E>(
+        self,
+        step: &dyn std::fmt::Display,
+        schema: &'s Value,
+        read: impl FnOnce(Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let length = self.found.borrow().pointer.len();
+        let step = format!("/{step}");
+        self.found.borrow_mut().pointer.push_str(&step);
+        let value = read(Search { schema, ..self })?;
+        self.found.borrow_mut().pointer.truncate(length);
+        Ok(value)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Search<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -57,21 +61,16 @@ impl<'de> DeserializeSeed<'de> for Look<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Look<'_, '_> {
+impl<'de> Visitor<'de> for Search<'_, '_> {
     type Value = ();
 
     ignore_scalars!();
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let item = Look {
-            schema: &self.schema["items"],
-            way: self.way,
-        };
+        let schema = &self.schema["items"];
         for at in 0.. {
-            self.way.borrow_mut().push(Step::Element(at));
-            let is_there = items.next_element_seed(item)?.is_some();
-            self.way.borrow_mut().pop();
-            if !is_there {
+            let item = self.within(&at, schema, |item| items.next_element_seed(item))?;
+            if item.is_none() {
                 break;
             }
         }
@@ -82,21 +81,16 @@ impl<'de> Visitor<'de> for Look<'_, '_> {
         let known = self.schema["properties"].as_object();
         let mut seen: Vec<&str> = Vec::new();
         while let Some(name) = fields.next_key::<Text<'de>>()? {
-            match known.and_then(|known| known.get_key_value(&*name)) {
-                Some((name, schema)) => {
-                    self.way.borrow_mut().push(Step::Field(name));
-                    if seen.contains(&name.as_str()) {
-                        return Err(A::Error::custom("a field is given twice"));
-                    }
-                    seen.push(name);
-                    let way = self.way;
-                    fields.next_value_seed(Look { schema, way })?;
-                    self.way.borrow_mut().pop();
-                }
-                None => {
-                    fields.next_value::<IgnoredAny>()?;
-                }
+            let Some((name, schema)) = known.and_then(|known| known.get_key_value(&*name)) else {
+                fields.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            if seen.contains(&name.as_str()) {
+                self.found.borrow_mut().name.clone_from(name);
+                return Err(A::Error::custom("a field is given twice"));
             }
+            seen.push(name);
+            self.within(name, schema, |value| fields.next_value_seed(value))?;
         }
         Ok(())
     }

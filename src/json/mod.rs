@@ -1,6 +1,6 @@
 //! JSON: strict reading, and canonical writing. It knows no source and no customer.
 //!
-//! [`strict`] reads what sources send, [`duplicate`] finds the name of a field that stands twice, [`canonical`] writes.
+//! [`strict`] reads what sources send, [`duplicate`] finds a field that is given twice, [`canonical`] writes.
 
 pub mod canonical;
 pub mod duplicate;

@@ -1,4 +1,4 @@
-//! The typed reading of a source's JSON: serde on borrowed bytes, as strict as the JSON Schema.
+//! Reading a source's JSON into typed values: serde on borrowed bytes, as strict as the JSON Schema.
 //!
 //! Unknown fields are skipped but still read in full, for a number out of range, a lone surrogate or a nesting
 //! too deep makes a value invalid wherever it stands (docs/contract.md, section 2).
@@ -10,7 +10,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Se
 
 use crate::model::time::{Date, Instant};
 
-/// Objects and arrays may nest this deep, the outermost being the first.
+/// How deep objects and arrays may nest; the outermost is the first (docs/contract.md, section 2).
 pub const MAX_DEPTH: usize = 128;
 
 /// Reads a whole text as one JSON value with the given seed.
@@ -19,7 +19,7 @@ where
     S: DeserializeSeed<'a>,
 {
     let mut json = serde_json::Deserializer::from_str(text);
-    // the limit of the library is one level short of ours; every seed here keeps to MAX_DEPTH itself
+    // the limit of serde_json is one level short of this one; every seed here keeps to MAX_DEPTH itself
     json.disable_recursion_limit();
     let value = seed.deserialize(&mut json)?;
     json.end()?;
@@ -76,37 +76,17 @@ impl<'de> Deserialize<'de> for Date {
     }
 }
 
-/// A JSON number.
+/// A JSON number, whole or not.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Number(pub f64);
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        struct NumberVisitor;
-        impl Visitor<'_> for NumberVisitor {
-            type Value = Number;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number")
-            }
-
-            fn visit_u64<E: Error>(self, number: u64) -> Result<Number, E> {
-                Ok(Number(number as f64))
-            }
-
-            fn visit_i64<E: Error>(self, number: i64) -> Result<Number, E> {
-                Ok(Number(number as f64))
-            }
-
-            fn visit_f64<E: Error>(self, number: f64) -> Result<Number, E> {
-                Ok(Number(number))
-            }
-        }
-        json.deserialize_any(NumberVisitor)
+        f64::deserialize(json).map(Number)
     }
 }
 
-/// The methods of a visitor to which texts, numbers, truth values and null say nothing.
+/// The methods of a visitor that ignores texts, numbers, booleans and null.
 macro_rules! ignore_scalars {
     () => {
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -139,24 +119,21 @@ macro_rules! ignore_scalars {
     };
 }
 
-/// Reads and forgets any value, as strictly as one that is kept. `depth` counts the objects and arrays around it.
+/// Reads any value and drops it, as strictly as one that is kept. `depth` counts the objects and arrays around it.
 #[derive(Clone, Copy)]
-pub struct Skip {
+pub struct SkipValue {
     pub depth: usize,
 }
 
-impl Skip {
-    fn deeper<E: Error>(self) -> Result<Skip, E> {
-        if self.depth >= MAX_DEPTH {
-            return Err(E::custom("nested too deep"));
-        }
-        Ok(Skip {
-            depth: self.depth + 1,
-        })
+/// The depth inside an object or an array that stands at `depth`. An error if that is more than [`MAX_DEPTH`].
+pub(crate) fn deeper<E: Error>(depth: usize) -> Result<usize, E> {
+    if depth >= MAX_DEPTH {
+        return Err(E::custom("nested too deep"));
     }
+    Ok(depth + 1)
 }
 
-impl<'de> DeserializeSeed<'de> for Skip {
+impl<'de> DeserializeSeed<'de> for SkipValue {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
@@ -164,19 +141,23 @@ impl<'de> DeserializeSeed<'de> for Skip {
     }
 }
 
-impl<'de> Visitor<'de> for Skip {
+impl<'de> Visitor<'de> for SkipValue {
     type Value = ();
 
     ignore_scalars!();
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let item = self.deeper()?;
+        let item = SkipValue {
+            depth: deeper(self.depth)?,
+        };
         while items.next_element_seed(item)?.is_some() {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        let value = self.deeper()?;
+        let value = SkipValue {
+            depth: deeper(self.depth)?,
+        };
         while fields.next_key::<Text<'de>>()?.is_some() {
             fields.next_value_seed(value)?;
         }
@@ -187,25 +168,11 @@ impl<'de> Visitor<'de> for Skip {
 /// Whether a text is JSON by `invalid_json` (docs/contract.md, section 2): well formed, no lone surrogates, no number
 /// outside a double's range, nested no deeper than [`MAX_DEPTH`].
 pub fn check(text: &str) -> Result<(), serde_json::Error> {
-    read(text, Skip { depth: 0 })
+    read(text, SkipValue { depth: 0 })
 }
 
 /// A seed for a type that reads itself.
-pub struct Plain<T>(std::marker::PhantomData<T>);
-
-impl<T> Default for Plain<T> {
-    fn default() -> Plain<T> {
-        Plain(std::marker::PhantomData)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Plain<T> {
-    type Value = T;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<T, D::Error> {
-        T::deserialize(json)
-    }
-}
+pub use std::marker::PhantomData as Plain;
 
 /// Declares an object of a source and how it is read. A `required` field must be there; an `optional` one may be
 /// left out, but is not null; a `nullable` one may be left out or null. `depth` is the number of objects and
@@ -247,7 +214,7 @@ macro_rules! wire_object {
                                     }
                                     $field = Some(fields.next_value()?);
                                 } )*
-                                _ => fields.next_value_seed($crate::json::strict::Skip { depth: $depth })?,
+                                _ => fields.next_value_seed($crate::json::strict::SkipValue { depth: $depth })?,
                             }
                         }
                         Ok($name {

@@ -6,11 +6,10 @@ use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// What stands in the place of an apostrophe, and the full stop. None of them tells countries apart.
+/// Apostrophes in all their forms, and the full stop. No two countries differ in them alone.
 const APOSTROPHES: &str = "'\u{2019}\u{2018}\u{2bc}\u{60}\u{b4}\u{2032}.";
 
-/// Names that are not in the list: what ISO called a country until it changed the name, and what lists that go by
-/// ISO 3166 call it all the same.
+/// Names that are not in ISO's list: former ones, and common ones of other lists that follow ISO 3166.
 const OTHER_NAMES: [(&str, &str); 5] = [
     ("Holy See (Vatican City State)", "VA"),
     ("Netherlands", "NL"),
@@ -54,8 +53,8 @@ fn from_alpha3(text: &str) -> Option<&'static str> {
     rust_iso3166::from_alpha3(&code).map(|country| country.alpha2)
 }
 
-/// A name in lower case, without accents, in one normalisation form, and without its punctuation and articles: ISO's own lists write "Bahamas (the)" and "Korea
-/// (the Republic of)", others "Bahamas" and "Korea, Republic of".
+/// A name in lower case, without accents, in one normalisation form, and without its punctuation and articles: ISO's own
+/// lists write "Bahamas (the)" and "Korea (the Republic of)", others "Bahamas" and "Korea, Republic of".
 fn folded(name: &str) -> String {
     // decomposed twice, for the lower case of "İ" is a letter and a mark again
     let lower: String = name.nfkd().flat_map(char::to_lowercase).nfkd().collect();
@@ -63,7 +62,7 @@ fn folded(name: &str) -> String {
         .chars()
         .filter(|character| !is_combining_mark(*character) && !APOSTROPHES.contains(*character))
         .map(|character| match character {
-            // it is what an upper-cased "i" comes back as where the language is Turkish
+            // an upper-case "I" becomes this in Turkish lower case
             'ı' => 'i',
             other => other,
         })

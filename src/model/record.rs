@@ -1,39 +1,43 @@
-//! A record as Kafka hands it over, and what becomes of it: one outcome, or a rejection with its reason.
+//! A record as Kafka delivers it, its outcome, and the reason if it is rejected.
 
 use std::fmt;
 
-/// What each topic that keyfold writes to takes beyond the largest record, at the least, in bytes: for keys, headers and
-/// the batch around it.
+/// How many bytes more than its largest value a topic of keyfold's accepts at least: for keys, headers and the batch
+/// around a record.
 pub const TOPIC_HEADROOM: usize = 64 * 1024;
 
-/// One of the four inputs (docs/contract.md, section 1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Source {
-    LoyaltyCustomers,
-    LoyaltyActions,
-    ConsoleCustomers,
-    PublisherCustomers,
+/// Declares an enumeration, all of it in order, and the names that users see.
+macro_rules! named_enum {
+    ($(#[$meta:meta])* pub enum $of:ident {
+        $($(#[$doc:meta])* $variant:ident = $name:literal,)*
+    }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $of { $($(#[$doc])* $variant,)* }
+
+        impl $of {
+            pub const ALL: [$of; [$($name),*].len()] = [$($of::$variant),*];
+
+            /// The name in the configuration, in metrics and in dead letters.
+            pub const fn name(self) -> &'static str {
+                match self { $($of::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+named_enum! {
+    /// One of the four inputs (docs/contract.md, section 1).
+    pub enum Source {
+        LoyaltyCustomers = "loyalty-customers",
+        LoyaltyActions = "loyalty-actions",
+        ConsoleCustomers = "console-customers",
+        PublisherCustomers = "publisher-customers",
+    }
 }
 
 impl Source {
-    pub const ALL: [Source; 4] = [
-        Source::LoyaltyCustomers,
-        Source::LoyaltyActions,
-        Source::ConsoleCustomers,
-        Source::PublisherCustomers,
-    ];
-
-    /// The name in the configuration, in metrics and in dead letters.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Source::LoyaltyCustomers => "loyalty-customers",
-            Source::LoyaltyActions => "loyalty-actions",
-            Source::ConsoleCustomers => "console-customers",
-            Source::PublisherCustomers => "publisher-customers",
-        }
-    }
-
-    /// The place of this source in tables that have one entry a source.
+    /// The position of this source in [`Source::ALL`], and in arrays with an entry for each source.
     pub const fn index(self) -> usize {
         self as usize
     }
@@ -54,7 +58,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// What the pure core sees of a record: the bytes and the metadata that a verdict may depend on.
+/// The bytes and the metadata of a record that its verdict may depend on.
 #[derive(Debug, Clone, Copy)]
 pub struct RawRecord<'a> {
     pub source: Source,
@@ -64,7 +68,7 @@ pub struct RawRecord<'a> {
     pub value: Option<&'a [u8]>,
 }
 
-/// Where a record lies, or where one that was forwarded was read first.
+/// Where a record is stored; of a forwarded one where it was read first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
     pub topic: String,
@@ -72,46 +76,27 @@ pub struct Location {
     pub offset: i64,
 }
 
-/// A Kafka timestamp as the core takes it. Negative ones stand for "none", and one past the year 9999
-/// could not be shown in a snapshot: both count as missing.
+/// A Kafka timestamp, unless it counts as missing: a negative one stands for "none", and one past the year 9999 could
+/// not be shown in a snapshot.
 pub fn usable_timestamp(millis: i64) -> Option<i64> {
     (0..=253_402_300_799_999)
         .contains(&millis)
         .then_some(millis)
 }
 
-/// How a record ended (docs/contract.md, section 2). Each record has exactly one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Outcome {
-    /// It changed the state of its customer.
-    Merged,
-    /// Stale or repeated.
-    Unchanged,
-    /// Sent on to its customer's partition.
-    Forwarded,
-    /// A batch, taken apart into one record a customer.
-    Split,
-    /// Sent to the dead-letter topic.
-    Rejected,
-}
-
-impl Outcome {
-    pub const ALL: [Outcome; 5] = [
-        Outcome::Merged,
-        Outcome::Unchanged,
-        Outcome::Forwarded,
-        Outcome::Split,
-        Outcome::Rejected,
-    ];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Outcome::Merged => "merged",
-            Outcome::Unchanged => "unchanged",
-            Outcome::Forwarded => "forwarded",
-            Outcome::Split => "split",
-            Outcome::Rejected => "rejected",
-        }
+named_enum! {
+    /// How a record ended (docs/contract.md, section 2). Each record has exactly one outcome.
+    pub enum Outcome {
+        /// It changed the state of its customer.
+        Merged = "merged",
+        /// Stale or repeated.
+        Unchanged = "unchanged",
+        /// Sent on to its customer's partition.
+        Forwarded = "forwarded",
+        /// A publisher batch, split into one record for each customer.
+        Split = "split",
+        /// Sent to the dead-letter topic.
+        Rejected = "rejected",
     }
 }
 
@@ -131,165 +116,95 @@ impl Label {
     }
 }
 
-/// The stage of validation that a record failed in. They are judged in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Stage {
-    Decode,
-    Schema,
-    Semantic,
-}
-
-impl Stage {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Stage::Decode => "decode",
-            Stage::Schema => "schema",
-            Stage::Semantic => "semantic",
-        }
+named_enum! {
+    /// The stage of validation that a record failed in. The stages are judged in this order.
+    pub enum Stage {
+        Decode = "decode",
+        Schema = "schema",
+        Semantic = "semantic",
     }
 }
 
-/// Why a record was rejected, in the order in which the rules are judged (docs/contract.md, section 2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Code {
-    TooLarge,
-    InvalidUtf8,
-    InvalidJson,
-    DuplicateField,
-    UnknownSchemaId,
-    InvalidAvro,
-    NullValue,
-    InvalidKey,
-    SchemaViolation,
-    EventType,
-    UnsupportedVersion,
-    BlankId,
-    CountryCode,
-    FutureTimestamp,
-    CreatedAfterUpdated,
-    DuplicateElement,
-    NoTimestamp,
-    StateTooLarge,
+/// Declares the codes: the name, the stage and the meaning of each.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident = $name:literal, $stage:ident, $meaning:literal;)*) => {
+        /// Why a record was rejected, in the order in which the rules are judged (docs/contract.md, section 2).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code { $($(#[$doc])* $code,)* }
+
+        /// In the order of their declaration.
+        const CODES: [Code; [$($name),*].len()] = [$(Code::$code),*];
+
+        impl Code {
+            /// The name in the configuration, in metrics and in dead letters.
+            pub const fn name(self) -> &'static str {
+                match self { $(Code::$code => $name,)* }
+            }
+
+            pub const fn stage(self) -> Stage {
+                match self { $(Code::$code => Stage::$stage,)* }
+            }
+
+            /// What the code means, for people. Never quotes the payload.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Code::$code => $meaning,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    TooLarge = "too_large", Decode, "the value is larger than validation.max_record_bytes";
+    InvalidUtf8 = "invalid_utf8", Decode, "the value is not UTF-8";
+    InvalidJson = "invalid_json", Decode,
+        "the value is not JSON: it is malformed, nested deeper than 128, or has a lone surrogate, a byte order mark or a number outside a double's range";
+    DuplicateField = "duplicate_field", Decode, "a known field is given twice in one object";
+    UnknownSchemaId = "unknown_schema_id", Decode,
+        "the schema registry has no schema of the value's schema id";
+    InvalidAvro = "invalid_avro", Decode,
+        "the value is not in the wire format of Avro, cannot be decoded by its writer schema, or that schema cannot be resolved";
+    NullValue = "null_value", Decode, "this source takes no null values";
+    InvalidKey = "invalid_key", Decode,
+        "the key of a null value gives no customer id: it is not of the source's key_format, or under \"text\" begins with a control character or a double quote";
+    SchemaViolation = "schema_violation", Schema, "the value breaks the JSON Schema of its source";
+    EventType = "event_type", Semantic, "the eventType is not that of the source";
+    UnsupportedVersion = "unsupported_version", Semantic, "the version is not from 1 to below 2";
+    BlankId = "blank_id", Semantic, "an id is missing, empty or only white space";
+    CountryCode = "country_code", Semantic, "a country is not one of ISO 3166-1";
+    FutureTimestamp = "future_timestamp", Semantic,
+        "an updatedAt lies further than validation.max_future_skew ahead of the record's timestamp";
+    CreatedAfterUpdated = "created_after_updated", Semantic,
+        "a createdAt is later than its updatedAt";
+    DuplicateElement = "duplicate_element", Semantic, "a list holds the same id twice";
+    NoTimestamp = "no_timestamp", Semantic,
+        "the record has no timestamp, which orders the data of this source";
+    StateTooLarge = "state_too_large", Semantic,
+        "the customer's state would grow larger than validation.max_state_bytes, or its snapshot than its topic takes";
     /// Only ever a warning, and no rule that can be set.
-    OutlivesErasure,
+    OutlivesErasure = "outlives_erasure", Semantic,
+        "a null value leaves data shown that claim a later time than its own";
 }
 
 impl Code {
     /// All codes that a rejection can have, in the order in which they are judged.
-    pub const ALL: [Code; 18] = [
-        Code::TooLarge,
-        Code::InvalidUtf8,
-        Code::InvalidJson,
-        Code::DuplicateField,
-        Code::UnknownSchemaId,
-        Code::InvalidAvro,
-        Code::NullValue,
-        Code::InvalidKey,
-        Code::SchemaViolation,
-        Code::EventType,
-        Code::UnsupportedVersion,
-        Code::BlankId,
-        Code::CountryCode,
-        Code::FutureTimestamp,
-        Code::CreatedAfterUpdated,
-        Code::DuplicateElement,
-        Code::NoTimestamp,
-        Code::StateTooLarge,
-    ];
+    pub const ALL: [Code; 18] = codes_from(Code::TooLarge);
 
-    /// The codes of the semantic stage, in their order.
-    pub const SEMANTIC: [Code; 9] = [
-        Code::EventType,
-        Code::UnsupportedVersion,
-        Code::BlankId,
-        Code::CountryCode,
-        Code::FutureTimestamp,
-        Code::CreatedAfterUpdated,
-        Code::DuplicateElement,
-        Code::NoTimestamp,
-        Code::StateTooLarge,
-    ];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Code::TooLarge => "too_large",
-            Code::InvalidUtf8 => "invalid_utf8",
-            Code::InvalidJson => "invalid_json",
-            Code::DuplicateField => "duplicate_field",
-            Code::UnknownSchemaId => "unknown_schema_id",
-            Code::InvalidAvro => "invalid_avro",
-            Code::NullValue => "null_value",
-            Code::InvalidKey => "invalid_key",
-            Code::SchemaViolation => "schema_violation",
-            Code::EventType => "event_type",
-            Code::UnsupportedVersion => "unsupported_version",
-            Code::BlankId => "blank_id",
-            Code::CountryCode => "country_code",
-            Code::FutureTimestamp => "future_timestamp",
-            Code::CreatedAfterUpdated => "created_after_updated",
-            Code::DuplicateElement => "duplicate_element",
-            Code::NoTimestamp => "no_timestamp",
-            Code::StateTooLarge => "state_too_large",
-            Code::OutlivesErasure => "outlives_erasure",
-        }
-    }
-
-    pub const fn stage(self) -> Stage {
-        match self {
-            Code::TooLarge
-            | Code::InvalidUtf8
-            | Code::InvalidJson
-            | Code::DuplicateField
-            | Code::UnknownSchemaId
-            | Code::InvalidAvro
-            | Code::NullValue
-            | Code::InvalidKey => Stage::Decode,
-            Code::SchemaViolation => Stage::Schema,
-            _ => Stage::Semantic,
-        }
-    }
-
-    /// What the code means, for people. Never quotes the payload.
-    pub const fn meaning(self) -> &'static str {
-        match self {
-            Code::TooLarge => "the value is larger than validation.max_record_bytes",
-            Code::InvalidUtf8 => "the value is not UTF-8",
-            Code::InvalidJson => {
-                "the value is not JSON: it is malformed, nested deeper than 128, or has a lone surrogate, a byte order mark or a number outside a double's range"
-            }
-            Code::DuplicateField => "a known field is given twice in one object",
-            Code::UnknownSchemaId => "the schema registry has no schema of the value's schema id",
-            Code::InvalidAvro => {
-                "the value is not in the wire format of Avro, can't be decoded by its writer schema, or that schema can't be resolved"
-            }
-            Code::NullValue => "this source takes no null values",
-            Code::InvalidKey => {
-                "the key of a null value gives no customer id: it is not of the source's key_format, or under \"text\" begins with a control character or a double quote"
-            }
-            Code::SchemaViolation => "the value breaks the JSON Schema of its source",
-            Code::EventType => "the eventType is not that of the source",
-            Code::UnsupportedVersion => "the version is not from 1 to below 2",
-            Code::BlankId => "an id is missing, empty or only white space",
-            Code::CountryCode => "a country is not one of ISO 3166-1",
-            Code::FutureTimestamp => {
-                "an updatedAt lies further than validation.max_future_skew ahead of the record's timestamp"
-            }
-            Code::CreatedAfterUpdated => "a createdAt is later than its updatedAt",
-            Code::DuplicateElement => "a list holds the same id twice",
-            Code::NoTimestamp => {
-                "the record has no timestamp, which orders the data of this source"
-            }
-            Code::OutlivesErasure => {
-                "a null value leaves data shown that claim a later time than its own"
-            }
-            Code::StateTooLarge => {
-                "the customer's state would grow larger than validation.max_state_bytes, or its snapshot than its topic takes"
-            }
-        }
-    }
+    /// Those of the semantic stage.
+    pub const SEMANTIC: [Code; 9] = codes_from(Code::EventType);
 }
 
-/// What is said where a record has a timestamp that is not [usable](usable_timestamp).
+/// So many codes, beginning with this one.
+const fn codes_from<const N: usize>(first: Code) -> [Code; N] {
+    let mut codes = [first; N];
+    let mut at = 0;
+    while at < N {
+        codes[at] = CODES[first as usize + at];
+        at += 1;
+    }
+    codes
+}
+
+/// The message where a record has a timestamp that is not [usable](usable_timestamp).
 const UNUSABLE_TIMESTAMP: &str =
     "the record has no usable timestamp (negative, or after the year 9999)";
 
@@ -314,7 +229,7 @@ impl Violation {
     }
 }
 
-/// As many violations as a dead letter lists.
+/// The most violations that a dead letter lists.
 pub const MAX_VIOLATIONS: usize = 16;
 
 /// Why a record goes to the dead-letter topic.
@@ -329,11 +244,7 @@ pub struct Rejection {
 
 impl Rejection {
     pub fn new(code: Code) -> Rejection {
-        Rejection {
-            code,
-            message: code.meaning().to_owned(),
-            violations: Vec::new(),
-        }
+        Rejection::with_message(code, code.meaning())
     }
 
     pub fn with_message(code: Code, message: impl Into<String>) -> Rejection {
@@ -344,7 +255,7 @@ impl Rejection {
         }
     }
 
-    /// Says of a rejection for want of a timestamp that the record has one, but none that can be used.
+    /// Corrects the message of a rejection for a missing timestamp: the record has one, but it is not usable.
     pub fn tell_unusable_timestamp(&mut self) {
         if self.code == Code::NoTimestamp {
             UNUSABLE_TIMESTAMP.clone_into(&mut self.message);
@@ -362,18 +273,19 @@ impl Rejection {
         Rejection::with_violations(Code::StateTooLarge, vec![violation])
     }
 
-    /// A rejection of the schema or the semantic stage; sorts and cuts the violations.
+    /// A rejection of the schema or the semantic stage. Sorts the violations as promised (docs/contract.md, section 2), and
+    /// keeps the first [`MAX_VIOLATIONS`].
     pub fn with_violations(code: Code, mut violations: Vec<Violation>) -> Rejection {
-        sort_and_cut(&mut violations);
+        violations.sort();
+        violations.truncate(MAX_VIOLATIONS);
         Rejection {
-            code,
-            message: code.meaning().to_owned(),
             violations,
+            ..Rejection::new(code)
         }
     }
 }
 
-/// Brings warnings into the order of violations, and keeps as many; of the others the first of each code, so that
+/// Sorts warnings like violations and keeps the first [`MAX_VIOLATIONS`]; of the others the first of each code, so that
 /// every code is counted.
 pub fn sort_and_cut_warnings(warnings: &mut Vec<Violation>) {
     warnings.sort();
@@ -387,11 +299,4 @@ pub fn sort_and_cut_warnings(warnings: &mut Vec<Violation>) {
         }
         is_new || before <= MAX_VIOLATIONS
     });
-}
-
-/// Brings violations into the order that is promised (docs/contract.md, section 2), and keeps the first
-/// [`MAX_VIOLATIONS`].
-pub fn sort_and_cut(violations: &mut Vec<Violation>) {
-    violations.sort();
-    violations.truncate(MAX_VIOLATIONS);
 }

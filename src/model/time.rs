@@ -7,6 +7,8 @@ const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 /// Days from 0001-01-01, where chrono counts from, to 1970-01-01.
 const EPOCH_DAY: i64 = 719_163;
+/// 9999-12-31, counted from 0001-01-01 as day 1.
+const LAST_DAY: u32 = 3_652_059;
 
 /// Microseconds since 1970-01-01T00:00:00Z, within the years 0001 to 9999 unless it is [`Instant::NEVER`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +33,12 @@ impl Instant {
 
     pub const fn from_micros(micros: i64) -> Instant {
         Instant(micros)
+    }
+
+    /// None outside the years 0001 to 9999.
+    pub(crate) fn checked_from_micros(micros: i64) -> Option<Instant> {
+        let years = Self::FIRST..=Self::LAST;
+        years.contains(&micros).then_some(Instant(micros))
     }
 
     pub fn is_never(self) -> bool {
@@ -68,11 +76,9 @@ impl Instant {
             60 => return None,
             second => (second, fraction),
         };
-        let micros =
-            day * MICROS_PER_DAY + (minute_of_day * 60 + second) * MICROS_PER_SECOND + fraction;
-        (Self::FIRST..=Self::LAST)
-            .contains(&micros)
-            .then_some(Instant(micros))
+        Self::checked_from_micros(
+            day * MICROS_PER_DAY + (minute_of_day * 60 + second) * MICROS_PER_SECOND + fraction,
+        )
     }
 
     /// The canonical text, see [`Instant::write`].
@@ -141,6 +147,26 @@ impl Date {
     pub const fn bytes(&self) -> &[u8; 10] {
         &self.0
     }
+
+    /// The date so many days after 1970-01-01. None outside the years 0001 to 9999.
+    pub(crate) fn from_epoch_day(day: i32) -> Option<Date> {
+        let day = u32::try_from(i64::from(day) + EPOCH_DAY).ok()?;
+        if !(1..=LAST_DAY).contains(&day) {
+            return None;
+        }
+        let (year, month, date) = civil_of_day(day);
+        let mut text = *b"0000-00-00";
+        put_two(&mut text, 0, year / 100);
+        put_two(&mut text, 2, year % 100);
+        put_two(&mut text, 5, month);
+        put_two(&mut text, 8, date);
+        Some(Date(text))
+    }
+
+    /// The days since 1970-01-01.
+    pub(crate) fn epoch_day(&self) -> i64 {
+        parse_day(&self.0).map_or(0, |day| i64::from(day) - EPOCH_DAY)
+    }
 }
 
 /// The day of `YYYY-MM-DD`, counted from 0001-01-01 as day 1.
@@ -191,7 +217,7 @@ const TWO_DIGITS: [[u8; 2]; 100] = {
     all
 };
 
-fn put_two(text: &mut [u8; 27], at: usize, number: u32) {
+fn put_two<const N: usize>(text: &mut [u8; N], at: usize, number: u32) {
     text[at..at + 2].copy_from_slice(&TWO_DIGITS[number as usize]);
 }
 
@@ -300,7 +326,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn days_outside_the_calendar_are_no_dates() {
+        for day in [i32::MIN, i32::MAX, 2_932_897, -719_163, -719_528] {
+            assert_eq!(Date::from_epoch_day(day), None, "{day}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn days_and_dates_are_one(day in -719_162..=2_932_896) {
+            let date = Date::from_epoch_day(day).unwrap();
+            let text = std::str::from_utf8(date.bytes()).unwrap();
+            prop_assert_eq!(Date::parse(text), Some(date));
+            prop_assert_eq!(date.epoch_day(), i64::from(day));
+            prop_assert_eq!(text.to_owned(), NaiveDate::from_num_days_from_ce_opt(day + 719_163).unwrap().to_string());
+        }
+
         #[test]
         fn text_and_instant_are_one(micros in Instant::FIRST..=Instant::LAST) {
             let instant = Instant(micros);

@@ -43,7 +43,7 @@ pub fn customer_id(
         }
         KeyFormat::Json => {
             let text = std::str::from_utf8(key).map_err(|_| NotOfTheForm)?;
-            let Text(id) = strict::read(text, Plain::default()).map_err(|_| NotOfTheForm)?;
+            let Text(id) = strict::read(text, Plain).map_err(|_| NotOfTheForm)?;
             id
         }
         KeyFormat::Avro => {

@@ -200,7 +200,7 @@ struct Refused;
 impl<'a> Form<'a> {
     fn read<T: Deserialize<'a>>(self) -> Result<T, Refused> {
         match self {
-            Form::Json(text) => strict::read(text, Plain::default()).map_err(|_| Refused),
+            Form::Json(text) => strict::read(text, Plain).map_err(|_| Refused),
             Form::Avro(plan, body, max_texts) => {
                 avro::read(plan, body, max_texts).map_err(|_| Refused)
             }
@@ -232,7 +232,7 @@ impl<'a> Form<'a> {
                 // the frame passes over the elements without reading them in full; what they are read to is
                 // boxed, for a bad one may be two bytes long, and there may be a million of them
                 let read = |text: &'a str| Element {
-                    wire: strict::read(text, Plain::default()).ok().map(Box::new),
+                    wire: strict::read(text, Plain).ok().map(Box::new),
                     alone: Alone::Json(text),
                 };
                 let elements: Vec<_> = frame.customers.0.into_iter().map(read).collect();

@@ -102,7 +102,7 @@ impl Schema {
             let message = words::given_twice(&twice.name, &format!("{pointer}{}", twice.pointer));
             return Some(Rejection::with_message(Code::DuplicateField, message));
         }
-        let Ok(value) = strict::read(text, Plain::<Value>::default()) else {
+        let Ok(value) = strict::read(text, Plain::<Value>) else {
             return Some(Rejection::new(Code::InvalidJson));
         };
         let mut violations = Vec::new();

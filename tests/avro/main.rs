@@ -33,7 +33,7 @@ fn reader(source: Source) -> String {
 /// JSON nested as deep as is allowed (docs/contract.md, section 2).
 fn parsed(text: &[u8]) -> Value {
     let text = std::str::from_utf8(text).unwrap();
-    strict::read(text, Plain::<Value>::default()).unwrap()
+    strict::read(text, Plain::<Value>).unwrap()
 }
 
 fn record(source: Source, value: &[u8]) -> RawRecord<'_> {

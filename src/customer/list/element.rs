@@ -60,16 +60,11 @@ impl<'t> ElementView<'t> {
         self.listed <= other.listed && self.cmp_content(other).is_le()
     }
 
-    fn store_content(&self, texts: &mut Texts) -> Option<Content<Span>> {
-        self.content
-            .map(|content| content.map(|body| texts.add(body)))
-    }
-
     fn store(&self, texts: &mut Texts) -> StoredElement {
         StoredElement {
             id: texts.add(self.id),
             listed: self.listed,
-            content: self.store_content(texts),
+            content: self.content.map(|content| content.store(texts)),
         }
     }
 }
@@ -80,7 +75,7 @@ impl StoredElement {
         ElementView {
             id: texts.get(self.id),
             listed: self.listed,
-            content: content.map(|content| content.map(|body| texts.get(*body))),
+            content: content.map(|content| content.view(texts)),
         }
     }
 }
@@ -167,7 +162,7 @@ impl List {
             let old = &mut self.elements[at];
             old.listed = new.listed;
             if old.view(texts).cmp_content(new).is_ne() {
-                old.content = new.store_content(texts);
+                old.content = new.content.map(|content| content.store(texts));
             }
             return true;
         }

@@ -96,7 +96,7 @@ impl List {
             let content = newest_content.content.as_ref().filter(|_| is_shown)?;
             Some(ListElement {
                 id: texts.get(last_listed.id),
-                content: content.map(|body| texts.get(*body)),
+                content: content.view(texts),
             })
         })
     }

@@ -42,7 +42,7 @@ pub fn write(customer: &Customer, id: &str, view: &View, out: &mut Vec<u8>) -> b
     };
     let console = shown_console(customer).unwrap_or(NO_CONSOLE);
     let publisher = customer.publisher.as_ref();
-    let publisher = publisher.map(|publisher| publisher.map(|text| customer.texts.get(*text)));
+    let publisher = publisher.map(|publisher| publisher.view(&customer.texts));
 
     out.extend_from_slice(b"{\"schemaVersion\":1,\"customerId\":");
     write_string(out, id);
@@ -70,7 +70,7 @@ pub fn write(customer: &Customer, id: &str, view: &View, out: &mut Vec<u8>) -> b
 
 fn shown_console(customer: &Customer) -> Option<ConsoleParts<&[u8]>> {
     let parts = customer.console.as_ref()?.parts?;
-    Some(parts.map(|text| customer.texts.get(*text)))
+    Some(parts.view(&customer.texts))
 }
 
 /// The fields of one value each; `names` are those of the console.

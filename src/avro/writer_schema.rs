@@ -1,4 +1,4 @@
-//! Writer schemas: parsed by `apache-avro`, with all their named types at hand.
+//! WriterSchema schemas: parsed by `apache-avro`, with all their named types at hand.
 
 use std::collections::HashMap;
 
@@ -7,19 +7,19 @@ use apache_avro::schema::{DecimalSchema, InnerDecimalSchema, Name, UuidSchema};
 use serde_json::Value;
 
 use super::PlanError;
-use super::names::Renamed;
+use super::names::RenamedSchemas;
 
 /// A schema and the named types that are defined in it or in those that it refers to.
-pub struct Writer {
+pub struct WriterSchema {
     root: Schema,
     references: Vec<Schema>,
     symbols: HashMap<String, Vec<String>>,
 }
 
-impl Writer {
+impl WriterSchema {
     /// Parses a schema; `references` are the texts of the schemas that it names types of, in any order. A field that
     /// is no object is an error here, since `apache-avro` would pass over it.
-    pub fn parse(text: &str, references: &[&str]) -> Result<Writer, PlanError> {
+    pub fn parse(text: &str, references: &[&str]) -> Result<WriterSchema, PlanError> {
         let parse = |text: &&str| {
             serde_json::from_str(text)
                 .map_err(|_| PlanError::new("the schema is not JSON, or nested too deep"))
@@ -29,7 +29,7 @@ impl Writer {
             .chain([&text])
             .map(parse)
             .collect::<Result<Vec<Value>, _>>()?;
-        let mut names = Renamed::default();
+        let mut names = RenamedSchemas::default();
         for schema in &all {
             names.note(schema)?;
         }
@@ -40,7 +40,7 @@ impl Writer {
         let text = texts.pop().unwrap_or_default();
         let (root, references) = Schema::parse_str_with_list(&text, &texts)
             .map_err(|error| PlanError::new(format!("the schema is not sound: {error}")))?;
-        Ok(Writer {
+        Ok(WriterSchema {
             root,
             references,
             symbols: names.symbols,
@@ -129,7 +129,7 @@ pub fn underlying(schema: &Schema) -> Underlying {
     }
 }
 
-/// How a datum is laid out.
+/// How a value is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Underlying {
     Int,

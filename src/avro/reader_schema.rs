@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 use apache_avro::Schema;
 
 use super::PlanError;
-use super::writer::Writer;
+use super::writer_schema::WriterSchema;
 use crate::model::record::Source;
 
-/// What a source asks for at one place.
+/// What a source asks for: the type of a value.
 #[derive(Debug, PartialEq)]
 pub enum Shape {
     Text,
@@ -19,15 +19,15 @@ pub enum Shape {
     NumberOrText,
     Truth,
     List(Box<Shape>),
-    Object(Vec<Field>),
-    /// A map from names to texts that are JSON. All maps of the sources are such.
+    Object(Vec<ReaderField>),
+    /// A map from names to JSON texts. All maps of the sources are such.
     JsonMap,
-    /// A value of it.
+    /// A value of such a map.
     JsonText,
 }
 
 #[derive(Debug, PartialEq)]
-pub struct Field {
+pub struct ReaderField {
     pub name: String,
     pub aliases: Vec<String>,
     /// Whether a writer may leave it out. The default is always null.
@@ -54,7 +54,7 @@ pub fn of(source: Source) -> Result<&'static Shape, PlanError> {
 
 impl Shape {
     pub fn parse(text: &str) -> Result<Shape, PlanError> {
-        Shape::of(Writer::parse(text, &[])?.root())
+        Shape::of(WriterSchema::parse(text, &[])?.root())
     }
 
     fn of(schema: &Schema) -> Result<Shape, PlanError> {
@@ -69,7 +69,7 @@ impl Shape {
             },
             Schema::Record(record) => {
                 let fields = record.fields.iter().map(|field| {
-                    Ok(Field {
+                    Ok(ReaderField {
                         name: field.name.clone(),
                         aliases: field.aliases.clone(),
                         optional: matches!(&field.schema, Schema::Union(union) if union.is_nullable()),
