@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 /// Each folder, or file, at the top of `src`: it may name those before it, and not those of its own line.
 const LAYERS: [&[&str]; 13] = [
     &["model", "failpoint", "exit", "backoff"],
-    &["json"],
+    &["json", "serve"],
     &["avro", "customer", "config", "generated"],
     &["source"],
     &["store", "registry"],
     &["engine"],
     &["kafka"],
-    &["serve", "fold"],
+    &["fold"],
     &["telemetry"],
     &["runtime"],
     &["demo"],

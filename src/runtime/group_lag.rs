@@ -357,8 +357,8 @@ mod tests {
         for round in 0..5 {
             let moves = i64::try_from(round).unwrap();
             let stand = [(5, 5), (9, 40), (moves, 40)];
-            let told = group.look(2 * round, &stand, Some(&both), "k-b");
-            assert_eq!(told, (None, None), "{round}");
+            let reported = group.look(2 * round, &stand, Some(&both), "k-b");
+            assert_eq!(reported, (None, None), "{round}");
         }
     }
 
@@ -372,8 +372,8 @@ mod tests {
         for (mine, expected) in [("k-b", (Some(1), Some(31))), ("k-c", (None, None))] {
             let mut group = Group::new();
             group.look(0, &[(5, 5), (9, 40)], Some(&all), mine);
-            let told = group.look(4, &[(5, 5), (9, 40)], Some(&all), mine);
-            assert_eq!(told, expected, "{mine}");
+            let reported = group.look(4, &[(5, 5), (9, 40)], Some(&all), mine);
+            assert_eq!(reported, expected, "{mine}");
         }
     }
 
@@ -381,9 +381,9 @@ mod tests {
     fn without_members_a_partition_that_stands_still_is_unowned() {
         let mut group = Group::new();
         assert_eq!(group.look(0, &[(5, 5), (9, 40)], None, "k-b").0, Some(0));
-        let told = group.look(4, &[(5, 5), (9, 40)], None, "k-b");
-        assert_eq!(told, (Some(1), Some(31)));
-        let told = group.look(6, &[(5, 5), (11, 40)], None, "k-b");
-        assert_eq!(told, (Some(0), None));
+        let reported = group.look(4, &[(5, 5), (9, 40)], None, "k-b");
+        assert_eq!(reported, (Some(1), Some(31)));
+        let reported = group.look(6, &[(5, 5), (11, 40)], None, "k-b");
+        assert_eq!(reported, (Some(0), None));
     }
 }

@@ -1,5 +1,5 @@
-//! Where a worker's output goes: from the outbox of the pure core to the producer, or aside while the transaction before
-//! is committed.
+//! Where a worker's output goes: from the engine's outbox to the producer, or aside while the previous transaction is being
+//! committed.
 
 use std::collections::VecDeque;
 
@@ -18,7 +18,7 @@ pub struct OutputTopics {
     pub dead_letters: String,
 }
 
-/// What a batch has produced while the transaction before it was committed. Its own begins after that.
+/// What a batch has produced while the previous transaction is being committed. Its own begins after that.
 #[derive(Debug, Default)]
 pub struct Aside {
     records: Vec<Kept>,
@@ -46,7 +46,7 @@ impl Aside {
         });
     }
 
-    /// Produces what was kept, in its order. The transaction that it belongs to must have begun.
+    /// Produces what was kept, in its order. The transaction of its batch must have begun.
     pub fn produce(&mut self, producer: &BatchProducer, topics: &OutputTopics) {
         for kept in std::mem::take(self).records {
             let outgoing = Outgoing {

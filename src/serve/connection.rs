@@ -1,4 +1,5 @@
-//! One connection: how long it may be silent, how long a request's head may take, and that it can be told to make room.
+//! One connection: it closes itself when it is idle for too long, when a request's head takes too long, or when the
+//! listener needs its place for a newer one.
 
 use std::future::Future;
 use std::io;
@@ -17,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// How long a connection may take.
+/// The time limits of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     /// Without a byte in either direction.
@@ -29,25 +30,25 @@ pub(super) struct Limits {
 /// What the server knows of a connection's requests.
 #[derive(Debug, Default)]
 struct Requests {
-    /// Those whose head was complete.
+    /// How many have a complete head so far.
     heads: AtomicU64,
-    /// Those that are being answered.
+    /// How many are being answered.
     answering: AtomicUsize,
 }
 
-/// A connection as its requests and the listener see it.
+/// What its requests and the listener know of a connection.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Handle(Arc<Requests>);
 
 impl Handle {
-    /// Whether a request of it is being answered. One that only waits for its client can be closed to make room.
+    /// Whether a request of it is being answered. One that only waits for its client can be closed for a newer one.
     pub(super) fn is_answering(&self) -> bool {
         self.0.answering.load(Ordering::Relaxed) > 0
     }
 }
 
-/// Notes that a request's head was complete, and how long it is being answered.
-pub(super) async fn watch_request(
+/// Counts a request whose head is complete, and for how long it is being answered.
+pub(super) async fn track_request(
     ConnectInfo(Handle(requests)): ConnectInfo<Handle>,
     request: Request,
     next: Next,
@@ -64,29 +65,29 @@ pub(super) async fn watch_request(
     next.run(request).await
 }
 
-/// A connection that fails with `TimedOut` once it has taken too long, or is told to make room.
+/// A connection that fails with `TimedOut` once it has exceeded a limit, or is to be closed for a newer one.
 pub(super) struct BoundedStream {
     inner: TcpStream,
     limits: Limits,
     pub(super) handle: Handle,
     /// How many heads were complete when this was last looked at.
     heads: u64,
-    /// Until when the head that is being read must be complete.
+    /// When the head that is being read must be complete.
     head_until: Option<Instant>,
     idle_until: Instant,
     /// Wakes at the earlier of the two.
     deadline: Pin<Box<Sleep>>,
-    /// None once it was told.
-    make_room: Option<oneshot::Receiver<()>>,
+    /// Receives the order to close; none once it was received.
+    close: Option<oneshot::Receiver<()>>,
 }
 
 impl BoundedStream {
-    /// The stream, its handle, and what tells it to make room; that is closed when the stream is gone.
+    /// The stream, its handle, and the sender of the order to close, which is closed itself when the stream is gone.
     pub(super) fn new(
         inner: TcpStream,
         limits: Limits,
     ) -> (BoundedStream, Handle, oneshot::Sender<()>) {
-        let (tell, make_room) = oneshot::channel();
+        let (order, close) = oneshot::channel();
         let handle = Handle::default();
         let now = Instant::now();
         let stream = BoundedStream {
@@ -97,13 +98,13 @@ impl BoundedStream {
             head_until: Some(now + limits.head),
             idle_until: now + limits.idle,
             deadline: Box::pin(sleep(limits.head.min(limits.idle))),
-            make_room: Some(make_room),
+            close: Some(close),
         };
-        (stream, handle, tell)
+        (stream, handle, order)
     }
 
     /// Passes a result on and moves the deadlines; while pending, checks them.
-    fn watch<T>(
+    fn check<T>(
         &mut self,
         context: &mut Context<'_>,
         result: Poll<io::Result<T>>,
@@ -120,8 +121,8 @@ impl BoundedStream {
                 self.head_until.get_or_insert(now + self.limits.head);
             }
         }
-        // a head that comes byte by byte is always ready, and must come to an end all the same
-        if self.head_until.is_some_and(|until| now >= until) || self.is_told(context) {
+        // a head that comes byte by byte is always ready, and has a deadline all the same
+        if self.head_until.is_some_and(|until| now >= until) || self.is_to_close(context) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         if result.is_ready() {
@@ -135,17 +136,16 @@ impl BoundedStream {
         }
     }
 
-    /// Whether it was told to make room.
-    fn is_told(&mut self, context: &mut Context<'_>) -> bool {
-        let Some(make_room) = &mut self.make_room else {
+    fn is_to_close(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(close) = &mut self.close else {
             return true;
         };
-        // the other end is kept as long as this one is
-        let told = Pin::new(make_room).poll(context).is_ready();
-        if told {
-            self.make_room = None;
+        // the listener keeps the sender for as long as this exists
+        let ordered = Pin::new(close).poll(context).is_ready();
+        if ordered {
+            self.close = None;
         }
-        told
+        ordered
     }
 }
 
@@ -156,7 +156,7 @@ impl AsyncRead for BoundedStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.inner).poll_read(context, buffer);
-        self.watch(context, result, true)
+        self.check(context, result, true)
     }
 }
 
@@ -167,7 +167,7 @@ impl AsyncWrite for BoundedStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.inner).poll_write(context, bytes);
-        self.watch(context, result, false)
+        self.check(context, result, false)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -185,7 +185,7 @@ impl AsyncWrite for BoundedStream {
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.inner).poll_write_vectored(context, buffers);
-        self.watch(context, result, false)
+        self.check(context, result, false)
     }
 
     fn is_write_vectored(&self) -> bool {

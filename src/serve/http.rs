@@ -25,7 +25,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 
 use super::ProcessInfo;
-use super::connection::{Handle, watch_request};
+use super::connection::{Handle, track_request};
 use super::health::Health;
 use super::listener::BoundedListener;
 use super::metrics::Metrics;
@@ -207,7 +207,7 @@ fn router(app: App) -> Router {
             (StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n")
         })
         .layer(map_response(strict_headers))
-        .layer(from_fn(watch_request))
+        .layer(from_fn(track_request))
         .with_state(Arc::new(app))
 }
 

@@ -1,7 +1,7 @@
-//! Accepts connections within bounds: so many at once, and always one more. Where there is no room, the oldest that only
-//! waits for its client is closed, so that no number of silent or slow clients keeps a probe out.
+//! Accepts a bounded number of connections. When one more comes, the oldest that only waits for its client is closed, so
+//! that no number of silent or slow clients keeps a probe out.
 //!
-//! Without this, idle sockets from one careless client could use up the process's file descriptors,
+//! Without the bound, idle sockets from one careless client could use up the process's file descriptors,
 //! which the Kafka clients need too.
 
 use std::io;
@@ -39,7 +39,7 @@ pub(super) struct BoundedListener {
 /// A connection that is served.
 struct Open {
     handle: Handle,
-    make_room: oneshot::Sender<()>,
+    close: oneshot::Sender<()>,
 }
 
 impl BoundedListener {
@@ -59,7 +59,7 @@ impl BoundedListener {
     /// Closes a connection if there are as many as may be: the oldest that is not being answered. Those that are, are
     /// answered within moments or fail within seconds.
     fn make_room(&mut self) {
-        self.open.retain(|open| !open.make_room.is_closed());
+        self.open.retain(|open| !open.close.is_closed());
         if self.open.len() < self.connections {
             return;
         }
@@ -68,8 +68,8 @@ impl BoundedListener {
             .iter()
             .position(|open| !open.handle.is_answering());
         let oldest = self.open.remove(waits.unwrap_or(0));
-        // an error means that it has just gone by itself
-        let _ = oldest.make_room.send(());
+        // an error means that it has just closed by itself
+        let _ = oldest.close.send(());
     }
 }
 
@@ -82,8 +82,8 @@ impl Listener for BoundedListener {
             match self.inner.accept().await {
                 Ok((inner, address)) => {
                     self.make_room();
-                    let (stream, handle, make_room) = BoundedStream::new(inner, self.limits);
-                    self.open.push(Open { handle, make_room });
+                    let (stream, handle, close) = BoundedStream::new(inner, self.limits);
+                    self.open.push(Open { handle, close });
                     // in a flood of connections, those before it are read first
                     yield_now().await;
                     return (stream, address);
@@ -126,7 +126,7 @@ mod tests {
     use axum::middleware::from_fn;
     use axum::routing::get;
 
-    use super::super::connection::watch_request;
+    use super::super::connection::track_request;
     use super::*;
 
     const PATIENCE: Duration = Duration::from_secs(30);
@@ -160,7 +160,7 @@ mod tests {
                             sleep(LONG)
                         }),
                     )
-                    .layer(from_fn(watch_request));
+                    .layer(from_fn(track_request));
                 let service = router.into_make_service_with_connect_info::<Handle>();
                 axum::serve(listener, service).await.unwrap();
             });
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_that_waits_for_its_client_makes_room() {
+    fn the_oldest_that_waits_for_its_client_is_closed_for_a_newer_one() {
         let (address, asked) = serve_and_tell(3, limits(LONG, LONG));
         let mut answered = connect(address);
         answered

@@ -20,6 +20,13 @@ const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
 /// Time between two log lines about the progress of a restore.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Partitions whose next record cannot be read.
+pub(crate) struct StuckPartitions {
+    pub(crate) count: usize,
+    /// Why the first of them cannot be read.
+    pub(crate) reason: String,
+}
+
 pub(crate) struct Reporter {
     worker: usize,
     metrics: Arc<Metrics>,
@@ -36,8 +43,7 @@ pub(crate) struct Reporter {
     owned: usize,
     /// When the restore progress was last logged, and how many records remained then.
     progress: Option<(Instant, i64)>,
-    /// Why partitions cannot be read, and how many they are.
-    stuck: Option<(String, usize)>,
+    stuck: Option<StuckPartitions>,
     record_log: RecordLog,
     /// How large the states of the worker's customers were at the last refresh.
     nearness: Nearness,
@@ -164,7 +170,7 @@ impl Reporter {
         self.refresh_lag(worker, consumer);
         // Readiness comes last, so that whoever waits for it finds the metrics up to date.
         self.was_ready = unready.is_none();
-        let stuck = self.stuck.as_ref().map(|(reason, _)| reason.clone());
+        let stuck = self.stuck.as_ref().map(|stuck| stuck.reason.clone());
         // A partition that cannot be read may be why a restore makes no progress, so it comes first.
         let reasons: Vec<String> = [stuck, unready, registry].into_iter().flatten().collect();
         let readiness = match reasons.is_empty() {
@@ -193,9 +199,8 @@ impl Reporter {
         Some(format!("{away}; {waiting} partitions wait for it"))
     }
 
-    /// Sets why partitions cannot be read, and how many they are.
-    pub(crate) fn stuck(&mut self, stuck: Option<(String, usize)>) {
-        let partitions = stuck.as_ref().map_or(0, |(_, partitions)| *partitions);
+    pub(crate) fn stuck(&mut self, stuck: Option<StuckPartitions>) {
+        let partitions = stuck.as_ref().map_or(0, |stuck| stuck.count);
         self.metrics.stuck(self.worker, partitions);
         self.stuck = stuck;
         // the next tick shows it

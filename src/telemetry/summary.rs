@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_period_tells_what_happened_in_it() {
+    fn a_period_has_what_happened_in_it() {
         let start = Instant::now();
         let mut summary = Summary::new(start);
         let totals = |input_records, commits| Totals {
@@ -112,19 +112,19 @@ mod tests {
             ..Totals::default()
         };
         assert_eq!(summary.period(totals(100, 1), start + PERIOD / 2), None);
-        let told = summary.period(totals(600, 5), start + PERIOD);
+        let period = summary.period(totals(600, 5), start + PERIOD);
         let expected = Period {
             happened: totals(600, 5),
             records_per_second: 10.0,
         };
-        assert_eq!(told, Some(expected));
+        assert_eq!(period, Some(expected));
         assert_eq!(summary.period(totals(700, 6), start + PERIOD * 3 / 2), None);
-        let told = summary.period(totals(720, 6), start + PERIOD * 3);
+        let period = summary.period(totals(720, 6), start + PERIOD * 3);
         let expected = Period {
             happened: totals(120, 1),
             records_per_second: 1.0,
         };
-        assert_eq!(told, Some(expected));
+        assert_eq!(period, Some(expected));
     }
 
     #[test]

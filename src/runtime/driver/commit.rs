@@ -16,6 +16,7 @@ use crate::kafka::producer::offset_list;
 use crate::kafka::transaction::undecided;
 use crate::runtime::outputs::{Aside, KafkaClients};
 use crate::serve::metrics::TransactionResult;
+use crate::telemetry::reporter::StuckPartitions;
 
 /// How long to wait for room at the producer: what is in it is on its way.
 const FULL: Duration = Duration::from_millis(1);
@@ -226,13 +227,15 @@ impl Driver {
     /// Tells of the partitions that cannot be read in `/readyz` and in the metric.
     fn show_unreadable(&mut self) {
         let mut all = self.engine.unreadable();
-        let partitions = all.len();
+        let count = all.len();
         let first = all.next().map(|(log, unreadable)| {
             let (topic, partition) = self.engine.name_of(log);
             let (offset, remedy) = (unreadable.offset, unreadable.cause.remedy());
-            format!("{topic}[{partition}] cannot be read at offset {offset}: {remedy}")
+            StuckPartitions {
+                count,
+                reason: format!("{topic}[{partition}] cannot be read at offset {offset}: {remedy}"),
+            }
         });
-        let shown = first.map(|first| (first, partitions));
-        self.parts.reporter.stuck(shown);
+        self.parts.reporter.stuck(first);
     }
 }
