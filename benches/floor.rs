@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use keyfold::config::Config;
 use keyfold::engine::event::StepEnd;
-use keyfold::kafka::client::{self, Identity, Targets};
+use keyfold::kafka::client::{ClientSettings, Identity, Targets};
 use keyfold::kafka::consumer::{GroupConsumer, GroupEvent, Membership, Rebalance};
-use keyfold::kafka::ends::Ends;
 use keyfold::kafka::native::{Message, Messages};
 use keyfold::kafka::producer::{BatchProducer, Record, offset_list};
+use keyfold::kafka::query_client::QueryClient;
 use keyfold::model::partition;
 
 /// As in the program.
@@ -39,8 +39,8 @@ fn main() {
         panic!("usage: floor CONFIG SAMPLES SHARE");
     };
     let config = Config::load(Some(Path::new(config))).expect("the configuration");
-    let partitions = Ends::connect(&config)
-        .and_then(|ends| ends.partitions(&config.state_topic(), PATIENCE))
+    let partitions = QueryClient::connect((&config).into())
+        .and_then(|client| client.partitions(&config.state_topic(), PATIENCE))
         .expect("the cluster")
         .expect("the state topic");
     let samples = read(Path::new(samples), partitions);
@@ -103,8 +103,8 @@ fn connect(config: &Config) -> (BatchProducer, GroupConsumer) {
         transactional_id: format!("{}-floor", config.application_id),
         group_instance_id: None,
     };
-    let producer = client::producer(
-        config,
+    let producer = ClientSettings::from(config).producer(
+        config.processing.guarantee,
         &identity,
         Targets {
             record_bytes: LIMIT,
@@ -116,7 +116,7 @@ fn connect(config: &Config) -> (BatchProducer, GroupConsumer) {
     let inputs = config.sources.iter();
     let inputs: Vec<_> = inputs.flat_map(|(_, source)| &source.topics).collect();
     let names: Vec<_> = inputs.iter().map(|name| name.as_str()).collect();
-    let member = client::member(config, &identity);
+    let member = ClientSettings::from(config).member(&identity);
     let consumer = GroupConsumer::join(&member, &names).expect("a member");
     (producer, consumer)
 }

@@ -10,8 +10,8 @@ use rdkafka::error::KafkaError;
 use super::stop_on_signals;
 use crate::config::Config;
 use crate::exit::{Done, Failure};
+use crate::kafka::cluster::Cluster;
 use crate::kafka::feed::{Feed, Tally};
-use crate::kafka::topics::Cluster;
 use crate::model::record::Source;
 use crate::runtime::signals::Stop;
 
@@ -201,11 +201,11 @@ fn now_ms() -> i64 {
 fn produce(config: &Config, args: &GenerateArgs) -> Result<Done, Failure> {
     let service = |error: KafkaError| Failure::Service(format!("producing: {error}"));
     let stop = stop_on_signals()?;
-    match Cluster::connect(config, || stop.is_set()) {
+    match Cluster::connect(config.into(), || stop.is_set()) {
         Err(_) if stop.is_set() => return Ok(Done::Clean),
         connected => connected.map_err(|error| Failure::Service(error.to_string()))?,
     };
-    let mut feed = Feed::connect(config).map_err(service)?;
+    let mut feed = Feed::connect(config.into()).map_err(service)?;
     let bar = progress(args);
     let began = Instant::now();
     let sent = send_all(config, args, &mut feed, &bar, &stop);
@@ -242,7 +242,7 @@ fn send_all(
     let mut sent = 0;
     while sent < args.records && !stop.is_set() {
         if last_check.elapsed() > CHECK_INTERVAL {
-            feed.look();
+            feed.poll();
             if all_closed(config, &feed.tally()) {
                 break;
             }
@@ -271,13 +271,16 @@ fn all_closed(config: &Config, tally: &Tally) -> bool {
     let mut topics = Source::ALL
         .into_iter()
         .filter_map(|source| topic_of(config, source));
-    topics.all(|topic| tally.closed.iter().any(|closed| closed == topic))
+    topics.all(|topic| tally.unavailable.iter().any(|closed| closed == topic))
 }
 
 fn undelivered(tally: &Tally, config: &Config) -> Failure {
     let mut text = tally.to_string();
-    if !tally.closed.is_empty() {
-        let (servers, topics) = (&config.kafka.bootstrap_servers, tally.closed.join(", "));
+    if !tally.unavailable.is_empty() {
+        let (servers, topics) = (
+            &config.kafka.bootstrap_servers,
+            tally.unavailable.join(", "),
+        );
         text.push_str(&format!(
             "; look whether the topics are there and this client may Write and Describe: {topics} at {servers}"
         ));

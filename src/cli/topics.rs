@@ -5,7 +5,8 @@ use std::io::{self, BufRead, Write};
 
 use crate::config::Config;
 use crate::exit::{Done, Failure, unless_closed};
-use crate::kafka::topics::{Cluster, TopicsError};
+use crate::kafka::cluster::{Cluster, ClusterError};
+use crate::kafka::survey::{HIDDEN, Need};
 
 /// Create the topics that keyfold writes to where they are missing, and check their settings.
 ///
@@ -41,13 +42,13 @@ fn say(line: fmt::Arguments<'_>) -> Result<(), Failure> {
     unless_closed(writeln!(io::stdout(), "{line}"), "standard output")
 }
 
-fn service(error: TopicsError) -> Failure {
+fn service(error: ClusterError) -> Failure {
     Failure::Service(error.to_string())
 }
 
 /// What the cluster finds amiss is told here, and the exit code follows.
 fn create_and_check(config: &Config, check: bool) -> Result<Done, Failure> {
-    let cluster = Cluster::connect(config, || false).map_err(service)?;
+    let cluster = Cluster::connect(config.into(), || false).map_err(service)?;
     let mut created = Vec::new();
     if !check {
         for (topic, partitions) in cluster.create_missing().map_err(service)? {
@@ -55,7 +56,7 @@ fn create_and_check(config: &Config, check: bool) -> Result<Done, Failure> {
             created.push(topic);
         }
     }
-    let survey = cluster.survey_patiently(&created).map_err(service)?;
+    let survey = cluster.survey_with_retries(&created).map_err(service)?;
     let mut done = Done::Clean;
     for missing in &survey.missing {
         done = Done::Found;
@@ -64,20 +65,17 @@ fn create_and_check(config: &Config, check: bool) -> Result<Done, Failure> {
     }
     for hidden in &survey.hidden {
         done = Done::Found;
-        say(format_args!(
-            "{hidden}: it does not exist, or this client may not describe it, which the cluster does not tell apart"
-        ))?;
+        say(format_args!("{hidden}: {HIDDEN}"))?;
     }
-    for unfit in &survey.unfit {
+    for problem in &survey.broker_problems {
         done = Done::Found;
-        say(format_args!("{unfit}"))?;
+        say(format_args!("{problem}"))?;
     }
     for difference in &survey.differences {
         done = Done::Found;
-        let weight = if difference.vital {
-            "must be mended"
-        } else {
-            "should be mended"
+        let weight = match difference.need {
+            Need::Required => "must be fixed",
+            Need::Recommended => "should be fixed",
         };
         say(format_args!(
             "{}: {} ({weight})",
@@ -95,13 +93,13 @@ fn create_and_check(config: &Config, check: bool) -> Result<Done, Failure> {
         ))?;
     }
     for denied in &survey.denied {
-        say(format_args!("    {}", denied.grant(config)))?;
+        say(format_args!("    {}", denied.grant(&config.kafka)))?;
     }
     Ok(done)
 }
 
 fn reset(config: &Config, yes: bool) -> Result<Done, Failure> {
-    let cluster = Cluster::connect(config, || false).map_err(service)?;
+    let cluster = Cluster::connect(config.into(), || false).map_err(service)?;
     if !yes {
         match answer(config).map_err(Failure::writing("the question"))? {
             Answer::Yes => {}

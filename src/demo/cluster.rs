@@ -5,7 +5,7 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 
 use crate::config::{Config, Guarantee, Store};
-use crate::kafka::topics::{Found, RecordLimits};
+use crate::kafka::survey::{FoundTopics, RecordLimits};
 
 /// Partitions of every topic.
 const PARTITIONS: i32 = 4;
@@ -56,8 +56,8 @@ impl DemoCluster {
     }
 
     /// The topics as `keyfold topics` would find them.
-    pub fn found() -> Found {
-        Found {
+    pub fn found() -> FoundTopics {
+        FoundTopics {
             partitions: PARTITIONS,
             snapshot_partitions: PARTITIONS,
             limits: RecordLimits::all(MAX_RECORD_BYTES),

@@ -80,7 +80,7 @@ struct Stream<'c> {
 impl<'s> Stream<'s> {
     fn start(config: &'s Config) -> Result<Stream<'s>, KafkaError> {
         Ok(Stream {
-            feed: Feed::connect(config)?,
+            feed: Feed::connect(config.into())?,
             generator: Generator::new(Options {
                 customers: 2000,
                 start_ms: now_ms(),

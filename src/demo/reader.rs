@@ -9,7 +9,7 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::config::Config;
-use crate::kafka::client;
+use crate::kafka::client::ClientSettings;
 
 /// A dead letter's headers, as far as the demo shows them.
 pub struct DeadLetter {
@@ -34,7 +34,7 @@ pub struct Reader {
 
 impl Reader {
     pub fn start(config: &Config, partitions: i32) -> KafkaResult<Reader> {
-        let mut reader = client::reader(config);
+        let mut reader = ClientSettings::from(config).reader();
         reader
             .set("enable.partition.eof", "false")
             .set("fetch.wait.max.ms", "50");

@@ -1,4 +1,4 @@
-//! What clients say when something is wrong: their log, their errors, and whether trying again helps.
+//! The log and the errors of the clients, and which errors no retry helps against.
 
 use std::sync::Mutex;
 
@@ -7,15 +7,15 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-/// What a failure to make a client says, without the value of the property that is at fault.
-pub fn not_made(error: &KafkaError) -> String {
+/// Why a client could not be made, without the value of the property that is at fault.
+pub(super) fn creation_error(error: &KafkaError) -> String {
     match error {
         KafkaError::ClientConfig(_, _, name, _) => name.clone(),
         error => without_secret(&error.to_string()).to_owned(),
     }
 }
 
-/// What the client says, up to where it quotes a value that holds a secret: only of this property it does.
+/// A text of the client, up to where it quotes a value that holds a secret: it does so only for this property.
 pub(super) fn without_secret(text: &str) -> &str {
     const NAME: &str = "sasl.oauthbearer.config";
     text.find(NAME)
@@ -23,24 +23,24 @@ pub(super) fn without_secret(text: &str) -> &str {
         .unwrap_or(text)
 }
 
-/// Logs what the client has to say, and keeps its last trouble for the message that a failure ends with.
+/// Passes on the client's log, and keeps its last error for the message of a failure.
 #[derive(Default)]
-pub struct LastTrouble {
+pub(crate) struct LastError {
     last: Mutex<Option<(RDKafkaErrorCode, String)>>,
     /// The last line of the log that was an error; it says more than a code.
-    said: Mutex<Option<String>>,
+    line: Mutex<Option<String>>,
 }
 
-impl LastTrouble {
-    /// The last trouble with the cluster, if there was one.
-    pub fn last_trouble(&self) -> Option<(RDKafkaErrorCode, String)> {
+impl LastError {
+    /// The last error of the connection to the cluster, if there was one.
+    pub(super) fn last_error(&self) -> Option<(RDKafkaErrorCode, String)> {
         let (code, reason) = self.last.lock().ok()?.clone()?;
-        let said = self.said.lock().ok()?.clone();
-        Some((code, said.unwrap_or(reason)))
+        let line = self.line.lock().ok()?.clone();
+        Some((code, line.unwrap_or(reason)))
     }
 
-    /// Notes a trouble. One with authentication stays, for others follow from it.
-    pub fn note(&self, code: RDKafkaErrorCode, reason: &str) {
+    /// Notes an error. One of authentication stays, for others follow from it.
+    pub(super) fn note(&self, code: RDKafkaErrorCode, reason: &str) {
         if let Ok(mut last) = self.last.lock()
             && last
                 .as_ref()
@@ -51,7 +51,7 @@ impl LastTrouble {
     }
 }
 
-/// Whether trying again does not help: the cluster does not want this client.
+/// Whether no retry helps: the cluster refuses this client.
 pub fn is_refusal(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
@@ -65,26 +65,25 @@ pub fn is_refusal(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// Whether trying again does not help, also by what the client says: it calls a connection that broke in the midst of a
-/// login a refusal too.
+/// The same, by the text as well: the client also calls it a refusal when a connection breaks during authentication.
 pub fn refuses(code: RDKafkaErrorCode, reason: &str) -> bool {
-    let broke = [
+    let broken_connection = [
         "Disconnected",
         "SSL transport error",
         // the broker has not even said which mechanisms it has
         "supported mechanisms: (n/a)",
     ];
-    is_refusal(code) && !broke.iter().any(|broke| reason.contains(broke))
+    is_refusal(code) && !broken_connection.iter().any(|text| reason.contains(text))
 }
 
-impl ConsumerContext for LastTrouble {}
+impl ConsumerContext for LastError {}
 
-impl ClientContext for LastTrouble {
+impl ClientContext for LastError {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         if matches!(level, RDKafkaLogLevel::Error)
-            && let Ok(mut said) = self.said.lock()
+            && let Ok(mut line) = self.line.lock()
         {
-            *said = Some(without_secret(message).to_owned());
+            *line = Some(without_secret(message).to_owned());
         }
         log(level, facility, message);
     }
@@ -97,16 +96,16 @@ impl ClientContext for LastTrouble {
     }
 }
 
-/// What the client says of its connections. Every client of every worker does so with every attempt, and late, for its
-/// log is only read where it is polled; and it calls an error what it gets over by itself, such as the first of a name's
-/// addresses that does not answer. What keeps keyfold from its work is said by the workers.
-const CONNECTIONS: [&str; 4] = ["FAIL", "ERROR", "REQTMOUT", "GETPID"];
+/// The facilities of lines about connections. Every client of every worker logs them at every attempt, and late, for its
+/// log is only read when it is polled; and it logs as errors what it recovers from by itself, such as the first of a host's
+/// addresses that does not answer. What keeps keyfold from its work is logged by the workers.
+const CONNECTION_FACILITIES: [&str; 4] = ["FAIL", "ERROR", "REQTMOUT", "GETPID"];
 
 /// Passes on a line of the client's log.
-pub fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     let message = without_secret(message);
     match level {
-        _ if CONNECTIONS.contains(&facility) => {
+        _ if CONNECTION_FACILITIES.contains(&facility) => {
             tracing::debug!(target: "librdkafka", facility, "{message}");
         }
         RDKafkaLogLevel::Emerg
@@ -126,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_that_breaks_in_a_login_is_no_refusal() {
+    fn a_connection_that_breaks_during_authentication_is_no_refusal() {
         use RDKafkaErrorCode::{AllBrokersDown, Authentication, SSL};
         for (code, reason, refused) in [
             (
@@ -163,7 +162,7 @@ mod tests {
     #[test]
     fn what_a_client_says_holds_no_secret() {
         let text = "Unrecognized sasl.oauthbearer.config beginning at: hunter2".to_owned();
-        let said = not_made(&KafkaError::ClientCreation(text));
+        let said = creation_error(&KafkaError::ClientCreation(text));
         assert!(!said.contains("hunter2"), "{said}");
     }
 }

@@ -28,7 +28,7 @@ pub struct Committer {
     requests: Option<Sender<Request>>,
     reports: Receiver<Report>,
     thread: Option<JoinHandle<()>>,
-    /// When the step that is under way is given up; none: no commit is under way.
+    /// When the current step of the commit is given up; none: no commit is in flight.
     give_up: Cell<Option<Instant>>,
     /// Bounds each step. The thread itself gives up sooner, where the client lets it.
     step_timeout: Duration,
@@ -41,7 +41,7 @@ impl Committer {
         let (report, reports) = channel();
         let body = move || {
             while let Ok(request) = asked.recv() {
-                // fails only if nobody wants to know
+                // fails only if the receiver is gone
                 let ended = client.end(&request, &mut || {
                     let _ = report.send(Report::Step);
                 });
@@ -63,16 +63,16 @@ impl Committer {
         })
     }
 
-    /// Begins what is asked. Until it has ended, nobody may use the client.
+    /// Begins what the request asks for. Until it has ended, nobody may use the client.
     pub fn begin(&self, request: Request) {
         self.give_up.set(Some(Instant::now() + self.step_timeout));
         if let Some(requests) = &self.requests {
-            // fails only if the thread has ended, and so does then the waiting for its report
+            // fails only if the thread has ended, and then `ended` fails too
             let _ = requests.send(request);
         }
     }
 
-    /// How that ended which is under way; none where it has not ended within `wait`.
+    /// How the request in flight ended; none where it has not ended within `wait`.
     pub fn ended(&self, wait: Duration) -> Option<StepEnd> {
         let until = Instant::now() + wait;
         loop {
@@ -101,7 +101,7 @@ impl Committer {
 impl Drop for Committer {
     fn drop(&mut self) {
         self.requests = None;
-        // one that is stuck keeps its client until the client lets go of it
+        // a thread that is stuck keeps its client until the call returns
         if self.give_up.get().is_none()
             && let Some(thread) = self.thread.take()
         {

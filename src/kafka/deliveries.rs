@@ -1,4 +1,4 @@
-//! What became of the records that a producer was handed.
+//! Whether the records that a producer was given were delivered.
 
 use std::sync::{Arc, Mutex};
 
@@ -28,7 +28,7 @@ impl Deliveries {
     }
 }
 
-/// What librdkafka calls back.
+/// librdkafka's callbacks.
 pub struct Context(pub Arc<Deliveries>);
 
 impl ClientContext for Context {

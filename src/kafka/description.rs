@@ -6,51 +6,31 @@ use std::ffi::{CStr, CString};
 use std::ptr::NonNull;
 use std::time::Duration;
 
-use rdkafka::admin::AdminClient;
 use rdkafka::bindings as rd;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::RDKafkaErrorCode;
 
-/// Why there is no answer.
-pub struct Unanswered {
+/// Why a request has no answer.
+#[derive(Debug)]
+pub(crate) struct RequestError {
     /// None where no broker was asked.
     pub code: Option<RDKafkaErrorCode>,
     pub reason: String,
 }
 
-impl Unanswered {
-    /// Whether the brokers do not know the question.
-    pub fn is_unsupported(&self) -> bool {
+impl RequestError {
+    /// Whether the brokers are too old for this request.
+    pub(crate) fn is_unsupported(&self) -> bool {
         matches!(
             self.code,
             Some(RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::UnsupportedVersion)
         )
     }
-
-    /// Whether the topic is not there.
-    pub fn is_unknown_topic(&self) -> bool {
-        self.code == Some(RDKafkaErrorCode::UnknownTopicOrPartition)
-    }
 }
 
-/// Why the cluster can't be looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
-    /// Nobody answers, or the cluster is not yet able to: it may be so later.
-    Away(String),
-    /// The cluster does not want this client, and waiting does not mend it.
-    Refused(String),
-}
-
-impl From<Unanswered> for Trouble {
-    fn from(unanswered: Unanswered) -> Trouble {
-        Trouble::Away(unanswered.reason)
-    }
-}
-
-impl From<&str> for Unanswered {
-    fn from(reason: &str) -> Unanswered {
-        Unanswered {
+impl From<&str> for RequestError {
+    fn from(reason: &str) -> RequestError {
+        RequestError {
             code: None,
             reason: reason.to_owned(),
         }
@@ -64,7 +44,7 @@ impl<T> Owned<T> {
     pub(super) fn new(
         pointer: *mut T,
         destroy: unsafe extern "C" fn(*mut T),
-    ) -> Result<Owned<T>, Unanswered> {
+    ) -> Result<Owned<T>, RequestError> {
         let pointer = NonNull::new(pointer).ok_or("the client is out of memory")?;
         Ok(Owned(pointer, destroy))
     }
@@ -85,7 +65,7 @@ impl<T> Drop for Owned<T> {
     }
 }
 
-/// What may be done with something on the cluster.
+/// What may be done with a resource of the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
     Read,
@@ -109,119 +89,184 @@ impl Operation {
     }
 }
 
+/// The id of a topic: another one after it was deleted and recreated.
+#[derive(Debug)]
+pub(crate) enum TopicId {
+    /// In base64.
+    Known(String),
+    /// The brokers are too old to have topic ids (before Kafka 3.1).
+    Unsupported,
+    /// There is no such topic.
+    NoTopic(RequestError),
+    Failed(RequestError),
+}
+
 /// A topic as the brokers describe it.
-pub struct Described {
+pub(super) struct TopicDescription {
     pub name: String,
-    /// In base64. None where the brokers are too old to have topic ids (before Kafka 3.1).
-    pub id: Option<String>,
-    /// Its partitions; or why it is not described.
+    /// In base64. None where the brokers are too old to have topic ids.
+    id: Option<String>,
+    /// The number of its partitions; or why it is not described.
     pub partitions: Result<i32, RDKafkaErrorCode>,
     /// What this client may do with it; none where it was not asked, or the brokers do not tell.
     pub allowed: Option<BTreeSet<Operation>>,
 }
 
-/// The id of a topic, as [`Described::id`] tells it.
-pub fn id<C: ClientContext>(
-    admin: &AdminClient<C>,
-    topic: &str,
-    patience: Duration,
-) -> Result<Option<String>, Unanswered> {
-    let mut all = ids(admin.inner(), &[topic], patience)?;
-    all.pop().ok_or("the answer names no topic")?
-}
-
-/// The ids of topics, in their order.
-pub fn ids<C: ClientContext>(
-    client: &Client<C>,
-    topics: &[&str],
-    patience: Duration,
-) -> Result<Vec<Result<Option<String>, Unanswered>>, Unanswered> {
-    let all = describe(client, topics, false, patience)?;
-    let id = |described: Described| match described.partitions {
-        Ok(_) => Ok(described.id),
-        Err(code) => Err(Unanswered {
+impl TopicDescription {
+    fn into_id(self) -> TopicId {
+        let code = match (self.partitions, self.id) {
+            (Ok(_), Some(id)) => return TopicId::Known(id),
+            (Ok(_), None) => return TopicId::Unsupported,
+            (Err(code), _) => code,
+        };
+        let error = RequestError {
             code: Some(code),
-            reason: format!("the topic {}: {code}", described.name),
-        }),
-    };
-    Ok(all.into_iter().map(id).collect())
+            reason: format!("the topic {}: {code}", self.name),
+        };
+        match code {
+            RDKafkaErrorCode::UnknownTopicOrPartition => TopicId::NoTopic(error),
+            _ => TopicId::Failed(error),
+        }
+    }
 }
 
-/// Describes topics, in their order; on request with what this client may do with them.
-pub fn describe<C: ClientContext>(
+/// Whether topics are described with what this client may do with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AllowedOperations {
+    Ask,
+    Omit,
+}
+
+/// The ids of topics, in the order of their names.
+pub(crate) fn topic_ids<C: ClientContext>(
     client: &Client<C>,
     topics: &[&str],
-    with_permissions: bool,
-    patience: Duration,
-) -> Result<Vec<Described>, Unanswered> {
+    timeout: Duration,
+) -> Result<Vec<TopicId>, RequestError> {
+    let all = describe(client, topics, AllowedOperations::Omit, timeout)?;
+    Ok(all.into_iter().map(TopicDescription::into_id).collect())
+}
+
+/// Describes topics, in the order of their names.
+pub(super) fn describe<C: ClientContext>(
+    client: &Client<C>,
+    topics: &[&str],
+    allowed: AllowedOperations,
+    timeout: Duration,
+) -> Result<Vec<TopicDescription>, RequestError> {
     let names: Result<Vec<_>, _> = topics.iter().map(|topic| CString::new(*topic)).collect();
     let names = names.map_err(|_| "a name holds a null character")?;
-    let mut pointers: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
-    let millis = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
     let client = client.native_ptr();
-    // SAFETY: the client outlives all that is made of it here; what is made is destroyed by its owner, the answer's
-    // parts with the answer, and strings are copied before that.
+    // SAFETY: the client outlives all that is made of it here, and the names outlive the request; the answer is alive
+    // while it is read.
+    let mut all = unsafe {
+        let options = options(client, allowed, timeout)?;
+        let answer = request(client, &names, &options, timeout)?;
+        descriptions(&answer)?
+    };
+    if all.len() != topics.len() {
+        return Err("the answer does not name each topic".into());
+    }
+    // the answer has them in an order of its own
+    let position = |one: &TopicDescription| topics.iter().position(|topic| *topic == one.name);
+    if all.iter().any(|one| position(one).is_none()) {
+        return Err("the answer names another topic".into());
+    }
+    all.sort_by_key(position);
+    Ok(all)
+}
+
+fn millis(timeout: Duration) -> i32 {
+    i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX)
+}
+
+/// # Safety
+/// The client must be alive for as long as the options.
+unsafe fn options(
+    client: *mut rd::rd_kafka_t,
+    allowed: AllowedOperations,
+    timeout: Duration,
+) -> Result<Owned<rd::rd_kafka_AdminOptions_t>, RequestError> {
+    let describe_topics = rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
+    let mut said = [0; 512];
+    // SAFETY: as the caller promises; an error is destroyed once.
     unsafe {
-        let queue = Owned::new(rd::rd_kafka_queue_new(client), rd::rd_kafka_queue_destroy)?;
         let options = Owned::new(
-            rd::rd_kafka_AdminOptions_new(
-                client,
-                rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
-            ),
+            rd::rd_kafka_AdminOptions_new(client, describe_topics),
             rd::rd_kafka_AdminOptions_destroy,
         )?;
-        let mut said = [0; 512];
         rd::rd_kafka_AdminOptions_set_request_timeout(
             options.get(),
-            millis,
+            millis(timeout),
             said.as_mut_ptr(),
             said.len(),
         );
         let refused = rd::rd_kafka_AdminOptions_set_include_authorized_operations(
             options.get(),
-            i32::from(with_permissions),
+            i32::from(allowed == AllowedOperations::Ask),
         );
         if !refused.is_null() {
             rd::rd_kafka_error_destroy(refused);
         }
+        Ok(options)
+    }
+}
+
+/// Sends the request, and waits for its answer.
+///
+/// # Safety
+/// The client must be alive for as long as the answer, and the options must be of this client.
+unsafe fn request(
+    client: *mut rd::rd_kafka_t,
+    names: &[CString],
+    options: &Owned<rd::rd_kafka_AdminOptions_t>,
+    timeout: Duration,
+) -> Result<Owned<rd::rd_kafka_event_t>, RequestError> {
+    let mut names: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
+    // SAFETY: as the caller promises; what is made here is destroyed by its owner, and strings are copied before that.
+    unsafe {
+        let queue = Owned::new(rd::rd_kafka_queue_new(client), rd::rd_kafka_queue_destroy)?;
         let collection = Owned::new(
-            rd::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len()),
+            rd::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len()),
             rd::rd_kafka_TopicCollection_destroy,
         )?;
         rd::rd_kafka_DescribeTopics(client, collection.get(), options.get(), queue.get());
-        let event = rd::rd_kafka_queue_poll(queue.get(), millis.saturating_add(1000));
+        let event = rd::rd_kafka_queue_poll(queue.get(), millis(timeout).saturating_add(1000));
         let event = NonNull::new(event).ok_or("no answer in time")?;
-        let event = Owned(event, rd::rd_kafka_event_destroy);
-        let code = rd::rd_kafka_event_error(event.get());
-        if code != rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(Unanswered {
+        let event = Owned::from(event, rd::rd_kafka_event_destroy);
+        match rd::rd_kafka_event_error(event.get()) {
+            rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(event),
+            code => Err(RequestError {
                 code: Some(code.into()),
                 reason: text(rd::rd_kafka_event_error_string(event.get())),
-            });
+            }),
         }
-        let result = rd::rd_kafka_event_DescribeTopics_result(event.get());
+    }
+}
+
+/// # Safety
+/// The client of the answer must be alive.
+unsafe fn descriptions(
+    answer: &Owned<rd::rd_kafka_event_t>,
+) -> Result<Vec<TopicDescription>, RequestError> {
+    // SAFETY: as the caller promises; a list has as many elements as it says.
+    unsafe {
+        let result = rd::rd_kafka_event_DescribeTopics_result(answer.get());
         if result.is_null() {
-            return Err("the answer is to another question".into());
+            return Err("the answer is to another request".into());
         }
         let mut count = 0;
         let all = rd::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
-        if all.is_null() || count != names.len() {
-            return Err("the answer does not name each topic".into());
+        if all.is_null() {
+            return Ok(Vec::new());
         }
-        // the answer has them in an order of its own
-        let mut all: Vec<Described> = (0..count).map(|at| described(*all.add(at))).collect();
-        let place = |one: &Described| topics.iter().position(|topic| *topic == one.name);
-        if all.iter().any(|one| place(one).is_none()) {
-            return Err("the answer names another topic".into());
-        }
-        all.sort_by_key(place);
-        Ok(all)
+        Ok((0..count).map(|at| description(*all.add(at))).collect())
     }
 }
 
 /// # Safety
 /// The description must be part of an answer that is alive.
-unsafe fn described(topic: *const rd::rd_kafka_TopicDescription_t) -> Described {
+unsafe fn description(topic: *const rd::rd_kafka_TopicDescription_t) -> TopicDescription {
     // SAFETY: as the caller promises; a list has as many elements as it says.
     unsafe {
         let error = rd::rd_kafka_TopicDescription_error(topic);
@@ -240,7 +285,7 @@ unsafe fn described(topic: *const rd::rd_kafka_TopicDescription_t) -> Described 
                 rd::rd_kafka_Uuid_least_significant_bits(id),
             ],
         };
-        Described {
+        TopicDescription {
             name: text(rd::rd_kafka_TopicDescription_name(topic)),
             id: (parts != [0, 0]).then(|| text(rd::rd_kafka_Uuid_base64str(id))),
             partitions: match code {

@@ -1,4 +1,4 @@
-//! Produces records as an ordinary application would: keyed, partitioned as Java does. What became of each is counted.
+//! Produces records as an ordinary application would, partitioned by key as Java does, and counts what became of each.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,19 +12,18 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
-use super::client;
+use super::client::ClientSettings;
 use super::client_log;
-use crate::config::Config;
 
 pub struct Feed {
-    producer: BaseProducer<Receipts>,
+    producer: BaseProducer<DeliveryCounter>,
     sent: u64,
 }
 
-/// How long a full queue may stay full, and how long no record is delivered at the end.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How long one look at the deliveries takes.
-const LOOK: Duration = Duration::from_millis(100);
+/// For so long the queue may stay full, and at the end no record be delivered, before producing is given up.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long one wait for deliveries takes.
+const POLL: Duration = Duration::from_millis(100);
 
 /// What became of the records that were handed over.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,8 +31,8 @@ pub struct Tally {
     pub delivered: u64,
     /// Of those that were not delivered, how many by topic and reason.
     pub failed: BTreeMap<(String, String), u64>,
-    /// Topics that take no record at all: they are not there, or the cluster refuses this client.
-    pub closed: Vec<String>,
+    /// Topics that take no record at all: they do not exist, or the cluster refuses this client.
+    pub unavailable: Vec<String>,
     /// Those of which nothing is known: no broker has answered in time.
     pub unconfirmed: u64,
 }
@@ -46,7 +45,7 @@ impl Tally {
     fn note(&mut self, topic: &str, error: &KafkaError) {
         let code = error.rdkafka_error_code();
         let reason = code.map_or_else(|| error.to_string(), |code| code.to_string());
-        let is_closed = code.is_some_and(|code| {
+        let is_unavailable = code.is_some_and(|code| {
             client_log::is_refusal(code)
                 || matches!(
                     code,
@@ -55,8 +54,8 @@ impl Tally {
                         | RDKafkaErrorCode::InvalidTopic
                 )
         });
-        if is_closed && !self.closed.iter().any(|closed| closed == topic) {
-            self.closed.push(topic.to_owned());
+        if is_unavailable && !self.unavailable.iter().any(|known| known == topic) {
+            self.unavailable.push(topic.to_owned());
         }
         *self.failed.entry((topic.to_owned(), reason)).or_default() += 1;
     }
@@ -76,7 +75,7 @@ impl fmt::Display for Tally {
             }
         }
         if self.unconfirmed > 0 {
-            let (count, seconds) = (self.unconfirmed, PATIENCE.as_secs());
+            let (count, seconds) = (self.unconfirmed, STALL_TIMEOUT.as_secs());
             write!(
                 f,
                 ", and of {count} it is not known: no broker has confirmed any for {seconds} s"
@@ -86,17 +85,17 @@ impl fmt::Display for Tally {
     }
 }
 
-/// Counts the deliveries, which librdkafka calls back.
+/// Counts the deliveries in librdkafka's callbacks.
 #[derive(Default)]
-struct Receipts(Mutex<Tally>);
+struct DeliveryCounter(Mutex<Tally>);
 
-impl Receipts {
+impl DeliveryCounter {
     fn with<T>(&self, look: impl FnOnce(&mut Tally) -> T) -> T {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl ClientContext for Receipts {
+impl ClientContext for DeliveryCounter {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         client_log::log(level, facility, message);
     }
@@ -106,7 +105,7 @@ impl ClientContext for Receipts {
     }
 }
 
-impl ProducerContext for Receipts {
+impl ProducerContext for DeliveryCounter {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
@@ -118,9 +117,11 @@ impl ProducerContext for Receipts {
 }
 
 impl Feed {
-    pub fn connect(config: &Config) -> KafkaResult<Feed> {
+    pub fn connect(settings: ClientSettings<'_>) -> KafkaResult<Feed> {
         Ok(Feed {
-            producer: client::feed(config).create_with_context(Receipts::default())?,
+            producer: settings
+                .feed()
+                .create_with_context(DeliveryCounter::default())?,
             sent: 0,
         })
     }
@@ -131,7 +132,7 @@ impl Feed {
     /// # Errors
     /// Where the queue stays full.
     pub fn send(&mut self, record: &GeneratedRecord, topic: &str) -> KafkaResult<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + STALL_TIMEOUT;
         loop {
             let mut message: BaseRecord<'_, [u8], [u8]> =
                 BaseRecord::to(topic).timestamp(record.timestamp);
@@ -160,13 +161,13 @@ impl Feed {
         }
         self.sent += 1;
         if self.sent.is_multiple_of(256) {
-            self.look();
+            self.poll();
         }
         Ok(())
     }
 
-    /// Takes note of what was delivered since the last look.
-    pub fn look(&self) {
+    /// Counts what was delivered since the last call.
+    pub fn poll(&self) {
         self.producer.poll(Duration::ZERO);
     }
 
@@ -175,9 +176,9 @@ impl Feed {
     pub fn finish(&self) -> Tally {
         let mut progress = Instant::now();
         let mut tally = self.tally();
-        while tally.unconfirmed > 0 && progress.elapsed() < PATIENCE {
+        while tally.unconfirmed > 0 && progress.elapsed() < STALL_TIMEOUT {
             // it also sends what still lingers; its own time-out says nothing more than the tally
-            let _ = self.producer.flush(LOOK);
+            let _ = self.producer.flush(POLL);
             let now = self.tally();
             if now.unconfirmed != tally.unconfirmed {
                 progress = Instant::now();
@@ -220,7 +221,7 @@ mod tests {
         tally.note("a", &refused);
         tally.note("b", &large);
         assert!(!tally.all_delivered());
-        assert_eq!(tally.closed, ["a"]);
+        assert_eq!(tally.unavailable, ["a"]);
         let said = tally.to_string();
         assert!(said.starts_with("of 10 records 7 were delivered, and 3 were not: 2 to a ("));
         assert!(said.contains("), 1 to b ("), "{said}");

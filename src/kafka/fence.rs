@@ -1,4 +1,4 @@
-//! Fences a producer that is gone, so that what it left open need not be waited for.
+//! Fences a producer that is gone, so that nobody waits for the timeout of its open transaction.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use rdkafka::producer::{BaseProducer, Producer};
 
 use super::deliveries::{Context, Deliveries};
 
-/// Takes over the transactional id that the configuration names: the broker fences its producer and aborts what is
-/// open under it, and answers when that is done.
-pub fn fence(config: &ClientConfig, patience: Duration) -> KafkaResult<()> {
-    let deadline = Instant::now() + patience;
+/// Takes over the transactional id in the configuration: the broker fences its producer, aborts the open transaction, and
+/// answers when that is done.
+pub fn fence(config: &ClientConfig, timeout: Duration) -> KafkaResult<()> {
+    let deadline = Instant::now() + timeout;
     let context = Context(Arc::new(Deliveries::default()));
     let producer: BaseProducer<Context> = config.create_with_context(context)?;
     loop {

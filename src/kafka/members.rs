@@ -5,23 +5,21 @@ use std::time::Duration;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::KafkaResult;
 
-use crate::engine::takeover::is_worker;
-
 /// A member of the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Of one with a name in the group, that and a number of the coordinator's; else `client_id` and the number.
+    /// Of a static member, its `group.instance.id` and a UUID; otherwise `client_id` and a UUID.
     pub member_id: String,
-    /// Of a worker of keyfold, what [`super::client::member`] makes it.
+    /// Of a worker of keyfold, what [`super::client::ClientSettings::member`] makes it.
     pub client_id: String,
     pub host: String,
-    /// The partitions that the group gave it; none while the group rebalances.
+    /// The partitions that are assigned to it; none while the group rebalances.
     pub assigned: Vec<(String, i32)>,
 }
 
 impl Member {
-    /// What it is called in the group; none for one without a name. The answer does not tell it, but the member's id
-    /// begins with it: `<name>-<UUID>`.
+    /// Its `group.instance.id`; none for a dynamic member. The coordinator does not tell it, but the member's id begins
+    /// with it: `<group.instance.id>-<UUID>`.
     pub fn name(&self) -> Option<&str> {
         const UUID: usize = 36;
         let end = self.member_id.len().checked_sub(UUID + 1)?;
@@ -36,7 +34,7 @@ impl Member {
         parts.map_or(&self.client_id, |(instance, _)| instance)
     }
 
-    /// The transactional id of this worker, where its instance has no name: the instance is 16 hexadecimal digits then,
+    /// The transactional id of this worker, where it is a dynamic member: its instance is 16 hexadecimal digits then,
     /// whatever the `client.id` before them.
     pub fn unnamed_worker(&self, application_id: &str) -> Option<String> {
         if self.name().is_some() {
@@ -48,14 +46,9 @@ impl Member {
             .then(|| format!("{application_id}-{instance}-{worker}"))
     }
 
-    /// Whether this member is the worker that has this transactional id.
-    pub fn is_worker(&self, transactional_id: &str, application_id: &str) -> bool {
-        is_worker(&self.client_id, transactional_id, application_id)
-    }
-
-    /// Whether this member is a worker of keyfold: its `client.id` is that of this instance or the application's id, and
-    /// the instance and the worker behind it. Another instance without a name may have a `client.id` of its own; it is
-    /// known by the form of what follows: 16 hexadecimal digits and the worker.
+    /// Whether this member is a worker of keyfold: its `client.id` is that of this instance or the application's id, with
+    /// the instance and the worker behind it. Another instance without an `instance_id` may have a `client.id` of its own;
+    /// it is known by the form of what follows: 16 hexadecimal digits and the worker.
     pub fn is_keyfold(&self, client_id: &str, application_id: &str) -> bool {
         let id = self.client_id.as_str();
         // "<instance>-<worker>"
@@ -70,7 +63,7 @@ impl Member {
         {
             return true;
         }
-        // so Java's consumers call themselves where they are not told how
+        // Java's default for a consumer's client.id
         if id.starts_with(&format!("consumer-{application_id}-")) {
             return false;
         }
@@ -86,28 +79,28 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether this is the form of an instance without a name.
+/// Whether this is the form of an instance without an `instance_id`.
 fn is_random_instance(text: &str) -> bool {
     let is_hexadecimal = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     text.len() == 16 && text.bytes().all(is_hexadecimal)
 }
 
-/// The members of a group. None: the coordinator does not describe it, as one of KIP-848 to a client that asks in the
-/// classic way; who its members are is not known then.
+/// The members of a group. None: the coordinator does not describe it, as a group of KIP-848 to a client that asks in the
+/// classic way, and its members are not known.
 ///
 /// This asks by `rd_kafka_list_groups`. `rd_kafka_DescribeConsumerGroups` must not be used: when its coordinator goes away
 /// while it waits, the client ends the process by a failed assertion (seen with librdkafka 2.12.1, in
 /// `rd_kafka_enq_once_del_source_return`).
-pub fn of<C: ClientContext>(
+pub fn describe_group<C: ClientContext>(
     client: &Client<C>,
     group: &str,
-    patience: Duration,
+    timeout: Duration,
 ) -> KafkaResult<Option<Vec<Member>>> {
-    let list = client.fetch_group_list(Some(group), patience)?;
+    let list = client.fetch_group_list(Some(group), timeout)?;
     let Some(found) = list.groups().iter().find(|found| found.name() == group) else {
         return Ok(None);
     };
-    // so the coordinator also calls a group of another kind
+    // the coordinator also reports a group of another protocol so
     if matches!(found.state(), "" | "Dead") {
         return Ok(None);
     }
@@ -120,7 +113,7 @@ pub fn of<C: ClientContext>(
     Ok(Some(members.collect()))
 }
 
-/// The partitions in an assignment of the consumer protocol; none where it is cut off, or of another form.
+/// The partitions in an assignment of the consumer protocol; none where it is truncated, or of another form.
 fn assigned(bytes: &[u8]) -> Option<Vec<(String, i32)>> {
     let mut rest = bytes;
     let mut take = |count: usize| {
@@ -145,6 +138,7 @@ fn assigned(bytes: &[u8]) -> Option<Vec<(String, i32)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::takeover::is_worker;
 
     fn member(client_id: &str) -> Member {
         Member {
@@ -158,12 +152,12 @@ mod tests {
     #[test]
     fn a_worker_is_known_by_what_follows_the_application() {
         let id = "keyfold-1a-0";
-        assert!(member("keyfold-1a-0").is_worker(id, "keyfold"));
-        assert!(member("shop-client-1a-0").is_worker(id, "keyfold"));
-        assert!(!member("keyfold-1a-1").is_worker(id, "keyfold"));
-        assert!(!member("keyfold-2a-0").is_worker(id, "keyfold"));
-        assert!(!member("rdkafka").is_worker(id, "keyfold"));
-        assert!(!member("keyfold").is_worker("keyfold", "keyfold"));
+        assert!(is_worker("keyfold-1a-0", id, "keyfold"));
+        assert!(is_worker("shop-client-1a-0", id, "keyfold"));
+        assert!(!is_worker("keyfold-1a-1", id, "keyfold"));
+        assert!(!is_worker("keyfold-2a-0", id, "keyfold"));
+        assert!(!is_worker("rdkafka", id, "keyfold"));
+        assert!(!is_worker("keyfold", "keyfold", "keyfold"));
     }
 
     #[test]

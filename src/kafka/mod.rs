@@ -1,26 +1,28 @@
-//! Kafka's client: thin, and without decisions of its own. Those are [`crate::engine`]'s.
+//! Kafka's clients: thin, and without decisions of their own. Those are [`crate::engine`]'s.
 
 pub mod client;
-pub mod client_log;
+pub(crate) mod client_log;
+pub(crate) mod cluster;
 mod committer;
 pub mod consumer;
 mod deliveries;
-pub mod description;
-pub mod ends;
-pub mod errors;
-pub mod feed;
-pub mod fence;
-pub mod members;
+pub(crate) mod description;
+pub(crate) mod errors;
+pub(crate) mod feed;
+pub(crate) mod fence;
+pub(crate) mod lag_reader;
+pub(crate) mod members;
 pub mod native;
-pub mod oldest;
-pub mod permissions;
+pub(crate) mod permissions;
 pub mod producer;
 pub mod properties;
 mod property_table;
+pub mod query_client;
+pub(crate) mod requirements;
 mod reset;
-pub mod restorer;
+pub(crate) mod restorer;
 mod retry;
-pub mod survey;
+pub(crate) mod survey;
 mod topic_specs;
-pub mod topics;
+mod topics;
 pub mod transaction;

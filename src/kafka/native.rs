@@ -1,5 +1,5 @@
 //! The few calls of librdkafka that its Rust binding does not offer: batches from a queue of one's own, and
-//! transactions that neither poll nor wait in slices. All unsafe code of keyfold is in this folder's files.
+//! transactions that neither poll nor wait in slices. All unsafe code of keyfold is in this folder.
 
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString, c_void};
@@ -26,10 +26,10 @@ impl Queue {
         NonNull::new(unsafe { rd::rd_kafka_queue_new(client) }).map(Queue)
     }
 
-    /// Sends the records of a partition to this queue instead of the consumer's. Must come while none are fetched,
-    /// before the partition is assigned or while it is paused, or records arrive on two queues and out of order.
-    /// It holds until fetching is stopped, which the client does some time after the partition was taken out of
-    /// the assignment: if the partition has come back by then, its records go nowhere.
+    /// Sends the records of a partition to this queue instead of the consumer's. To be called while none are fetched,
+    /// before the partition is assigned or while it is paused; otherwise records arrive on two queues and out of order.
+    /// It is in force until fetching stops, which happens some time after the partition was taken out of the assignment:
+    /// if the partition has come back by then, its records go nowhere.
     ///
     /// # Safety
     /// `client` must be the client of this queue.
@@ -42,7 +42,7 @@ impl Queue {
         let Ok(topic) = CString::new(topic) else {
             return false;
         };
-        // SAFETY: the client is alive, the topic is a C string; the partition's queue is let go at once, which
+        // SAFETY: the client is alive, the topic is a C string; the partition's queue is released at once, which
         // leaves the forwarding in force.
         unsafe {
             let source = rd::rd_kafka_queue_get_partition(client, topic.as_ptr(), partition);
@@ -55,7 +55,7 @@ impl Queue {
         true
     }
 
-    /// Waits for a first message, and takes what else is there at once.
+    /// Waits for a first message, and takes what else is available at once.
     pub fn poll(&self, wait: Duration, into: &mut Messages) {
         into.clear();
         let wait = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
@@ -66,7 +66,7 @@ impl Queue {
                 return;
             };
             into.list.push_back(Message(first));
-            // What is taken is not in the client's queue any more, which it fills anew: not much at once.
+            // Not much at once: the client fills its queue again with as much as is taken out of it.
             while into.list.len() < Messages::MOST && into.bytes() < Messages::ENOUGH {
                 let mut more: [*mut rd::rd_kafka_message_t; Messages::AT_ONCE] =
                     [ptr::null_mut(); Messages::AT_ONCE];
@@ -129,7 +129,7 @@ impl Messages {
         self.list.pop_front()
     }
 
-    /// Lets go of those that do not pass.
+    /// Drops those that do not pass.
     pub fn retain(&mut self, passes: impl FnMut(&Message) -> bool) {
         self.list.retain(passes);
     }
@@ -143,7 +143,7 @@ impl Messages {
     }
 }
 
-/// A record, or what is said of a partition in place of one.
+/// A record, or an error or an end of log in place of one.
 pub struct Message(NonNull<rd::rd_kafka_message_t>);
 
 impl Message {
@@ -152,7 +152,7 @@ impl Message {
         unsafe { self.0.as_ref() }
     }
 
-    /// None for a record; else what is said, [`RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF`] for one.
+    /// None for a record; an error otherwise, [`RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF`] at the end of a log.
     pub fn error(&self) -> Option<RDKafkaRespErr> {
         let error = self.raw().err;
         (error != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).then_some(error)
@@ -334,7 +334,7 @@ pub struct TransactionError {
     pub requires_abort: bool,
 }
 
-/// Takes over an error that a call returned; none is success.
+/// The error that a call returned, which is destroyed; null is success.
 ///
 /// # Safety
 /// The error must be one that was just returned, and be used no more.

@@ -1,6 +1,6 @@
 //! What this client may do on the cluster. All of it is asked for, so that what is missing is known before it is needed.
 //!
-//! Topics are described together with what this client may do with them (KIP-430). Of a group that can't be asked so:
+//! Topics are described together with what this client may do with them (KIP-430). This cannot be asked of a group:
 //! `rd_kafka_DescribeConsumerGroups` may end the process when the coordinator goes away (see [`super::members`]). An
 //! offset of a topic that does not exist is committed in its place; the coordinator looks at the permission first, and
 //! commits nothing. Nor can it be asked of a transactional id: a producer is initialised under one that no worker has.
@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use rdkafka::bindings as rd;
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::client;
-use super::description::{Operation, Owned, Unanswered};
-use super::ends::Ends;
+use super::description::{Operation, Owned, RequestError};
 use super::fence;
-use crate::config::{Config, Guarantee};
+use super::query_client::QueryClient;
+use super::requirements::Requirements;
+use super::topic_specs::Need;
+use crate::config::{Guarantee, Kafka};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resource {
@@ -32,23 +33,22 @@ pub struct Permission {
     pub resource: Resource,
     pub name: String,
     pub operation: Operation,
-    /// Without it keyfold does not work.
-    pub vital: bool,
+    pub need: Need,
 }
 
 impl Permission {
-    /// One that keyfold does not work without.
-    pub fn topic(name: &str, operation: Operation) -> Permission {
+    /// A required one.
+    pub(super) fn on_topic(name: &str, operation: Operation) -> Permission {
         Permission {
             resource: Resource::Topic,
             name: name.to_owned(),
             operation,
-            vital: true,
+            need: Need::Required,
         }
     }
 
     /// The command that grants it.
-    pub fn grant(&self, config: &Config) -> String {
+    pub fn grant(&self, kafka: &Kafka) -> String {
         let resource = match self.resource {
             Resource::Topic => "--topic",
             Resource::Group => "--group",
@@ -60,8 +60,8 @@ impl Permission {
         };
         format!(
             "kafka-acls.sh --bootstrap-server {} --add --allow-principal {} --operation {:?} {resource} {}{pattern}",
-            config.kafka.bootstrap_servers,
-            principal(config),
+            kafka.bootstrap_servers,
+            principal(kafka),
             self.operation,
             self.name
         )
@@ -69,44 +69,45 @@ impl Permission {
 }
 
 /// Who this client is to the brokers. Of a certificate only they know.
-fn principal(config: &Config) -> String {
-    match config.kafka.properties.get("sasl.username") {
+fn principal(kafka: &Kafka) -> String {
+    match kafka.properties.get("sasl.username") {
         Some(user) if !user.is_empty() => format!("User:{user}"),
         _ => "User:<principal>".to_owned(),
     }
 }
 
 /// What `run` needs on topics.
-pub fn on_topics(config: &Config) -> Vec<Permission> {
+pub(super) fn on_topics(requirements: &Requirements) -> Vec<Permission> {
     use Operation::{Delete, Describe, DescribeConfigs, Read, Write};
-    let inputs = config.sources.iter().flat_map(|(_, source)| &source.topics);
-    let mut all: Vec<Permission> = inputs
-        .flat_map(|topic| [Read, Describe].map(|operation| Permission::topic(topic, operation)))
-        .collect();
-    let mut need = |topic: &str, operations: &[Operation]| {
-        let operations = operations.iter();
-        all.extend(operations.map(|operation| Permission::topic(topic, *operation)));
+    let topics = &requirements.topics;
+    let inputs = requirements.inputs.iter();
+    let inputs = inputs.map(|(_, topic)| (topic, &[Read, Describe][..]));
+    let internal = topics.internal().into_iter();
+    let internal = internal.map(|spec| (&spec.name, &[Read, Write, Describe, DescribeConfigs][..]));
+    let outputs = [&topics.snapshots, &topics.dead_letters].into_iter();
+    let outputs = outputs.map(|spec| (&spec.name, &[Write, Describe, DescribeConfigs][..]));
+    let delete = Permission {
+        need: Need::Recommended,
+        ..Permission::on_topic(&topics.forwarded.name, Delete)
     };
-    for internal in [config.state_topic(), config.forwarded_topic()] {
-        need(&internal, &[Read, Write, Describe, DescribeConfigs]);
-    }
-    for output in [&config.snapshot.topic, &config.dead_letters.topic] {
-        need(output, &[Write, Describe, DescribeConfigs]);
-    }
-    all.push(Permission {
-        vital: false,
-        ..Permission::topic(&config.forwarded_topic(), Delete)
-    });
-    all
+    inputs
+        .chain(internal)
+        .chain(outputs)
+        .flat_map(|(topic, operations)| {
+            let operations = operations.iter();
+            operations.map(|operation| Permission::on_topic(topic, *operation))
+        })
+        .chain([delete])
+        .collect()
 }
 
 /// What `run` lacks on its consumer group.
-pub fn on_group(
-    ends: &Ends,
-    config: &Config,
-    patience: Duration,
-) -> Result<Vec<Permission>, Unanswered> {
-    let may_read = match commit_nothing(ends, config, patience) {
+pub(super) fn missing_on_group(
+    query: &QueryClient,
+    group: &str,
+    timeout: Duration,
+) -> Result<Vec<Permission>, RequestError> {
+    let may_read = match commit_nothing(query, group, timeout) {
         Some(RDKafkaErrorCode::GroupAuthorizationFailed) => false,
         // the coordinator has looked at the topic, and so has allowed the group
         Some(
@@ -120,7 +121,7 @@ pub fn on_group(
             | RDKafkaErrorCode::RebalanceInProgress,
         ) => true,
         code => {
-            return Err(Unanswered {
+            return Err(RequestError {
                 code,
                 reason: match code {
                     Some(code) => format!("the group's coordinator: {code}"),
@@ -131,16 +132,16 @@ pub fn on_group(
     };
     let read = Permission {
         resource: Resource::Group,
-        ..Permission::topic(&config.application_id, Operation::Read)
+        ..Permission::on_topic(group, Operation::Read)
     };
     Ok(if may_read { Vec::new() } else { vec![read] })
 }
 
-/// What the coordinator says to an offset of a topic that is none. None: nothing in time.
-fn commit_nothing(ends: &Ends, config: &Config, patience: Duration) -> Option<RDKafkaErrorCode> {
-    let deadline = Instant::now() + patience;
-    let topic = CString::new(format!("{}.permission-check", config.application_id)).ok()?;
-    let client = ends.client().native_ptr();
+/// What the coordinator answers to an offset of a topic that does not exist. None: nothing in time.
+fn commit_nothing(query: &QueryClient, group: &str, timeout: Duration) -> Option<RDKafkaErrorCode> {
+    let deadline = Instant::now() + timeout;
+    let topic = CString::new(format!("{group}.permission-check")).ok()?;
+    let client = query.client().native_ptr();
     // SAFETY: the client outlives all that is made of it here; what is made is destroyed by its owner.
     unsafe {
         let queue = Owned::new(rd::rd_kafka_queue_new(client), rd::rd_kafka_queue_destroy).ok()?;
@@ -162,9 +163,9 @@ fn commit_nothing(ends: &Ends, config: &Config, patience: Duration) -> Option<RD
                 let event = Owned::from(event, rd::rd_kafka_event_destroy);
                 return Some(rd::rd_kafka_event_error(event.get()).into());
             }
-            // who may not even look for the coordinator waits for it without end
+            // a client that may not even look for the coordinator waits for it without end
             let refused = RDKafkaErrorCode::GroupAuthorizationFailed;
-            if ends.last_trouble().is_some_and(|(code, _)| code == refused) {
+            if query.last_error().is_some_and(|(code, _)| code == refused) {
                 return Some(refused);
             }
         }
@@ -172,17 +173,17 @@ fn commit_nothing(ends: &Ends, config: &Config, patience: Duration) -> Option<RD
     }
 }
 
-/// What `run` lacks on its transactional ids. One of a named instance that is about to start may be its `own`.
-pub fn on_transactional_ids(
-    config: &Config,
+/// What `run` lacks on its transactional ids. `own` is one of those that an instance which is about to start will use.
+pub(super) fn missing_on_transactional_ids(
+    requirements: &Requirements,
     own: Option<&str>,
-    patience: Duration,
-) -> Result<Vec<Permission>, Unanswered> {
-    if config.processing.guarantee != Guarantee::ExactlyOnce {
+    timeout: Duration,
+) -> Result<Vec<Permission>, RequestError> {
+    if requirements.guarantee != Guarantee::ExactlyOnce {
         return Ok(Vec::new());
     }
-    let initialised = |id: &str| fence::fence(&client::fencing(config, id), patience);
-    let prefix = format!("{}-", config.application_id);
+    let initialised = |id: &str| fence::fence(&requirements.clients().fencing(id), timeout);
+    let prefix = format!("{}-", requirements.application_id);
     let mut ended = initialised(&format!("{prefix}permission-check"));
     let is_refused = |ended: &rdkafka::error::KafkaResult<()>| {
         let code = ended
@@ -191,19 +192,19 @@ pub fn on_transactional_ids(
             .and_then(|error| error.rdkafka_error_code());
         code == Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed)
     };
-    if let Some(own) = own.filter(|_| is_refused(&ended) && !config.instance_id.is_empty()) {
-        // the ids of a named instance may be allowed one by one
+    if let Some(own) = own.filter(|_| is_refused(&ended) && requirements.has_instance_id) {
+        // the ids of an instance with an instance_id may be granted one by one
         ended = initialised(own);
     }
     if is_refused(&ended) {
         return Ok([Operation::Write, Operation::Describe]
             .map(|operation| Permission {
                 resource: Resource::TransactionalIds,
-                ..Permission::topic(&prefix, operation)
+                ..Permission::on_topic(&prefix, operation)
             })
             .into());
     }
-    ended.map(|()| Vec::new()).map_err(|error| Unanswered {
+    ended.map(|()| Vec::new()).map_err(|error| RequestError {
         code: error.rdkafka_error_code(),
         reason: format!("the coordinator of transactions: {error}"),
     })
@@ -212,35 +213,41 @@ pub fn on_transactional_ids(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn a_permission_is_granted_by_one_line() {
         let mut config = Config::default();
-        let delete = on_topics(&config);
+        let delete = on_topics(&Requirements::from(&config));
         let delete = delete.iter().find(|one| one.operation == Operation::Delete);
         let delete = delete.expect("of the forwarded topic");
-        assert!(!delete.vital);
+        assert_eq!(delete.need, Need::Recommended);
         assert_eq!(
-            delete.grant(&config),
+            delete.grant(&config.kafka),
             "kafka-acls.sh --bootstrap-server localhost:9092 --add --allow-principal User:<principal> --operation Delete --topic keyfold.forwarded"
         );
         let properties = &mut config.kafka.properties;
         properties.insert("sasl.username".to_owned(), "shop".to_owned());
         let write = Permission {
             resource: Resource::TransactionalIds,
-            ..Permission::topic("keyfold-", Operation::Write)
+            ..Permission::on_topic("keyfold-", Operation::Write)
         };
         assert_eq!(
-            write.grant(&config),
+            write.grant(&config.kafka),
             "kafka-acls.sh --bootstrap-server localhost:9092 --add --allow-principal User:shop --operation Write --transactional-id keyfold- --resource-pattern-type prefixed"
         );
     }
 
     #[test]
     fn each_topic_has_what_it_needs() {
-        let all = on_topics(&Config::default());
+        let all = on_topics(&Requirements::from(&Config::default()));
         // four inputs, two internal topics, two outputs, and Delete
         assert_eq!(all.len(), 4 * 2 + 2 * 4 + 2 * 3 + 1);
-        assert_eq!(all.iter().filter(|one| !one.vital).count(), 1);
+        assert_eq!(
+            all.iter()
+                .filter(|one| one.need == Need::Recommended)
+                .count(),
+            1
+        );
     }
 }

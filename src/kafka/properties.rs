@@ -1,21 +1,19 @@
-//! What is wrong with the client's properties: all of it, before anything is asked of a broker. No value is told, for it
-//! may be secret.
+//! What is wrong with the client's properties: all of it, before any request to a broker. Values are not shown, for they may
+//! be secret.
+
+mod refusals;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 
-use rdkafka::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
-use rdkafka::error::KafkaError;
-use rdkafka::producer::{BaseProducer, DeliveryResult, ProducerContext};
+use rdkafka::config::ClientConfig;
 
-use super::client::{self, Identity, Targets};
-use super::client_log;
+use super::client::{ClientSettings, Identity};
 use super::property_table::{self, Property};
 use crate::config::{Config, Guarantee, is_refused_property};
+use refusals::refusals;
 
-/// What is wrong: the key, and why.
+/// What is wrong: the key (among the rules below only the property), and why.
 type Finding = (String, String);
 
 /// All that is wrong with the client's settings, each with its key.
@@ -26,28 +24,38 @@ pub fn findings(config: &Config) -> Vec<Finding> {
         findings.push(("kafka.bootstrap_servers".to_owned(), text.to_owned()));
     }
     let properties = &config.kafka.properties;
-    let rules = Rules { config, properties };
-    let mut wrong = rules.each();
-    wrong.extend(rules.between());
+    let settings = ClientSettings::from(config);
+    let rules = Rules {
+        settings,
+        guarantee: config.processing.guarantee,
+        identity: identity(config),
+        properties,
+    };
+    let mut wrong = rules.single_properties();
+    wrong.extend(rules.combinations());
     wrong.extend(rules.authentication());
     wrong.extend(rules.files());
-    let refused = made(config, &wrong);
-    let keys = wrong.into_iter().chain(refused);
-    findings.extend(keys.map(|(name, text)| match name.as_str() {
-        "" => ("kafka.properties".to_owned(), text),
-        name => (format!("kafka.properties.{name}"), text),
-    }));
+    let refused = refusals(config, &wrong);
+    findings.extend(wrong.into_iter().map(|(name, text)| (key(&name), text)));
+    findings.extend(refused);
     findings
 }
 
+/// The key of a property in the configuration.
+fn key(name: &str) -> String {
+    format!("kafka.properties.{name}")
+}
+
 struct Rules<'c> {
-    config: &'c Config,
+    settings: ClientSettings<'c>,
+    guarantee: Guarantee,
+    identity: Identity,
     properties: &'c BTreeMap<String, String>,
 }
 
 impl Rules<'_> {
     /// What is wrong with each property by itself.
-    fn each(&self) -> Vec<Finding> {
+    fn single_properties(&self) -> Vec<Finding> {
         let taken = |name: &str, value: &str| {
             let mut client = ClientConfig::new();
             client.set(name, value).create_native_config().is_ok()
@@ -82,8 +90,8 @@ impl Rules<'_> {
         Some((name, value.parse().ok()?))
     }
 
-    /// What delivery or another property does not go together with.
-    fn between(&self) -> Vec<Finding> {
+    /// Values that do not go together with the delivery that keyfold promises, or with another property.
+    fn combinations(&self) -> Vec<Finding> {
         let mut wrong = Vec::new();
         let mut say = |name: &str, text: String| wrong.push((name.to_owned(), text));
         const FOR_ORDER: &str = "for the producer is idempotent: records must not be lost, repeated or change their order";
@@ -107,9 +115,9 @@ impl Rules<'_> {
         {
             say(name, format!("expected 1, {FOR_ORDER}"));
         }
-        let transaction = client::transaction_timeout(self.config).as_millis() as f64;
+        let transaction = self.settings.transaction_timeout().as_millis() as f64;
         if let Some((name, value)) = self.number(&MESSAGE_TIMEOUT)
-            && self.config.processing.guarantee == Guarantee::ExactlyOnce
+            && self.guarantee == Guarantee::ExactlyOnce
             && value > transaction
         {
             say(
@@ -133,11 +141,11 @@ impl Rules<'_> {
         wrong
     }
 
-    /// How long a member of the group may be silent.
+    /// The session of a member of the group.
     fn session(&self) -> Vec<Finding> {
         const NAMES: [&str; 2] = ["session.timeout.ms", "heartbeat.interval.ms"];
         let mut wrong = Vec::new();
-        if client::has_consumer_protocol(self.config) {
+        if self.settings.has_consumer_protocol() {
             let given = NAMES
                 .iter()
                 .filter(|name| self.properties.contains_key(**name));
@@ -147,7 +155,7 @@ impl Rules<'_> {
             }));
             return wrong;
         }
-        let member = client::member(self.config, &identity(self.config));
+        let member = self.settings.member(&self.identity);
         let millis = |name: &str, default: f64| {
             let set = member.get(name).and_then(|set| set.parse().ok());
             set.unwrap_or(default)
@@ -180,19 +188,19 @@ impl Rules<'_> {
         wrong
     }
 
-    /// What a login lacks.
+    /// What is missing for authentication.
     fn authentication(&self) -> Vec<Finding> {
         const MECHANISM: [&str; 2] = ["sasl.mechanism", "sasl.mechanisms"];
         const MECHANISMS: [&str; 4] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
         let protocol = self
             .given(&["security.protocol"])
             .map(|(_, protocol)| protocol);
-        let logs_in =
+        let authenticates =
             protocol.is_some_and(|protocol| protocol.to_ascii_lowercase().starts_with("sasl"));
         let mut wrong = Vec::new();
         let mechanism = self.given(&MECHANISM);
         match mechanism {
-            None if logs_in => {
+            None if authenticates => {
                 let text = format!(
                     "needs `kafka.properties.sasl.mechanism`, which is not given: one of {}",
                     MECHANISMS.join(", ")
@@ -200,7 +208,7 @@ impl Rules<'_> {
                 wrong.push(("security.protocol".to_owned(), text));
             }
             // the client's default, which this build does not have
-            Some((_, "GSSAPI")) if !logs_in => {}
+            Some((_, "GSSAPI")) if !authenticates => {}
             Some((name, mechanism)) if !MECHANISMS.contains(&mechanism) => {
                 wrong.push((
                     name.to_owned(),
@@ -209,7 +217,7 @@ impl Rules<'_> {
             }
             _ => {}
         }
-        let Some((name, mechanism)) = mechanism.filter(|_| logs_in) else {
+        let Some((name, mechanism)) = mechanism.filter(|_| authenticates) else {
             return wrong;
         };
         let is_given = |name: &str| {
@@ -229,7 +237,7 @@ impl Rules<'_> {
         wrong
     }
 
-    /// Files that are not there, or can't be read.
+    /// Files that do not exist, or cannot be read.
     fn files(&self) -> Vec<Finding> {
         let mut wrong = Vec::new();
         for (name, path) in self.properties {
@@ -250,7 +258,7 @@ impl Rules<'_> {
                 };
                 wrong.push((
                     name.clone(),
-                    format!("expected {expected}; it can't be read: {}", error.kind()),
+                    format!("expected {expected}; it cannot be read: {}", error.kind()),
                 ));
             }
         }
@@ -269,7 +277,7 @@ const IN_FLIGHT: [&str; 2] = ["max.in.flight", "max.in.flight.requests.per.conne
 const MESSAGE_TIMEOUT: [&str; 2] = ["message.timeout.ms", "delivery.timeout.ms"];
 const LINGER: [&str; 2] = ["linger.ms", "queue.buffering.max.ms"];
 
-/// What is to be set instead of a property that only Java's clients have.
+/// What to set instead of a property that only Java's clients have.
 fn of_java(name: &str) -> Option<&'static str> {
     Some(match name {
         "sasl.jaas.config" => {
@@ -313,86 +321,8 @@ fn not_allowed(property: &Property) -> String {
 fn identity(config: &Config) -> Identity {
     Identity {
         transactional_id: config.application_id.clone(),
-        group_instance_id: None,
+        group_instance_id: (!config.instance_id.is_empty()).then(|| config.instance_id.clone()),
     }
-}
-
-/// What the client itself finds when it is made, without any broker. What is wrong already is left out, and with it what
-/// may only be wrong because of that.
-fn made(config: &Config, wrong: &[Finding]) -> Vec<Finding> {
-    let mut rest = config.clone();
-    let properties = &mut rest.kafka.properties;
-    for (name, _) in wrong {
-        properties.remove(name);
-        if name.starts_with("sasl.") || name.starts_with("ssl.") {
-            properties.remove("security.protocol");
-        }
-    }
-    let targets = Targets {
-        record_bytes: 1_000_000,
-        batch_bytes: 1_000_000,
-        partitions: 1,
-    };
-    let identity = identity(config);
-    let consumer = |mut client: ClientConfig| {
-        client.remove("bootstrap.servers");
-        client
-            .create_with_context::<_, BaseConsumer<Silent>>(Silent)
-            .err()
-    };
-    let producer = |mut client: ClientConfig| {
-        client.remove("bootstrap.servers");
-        client
-            .create_with_context::<_, BaseProducer<Silent>>(Silent)
-            .err()
-    };
-    let failures = [
-        consumer(client::reader(&rest)),
-        consumer(client::member(&rest, &identity)),
-        producer(client::producer(&rest, &identity, targets)),
-    ];
-    let mut found: Vec<Finding> = Vec::new();
-    for error in failures.into_iter().flatten() {
-        let finding = refusal(config, &error);
-        if !found.contains(&finding) {
-            found.push(finding);
-        }
-    }
-    found
-}
-
-/// What the client says, under the property that it names.
-fn refusal(config: &Config, error: &KafkaError) -> Finding {
-    let text = match error {
-        KafkaError::ClientCreation(text) => text.clone(),
-        error => client_log::not_made(error),
-    };
-    let text = config
-        .kafka
-        .without_secrets(client_log::without_secret(&text));
-    let given = config.kafka.properties.keys();
-    let named = given.filter(|name| text.contains(name.as_str()));
-    let name = named.max_by_key(|name| name.len()).cloned();
-    (
-        name.unwrap_or_default(),
-        format!("the client refuses: {text}"),
-    )
-}
-
-/// What a client says that is thrown away.
-struct Silent;
-
-impl ClientContext for Silent {
-    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
-    fn error(&self, _: KafkaError, _: &str) {}
-}
-
-impl ConsumerContext for Silent {}
-
-impl ProducerContext for Silent {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
 }
 
 #[cfg(test)]

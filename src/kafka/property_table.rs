@@ -10,7 +10,7 @@ use rdkafka::bindings as rd;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Property {
     pub name: String,
-    /// What it may be: words separated by commas, or two numbers with `..` between; none of a free text.
+    /// Its possible values: words separated by commas, or two numbers with `..` between; none for free text.
     pub range: Option<String>,
 }
 

@@ -4,33 +4,32 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::client;
+use super::cluster::{Cluster, ClusterError, options};
 use super::members::{self, Member};
-use super::retry::ATTEMPT;
-use super::topics::{Cluster, TopicsError, options};
+use super::retry::ATTEMPT_TIMEOUT;
 
 /// Between two attempts while the group still knows a member.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long the brokers may take to notice that a session has ended.
-const NOTICE: Duration = Duration::from_secs(5);
-/// So many members are named.
-const NAMED: usize = 3;
+const EXPIRY_DELAY: Duration = Duration::from_secs(5);
+/// How many members a message names.
+const MAX_NAMED: usize = 3;
 
 impl Cluster {
-    /// Drops the internal topics and the group's offsets, and makes the topics anew. Refuses while the group has
-    /// members, but waits for those that may only be known by their names; `say` tells of it.
-    pub fn reset(&self, say: impl Fn(&str)) -> Result<(), TopicsError> {
+    /// Deletes the internal topics and the group's offsets, and recreates the topics. Refuses while the group has members,
+    /// but waits for static ones, which the group keeps for a while after they have stopped; `say` tells of it.
+    pub fn reset(&self, say: impl Fn(&str)) -> Result<(), ClusterError> {
         self.delete_group(say)?;
+        let internal = self.requirements().topics.internal();
+        let names = internal.map(|spec| spec.name.as_str());
         let options = options();
-        let internal = [self.config().state_topic(), self.config().forwarded_topic()];
-        let names = [internal[0].as_str(), internal[1].as_str()];
         let deleted = self.admin().delete_topics(&names, &options);
-        let what = "can't delete the internal topics";
-        for result in self.asked(what, self.block_on(deleted))? {
+        let what = "cannot delete the internal topics";
+        for result in self.wait_for(what, deleted)? {
             if let Err((name, code)) = result
                 && code != RDKafkaErrorCode::UnknownTopicOrPartition
             {
-                return Err(TopicsError(format!("{what}: {name}: {code}")));
+                return Err(ClusterError(format!("{what}: {name}: {code}")));
             }
         }
         for name in names {
@@ -39,30 +38,32 @@ impl Cluster {
         self.create_missing().map(|_| ())
     }
 
-    fn delete_group(&self, say: impl Fn(&str)) -> Result<(), TopicsError> {
-        let group = self.config().application_id.as_str();
-        let session = client::session(self.config());
-        let deadline = Instant::now() + session + NOTICE;
+    fn delete_group(&self, say: impl Fn(&str)) -> Result<(), ClusterError> {
+        let group = self.requirements().application_id.as_str();
+        let session = self.requirements().clients().session_timeout();
+        let deadline = Instant::now() + session + EXPIRY_DELAY;
         let mut said = false;
         loop {
             let options = options();
             let deleted = self.admin().delete_groups(&[group], &options);
-            let what = "can't delete the consumer group";
-            let mut is_left = true;
-            for result in self.asked(what, self.block_on(deleted))? {
+            let what = "cannot delete the consumer group";
+            let mut is_gone = true;
+            for result in self.wait_for(what, deleted)? {
                 match result {
                     Ok(_) | Err((_, RDKafkaErrorCode::GroupIdNotFound)) => {}
-                    Err((_, RDKafkaErrorCode::NonEmptyGroup)) => is_left = false,
-                    Err((_, code)) => return Err(TopicsError(format!("{what} {group}: {code}"))),
+                    Err((_, RDKafkaErrorCode::NonEmptyGroup)) => is_gone = false,
+                    Err((_, code)) => return Err(ClusterError(format!("{what} {group}: {code}"))),
                 }
             }
-            if is_left {
+            if is_gone {
                 return Ok(());
             }
-            let members = members::of(self.client(), group, ATTEMPT).ok().flatten();
+            let members = members::describe_group(self.client(), group, ATTEMPT_TIMEOUT)
+                .ok()
+                .flatten();
             let named = members.and_then(|members| named(&members));
             let Some(named) = named.filter(|_| Instant::now() < deadline) else {
-                return Err(TopicsError(format!(
+                return Err(ClusterError(format!(
                     "an instance of {group} is running: stop all instances first (one that was killed leaves the group when its session ends)"
                 )));
             };
@@ -78,12 +79,12 @@ impl Cluster {
     }
 }
 
-/// The members, if all of them have names, which the group knows for a while after they are gone. None: one has none, and
-/// so is there.
+/// The members, if all of them are static, which the group keeps for a while after they have stopped. None: one of them is
+/// not, and so it runs.
 fn named(members: &[Member]) -> Option<String> {
     let names: Option<Vec<&str>> = members.iter().map(Member::name).collect();
     let names = names.filter(|names| !names.is_empty())?;
-    let more = match names.len().saturating_sub(NAMED) {
+    let more = match names.len().saturating_sub(MAX_NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
@@ -93,7 +94,7 @@ fn named(members: &[Member]) -> Option<String> {
         } else {
             "the members"
         },
-        names.iter().take(NAMED),
+        names.iter().take(MAX_NAMED),
     );
     let names: Vec<&str> = names.copied().collect();
     Some(format!("{which} {}{more}", names.join(", ")))

@@ -7,9 +7,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer, DefaultConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::client;
+use super::client::ClientSettings;
 use super::native::{Messages, Queue};
-use crate::config::Config;
 
 pub struct Restorer {
     // dropped before the consumer, which would wait for it
@@ -17,28 +16,28 @@ pub struct Restorer {
     consumer: BaseConsumer<DefaultConsumerContext>,
     topic: String,
     reading: BTreeSet<i32>,
-    /// Partitions that were given up; this client can't read them again, see [`Queue::take_partition`].
-    let_go: BTreeSet<i32>,
+    /// Partitions that are no longer read; this client cannot read them again, see [`Queue::take_partition`].
+    abandoned: BTreeSet<i32>,
 }
 
 impl Restorer {
-    pub fn connect(config: &Config) -> KafkaResult<Restorer> {
-        let consumer: BaseConsumer<DefaultConsumerContext> = client::reader(config).create()?;
+    pub fn connect(settings: ClientSettings<'_>, state_topic: String) -> KafkaResult<Restorer> {
+        let consumer: BaseConsumer<DefaultConsumerContext> = settings.reader().create()?;
         // SAFETY: the queue is dropped before the consumer.
         let queue = unsafe { Queue::new(consumer.client().native_ptr()) }
             .ok_or_else(|| KafkaError::ClientCreation("no queue for the records".to_owned()))?;
         Ok(Restorer {
             queue,
             consumer,
-            topic: config.state_topic(),
+            topic: state_topic,
             reading: BTreeSet::new(),
-            let_go: BTreeSet::new(),
+            abandoned: BTreeSet::new(),
         })
     }
 
     /// Whether [`Restorer::read`] can be asked for these partitions; if not, a new reader must be made.
     pub fn can_read(&self, from: &[(i32, i64)]) -> bool {
-        !from.iter().any(|(at, _)| self.let_go.contains(at))
+        !from.iter().any(|(at, _)| self.abandoned.contains(at))
     }
 
     /// Reads these partitions and no others. Those that are not being read yet are read from these offsets.
@@ -47,7 +46,7 @@ impl Restorer {
         let mut done = TopicPartitionList::new();
         for &partition in self.reading.iter().filter(|at| !from.contains_key(at)) {
             done.add_partition(&self.topic, partition);
-            self.let_go.insert(partition);
+            self.abandoned.insert(partition);
         }
         self.reading.retain(|at| from.contains_key(at));
         if done.count() > 0 {
@@ -71,10 +70,10 @@ impl Restorer {
         Ok(())
     }
 
-    /// Waits for records, and for the word that a partition's end is reached.
+    /// Waits for records, and for ends of logs.
     pub fn poll(&self, wait: Duration, into: &mut Messages) {
         self.queue.poll(wait, into);
-        // serves what else the client has to say
+        // handles the client's other events
         self.consumer.poll(Duration::ZERO);
     }
 }

@@ -1,36 +1,51 @@
-//! How long the cluster is asked again before that is a failure.
+//! For how long a request to the cluster is repeated before it counts as failed.
 
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-/// How long a request to the cluster may take.
-pub const PATIENCE: Duration = Duration::from_secs(30);
-/// How long one question is waited for that can be asked again: on a connection that is only half open there is no
-/// answer, and the next one goes over another.
-pub const ATTEMPT: Duration = Duration::from_secs(10);
-/// The same for the first question, whose failure may be one that no patience mends.
-pub const FIRST_ATTEMPT: Duration = Duration::from_secs(3);
+/// How long a request to the cluster may take, with all its attempts.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long one attempt may take: a connection that is only half open never answers, and the next attempt uses another.
+pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same for the first request to the cluster, which may fail for a reason that no waiting changes.
+pub(super) const FIRST_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Between two attempts.
-pub const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The code of a failure, also of one of the admin client, of which the Rust binding tells none.
-pub fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+pub(super) fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
     match error {
         KafkaError::AdminOp(code) => Some(*code),
         _ => error.rdkafka_error_code(),
     }
 }
 
-/// Asks again where the way to the brokers broke, or a broker did not answer.
-pub fn with_retries<T, E>(
+/// Repeats a request while `again` wants it, for [`REQUEST_TIMEOUT`] in all; the last answer.
+pub(super) fn repeat<T>(
+    attempt_timeout: Duration,
+    ask: impl Fn() -> T,
+    again: impl Fn(&T) -> bool,
+) -> T {
+    let mut budget = RetryBudget::of(attempt_timeout);
+    loop {
+        let began = Instant::now();
+        let answer = ask();
+        if !again(&answer) || budget.is_spent_after(began.elapsed()) {
+            return answer;
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// Repeats a request whose connection broke, or that a broker did not answer.
+pub(super) fn with_retries<T, E>(
     ask: impl Fn() -> Result<T, E>,
     code: impl Fn(&E) -> Option<RDKafkaErrorCode>,
 ) -> Result<T, E> {
-    let mut budget = RetryBudget::of(ATTEMPT);
-    let broke = |error: &E| {
+    repeat(ATTEMPT_TIMEOUT, ask, |answer| {
         matches!(
-            code(error),
+            answer.as_ref().err().and_then(&code),
             Some(
                 RDKafkaErrorCode::BrokerTransportFailure
                     | RDKafkaErrorCode::AllBrokersDown
@@ -38,35 +53,28 @@ pub fn with_retries<T, E>(
                     | RDKafkaErrorCode::RequestTimedOut
             )
         )
-    };
-    loop {
-        let began = Instant::now();
-        match ask() {
-            Err(error) if broke(&error) && !budget.ends(began.elapsed()) => {
-                std::thread::sleep(PAUSE);
-            }
-            answer => return answer,
-        }
-    }
+    })
 }
 
-/// How long the cluster was waited for. An attempt counts for no longer than it may take: in the rest this process
-/// did not run, which says nothing of the cluster.
-pub struct RetryBudget {
-    attempt: Duration,
+/// The time that failed attempts have taken. One counts for no longer than its timeout: if it took longer, this process
+/// was suspended, which says nothing of the cluster.
+struct RetryBudget {
+    attempt_timeout: Duration,
     spent: Duration,
 }
 
 impl RetryBudget {
-    pub fn of(attempt: Duration) -> RetryBudget {
-        let spent = Duration::ZERO;
-        RetryBudget { attempt, spent }
+    fn of(attempt_timeout: Duration) -> RetryBudget {
+        RetryBudget {
+            attempt_timeout,
+            spent: Duration::ZERO,
+        }
     }
 
-    /// After an attempt that failed, whether that was the last one.
-    pub fn ends(&mut self, took: Duration) -> bool {
-        self.spent += took.min(self.attempt) + PAUSE;
-        self.spent >= PATIENCE
+    /// Notes an attempt that failed. Whether that was the last one.
+    fn is_spent_after(&mut self, took: Duration) -> bool {
+        self.spent += took.min(self.attempt_timeout) + PAUSE;
+        self.spent >= REQUEST_TIMEOUT
     }
 }
 
@@ -76,10 +84,10 @@ mod tests {
 
     #[test]
     fn a_time_in_which_the_process_did_not_run_counts_for_one_attempt() {
-        let mut budget = RetryBudget::of(ATTEMPT);
-        assert!(!budget.ends(PATIENCE * 10));
-        assert!(!budget.ends(Duration::ZERO));
-        assert!(!budget.ends(ATTEMPT));
-        assert!(budget.ends(ATTEMPT));
+        let mut budget = RetryBudget::of(ATTEMPT_TIMEOUT);
+        assert!(!budget.is_spent_after(REQUEST_TIMEOUT * 10));
+        assert!(!budget.is_spent_after(Duration::ZERO));
+        assert!(!budget.is_spent_after(ATTEMPT_TIMEOUT));
+        assert!(budget.is_spent_after(ATTEMPT_TIMEOUT));
     }
 }

@@ -1,79 +1,113 @@
-//! All that is to be known of the cluster before keyfold works on it: whether its topics are there and as they must be,
-//! and whether this client may do what it has to. What is wrong is found at once, and not one by one.
+//! All that is to be known of the cluster before keyfold works on it: whether its topics exist and are as they should be,
+//! and whether this client may do what it has to. Everything that is wrong is found at once, not one by one.
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::client;
-use super::description::{self, Described, Operation, Trouble, Unanswered};
+use super::cluster::{CheckError, Cluster, ClusterError};
+use super::description::{self, AllowedOperations, Operation, RequestError, TopicDescription};
 use super::permissions::{self, Permission};
-use super::retry::{ATTEMPT, PAUSE, RetryBudget};
-use super::topic_specs::{TopicSpec, topic_specs};
-use super::topics::{Cluster, Difference, Found, RecordLimits, TopicsError, difference};
-use crate::config::Config;
+use super::retry::{ATTEMPT_TIMEOUT, repeat};
+use super::topic_specs::{TopicSpec, TopicSpecs};
+use crate::config::Kafka;
+
+pub use super::topic_specs::{Difference, Need};
 
 /// The largest record of a topic that does not say otherwise, in bytes: Kafka's default of `max.message.bytes`.
-const KAFKAS_LIMIT: usize = 1_048_588;
+const DEFAULT_MAX_MESSAGE_BYTES: usize = 1_048_588;
 /// How long a command waits for a coordinator.
-const COORDINATOR: Duration = Duration::from_secs(5);
+const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The topics as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundTopics {
+    /// Partitions of the state topic.
+    pub partitions: i32,
+    pub snapshot_partitions: i32,
+    pub limits: RecordLimits,
+}
+
+/// The largest record that each topic takes (`max.message.bytes`), in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordLimits {
+    pub state: usize,
+    pub forwarded: usize,
+    pub snapshots: usize,
+    pub dead_letters: usize,
+}
+
+impl RecordLimits {
+    /// The same for each topic.
+    pub const fn all(bytes: usize) -> RecordLimits {
+        RecordLimits {
+            state: bytes,
+            forwarded: bytes,
+            snapshots: bytes,
+            dead_letters: bytes,
+        }
+    }
+
+    pub fn least(self) -> usize {
+        let inner = self.state.min(self.forwarded);
+        inner.min(self.snapshots).min(self.dead_letters)
+    }
+
+    pub fn most(self) -> usize {
+        let inner = self.state.max(self.forwarded);
+        inner.max(self.snapshots).max(self.dead_letters)
+    }
+}
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Survey {
     /// The topics as they are; none where one of them is missing or not described.
-    pub found: Option<Found>,
-    /// Topics that are not there.
+    pub found: Option<FoundTopics>,
+    /// Topics that do not exist.
     pub missing: Vec<Difference>,
-    /// Topics that are not there, or that this client may not describe.
+    /// Topics that do not exist, or that this client may not describe.
     pub hidden: Vec<String>,
     /// Permissions that this client lacks.
     pub denied: Vec<Permission>,
     /// Settings that are not as they should be.
     pub differences: Vec<Difference>,
-    /// What is wrong with the brokers themselves, with what mends it.
-    pub unfit: Vec<String>,
+    /// What is wrong with the brokers themselves, and what fixes it.
+    pub broker_problems: Vec<String>,
 }
 
+/// What is said of a topic in [`Survey::hidden`].
+pub const HIDDEN: &str =
+    "it does not exist, or this client may not describe it, which the cluster does not tell apart";
+
 impl Survey {
-    /// Whether one of these topics is not there.
+    /// Whether one of these topics was not found.
     fn lacks_any(&self, topics: &[String]) -> bool {
         let missing = self.missing.iter().map(|one| &one.topic);
         missing.chain(&self.hidden).any(|one| topics.contains(one))
     }
 
-    /// What keeps keyfold from working, each with what mends it.
-    pub fn refusals(&self, config: &Config) -> Vec<String> {
-        let mut all: Vec<String> = self
-            .missing
-            .iter()
-            .map(|missing| {
-                format!(
-                    "the topic {}: {}. {}",
-                    missing.topic, missing.what, missing.remedy
-                )
-            })
-            .collect();
-        all.extend(self.hidden.iter().map(|topic| {
-            format!("the topic {topic}: it does not exist, or this client may not describe it, which the cluster does not tell apart")
-        }));
-        // where one is missing that keyfold can't work without, the others are told as well
-        let is_refused = self.denied.iter().any(|one| one.vital);
-        let denied: Vec<String> = self
-            .denied
-            .iter()
-            .filter(|_| is_refused)
-            .map(|one| one.grant(config))
-            .collect();
-        if !denied.is_empty() {
-            let lines = denied.join("\n    ");
+    /// What keeps keyfold from working, each with what fixes it.
+    pub fn refusals(&self, kafka: &Kafka) -> Vec<String> {
+        let missing = self.missing.iter();
+        let missing =
+            missing.map(|one| format!("the topic {}: {}. {}", one.topic, one.what, one.remedy));
+        let hidden = self.hidden.iter();
+        let hidden = hidden.map(|topic| format!("the topic {topic}: {HIDDEN}"));
+        let mut all: Vec<String> = missing.chain(hidden).collect();
+        // where a required one is missing, the others are told as well
+        if self.denied.iter().any(|one| one.need == Need::Required) {
+            let grants: Vec<String> = self.denied.iter().map(|one| one.grant(kafka)).collect();
+            let lines = grants.join("\n    ");
             all.push(format!("the cluster refuses this client what it needs; each line grants one permission:\n    {lines}"));
         }
-        all.extend(self.unfit.iter().cloned());
-        let vital = self.differences.iter().filter(|one| one.vital);
-        all.extend(vital.map(|one| {
+        all.extend(self.broker_problems.iter().cloned());
+        let required = self.differences.iter();
+        let required = required.filter(|one| one.need == Need::Required);
+        all.extend(required.map(|one| {
             format!(
-                "the topic {}: {}. To mend it: {}",
+                "the topic {}: {}. To fix it: {}",
                 one.topic, one.what, one.remedy
             )
         }));
@@ -81,45 +115,41 @@ impl Survey {
     }
 
     /// What does not keep it from working.
-    pub fn warnings(&self, config: &Config) -> Vec<String> {
-        let mut all: Vec<String> = self
-            .differences
-            .iter()
-            .filter(|one| !one.vital)
+    pub fn warnings(&self, kafka: &Kafka) -> Vec<String> {
+        let differences = self.differences.iter();
+        let differences = differences
+            .filter(|one| one.need == Need::Recommended)
             .map(|one| {
                 format!(
-                    "the topic {}: {}; `keyfold topics` says what mends it",
+                    "the topic {}: {}; `keyfold topics` says what fixes it",
                     one.topic, one.what
                 )
-            })
-            .collect();
-        let denied = self.denied.iter().filter(|one| !one.vital);
-        all.extend(denied.map(|one| {
-            format!("the topic {} grows, for this client may not delete what is done with; this grants it: {}", one.name, one.grant(config))
-        }));
-        all
+            });
+        let denied = self.denied.iter();
+        let denied = denied
+            .filter(|one| one.need == Need::Recommended)
+            .map(|one| {
+                format!("the topic {} grows, for this client may not delete what is done with; this grants it: {}", one.name, one.grant(kafka))
+            });
+        differences.chain(denied).collect()
     }
 
-    /// Whoever may read, write or delete may also describe: that is not granted beside them.
-    fn lacks(&mut self, permission: Permission) {
+    /// Notes a permission that is missing. Whoever may read, write or delete may also describe: that is not granted
+    /// besides them.
+    fn deny(&mut self, permission: Permission) {
         let of_same =
             |one: &Permission| one.resource == permission.resource && one.name == permission.name;
-        let implies = |operation: Operation| {
-            matches!(
-                operation,
-                Operation::Read | Operation::Write | Operation::Delete
-            )
+        let implies_describe = |one: &Permission| {
+            let operations = [Operation::Read, Operation::Write, Operation::Delete];
+            one.need == Need::Required && operations.contains(&one.operation)
         };
-        let describes = |operation: Operation| operation == Operation::Describe;
-        if permission.vital && implies(permission.operation) {
-            self.denied
-                .retain(|one| !(of_same(one) && describes(one.operation)));
+        let describes = |one: &Permission| one.operation == Operation::Describe;
+        if implies_describe(&permission) {
+            self.denied.retain(|one| !(of_same(one) && describes(one)));
         }
-        let is_implied = describes(permission.operation)
-            && self
-                .denied
-                .iter()
-                .any(|one| of_same(one) && one.vital && implies(one.operation));
+        let mut known = self.denied.iter();
+        let is_implied =
+            describes(&permission) && known.any(|one| of_same(one) && implies_describe(one));
         if !is_implied && !self.denied.contains(&permission) {
             self.denied.push(permission);
         }
@@ -128,16 +158,21 @@ impl Survey {
 
 impl Cluster {
     /// Looks at the topics, and at what this client may do with them.
-    pub fn survey_topics(&self) -> Result<Survey, Trouble> {
+    fn survey_topics(&self) -> Result<Survey, CheckError> {
         let mut survey = Survey::default();
-        let needed = permissions::on_topics(self.config());
+        let needed = permissions::on_topics(self.requirements());
         let mut names: Vec<&str> = Vec::new();
         for permission in &needed {
             if !names.contains(&permission.name.as_str()) {
                 names.push(&permission.name);
             }
         }
-        let described = description::describe(self.client(), &names, true, ATTEMPT)?;
+        let described = description::describe(
+            self.client(),
+            &names,
+            AllowedOperations::Ask,
+            ATTEMPT_TIMEOUT,
+        )?;
         for topic in &described {
             let of_topic = needed.iter().filter(|one| one.name == topic.name);
             match topic.partitions {
@@ -146,17 +181,18 @@ impl Cluster {
                         let allowed = topic.allowed.as_ref();
                         allowed.is_some_and(|allowed| !allowed.contains(&one.operation))
                     });
-                    lacking.for_each(|one| survey.lacks(one.clone()));
+                    lacking.for_each(|one| survey.deny(one.clone()));
                 }
                 Err(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
                     survey.missing.push(self.missing(&topic.name, &described));
                 }
                 Err(RDKafkaErrorCode::TopicAuthorizationFailed) => {
                     survey.hidden.push(topic.name.clone());
-                    of_topic.for_each(|one| survey.lacks(one.clone()));
+                    of_topic.for_each(|one| survey.deny(one.clone()));
                 }
                 Err(code) => {
-                    return Err(Trouble::Away(format!("the topic {}: {code}", topic.name)));
+                    let reason = format!("the topic {}: {code}", topic.name);
+                    return Err(CheckError::Temporary(reason));
                 }
             }
         }
@@ -168,31 +204,27 @@ impl Cluster {
     /// The same for a command, which gives up after a while. The group and the transactional ids are looked at as far
     /// as their coordinators answer. Topics that were `created` just now are waited for: the brokers learn of them one
     /// after the other, and any of them may answer.
-    pub fn survey_patiently(&self, created: &[String]) -> Result<Survey, TopicsError> {
-        let mut budget = RetryBudget::of(ATTEMPT);
-        let mut survey = loop {
-            let began = Instant::now();
-            match self.survey_topics() {
-                Ok(survey) if survey.lacks_any(created) && !budget.ends(began.elapsed()) => {
-                    std::thread::sleep(PAUSE);
-                }
-                Ok(survey) => break survey,
-                Err(Trouble::Away(_)) if !budget.ends(began.elapsed()) => {
-                    std::thread::sleep(PAUSE);
-                }
-                Err(Trouble::Away(reason) | Trouble::Refused(reason)) => {
-                    return Err(TopicsError(format!("can't look at the topics: {reason}")));
-                }
-            }
+    pub fn survey_with_retries(&self, created: &[String]) -> Result<Survey, ClusterError> {
+        let ask = || self.survey_topics();
+        let again = |answer: &Result<Survey, CheckError>| match answer {
+            Ok(survey) => survey.lacks_any(created),
+            Err(CheckError::Temporary(_)) => true,
+            Err(CheckError::Refused(_)) => false,
         };
-        let config = self.config();
-        let on_group = permissions::on_group(self.ends(), config, COORDINATOR);
-        let on_ids = permissions::on_transactional_ids(config, None, COORDINATOR);
-        for told in [on_group, self.allowed_for_so_long(on_ids, &mut survey)] {
+        let mut survey = repeat(ATTEMPT_TIMEOUT, ask, again).map_err(|error| {
+            let reason = error.reason();
+            ClusterError(format!("cannot look at the topics: {reason}"))
+        })?;
+        let requirements = self.requirements();
+        let group = &requirements.application_id;
+        let on_group = permissions::missing_on_group(self.query(), group, COORDINATOR_TIMEOUT);
+        let on_ids =
+            permissions::missing_on_transactional_ids(requirements, None, COORDINATOR_TIMEOUT);
+        for told in [on_group, self.without_timeout(on_ids, &mut survey)] {
             match told {
-                Ok(lacking) => lacking.into_iter().for_each(|one| survey.lacks(one)),
-                Err(unanswered) => {
-                    tracing::debug!(reason = unanswered.reason, "a permission is not known");
+                Ok(lacking) => lacking.into_iter().for_each(|one| survey.deny(one)),
+                Err(error) => {
+                    tracing::debug!(reason = error.reason, "a permission is not known");
                 }
             }
         }
@@ -200,33 +232,35 @@ impl Cluster {
     }
 
     /// Looks also at what this client may do with its group and its transactional ids, of which `own` is one.
-    pub fn survey(&self, own: &str, patience: Duration) -> Result<Survey, Trouble> {
+    pub fn survey(&self, own: &str, timeout: Duration) -> Result<Survey, CheckError> {
         let mut survey = self.survey_topics()?;
-        let config = self.config();
-        let on_group = permissions::on_group(self.ends(), config, patience)?;
-        let on_ids = permissions::on_transactional_ids(config, Some(own), patience);
-        let on_ids = self.allowed_for_so_long(on_ids, &mut survey)?;
+        let requirements = self.requirements();
+        let group = &requirements.application_id;
+        let on_group = permissions::missing_on_group(self.query(), group, timeout)?;
+        let on_ids = permissions::missing_on_transactional_ids(requirements, Some(own), timeout);
+        let on_ids = self.without_timeout(on_ids, &mut survey)?;
         on_group
             .into_iter()
             .chain(on_ids)
-            .for_each(|one| survey.lacks(one));
+            .for_each(|one| survey.deny(one));
         Ok(survey)
     }
 
-    /// A refusal because transactions may last too long is no question of permissions, and none that waiting answers.
-    fn allowed_for_so_long(
+    /// A transaction timeout that the brokers find too long is no question of permissions, and waiting does not help.
+    fn without_timeout(
         &self,
-        on_ids: Result<Vec<Permission>, Unanswered>,
+        on_ids: Result<Vec<Permission>, RequestError>,
         survey: &mut Survey,
-    ) -> Result<Vec<Permission>, Unanswered> {
+    ) -> Result<Vec<Permission>, RequestError> {
         match on_ids {
-            Err(Unanswered {
+            Err(RequestError {
                 code: Some(RDKafkaErrorCode::InvalidTransactionTimeout),
                 ..
             }) => {
                 let allowed = self.broker_setting("transaction.max.timeout.ms");
-                let unfit = client::transaction_too_long(self.config(), allowed.as_deref());
-                survey.unfit.push(unfit);
+                let clients = self.requirements().clients();
+                let problem = clients.transaction_timeout_refused(allowed.as_deref());
+                survey.broker_problems.push(problem);
                 Ok(Vec::new())
             }
             told => told,
@@ -234,12 +268,16 @@ impl Cluster {
     }
 
     /// Inputs whose records have another time than their producers gave them, as far as this client may know.
-    fn survey_inputs(&self, described: &[Described], survey: &mut Survey) -> Result<(), Trouble> {
-        let config = self.config();
-        let is_told = |topic: &&Described| {
+    fn survey_inputs(
+        &self,
+        described: &[TopicDescription],
+        survey: &mut Survey,
+    ) -> Result<(), CheckError> {
+        let requirements = self.requirements();
+        let is_told = |topic: &&TopicDescription| {
             let allowed = topic.allowed.as_ref();
             topic.partitions.is_ok()
-                && config.sources.source_of(&topic.name).is_some()
+                && requirements.source_of(&topic.name).is_some()
                 && allowed.is_none_or(|allowed| allowed.contains(&Operation::DescribeConfigs))
         };
         let inputs = described.iter().filter(is_told);
@@ -248,126 +286,90 @@ impl Cluster {
         for (topic, settings) in inputs.into_iter().zip(answers) {
             let kind = settings.and_then(|mut settings| settings.remove("message.timestamp.type"));
             if kind.as_deref() == Some("LogAppendTime") {
-                let servers = &config.kafka.bootstrap_servers;
+                let servers = requirements.servers();
                 survey.differences.push(Difference {
                     topic: topic.to_owned(),
                     what: "message.timestamp.type is LogAppendTime, and should be CreateTime: the order of console and publisher customers, null values and max_future_skew go by a record's timestamp, and an old record that is produced again counts as new".to_owned(),
                     remedy: format!("kafka-configs.sh --bootstrap-server {servers} --alter --entity-type topics --entity-name {topic} --add-config message.timestamp.type=CreateTime"),
-                    vital: false,
+                    need: Need::Recommended,
                 });
             }
         }
         Ok(())
     }
 
-    fn survey_settings(&self, described: &[Described], survey: &mut Survey) -> Result<(), Trouble> {
-        let all = topic_specs(self.config());
+    /// The settings and the partitions of the topics that keyfold writes to.
+    fn survey_settings(
+        &self,
+        described: &[TopicDescription],
+        survey: &mut Survey,
+    ) -> Result<(), CheckError> {
+        let specs = &self.requirements().topics;
         let is_missing = |name: &str| survey.missing.iter().any(|missing| missing.topic == name);
-        let asked: Vec<&TopicSpec> = all
-            .iter()
-            .filter(|topic| !is_missing(&topic.name))
-            .collect();
-        let names: Vec<&str> = asked.iter().map(|topic| topic.name.as_str()).collect();
+        let asked = specs
+            .all()
+            .into_iter()
+            .filter(|spec| !is_missing(&spec.name));
+        let asked: Vec<&TopicSpec> = asked.collect();
+        let names: Vec<&str> = asked.iter().map(|spec| spec.name.as_str()).collect();
         let answers = self.settings(&names)?;
-        let mut limits = RecordLimits::all(KAFKAS_LIMIT);
-        let mut is_told = asked.len() == all.len();
-        for (topic, answer) in asked.into_iter().zip(answers) {
-            let permission = |operation| Permission::topic(&topic.name, operation);
+        let mut told = BTreeMap::new();
+        for (spec, answer) in asked.into_iter().zip(answers) {
+            let describe_configs = Permission::on_topic(&spec.name, Operation::DescribeConfigs);
             let Some(settings) = answer else {
-                is_told = false;
-                survey.lacks(permission(Operation::DescribeConfigs));
+                survey.deny(describe_configs);
                 continue;
             };
-            if survey.hidden.contains(&topic.name) {
-                let known = permission(Operation::DescribeConfigs);
-                survey.denied.retain(|denied| *denied != known);
+            if survey.hidden.contains(&spec.name) {
+                survey.denied.retain(|denied| *denied != describe_configs);
             }
-            if let Some(value) = settings.get("max.message.bytes")
-                && let Ok(bytes) = value.parse()
-            {
-                *limits.of_mut(topic.role) = bytes;
-            }
-            let servers = &self.config().kafka.bootstrap_servers;
-            survey
-                .differences
-                .extend(difference(topic, &settings, servers));
+            let servers = self.requirements().servers();
+            let differences = spec.differences(&settings, servers);
+            survey.differences.extend(differences);
+            told.insert(spec.name.as_str(), settings);
         }
-        let partitions = all.each_ref().map(|topic| {
-            let found = described.iter().find(|found| found.name == topic.name);
-            found.and_then(|found| found.partitions.as_ref().ok().copied())
-        });
-        if let [Some(state), Some(forwarded), snapshots, _] = partitions {
-            survey.differences.extend(uneven(&all, state, forwarded));
-            if let (Some(snapshot_partitions), true) = (snapshots, is_told) {
-                survey.found = Some(Found {
-                    partitions: state,
-                    snapshot_partitions,
-                    limits,
-                });
-            }
+        let partitions = |spec: &TopicSpec| {
+            let found = described.iter().find(|found| found.name == spec.name);
+            found.and_then(|found| found.partitions.ok())
+        };
+        let (Some(state), Some(forwarded)) =
+            (partitions(&specs.state), partitions(&specs.forwarded))
+        else {
+            return Ok(());
+        };
+        survey.differences.extend(uneven(specs, state, forwarded));
+        let all_are_told = told.len() == specs.all().len();
+        if let Some(snapshot_partitions) = partitions(&specs.snapshots).filter(|_| all_are_told) {
+            let limit = |spec: &TopicSpec| {
+                let settings = told.get(spec.name.as_str());
+                let bytes = settings.and_then(|settings| settings.get("max.message.bytes"));
+                let bytes = bytes.and_then(|bytes| bytes.parse().ok());
+                bytes.unwrap_or(DEFAULT_MAX_MESSAGE_BYTES)
+            };
+            survey.found = Some(FoundTopics {
+                partitions: state,
+                snapshot_partitions,
+                limits: RecordLimits {
+                    state: limit(&specs.state),
+                    forwarded: limit(&specs.forwarded),
+                    snapshots: limit(&specs.snapshots),
+                    dead_letters: limit(&specs.dead_letters),
+                },
+            });
         }
         Ok(())
-    }
-
-    /// A topic that is not there, with the command that creates it.
-    pub(super) fn missing(&self, name: &str, described: &[Described]) -> Difference {
-        let config = self.config();
-        let servers = &config.kafka.bootstrap_servers;
-        let create = |partitions: &str| {
-            format!(
-                "kafka-topics.sh --bootstrap-server {servers} --create --topic {name} --partitions {partitions}"
-            )
-        };
-        let source = config
-            .sources
-            .iter()
-            .find(|(_, source)| source.topics.iter().any(|topic| topic == name));
-        if let Some((source, _)) = source {
-            let what = format!("the input topic {name} of the source {source} does not exist");
-            let remedy = format!(
-                "Create it ({}), or take it out of [sources.{source}] in the configuration",
-                create("<partitions>")
-            );
-            return Difference {
-                topic: name.to_owned(),
-                what,
-                remedy,
-                vital: true,
-            };
-        }
-        let largest = described
-            .iter()
-            .filter(|topic| config.sources.source_of(&topic.name).is_some())
-            .filter_map(|topic| topic.partitions.as_ref().ok())
-            .max();
-        let wished = config.topics.partitions.map(|wished| wished.to_string());
-        let partitions = wished
-            .or_else(|| largest.map(i32::to_string))
-            .unwrap_or_else(|| "<partitions>".to_owned());
-        let mut command = create(&partitions);
-        for wanted in topic_specs(config)
-            .iter()
-            .filter(|wanted| wanted.name == name)
-        {
-            for (setting, value) in wanted.to_create() {
-                command.push_str(&format!(" --config {setting}={value}"));
-            }
-        }
-        Difference {
-            topic: name.to_owned(),
-            what: "it does not exist".to_owned(),
-            remedy: format!("`keyfold topics` creates it, or this: {command}"),
-            vital: true,
-        }
     }
 }
 
 /// State and forwarded topic have the same number of partitions.
-fn uneven(all: &[TopicSpec; 4], state: i32, forwarded: i32) -> Option<Difference> {
+fn uneven(specs: &TopicSpecs, state: i32, forwarded: i32) -> Option<Difference> {
     (state != forwarded).then(|| Difference {
-        topic: all[1].name.clone(),
-        what: format!("it has {forwarded} partitions, and {} has {state}", all[0].name),
-        remedy: "stop all instances and run `keyfold topics reset`, which makes both anew and rebuilds the state from the inputs".to_owned(),
-        vital: true,
+        topic: specs.forwarded.name.clone(),
+        what: format!(
+            "it has {forwarded} partitions, and {} has {state}",
+            specs.state.name
+        ),
+        remedy: "stop all instances and run `keyfold topics reset`, which recreates both and rebuilds the state from the inputs".to_owned(),
+        need: Need::Required,
     })
 }

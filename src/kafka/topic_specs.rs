@@ -1,60 +1,75 @@
-//! The topics that keyfold writes to as they must be.
+//! The topics that keyfold writes to as they should be, and what differs from that.
+
+use std::collections::HashMap;
 
 use crate::config::Config;
 use crate::model::record::TOPIC_HEADROOM;
 
-/// What a topic is for.
+/// How badly something is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    Recommended,
+    /// Without it keyfold does not work, or data would be lost: `run` refuses to start.
+    Required,
+}
+
+/// The settings of a topic by their names.
+pub(super) type TopicSettings = HashMap<String, String>;
+
+/// Which values are as good as the expected one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    State,
-    Forwarded,
-    Snapshots,
-    DeadLetters,
+enum Bound {
+    Exactly,
+    AtLeast,
+    AtMost,
 }
 
 /// What keyfold expects of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExpectedSetting {
-    pub name: &'static str,
-    pub value: String,
-    /// At least this number, and not just this value.
-    pub at_least: bool,
-    /// Without it data would be lost: `run` refuses to start.
-    pub vital: bool,
+struct ExpectedSetting {
+    name: &'static str,
+    value: String,
+    bound: Bound,
+    need: Need,
 }
 
 impl ExpectedSetting {
-    /// Whether a topic with this value is as it should be.
-    pub fn holds(&self, found: &str) -> bool {
-        let numbers = || {
-            Some((
-                found.parse::<i128>().ok()?,
-                self.value.parse::<i128>().ok()?,
-            ))
-        };
-        let is = |order: fn(&i128, &i128) -> bool| {
-            numbers().is_some_and(|(found, expected)| order(&found, &expected))
-        };
+    fn is_met_by(&self, found: &str) -> bool {
+        let numbers = found.parse::<i128>().ok().zip(self.value.parse().ok());
+        let is_unlimited = self.name.starts_with("retention.") && found == "-1";
         found == self.value
-            || self.at_least && (is(i128::ge) || self.name.starts_with("retention.") && found == "-1")
-            // sooner is as good
-            || matches!(self.name, "max.compaction.lag.ms" | "segment.ms") && is(i128::le)
+            || match self.bound {
+                Bound::Exactly => false,
+                Bound::AtLeast => {
+                    is_unlimited || numbers.is_some_and(|(found, expected)| found >= expected)
+                }
+                Bound::AtMost => numbers.is_some_and(|(found, expected)| found <= expected),
+            }
     }
+}
+
+/// A setting that is not as expected, or a topic that is missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    pub topic: String,
+    pub what: String,
+    /// What fixes it.
+    pub remedy: String,
+    pub need: Need,
 }
 
 /// A topic that keyfold writes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopicSpec {
-    pub role: Role,
+pub(super) struct TopicSpec {
     pub name: String,
-    pub settings: Vec<ExpectedSetting>,
-    /// What is looked at, but left to the brokers' defaults where the topic is created.
-    pub bounds: Vec<ExpectedSetting>,
+    settings: Vec<ExpectedSetting>,
+    /// What is checked, but left to the brokers' defaults where the topic is created.
+    only_checked: Vec<ExpectedSetting>,
 }
 
 impl TopicSpec {
     /// The settings that the topic is created with: of two bounds on one setting the stricter comes first.
-    pub fn to_create(&self) -> Vec<(&'static str, &str)> {
+    pub(super) fn to_create(&self) -> Vec<(&'static str, &str)> {
         let mut all: Vec<(&'static str, &str)> = Vec::new();
         for setting in &self.settings {
             if all.iter().all(|(name, _)| *name != setting.name) {
@@ -63,85 +78,143 @@ impl TopicSpec {
         }
         all
     }
+
+    /// What is not as it should be: one entry for a setting, with the command that fixes all of it.
+    pub(super) fn differences(&self, found: &TopicSettings, servers: &str) -> Vec<Difference> {
+        let mut differences: Vec<Difference> = Vec::new();
+        let mut named = Vec::new();
+        for expected in self.settings.iter().chain(&self.only_checked) {
+            let name = expected.name;
+            let Some(value) = found.get(name).filter(|value| !expected.is_met_by(value)) else {
+                continue;
+            };
+            // of two bounds on one setting the stricter comes first, and its command fixes both
+            if let Some(at) = named.iter().position(|known| *known == name) {
+                differences[at].need = differences[at].need.max(expected.need);
+                continue;
+            }
+            named.push(name);
+            let bound = match expected.bound {
+                Bound::AtLeast => "at least ",
+                Bound::Exactly | Bound::AtMost => "",
+            };
+            differences.push(Difference {
+                topic: self.name.clone(),
+                what: format!("{name} is {value}, and should be {bound}{}", expected.value),
+                remedy: format!(
+                    "kafka-configs.sh --bootstrap-server {servers} --alter --entity-type topics --entity-name {} --add-config {name}={}",
+                    self.name, expected.value
+                ),
+                need: expected.need,
+            });
+        }
+        differences
+    }
 }
 
-/// The topics of a configuration: state, forwarded, snapshots, dead letters.
-pub fn topic_specs(config: &Config) -> [TopicSpec; 4] {
-    let record = config.validation.max_record_bytes;
-    let largest = record.max(config.validation.max_state_bytes);
-    // whole records go here, with their key and headers
-    let whole = largest.max(record + config.validation.max_metadata_bytes);
-    let size = |bytes: usize, vital: bool| ExpectedSetting {
-        name: "max.message.bytes",
-        value: (bytes + TOPIC_HEADROOM).to_string(),
-        at_least: true,
-        vital,
-    };
-    let exactly = |name, value: &str, vital| ExpectedSetting {
+/// The topics that keyfold writes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TopicSpecs {
+    pub state: TopicSpec,
+    pub forwarded: TopicSpec,
+    pub snapshots: TopicSpec,
+    pub dead_letters: TopicSpec,
+}
+
+impl TopicSpecs {
+    pub(super) fn all(&self) -> [&TopicSpec; 4] {
+        [
+            &self.state,
+            &self.forwarded,
+            &self.snapshots,
+            &self.dead_letters,
+        ]
+    }
+
+    /// The topics that belong to keyfold alone.
+    pub(super) fn internal(&self) -> [&TopicSpec; 2] {
+        [&self.state, &self.forwarded]
+    }
+}
+
+const FOUR_HOURS: &str = "14400000";
+const DAY: &str = "86400000";
+const WEEK: &str = "604800000";
+
+fn setting(name: &'static str, bound: Bound, value: &str, need: Need) -> ExpectedSetting {
+    ExpectedSetting {
         name,
         value: value.to_owned(),
-        at_least: false,
-        vital,
-    };
-    let day = "86400000";
-    let hours = "14400000";
-    let week = "604800000";
+        bound,
+        need,
+    }
+}
+
+/// A topic that takes records of this size, in bytes.
+fn record_size(bytes: usize, need: Need) -> ExpectedSetting {
+    let bytes = (bytes + TOPIC_HEADROOM).to_string();
+    setting("max.message.bytes", Bound::AtLeast, &bytes, need)
+}
+
+/// A compacted topic. Erased data would stay readable in the segment that is written to.
+fn compacted(need: Need) -> [ExpectedSetting; 3] {
+    use Bound::{AtMost, Exactly};
     [
-        TopicSpec {
-            role: Role::State,
-            name: config.state_topic(),
-            settings: vec![
-                exactly("cleanup.policy", "compact", true),
-                // erased data would stay readable in the segment that is written to
-                exactly("max.compaction.lag.ms", day, false),
-                exactly("segment.ms", hours, false),
-                size(largest, false),
-                size(config.validation.max_state_bytes, true),
-            ],
-            bounds: Vec::new(),
-        },
-        TopicSpec {
-            role: Role::Forwarded,
-            name: config.forwarded_topic(),
-            settings: vec![
-                exactly("cleanup.policy", "delete", true),
-                exactly("retention.ms", "-1", true),
-                exactly("retention.bytes", "-1", true),
-                size(whole, false),
-            ],
-            bounds: Vec::new(),
-        },
-        TopicSpec {
-            role: Role::Snapshots,
-            name: config.snapshot.topic.clone(),
-            settings: vec![
-                exactly("cleanup.policy", "compact", false),
-                exactly("max.compaction.lag.ms", day, false),
-                exactly("segment.ms", hours, false),
-                // readers that were away must still see the null of an erased customer
-                ExpectedSetting {
-                    at_least: true,
-                    ..exactly("delete.retention.ms", week, false)
-                },
-                size(largest, false),
-                size(config.validation.max_state_bytes, true),
-            ],
-            bounds: Vec::new(),
-        },
-        TopicSpec {
-            role: Role::DeadLetters,
-            name: config.dead_letters.topic.clone(),
-            settings: vec![
-                exactly("cleanup.policy", "delete", false),
-                size(whole, false),
-            ],
-            // who is to look into them needs time for it
-            bounds: [("retention.ms", day), ("retention.bytes", "16777216")]
-                .map(|(name, least)| ExpectedSetting {
-                    at_least: true,
-                    ..exactly(name, least, false)
-                })
-                .into(),
-        },
+        setting("cleanup.policy", Exactly, "compact", need),
+        setting("max.compaction.lag.ms", AtMost, DAY, Need::Recommended),
+        setting("segment.ms", AtMost, FOUR_HOURS, Need::Recommended),
     ]
+}
+
+impl From<&Config> for TopicSpecs {
+    fn from(config: &Config) -> TopicSpecs {
+        use Bound::{AtLeast, Exactly};
+        use Need::{Recommended, Required};
+        let limits = &config.validation;
+        let largest = limits.max_record_bytes.max(limits.max_state_bytes);
+        // records as they came, with their key and headers
+        let whole = largest.max(limits.max_record_bytes + limits.max_metadata_bytes);
+        let of_states = [
+            record_size(largest, Recommended),
+            record_size(limits.max_state_bytes, Required),
+        ];
+        let spec = |name: String, settings: Vec<ExpectedSetting>| TopicSpec {
+            name,
+            settings,
+            only_checked: Vec::new(),
+        };
+        TopicSpecs {
+            state: spec(
+                config.state_topic(),
+                [&compacted(Required)[..], &of_states].concat(),
+            ),
+            forwarded: spec(
+                config.forwarded_topic(),
+                vec![
+                    setting("cleanup.policy", Exactly, "delete", Required),
+                    setting("retention.ms", Exactly, "-1", Required),
+                    setting("retention.bytes", Exactly, "-1", Required),
+                    record_size(whole, Recommended),
+                ],
+            ),
+            snapshots: {
+                // readers that were away must still see the tombstone of an erased customer
+                let tombstones = setting("delete.retention.ms", AtLeast, WEEK, Recommended);
+                let all = [&compacted(Recommended)[..], &[tombstones], &of_states];
+                spec(config.snapshot.topic.clone(), all.concat())
+            },
+            dead_letters: TopicSpec {
+                name: config.dead_letters.topic.clone(),
+                settings: vec![
+                    setting("cleanup.policy", Exactly, "delete", Recommended),
+                    record_size(whole, Recommended),
+                ],
+                // whoever looks into them needs time for it
+                only_checked: vec![
+                    setting("retention.ms", AtLeast, DAY, Recommended),
+                    setting("retention.bytes", AtLeast, "16777216", Recommended),
+                ],
+            },
+        }
+    }
 }

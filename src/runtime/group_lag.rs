@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::kafka::ends::Ends;
+use crate::kafka::lag_reader::{LagReader, TopicPartition};
 use crate::kafka::members::Member;
-use crate::kafka::oldest::{Key, Onlooker};
+use crate::kafka::query_client::QueryClient;
 use crate::serve::Metrics;
 use crate::serve::metrics::lag::{self, Lag};
 
@@ -39,22 +39,22 @@ struct Progress {
 
 pub struct GroupLag {
     /// None in tests.
-    onlooker: Option<Onlooker>,
+    reader: Option<LagReader>,
     topics: Vec<String>,
-    partitions: Vec<Key>,
+    partitions: Vec<TopicPartition>,
     counted: Option<Instant>,
-    progress: BTreeMap<Key, Progress>,
+    progress: BTreeMap<TopicPartition, Progress>,
     /// The instance that the group assigned each partition to; while it rebalances, the last one known.
-    owners: BTreeMap<Key, String>,
+    owners: BTreeMap<TopicPartition, String>,
     /// Positions at which no record was found, and when that was.
-    not_found: BTreeMap<(Key, i64), Instant>,
+    not_found: BTreeMap<(TopicPartition, i64), Instant>,
 }
 
 impl GroupLag {
     /// `topics`: those that the group consumes.
-    pub fn new(onlooker: Option<Onlooker>, topics: Vec<String>) -> GroupLag {
+    pub fn new(reader: Option<LagReader>, topics: Vec<String>) -> GroupLag {
         GroupLag {
-            onlooker,
+            reader,
             topics,
             partitions: Vec::new(),
             counted: None,
@@ -69,15 +69,15 @@ impl GroupLag {
     pub fn refresh(
         &mut self,
         metrics: &Metrics,
-        ends: &Ends,
+        query: &QueryClient,
         members: Option<&[Member]>,
         own: &str,
     ) {
-        self.count_partitions(ends);
-        let Some(onlooker) = self.onlooker.take() else {
+        self.count_partitions(query);
+        let Some(reader) = self.reader.take() else {
             return;
         };
-        if let Err(error) = self.read_progress(&onlooker, Instant::now()) {
+        if let Err(error) = self.read_progress(&reader, Instant::now()) {
             tracing::debug!(%error, "the lag of the group is not known");
         } else {
             let progress = self.progress.iter();
@@ -85,18 +85,18 @@ impl GroupLag {
             metrics.lag.set_ends(ends.collect());
             self.report(metrics, members, own, Instant::now());
         }
-        self.find_oldest(&onlooker, metrics);
-        onlooker.serve();
-        self.onlooker = Some(onlooker);
+        self.find_oldest(&reader, metrics);
+        reader.drop_events();
+        self.reader = Some(reader);
     }
 
-    fn count_partitions(&mut self, ends: &Ends) {
+    fn count_partitions(&mut self, query: &QueryClient) {
         if self.counted.is_some_and(|at| at.elapsed() < COUNT_INTERVAL) {
             return;
         }
         let mut partitions = Vec::new();
         for topic in &self.topics {
-            let Ok(Some(count)) = ends.partitions(topic, ANSWER_TIMEOUT) else {
+            let Ok(Some(count)) = query.partitions(topic, ANSWER_TIMEOUT) else {
                 return;
             };
             partitions.extend((0..count).map(|partition| (topic.clone(), partition)));
@@ -108,14 +108,14 @@ impl GroupLag {
     /// Reads the committed offsets and the ends.
     fn read_progress(
         &mut self,
-        onlooker: &Onlooker,
+        reader: &LagReader,
         now: Instant,
     ) -> rdkafka::error::KafkaResult<()> {
-        let committed = onlooker.committed(&self.partitions, ANSWER_TIMEOUT)?;
+        let committed = reader.committed(&self.partitions, ANSWER_TIMEOUT)?;
         let never = committed.iter().filter(|(_, offset)| offset.is_none());
-        let never: Vec<Key> = never.map(|(key, _)| key.clone()).collect();
-        let begins = onlooker.begins(&never, ANSWER_TIMEOUT)?;
-        let ends = onlooker.ends(&self.partitions, ANSWER_TIMEOUT)?;
+        let never: Vec<TopicPartition> = never.map(|(key, _)| key.clone()).collect();
+        let begins = reader.start_offsets(&never, ANSWER_TIMEOUT)?;
+        let ends = reader.end_offsets(&self.partitions, ANSWER_TIMEOUT)?;
         let mut progress = BTreeMap::new();
         for (key, end) in ends {
             let answered = committed.get(&key).copied();
@@ -171,7 +171,7 @@ impl GroupLag {
 
     /// Looks how old the oldest record is where records wait and no worker has read them, one partition after the other:
     /// each search fetches a whole batch.
-    fn find_oldest(&mut self, onlooker: &Onlooker, metrics: &Metrics) {
+    fn find_oldest(&mut self, reader: &LagReader, metrics: &Metrics) {
         self.not_found.retain(|_, at| at.elapsed() < SEARCH_AGAIN);
         let until = Instant::now() + SEARCH_BUDGET;
         let unknown = metrics
@@ -186,7 +186,7 @@ impl GroupLag {
             if self.not_found.contains_key(&at) {
                 continue;
             }
-            match onlooker.oldest(&at.0, position, left) {
+            match reader.timestamp_from(&at.0, position, left) {
                 Some(oldest) => metrics.lag.set_oldest(&at.0, position, oldest),
                 None => {
                     self.not_found.insert(at, Instant::now());
@@ -238,7 +238,7 @@ impl Progress {
 }
 
 /// The instance that each partition is assigned to.
-fn owners(members: &[Member]) -> BTreeMap<Key, String> {
+fn owners(members: &[Member]) -> BTreeMap<TopicPartition, String> {
     members
         .iter()
         .flat_map(|member| {
@@ -262,7 +262,7 @@ mod tests {
     use super::*;
     use crate::serve::ProcessInfo;
 
-    fn key(partition: i32) -> Key {
+    fn key(partition: i32) -> TopicPartition {
         ("in".to_owned(), partition)
     }
 

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use super::driver::ForwardedPositions;
 use super::signals::Stop;
 use crate::engine::fatal::Fatal;
-use crate::kafka::description::Trouble;
-use crate::kafka::topics::Cluster;
+use crate::kafka::cluster::{Cluster, Deletion};
 use crate::serve::Metrics;
 use crate::telemetry::outage::Outage;
 
@@ -44,7 +43,7 @@ impl Maintenance {
                     self.check_partitions()?;
                     self.delete_processed(&mut deleted);
                 }
-                Err(Trouble::Away(reason) | Trouble::Refused(reason)) => self.log_delay(&reason),
+                Err(error) => self.log_delay(&error.reason()),
             }
         }
         Ok(())
@@ -86,8 +85,8 @@ impl Maintenance {
         }
         let processed: Vec<(i32, i64)> = processed.into_iter().collect();
         match self.cluster.delete_forwarded(&processed) {
-            Ok(true) => deleted.extend(processed),
-            Ok(false) => {
+            Ok(Deletion::Done) => deleted.extend(processed),
+            Ok(Deletion::Refused) => {
                 self.metrics.delete_records_refused();
                 tracing::warn!(
                     "the cluster refuses to delete processed records of the forwarded topic, so the topic grows: grant keyfold the permission Delete on it"

@@ -18,7 +18,8 @@ use super::startup::{self, CheckedCluster};
 use crate::config::Config;
 use crate::engine::fatal::Fatal;
 use crate::exit::Failure;
-use crate::kafka::topics::{Cluster, Found};
+use crate::kafka::cluster::Cluster;
+use crate::kafka::survey::FoundTopics;
 use crate::serve::{Health, Metrics, ProcessInfo, Server};
 use crate::telemetry::summary::Summary;
 
@@ -99,7 +100,7 @@ impl Processor {
     /// nobody.
     pub fn start(
         config: Config,
-        found: Found,
+        found: FoundTopics,
         commit: &'static str,
         stop: &Stop,
     ) -> Result<Processor, Failure> {

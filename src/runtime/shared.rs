@@ -22,9 +22,10 @@ use crate::customer::snapshot::View;
 use crate::engine::dead_letter::DeadLetterTemplate;
 use crate::engine::{Settings, Topic};
 use crate::exit::Failure;
-use crate::kafka::client::{self, Identity, TRANSACTION_TIMEOUT, Targets};
-use crate::kafka::oldest::Onlooker;
-use crate::kafka::topics::{Cluster, Found};
+use crate::kafka::client::{ClientSettings, Identity, TRANSACTION_TIMEOUT, Targets};
+use crate::kafka::cluster::Cluster;
+use crate::kafka::lag_reader::LagReader;
+use crate::kafka::survey::FoundTopics;
 use crate::serve::{Health, Metrics};
 use crate::store::Stores;
 use crate::store::disk::{self, DiskStores};
@@ -122,7 +123,7 @@ impl Shared {
             client_id: client_id.clone(),
             group,
             topics: consumed.iter().chain(written).cloned().collect(),
-            group_lag: GroupLag::new(Onlooker::connect(config).ok(), consumed),
+            group_lag: GroupLag::new(LagReader::connect(config.into()).ok(), consumed),
             cluster: Arc::clone(cluster),
             metrics: Arc::clone(&self.metrics),
             health: Arc::clone(&self.health),
@@ -196,7 +197,7 @@ fn consumed(config: &Config) -> Vec<Topic> {
 
 fn settings(
     config: Config,
-    found: &Found,
+    found: &FoundTopics,
     schemas: &PreparedSchemas,
     stores: Arc<dyn Stores>,
 ) -> Settings {
@@ -219,8 +220,12 @@ fn settings(
             Guarantee::ExactlyOnce => TRANSACTION_TIMEOUT + Duration::from_secs(75),
             Guarantee::AtLeastOnce => Duration::from_secs(90),
         },
-        transaction_timeout: client::transaction_timeout(&config),
-        replaced_within: client::replaced_within(&config),
+        transaction_timeout: ClientSettings::from(&config).transaction_timeout(),
+        replaced_within: if config.instance_id.is_empty() {
+            Duration::ZERO
+        } else {
+            ClientSettings::from(&config).static_member_replaced_within()
+        },
         stores,
         config,
     }

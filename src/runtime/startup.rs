@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use super::signals::Stop;
 use crate::config::{Config, Store};
 use crate::exit::Failure;
-use crate::kafka::description::Trouble;
-use crate::kafka::survey::Survey;
-use crate::kafka::topics::{Cluster, Found, LOOK_AT, TopicsError};
+use crate::kafka::cluster::{CONNECTION_ADVICE, CheckError, Cluster, ClusterError};
+use crate::kafka::survey::{FoundTopics, Survey};
 use crate::serve::Health;
 use crate::telemetry::throttle::Throttle;
 
@@ -30,7 +29,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A cluster that is as it must be.
 pub struct CheckedCluster {
-    pub found: Found,
+    pub found: FoundTopics,
     /// The id of the state topic, where the stores are on disk.
     pub state_topic_id: Option<String>,
     /// For maintenance and the watch. None: the cluster needs neither.
@@ -125,21 +124,21 @@ impl Check {
     }
 
     fn check(&self) -> Result<CheckedCluster, Failure> {
-        let service = |error: TopicsError| Failure::Service(error.to_string());
-        let cluster = Cluster::open(&self.config).map_err(service)?;
+        let service = |error: ClusterError| Failure::Service(error.to_string());
+        let cluster = Cluster::open((&self.config).into()).map_err(service)?;
         let mut last_refusals = Vec::new();
         let mut confirmations = 0;
         while !self.stop.is_set() {
             let survey = match self.survey(&cluster) {
                 Ok(survey) => survey,
-                Err(Trouble::Refused(reason)) => return Err(Failure::Service(reason)),
-                Err(Trouble::Away(reason)) => {
+                Err(CheckError::Refused(reason)) => return Err(Failure::Service(reason)),
+                Err(CheckError::Temporary(reason)) => {
                     confirmations = 0;
                     self.wait(reason, RETRY_INTERVAL);
                     continue;
                 }
             };
-            let refusals = survey.refusals(&self.config);
+            let refusals = survey.refusals(&self.config.kafka);
             if refusals.is_empty()
                 && let Some(found) = &survey.found
             {
@@ -161,12 +160,12 @@ impl Check {
         Err(Failure::Service("it was told to stop".to_owned()))
     }
 
-    fn survey(&self, cluster: &Cluster) -> Result<Survey, Trouble> {
+    fn survey(&self, cluster: &Cluster) -> Result<Survey, CheckError> {
         cluster.reach().map_err(|trouble| match trouble {
-            Trouble::Away(reason) => {
+            CheckError::Temporary(reason) => {
                 let servers = &self.config.kafka.bootstrap_servers;
-                Trouble::Away(format!(
-                    "no broker can be reached at {servers}: {reason}; {LOOK_AT}"
+                CheckError::Temporary(format!(
+                    "no broker can be reached at {servers}: {reason}; {CONNECTION_ADVICE}"
                 ))
             }
             refused => refused,
@@ -178,9 +177,9 @@ impl Check {
         &self,
         cluster: Cluster,
         survey: &Survey,
-        found: Found,
+        found: FoundTopics,
     ) -> Result<CheckedCluster, Failure> {
-        for warning in survey.warnings(&self.config) {
+        for warning in survey.warnings(&self.config.kafka) {
             tracing::warn!("{warning}");
         }
         let state_topic_id = match self.config.state.store {

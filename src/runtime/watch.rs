@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::group_lag::GroupLag;
 use super::signals::Stop;
-use crate::kafka::description;
-use crate::kafka::ends::Ends;
+use crate::kafka::cluster::Cluster;
+use crate::kafka::description::{self, TopicId};
 use crate::kafka::members::{self, Member};
-use crate::kafka::topics::Cluster;
+use crate::kafka::query_client::QueryClient;
 use crate::serve::{Health, Metrics};
 
 /// Time between two rounds.
@@ -63,7 +63,7 @@ pub struct Watch {
 impl Watch {
     pub fn run(mut self) {
         let cluster = Arc::clone(&self.cluster);
-        let ends = cluster.ends();
+        let query = cluster.query();
         let mut missing = BTreeMap::new();
         let mut foreign = BTreeSet::new();
         let mut rebalance = Rebalance::default();
@@ -75,35 +75,36 @@ impl Watch {
                 continue;
             }
             // clears it: errors of the cluster as a whole are what the workers report
-            ends.last_trouble();
-            self.look_at_topics(ends, &mut missing);
-            let members = self.look_at_members(ends, &mut foreign);
+            query.last_error();
+            self.look_at_topics(query, &mut missing);
+            let members = self.look_at_members(query, &mut foreign);
             let members = members.as_deref();
             self.remember_workers(members, &mut workers);
             self.look_at_rebalance(members, &mut rebalance);
             self.group_lag
-                .refresh(&self.metrics, ends, members, &self.instance);
+                .refresh(&self.metrics, query, members, &self.instance);
             next = Instant::now() + INTERVAL;
         }
     }
 
     /// Learns the ids of the topics, and which topics were deleted. `missing`: since when topics are missing.
-    fn look_at_topics(&self, ends: &Ends, missing: &mut BTreeMap<String, Instant>) {
+    fn look_at_topics(&self, query: &QueryClient, missing: &mut BTreeMap<String, Instant>) {
         let names: Vec<&str> = self.topics.iter().map(String::as_str).collect();
-        let Ok(all) = description::ids(ends.client(), &names, ANSWER_TIMEOUT) else {
+        let Ok(all) = description::topic_ids(query.client(), &names, ANSWER_TIMEOUT) else {
             return;
         };
         let mut ids = BTreeMap::new();
         for (name, id) in names.into_iter().zip(all) {
             match id {
-                Err(unanswered) if unanswered.is_unknown_topic() => {
+                TopicId::NoTopic(_) => {
                     missing.entry(name.to_owned()).or_insert_with(Instant::now);
                 }
-                Ok(id) => {
+                TopicId::Known(id) => {
                     missing.remove(name);
-                    ids.extend(id.map(|id| (name.to_owned(), id)));
+                    ids.insert(name.to_owned(), id);
                 }
-                Err(_) => {}
+                TopicId::Unsupported => drop(missing.remove(name)),
+                TopicId::Failed(_) => {}
             }
         }
         let gone = missing
@@ -136,11 +137,11 @@ impl Watch {
     /// members. `before`: those that are not keyfold at the last look.
     fn look_at_members(
         &self,
-        ends: &Ends,
+        query: &QueryClient,
         before: &mut BTreeSet<ForeignMember>,
     ) -> Option<Vec<Member>> {
         let group = &self.group;
-        let members = members::of(ends.client(), group, ANSWER_TIMEOUT).ok()?;
+        let members = members::describe_group(query.client(), group, ANSWER_TIMEOUT).ok()?;
         let is_told = members.is_some();
         let (keyfold, foreign): (Vec<Member>, Vec<Member>) = members
             .unwrap_or_default()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keyfold::config::Config;
-use keyfold::kafka::ends::Ends;
+use keyfold::kafka::query_client::QueryClient;
 use keyfold::model::record::Source;
 
 use crate::cluster::Cluster;
@@ -104,7 +104,7 @@ fn the_end_of_a_log_is_told_by_its_new_leader() {
     let app = App::on(cluster.bootstrap(), cluster.client(), slot);
     app.create();
     let config = Config::load(Some(&app.config_file())).expect("a configuration");
-    let ends = Ends::connect(&config).expect("a client");
+    let ends = QueryClient::connect((&config).into()).expect("a client");
     let (topic, other) = (app.input(Source::ALL[0]), app.input(Source::ALL[1]));
     let partitions = 0..app.input_partitions[0];
     let told = |partition| ends.of(&topic, partition, Duration::from_secs(2));

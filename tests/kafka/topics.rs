@@ -111,7 +111,7 @@ fn topics_says_one_thing_of_each_setting() {
         .filter(|line| line.contains(&app.state()) && line.contains("max.message.bytes"))
         .collect();
     assert_eq!(of_state.len(), 2, "what, and the command: {of_state:#?}");
-    assert!(of_state[0].contains("must be mended"), "{of_state:#?}");
+    assert!(of_state[0].contains("must be fixed"), "{of_state:#?}");
     let command = format!(
         "--entity-name {} --add-config max.message.bytes=1114112",
         app.state()

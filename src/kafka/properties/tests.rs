@@ -139,9 +139,9 @@ fn what_does_not_go_together_is_told() {
 #[test]
 fn a_file_that_is_not_there_is_told() {
     let file = [("ssl.ca.location", "/no/such/file.pem")];
-    assert_found(&file, "ssl.ca.location", &["can't be read"]);
+    assert_found(&file, "ssl.ca.location", &["cannot be read"]);
     let both = [file[0], ("security.protocol", "ssl")];
-    assert_found(&both, "ssl.ca.location", &["can't be read"]);
+    assert_found(&both, "ssl.ca.location", &["cannot be read"]);
     // it is there, but holds no certificate
     let other = [
         ("security.protocol", "ssl"),

@@ -82,7 +82,7 @@ impl Driver {
         }
         self.calm_looked = Some(Instant::now());
         let topic = &self.parts.settings.state_topic;
-        if self.ends.partitions(topic, LOOK / 2).is_ok() {
+        if self.query.partitions(topic, LOOK / 2).is_ok() {
             self.troubled = None;
             self.parts.outage.over(self.parts.reporter.worker());
         }

@@ -28,13 +28,13 @@ use crate::config::{Config, Guarantee};
 use crate::engine::fatal::Fatal;
 use crate::engine::takeover::Writer;
 use crate::engine::{Effect, Engine, Event, Place, Settings};
-use crate::kafka::client::{self, Identity, TRANSACTION_TIMEOUT, Targets};
+use crate::kafka::client::{ClientSettings, Identity, TRANSACTION_TIMEOUT, Targets};
 use crate::kafka::client_log;
 use crate::kafka::consumer::GroupConsumer;
-use crate::kafka::ends::Ends;
 use crate::kafka::errors::code_of;
 use crate::kafka::native::Messages;
 use crate::kafka::producer::BatchProducer;
+use crate::kafka::query_client::QueryClient;
 use crate::kafka::restorer::Restorer;
 use crate::kafka::transaction::SLICE;
 use crate::registry::CachedSchemas;
@@ -108,7 +108,7 @@ struct Driver {
     polled: Messages,
     consumer: GroupConsumer,
     producer: BatchProducer,
-    ends: Ends,
+    query: QueryClient,
     memberships: Memberships,
     /// A step of a commit is under way at the producer.
     step_started: bool,
@@ -137,7 +137,7 @@ struct Driver {
 
 impl Driver {
     fn start(mut parts: Parts) -> Result<Driver, Halt> {
-        let ends = Ends::connect(&parts.settings.config).map_err(service)?;
+        let query = QueryClient::connect((&parts.settings.config).into()).map_err(service)?;
         let producer = connect_producer(&mut parts)?;
         parts.rendezvous.wait(&parts.stop);
         let consumer = join(&parts)?;
@@ -148,7 +148,7 @@ impl Driver {
             polled: Messages::default(),
             consumer,
             producer,
-            ends,
+            query,
             memberships: Memberships::default(),
             step_started: false,
             aside: Aside::default(),
@@ -222,7 +222,7 @@ impl Driver {
             return;
         }
         let topic = &self.parts.settings.state_topic;
-        self.away = self.ends.partitions(topic, LOOK / 2).is_err();
+        self.away = self.query.partitions(topic, LOOK / 2).is_err();
         self.all_brokers_down = self.away;
         self.looked = Some(Instant::now());
     }
@@ -335,7 +335,7 @@ fn writer(parts: &Parts) -> Option<Writer> {
 }
 
 fn join(parts: &Parts) -> Result<GroupConsumer, Fatal> {
-    let member = client::member(&parts.settings.config, &parts.identity);
+    let member = ClientSettings::from(&parts.settings.config).member(&parts.identity);
     let topics: Vec<_> = parts
         .settings
         .topics
@@ -347,7 +347,12 @@ fn join(parts: &Parts) -> Result<GroupConsumer, Fatal> {
 
 /// Makes a producer, for as long as it takes.
 fn connect_producer(parts: &mut Parts) -> Result<BatchProducer, Halt> {
-    let producer = client::producer(&parts.settings.config, &parts.identity, parts.targets);
+    let config = &parts.settings.config;
+    let producer = ClientSettings::from(config).producer(
+        config.processing.guarantee,
+        &parts.identity,
+        parts.targets,
+    );
     let (reporter, stop) = (&mut parts.reporter, &parts.stop);
     let (outage, worker) = (&parts.outage, reporter.worker());
     let connected = BatchProducer::connect(&producer, COMMIT, |error| {
@@ -366,7 +371,7 @@ fn connect_producer(parts: &mut Parts) -> Result<BatchProducer, Halt> {
             not_authorized(&error.to_string()).into()
         } else if code == RDKafkaErrorCode::InvalidTransactionTimeout {
             let config = &parts.settings.config;
-            Fatal::Service(client::transaction_too_long(config, None)).into()
+            Fatal::Service(ClientSettings::from(config).transaction_timeout_refused(None)).into()
         } else if stop.is_set() {
             Halt::Stopped
         } else {

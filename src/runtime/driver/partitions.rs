@@ -87,7 +87,9 @@ impl Driver {
         let began = Instant::now();
         for (topic, partition) in partitions {
             let left = ASK_ALL.saturating_sub(began.elapsed());
-            let answer = self.ends.of(topic, *partition, ASK.min(left).max(MOMENT));
+            let answer = self
+                .query
+                .watermarks(topic, *partition, ASK.min(left).max(MOMENT));
             if let Err(error) = &answer {
                 let at = Some((*topic, *partition));
                 self.explain_error_at("the end of a log cannot be read", at, error);
@@ -114,7 +116,11 @@ impl Driver {
         let usable = |restorer: &Restorer| restorer.can_read(from);
         let mut restorer = match self.restorer.take().filter(usable) {
             Some(restorer) => restorer,
-            None => Restorer::connect(self.config()).map_err(service)?,
+            None => Restorer::connect(
+                self.config().into(),
+                self.parts.settings.state_topic.clone(),
+            )
+            .map_err(service)?,
         };
         restorer.read(from).map_err(service)?;
         self.restorer = Some(restorer);

@@ -8,7 +8,8 @@ use rdkafka::error::KafkaResult;
 use super::Driver;
 use crate::engine::offset_metadata::OffsetMetadata;
 use crate::engine::{Event, Place};
-use crate::kafka::{client, fence, members};
+use crate::kafka::client::ClientSettings;
+use crate::kafka::{fence, members};
 
 /// The longest wait for each of the questions, and for a producer to be fenced: the group is not served meanwhile.
 const ASK: Duration = Duration::from_secs(2);
@@ -21,7 +22,7 @@ impl Driver {
             .iter()
             .map(|place| (settings.topic_name(*place), place.partition))
             .collect();
-        let mut writers: Vec<String> = match self.ends.committed(&asked, ASK) {
+        let mut writers: Vec<String> = match self.query.committed_metadata(&asked, ASK) {
             Ok(texts) => texts
                 .iter()
                 .filter_map(|text| OffsetMetadata::parse(text)?.writer)
@@ -36,7 +37,7 @@ impl Driver {
             return;
         }
         let group = &settings.config.application_id;
-        let members = match members::of(self.ends.client(), group, ASK) {
+        let members = match members::describe_group(self.query.client(), group, ASK) {
             Ok(members) => members,
             Err(error) => {
                 tracing::debug!(%error, "the group is not described");
@@ -66,7 +67,7 @@ impl Driver {
         let config = self.config();
         let results: Vec<KafkaResult<()>> = std::thread::scope(|scope| {
             let fence = |id: &String| {
-                let client = client::fencing(config, id);
+                let client = ClientSettings::from(config).fencing(id);
                 scope.spawn(move || fence::fence(&client, ASK))
             };
             let threads: Vec<_> = ids.iter().map(fence).collect();

@@ -7,7 +7,7 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::Driver;
 use crate::engine::Event;
-use crate::kafka::description::{self, Unanswered};
+use crate::kafka::description::{self, RequestError, TopicId};
 
 /// The longest wait for the answer: the group is not served meanwhile.
 const ASK: Duration = Duration::from_secs(1);
@@ -17,9 +17,9 @@ impl Driver {
     pub(super) fn topic_ids_or_explain(&mut self) -> Option<BTreeMap<String, String>> {
         match self.ask_topic_ids() {
             Ok(ids) => Some(ids),
-            Err(unanswered) => {
-                let code = unanswered.code.unwrap_or(RDKafkaErrorCode::Unknown);
-                self.explain("the topics' ids cannot be read", code, &unanswered.reason);
+            Err(error) => {
+                let code = error.code.unwrap_or(RDKafkaErrorCode::Unknown);
+                self.explain("the topics' ids cannot be read", code, &error.reason);
                 None
             }
         }
@@ -33,24 +33,24 @@ impl Driver {
     }
 
     /// The ids of what is consumed and of the state topic; fewer where the brokers are too old.
-    fn ask_topic_ids(&self) -> Result<BTreeMap<String, String>, Unanswered> {
+    fn ask_topic_ids(&self) -> Result<BTreeMap<String, String>, RequestError> {
         if self.parts.watched.is_none() {
             return Ok(BTreeMap::new());
         }
         let settings = &self.parts.settings;
         let topics = settings.topics.iter().map(|topic| topic.name.as_str());
         let names: Vec<&str> = topics.chain([settings.state_topic.as_str()]).collect();
-        let all = match description::ids(self.ends.client(), &names, ASK) {
-            Err(unanswered) if unanswered.is_unsupported() => return Ok(BTreeMap::new()),
+        let all = match description::topic_ids(self.query.client(), &names, ASK) {
+            Err(error) if error.is_unsupported() => return Ok(BTreeMap::new()),
             all => all?,
         };
         let mut ids = BTreeMap::new();
         for (name, id) in names.into_iter().zip(all) {
             match id {
-                Ok(Some(id)) => drop(ids.insert(name.to_owned(), id)),
-                Ok(None) => {}
-                Err(unanswered) if unanswered.is_unsupported() => {}
-                Err(unanswered) => return Err(unanswered),
+                TopicId::Known(id) => drop(ids.insert(name.to_owned(), id)),
+                TopicId::Unsupported => {}
+                TopicId::Failed(error) if error.is_unsupported() => {}
+                TopicId::NoTopic(error) | TopicId::Failed(error) => return Err(error),
             }
         }
         Ok(ids)

@@ -1,5 +1,5 @@
-//! A client that looks how far a group is behind, and how old the record is that it would read next. It is no member of
-//! the group, and takes nothing from it.
+//! A consumer that measures the group's lag: its committed offsets, the ends of the logs, and how old the record is that it
+//! would read next. It is not a member of the group.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -9,20 +9,19 @@ use rdkafka::error::KafkaResult;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::client;
-use super::client_log::LastTrouble;
-use crate::config::Config;
+use super::client::ClientSettings;
+use super::client_log::LastError;
 
 /// A topic and a partition.
-pub type Key = (String, i32);
+pub type TopicPartition = (String, i32);
 
-pub struct Onlooker {
-    client: BaseConsumer<LastTrouble>,
+pub struct LagReader {
+    client: BaseConsumer<LastError>,
 }
 
-impl Onlooker {
-    pub fn connect(config: &Config) -> KafkaResult<Onlooker> {
-        let mut client = client::reader(config);
+impl LagReader {
+    pub fn connect(settings: ClientSettings<'_>) -> KafkaResult<LagReader> {
+        let mut client = settings.reader();
         for (name, value) in [
             // one record is looked at, and a batch comes as a whole, so one batch is enough
             ("fetch.message.max.bytes", "1"),
@@ -31,60 +30,73 @@ impl Onlooker {
             client.set(name, value);
         }
         client.remove("max.partition.fetch.bytes");
-        Ok(Onlooker {
-            client: client.create_with_context(LastTrouble::default())?,
+        Ok(LagReader {
+            client: client.create_with_context(LastError::default())?,
         })
     }
 
-    /// Takes in what the client has to say: it would keep all of it.
-    pub fn serve(&self) {
+    /// Drops the events that wait at the client, which would keep all of them.
+    pub fn drop_events(&self) {
         while self.client.poll(Duration::ZERO).is_some() {}
     }
 
-    /// The offsets that the group has committed, where it has; partitions that can't be told now are left out.
+    /// The offsets that the group has committed, where it has; partitions of which it is not known now are left out.
     pub fn committed(
         &self,
-        partitions: &[Key],
+        partitions: &[TopicPartition],
         wait: Duration,
-    ) -> KafkaResult<BTreeMap<Key, Option<i64>>> {
-        let list = at(partitions, Offset::Invalid)?;
+    ) -> KafkaResult<BTreeMap<TopicPartition, Option<i64>>> {
+        let list = list(partitions, Offset::Invalid)?;
         let answer = self.client.committed_offsets(list, wait)?;
-        Ok(told(&answer, |offset| match offset {
+        Ok(answered(&answer, |offset| match offset {
             Offset::Offset(offset) => Some(Some(offset)),
             _ => Some(None),
         }))
     }
 
     /// The offsets behind the last records that may be read.
-    pub fn ends(&self, partitions: &[Key], wait: Duration) -> KafkaResult<BTreeMap<Key, i64>> {
+    pub fn end_offsets(
+        &self,
+        partitions: &[TopicPartition],
+        wait: Duration,
+    ) -> KafkaResult<BTreeMap<TopicPartition, i64>> {
         self.offsets(partitions, Offset::End, wait)
     }
 
     /// The first offsets.
-    pub fn begins(&self, partitions: &[Key], wait: Duration) -> KafkaResult<BTreeMap<Key, i64>> {
+    pub fn start_offsets(
+        &self,
+        partitions: &[TopicPartition],
+        wait: Duration,
+    ) -> KafkaResult<BTreeMap<TopicPartition, i64>> {
         self.offsets(partitions, Offset::Beginning, wait)
     }
 
-    /// The question for the offsets of a time takes these two in the place of one.
+    /// The request for the offsets of a time takes [`Offset::End`] and [`Offset::Beginning`] in place of a time.
     fn offsets(
         &self,
-        partitions: &[Key],
+        partitions: &[TopicPartition],
         of: Offset,
         wait: Duration,
-    ) -> KafkaResult<BTreeMap<Key, i64>> {
+    ) -> KafkaResult<BTreeMap<TopicPartition, i64>> {
         if partitions.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let answer = self.client.offsets_for_times(at(partitions, of)?, wait)?;
-        Ok(told(&answer, |offset| match offset {
+        let answer = self.client.offsets_for_times(list(partitions, of)?, wait)?;
+        Ok(answered(&answer, |offset| match offset {
             Offset::Offset(offset) => Some(offset),
             _ => None,
         }))
     }
 
     /// The timestamp of the first record from an offset on, in milliseconds; none where there is no record, where it has
-    /// none, or where it can't be read.
-    pub fn oldest(&self, (topic, partition): &Key, offset: i64, wait: Duration) -> Option<i64> {
+    /// none, or where it cannot be read.
+    pub fn timestamp_from(
+        &self,
+        (topic, partition): &TopicPartition,
+        offset: i64,
+        wait: Duration,
+    ) -> Option<i64> {
         let mut list = TopicPartitionList::with_capacity(1);
         let from = Offset::Offset(offset);
         list.add_partition_offset(topic, *partition, from).ok()?;
@@ -101,7 +113,7 @@ impl Onlooker {
                         break;
                     }
                 }
-                // the end of the log, or a batch that can't be read
+                // the end of the log, or a batch that cannot be read
                 Some(Err(_)) => break,
             }
         }
@@ -111,7 +123,7 @@ impl Onlooker {
     }
 }
 
-fn at(partitions: &[Key], offset: Offset) -> KafkaResult<TopicPartitionList> {
+fn list(partitions: &[TopicPartition], offset: Offset) -> KafkaResult<TopicPartitionList> {
     let mut list = TopicPartitionList::with_capacity(partitions.len());
     for (topic, partition) in partitions {
         list.add_partition_offset(topic, *partition, offset)?;
@@ -119,7 +131,10 @@ fn at(partitions: &[Key], offset: Offset) -> KafkaResult<TopicPartitionList> {
     Ok(list)
 }
 
-fn told<T>(answer: &TopicPartitionList, read: impl Fn(Offset) -> Option<T>) -> BTreeMap<Key, T> {
+fn answered<T>(
+    answer: &TopicPartitionList,
+    read: impl Fn(Offset) -> Option<T>,
+) -> BTreeMap<TopicPartition, T> {
     let elements = answer.elements();
     let answered = elements.iter().filter(|element| element.error().is_ok());
     answered

@@ -1,0 +1,69 @@
+//! The producer of a worker.
+
+use rdkafka::config::ClientConfig;
+
+use super::{CONSUMER_ONLY, ClientSettings, Identity, TRANSACTION_TIMEOUT, set_defaults};
+use crate::config::Guarantee;
+
+/// What is to be known of the topics that a worker writes to before its producer is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Targets {
+    /// The largest record that one of them takes, in bytes.
+    pub record_bytes: usize,
+    /// The largest batch of records that all of them take, in bytes.
+    pub batch_bytes: usize,
+    /// The partitions of the topics of snapshots and states together.
+    pub partitions: usize,
+}
+
+impl ClientSettings<'_> {
+    /// The producer of a worker.
+    pub fn producer(
+        self,
+        guarantee: Guarantee,
+        identity: &Identity,
+        targets: Targets,
+    ) -> ClientConfig {
+        let mut client = self.base(&CONSUMER_ONLY);
+        let max_bytes = targets.record_bytes;
+        // What waits to be sent is memory. A batch may write more; then the worker goes on with the next one until there
+        // is room again.
+        const QUEUE: usize = 16 * 1024 * 1024;
+        let queue = (max_bytes * 2).max(QUEUE) / 1024;
+        // A request that is not full lingers. If all partitions had one, and those filled the queue, nothing would be sent.
+        let share = QUEUE / 2 / targets.partitions.max(1);
+        let batch = share.min(targets.batch_bytes).min(1_000_000);
+        set_defaults(
+            &mut client,
+            &[
+                ("compression.codec", "lz4"),
+                // the end of a batch flushes; a record that has lingered while another request of its partition is in
+                // flight makes the client's thread spin
+                ("linger.ms", "1000"),
+                ("batch.size", &batch.to_string()),
+                ("queue.buffering.max.messages", "500000"),
+                ("queue.buffering.max.kbytes", &queue.to_string()),
+                // a transaction that begins right after another is refused for a moment; the default of 100 ms shows
+                ("retry.backoff.ms", "2"),
+                ("retry.backoff.max.ms", "1000"),
+            ],
+        );
+        client
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("partitioner", "murmur2_random")
+            .set("delivery.report.only.error", "true")
+            .set("message.max.bytes", max_bytes.to_string());
+        match guarantee {
+            Guarantee::ExactlyOnce => {
+                client.set("transactional.id", &identity.transactional_id);
+                let timeout = TRANSACTION_TIMEOUT.as_millis().to_string();
+                set_defaults(&mut client, &[("transaction.timeout.ms", &timeout)]);
+            }
+            Guarantee::AtLeastOnce => {
+                set_defaults(&mut client, &[("message.timeout.ms", "30000")]);
+            }
+        }
+        client
+    }
+}

@@ -1,0 +1,92 @@
+//! What the client itself refuses when it is made, without any broker.
+
+use rdkafka::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::producer::{BaseProducer, DeliveryResult, ProducerContext};
+
+use super::{Finding, identity, key};
+use crate::config::Config;
+use crate::kafka::client::{ClientSettings, Targets};
+use crate::kafka::client_log;
+
+/// Properties that are known to be `wrong` are left out, and with them what may only be refused because of those.
+pub(super) fn refusals(config: &Config, wrong: &[Finding]) -> Vec<Finding> {
+    let mut kafka = config.kafka.clone();
+    let properties = &mut kafka.properties;
+    for (name, _) in wrong {
+        properties.remove(name);
+        if name.starts_with("sasl.") || name.starts_with("ssl.") {
+            properties.remove("security.protocol");
+        }
+    }
+    let settings = ClientSettings {
+        application_id: &config.application_id,
+        kafka: &kafka,
+    };
+    let (identity, guarantee) = (identity(config), config.processing.guarantee);
+    let targets = Targets {
+        record_bytes: 1_000_000,
+        batch_bytes: 1_000_000,
+        partitions: 1,
+    };
+    let failures = [
+        refused_consumer(settings.reader()),
+        refused_consumer(settings.member(&identity)),
+        refused_producer(settings.producer(guarantee, &identity, targets)),
+    ];
+    let mut found: Vec<Finding> = Vec::new();
+    for error in failures.into_iter().flatten() {
+        let finding = refusal(config, &error);
+        if !found.contains(&finding) {
+            found.push(finding);
+        }
+    }
+    found
+}
+
+fn refused_consumer(mut client: ClientConfig) -> Option<KafkaError> {
+    client.remove("bootstrap.servers");
+    let made: Result<BaseConsumer<Silent>, _> = client.create_with_context(Silent);
+    made.err()
+}
+
+fn refused_producer(mut client: ClientConfig) -> Option<KafkaError> {
+    client.remove("bootstrap.servers");
+    let made: Result<BaseProducer<Silent>, _> = client.create_with_context(Silent);
+    made.err()
+}
+
+/// What the client says, under the key of the property that it names.
+fn refusal(config: &Config, error: &KafkaError) -> Finding {
+    let text = match error {
+        KafkaError::ClientCreation(text) => text.clone(),
+        error => client_log::creation_error(error),
+    };
+    let kafka = &config.kafka;
+    let text = kafka.without_secrets(client_log::without_secret(&text));
+    let names = kafka.properties.keys();
+    let named = names.filter(|name| text.contains(name.as_str()));
+    let key = match named.max_by_key(|name| name.len()) {
+        Some(name) => key(name),
+        None => "kafka.properties".to_owned(),
+    };
+    (key, format!("the client refuses: {text}"))
+}
+
+/// Drops what a client says that is only made to see whether it can be.
+struct Silent;
+
+impl ClientContext for Silent {
+    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
+    fn error(&self, _: KafkaError, _: &str) {}
+}
+
+impl ConsumerContext for Silent {}
+
+impl ProducerContext for Silent {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+}

@@ -1,0 +1,97 @@
+//! A consumer that only asks: for the ends of logs, committed offsets and partitions. It reads uncommitted: with the
+//! default isolation the end of a log is the last stable offset, which misses committed records behind an open transaction.
+
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::client::Client;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaRespErr;
+
+use super::client::ClientSettings;
+use super::client_log::LastError;
+
+pub struct QueryClient {
+    client: BaseConsumer<LastError>,
+}
+
+impl QueryClient {
+    pub fn connect(settings: ClientSettings<'_>) -> KafkaResult<QueryClient> {
+        let mut client = settings.admin();
+        client.set("isolation.level", "read_uncommitted");
+        // for the offsets that the group has committed; it does not join
+        client.set("group.id", settings.application_id);
+        client.set("enable.auto.commit", "false");
+        Ok(QueryClient {
+            client: client.create_with_context(LastError::default())?,
+        })
+    }
+
+    /// The first offset of a partition, and the one behind its last record. It may take twice `timeout`.
+    pub fn watermarks(
+        &self,
+        topic: &str,
+        partition: i32,
+        timeout: Duration,
+    ) -> KafkaResult<(i64, i64)> {
+        let told = self.client.fetch_watermarks(topic, partition, timeout);
+        let Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownPartition)) = told else {
+            return told;
+        };
+        // The client says this too when the leader that it knows of is a broker that is gone, and asks nobody for the
+        // new one: rd_kafka_topic_partition_list_get_leaders takes that for permanent. It forgets what it knows of a
+        // topic only after three refresh intervals.
+        self.client.fetch_metadata(Some(topic), timeout)?;
+        self.client.fetch_watermarks(topic, partition, timeout)
+    }
+
+    pub(crate) fn client(&self) -> &Client<LastError> {
+        self.client.client()
+    }
+
+    /// The metadata of the group's committed offsets, whether or not an open transaction may still move those.
+    pub fn committed_metadata(
+        &self,
+        partitions: &[(&str, i32)],
+        timeout: Duration,
+    ) -> KafkaResult<Vec<String>> {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for (topic, partition) in partitions {
+            list.add_partition(topic, *partition);
+        }
+        let answer = self.client.committed_offsets(list, timeout)?;
+        let elements = answer.elements();
+        Ok(elements
+            .iter()
+            .map(|element| element.metadata().to_owned())
+            .collect())
+    }
+
+    /// The last error of the connection to the cluster, if there was one.
+    pub fn last_error(&self) -> Option<(RDKafkaErrorCode, String)> {
+        let context = self.client.context();
+        while let Some(polled) = self.client.poll(Duration::ZERO) {
+            if let Err(error) = polled
+                && let Some(code) = error.rdkafka_error_code()
+            {
+                context.note(code, &error.to_string());
+            }
+        }
+        context.last_error()
+    }
+
+    /// The number of a topic's partitions; none where there is no such topic.
+    pub fn partitions(&self, topic: &str, timeout: Duration) -> KafkaResult<Option<i32>> {
+        let metadata = self.client.fetch_metadata(Some(topic), timeout)?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        match found.error() {
+            None => Ok(Some(found.partitions().len() as i32)),
+            Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) => Ok(None),
+            Some(error) => Err(KafkaError::MetadataFetch(error.into())),
+        }
+    }
+}
