@@ -8,7 +8,7 @@ use crate::customer::bounded::{Bounded, Limits};
 use crate::customer::contribution::Contribution;
 use crate::customer::snapshot::{self, View};
 use crate::model::record::{RawRecord, Rejection};
-use crate::source::framing::Opened;
+use crate::source::framing::Payload;
 use crate::source::{self, Verdict};
 
 impl View {
@@ -70,8 +70,8 @@ impl<'c> OfflineFold<'c> {
     }
 
     /// [`OfflineFold::record`] for a record whose value was taken out of its frame.
-    pub fn opened(&mut self, record: &RawRecord<'_>, opened: &Opened<'_>) -> Vec<Rejection> {
-        let judged = source::judge_opened(record, opened, self.config);
+    pub fn opened(&mut self, record: &RawRecord<'_>, opened: &Payload<'_>) -> Vec<Rejection> {
+        let judged = source::judge_payload(record, opened, self.config);
         self.fold(judged.verdict)
     }
 

@@ -3,9 +3,11 @@
 use std::sync::{Arc, LazyLock};
 
 use keyfold::avro::Plan;
-use keyfold::config::{Config, Format};
+use keyfold::config::{Config, Format, SourceConfig};
 use keyfold::model::record::{Code, RawRecord, Rejection, Source};
-use keyfold::source::framing::{self, Known, Opened, SchemaId, Schemas};
+use keyfold::source::framing::{
+    self, Payload, PayloadReader, SchemaId, SchemaLookup, WriterSchema,
+};
 use keyfold::source::{self, Verdict};
 
 use super::verdict::{checked, record};
@@ -19,17 +21,17 @@ static PLAN: LazyLock<Arc<Plan>> = LazyLock::new(|| {
     Arc::new(plan.expect("a reader schema reads itself"))
 });
 
-impl Schemas for Registry {
-    fn known(&self, source: Source, id: SchemaId) -> Option<Known> {
+impl SchemaLookup for Registry {
+    fn writer_schema(&self, source: Source, id: SchemaId) -> Option<WriterSchema> {
         let last = match id {
             SchemaId::Number(number) => number as u8,
             SchemaId::Guid(guid) => guid[15],
         };
         match last % 4 {
             0 => None,
-            1 if source == Source::LoyaltyActions => Some(Known::Plan(Arc::clone(&PLAN))),
-            2 => Some(Known::Missing),
-            _ => Some(Known::Unusable("for a test".into())),
+            1 if source == Source::LoyaltyActions => Some(WriterSchema::Plan(Arc::clone(&PLAN))),
+            2 => Some(WriterSchema::Unknown),
+            _ => Some(WriterSchema::Unusable("for a test".into())),
         }
     }
 }
@@ -62,7 +64,8 @@ pub fn open(bytes: &[u8]) {
     let mut config = Config::default();
     config.validation.max_record_bytes = 2048;
     let most = config.validation.max_record_bytes;
-    let opened = Opened::open(&record, || header, format, most, &Registry);
+    config.sources = [(source, in_format(source, format))].into_iter().collect();
+    let opened = PayloadReader::new(&config, source, &Registry).read(&record, || header);
     assert_eq!(
         shown(&opened),
         shown(&expected(&record, header, format, most))
@@ -70,25 +73,32 @@ pub fn open(bytes: &[u8]) {
     let Some(opened) = opened else {
         return;
     };
-    let judged = source::judge_opened(&record, &opened, &config);
+    let judged = source::judge_payload(&record, &opened, &config);
     match opened {
-        Opened::Null => {}
-        Opened::Bad(ref expected) => match judged.verdict {
+        Payload::Null => {}
+        Payload::Rejected(ref expected) => match judged.verdict {
             Verdict::Rejected(rejection) => assert_eq!(rejection.code, expected.code),
             _ => panic!("a value that can't be opened was read"),
         },
-        Opened::Json(_) => drop(checked(judged, source, None)),
-        Opened::Avro(ref plan, body) => {
+        Payload::Json(_) => drop(checked(judged, source, None)),
+        Payload::Avro(ref plan, body) => {
             framed_again(body);
             checked(judged, source, Some(plan));
         }
     }
 }
 
+fn in_format(source: Source, format: Format) -> SourceConfig {
+    SourceConfig {
+        format,
+        ..SourceConfig::of(source)
+    }
+}
+
 /// What is compared: of what cannot be read the code, for the message is of the program alone.
-fn shown(opened: &Option<Opened<'_>>) -> String {
+fn shown(opened: &Option<Payload<'_>>) -> String {
     match opened {
-        Some(Opened::Bad(rejection)) => format!("{:?}", rejection.code),
+        Some(Payload::Rejected(rejection)) => format!("{:?}", rejection.code),
         opened => format!("{opened:?}"),
     }
 }
@@ -99,19 +109,19 @@ fn expected<'a>(
     header: Option<&[u8]>,
     format: Format,
     most: usize,
-) -> Option<Opened<'a>> {
+) -> Option<Payload<'a>> {
     let Some(value) = record.value else {
-        return Some(Opened::Null);
+        return Some(Payload::Null);
     };
     if value.len() > most {
-        return Some(Opened::Bad(Rejection::new(Code::TooLarge)));
+        return Some(Payload::Rejected(Rejection::new(Code::TooLarge)));
     }
     let is_framed = value.len() >= 5 && value[0] == 0;
     let (id, body) = match (format, header) {
-        (Format::Json, _) => return Some(Opened::Json(value)),
+        (Format::Json, _) => return Some(Payload::Json(value)),
         (Format::JsonRegistry, _) => {
             let from = if is_framed { 5 } else { 0 };
-            return Some(Opened::Json(&value[from..]));
+            return Some(Payload::Json(&value[from..]));
         }
         (Format::Avro, Some(header)) if header.len() == 17 && header[0] == 1 => {
             let mut guid = [0; 16];
@@ -123,12 +133,14 @@ fn expected<'a>(
             let id = digits.fold(0, |id, byte| id << 8 | u32::from(*byte));
             (SchemaId::Number(id), &value[5..])
         }
-        (Format::Avro, _) => return Some(Opened::Bad(Rejection::new(Code::InvalidAvro))),
+        (Format::Avro, _) => return Some(Payload::Rejected(Rejection::new(Code::InvalidAvro))),
     };
-    Some(match Registry.known(record.source, id)? {
-        Known::Plan(plan) => Opened::Avro(plan, body),
-        Known::Missing => Opened::Bad(Rejection::new(Code::UnknownSchemaId)),
-        Known::Unusable(_) | Known::Text => Opened::Bad(Rejection::new(Code::InvalidAvro)),
+    Some(match Registry.writer_schema(record.source, id)? {
+        WriterSchema::Plan(plan) => Payload::Avro(plan, body),
+        WriterSchema::Unknown => Payload::Rejected(Rejection::new(Code::UnknownSchemaId)),
+        WriterSchema::Unusable(_) | WriterSchema::PlainString => {
+            Payload::Rejected(Rejection::new(Code::InvalidAvro))
+        }
     })
 }
 
@@ -136,15 +148,15 @@ fn expected<'a>(
 fn framed_again(body: &[u8]) {
     let value = [&framing::frame(1), body].concat();
     let source = Source::LoyaltyActions;
-    let opened = Opened::open(
-        &record(source, &value),
-        || None,
-        Format::Avro,
-        usize::MAX,
-        &Registry,
-    );
+    let mut config = Config::default();
+    config.validation.max_record_bytes = usize::MAX;
+    config.sources = [(source, in_format(source, Format::Avro))]
+        .into_iter()
+        .collect();
+    let opened =
+        PayloadReader::new(&config, source, &Registry).read(&record(source, &value), || None);
     match opened {
-        Some(Opened::Avro(_, again)) => assert_eq!(again, body),
+        Some(Payload::Avro(_, again)) => assert_eq!(again, body),
         other => panic!("a frame of ours was opened as {other:?}"),
     }
 }

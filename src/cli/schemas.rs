@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use super::line::Line;
-use crate::avro::Plan;
 use crate::config::{Config, Format, KeyFormat};
 use crate::exit::Failure;
 use crate::model::record::{RawRecord, Source};
 use crate::registry::Registry;
-use crate::source::framing::{GUID_HEADER, Known, Opened, SchemaId, Schemas};
-use crate::source::key;
+use crate::source::framing::{
+    GUID_HEADER, Payload, PayloadReader, SchemaId, SchemaLookup, WriterSchema,
+};
 
 /// Where the writer schemas of Avro values are found.
 #[derive(Debug, clap::Args)]
@@ -35,7 +35,7 @@ enum Origin {
 /// Writer schemas, each asked for once.
 pub struct Lookup {
     origin: Origin,
-    known: Mutex<HashMap<(Source, SchemaId), Known>>,
+    known: Mutex<HashMap<(Source, SchemaId), WriterSchema>>,
     failure: Mutex<Option<Failure>>,
 }
 
@@ -103,21 +103,13 @@ impl Lookup {
         line: &'a Line,
         record: &RawRecord<'a>,
         config: &Config,
-    ) -> Result<Opened<'a>, Failure> {
-        if let Some(rejection) = line.metadata().rejection(config) {
-            return Ok(Opened::Bad(rejection));
+    ) -> Result<Payload<'a>, Failure> {
+        let max_metadata_bytes = config.validation.max_metadata_bytes;
+        if let Some(rejection) = line.metadata().rejection(max_metadata_bytes) {
+            return Ok(Payload::Rejected(rejection));
         }
-        let format = config
-            .sources
-            .get(record.source)
-            .map_or(Format::Json, |source| source.format);
-        let most = config.validation.max_record_bytes;
-        let guid = || line.header(GUID_HEADER);
-        let opened = match key::check_schema(record, config, self) {
-            None => None,
-            Some(Err(rejection)) => Some(Opened::Bad(rejection)),
-            Some(Ok(())) => Opened::open(record, guid, format, most, self),
-        };
+        let reader = PayloadReader::new(config, record.source, self);
+        let opened = reader.read(record, || line.header(GUID_HEADER));
         opened.ok_or_else(|| {
             let failure = self
                 .failure
@@ -128,49 +120,35 @@ impl Lookup {
         })
     }
 
-    fn find(&self, source: Source, id: SchemaId) -> Result<Known, Failure> {
-        let (schema, references) = match &self.origin {
-            Origin::Nowhere => return Ok(Known::Missing),
+    fn find(&self, source: Source, id: SchemaId) -> Result<WriterSchema, Failure> {
+        let found = match &self.origin {
+            Origin::Nowhere => return Ok(WriterSchema::Unknown),
             Origin::Folder(folder) => {
                 let file = folder.join(format!("{id}.avsc"));
                 let text = std::fs::read_to_string(&file).map_err(|error| {
                     Failure::Usage(format!("can't read {}: {error}", file.display()))
                 })?;
-                (text, Vec::new())
+                WriterSchema::compile(source, &text, &[])
             }
             Origin::Registry(registry) => match registry.schema(id) {
-                Ok(Some(fetched)) => match fetched.unusable {
-                    None => (fetched.schema, fetched.references),
-                    Some(reason) => {
-                        unusable(source, id, &reason);
-                        return Ok(Known::Unusable(reason.into()));
-                    }
-                },
-                Ok(None) => return Ok(Known::Missing),
+                Ok(Some(fetched)) => fetched.writer_schema(source),
+                Ok(None) => return Ok(WriterSchema::Unknown),
                 Err(unavailable) => return Err(Failure::Service(unavailable.to_string())),
             },
         };
-        let references: Vec<&str> = references.iter().map(String::as_str).collect();
-        if Plan::is_of_text(&schema, &references) {
-            return Ok(Known::Text);
+        if let WriterSchema::Unusable(reason) = &found {
+            tracing::warn!(%source, schema = %id, %reason, "no value of this schema can be read for this source");
         }
-        Ok(match Plan::compile(source, &schema, &references) {
-            Ok(plan) => Known::Plan(Arc::new(plan)),
-            Err(error) => {
-                let reason = error.to_string();
-                unusable(source, id, &reason);
-                Known::Unusable(reason.into())
-            }
-        })
+        Ok(found)
     }
 }
 
-impl Schemas for Lookup {
-    fn is_there(&self) -> bool {
+impl SchemaLookup for Lookup {
+    fn is_available(&self) -> bool {
         !matches!(self.origin, Origin::Nowhere)
     }
 
-    fn known(&self, source: Source, id: SchemaId) -> Option<Known> {
+    fn writer_schema(&self, source: Source, id: SchemaId) -> Option<WriterSchema> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = known.get(&(source, id)) {
             return Some(known.clone());
@@ -186,8 +164,4 @@ impl Schemas for Lookup {
             }
         }
     }
-}
-
-fn unusable(source: Source, id: SchemaId, reason: &str) {
-    tracing::warn!(%source, schema = %id, reason, "no value of this schema can be read for this source");
 }

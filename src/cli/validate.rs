@@ -10,7 +10,7 @@ use super::schemas::SchemaArgs;
 use crate::config::Config;
 use crate::exit::{Done, Failure, unless_closed};
 use crate::model::record::{Rejection, Violation};
-use crate::source::framing::Opened;
+use crate::source::framing::Payload;
 use crate::source::{self, Verdict};
 
 /// Judge records, without Kafka.
@@ -45,10 +45,10 @@ pub fn run(config: &Config, args: &ValidateArgs) -> Result<Done, Failure> {
     lines::read(&args.files, config, |line, source| {
         let record = line.record(source);
         let opened = match &line.incomplete {
-            Some(rejection) => Opened::Bad(rejection.clone()),
+            Some(rejection) => Payload::Rejected(rejection.clone()),
             None => schemas.open(line, &record, config)?,
         };
-        let judged = source::judge_opened(&record, &opened, config);
+        let judged = source::judge_payload(&record, &opened, config);
         let rejection: Option<&Rejection> = match &judged.verdict {
             Verdict::Valid(_) => None,
             Verdict::Batch { rejection, .. } => rejection.as_ref(),

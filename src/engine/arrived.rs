@@ -1,9 +1,7 @@
 //! A record as it arrived: whose it is, its value out of its frame, and what is needed of it on the way out.
 
-use crate::config::Format;
 use crate::model::record::{Label, RawRecord};
-use crate::source::framing::{GUID_HEADER, Opened};
-use crate::source::key;
+use crate::source::framing::{GUID_HEADER, Payload, PayloadReader};
 use crate::source::metadata::Metadata;
 
 use super::dead_letter::most_forwarded_bytes;
@@ -95,28 +93,27 @@ impl<'a, D: Delivered> Arrived<'a, D> {
     }
 
     /// The value out of its frame; none while its writer schema is not known.
-    pub fn open(&self, settings: &Settings) -> Option<Opened<'a>> {
-        let metadata = self.metadata;
-        if let Some(rejection) = metadata.and_then(|metadata| metadata.rejection(&settings.config))
-        {
-            return Some(Opened::Bad(rejection));
+    pub fn open(&self, settings: &Settings) -> Option<Payload<'a>> {
+        let config = &settings.config;
+        let max_metadata_bytes = config.validation.max_metadata_bytes;
+        let rejection = self
+            .metadata
+            .and_then(|sizes| sizes.rejection(max_metadata_bytes));
+        if let Some(rejection) = rejection {
+            return Some(Payload::Rejected(rejection));
         }
         let guid = || {
             let headers = self.delivered.headers();
             let found = headers.iter().rev().find(|(name, _)| *name == GUID_HEADER);
             found.and_then(|(_, value)| *value)
         };
-        let config = &settings.config;
-        let in_json = |(origin, _): &(Origin, usize)| origin.omitted.form;
-        let format = match config.sources.get(self.raw.source) {
-            Some(source) if !self.origin.as_ref().is_some_and(in_json) => source.format,
-            _ => Format::Json,
-        };
-        if let Err(rejection) = key::check_schema(&self.raw, config, &*settings.schemas)? {
-            return Some(Opened::Bad(rejection));
+        let mut reader = PayloadReader::new(config, self.raw.source, &*settings.schemas);
+        if let Some((origin, _)) = &self.origin
+            && origin.omitted.form
+        {
+            reader = reader.plain_json();
         }
-        let most = config.validation.max_record_bytes;
-        Opened::open(&self.raw, guid, format, most, &*settings.schemas)
+        reader.read(&self.raw, guid)
     }
 
     /// Whether the forwarded topic takes it. That is asked wherever its customer's home is, for the verdict must not
@@ -144,11 +141,11 @@ impl<'a, D: Delivered> Arrived<'a, D> {
         })
     }
 
-    pub fn context(self, opened: &Opened<'_>, settings: &Settings) -> Context<'a> {
+    pub fn context(self, opened: &Payload<'_>, settings: &Settings) -> Context<'a> {
         let place = self.delivered.place();
         let value = self.raw.value;
         let body = match opened {
-            Opened::Avro(_, body) => body.len(),
+            Payload::Avro(_, body) => body.len(),
             _ => value.map_or(0, <[u8]>::len),
         };
         let frame = value.and_then(|value| value.get(..value.len().saturating_sub(body)));

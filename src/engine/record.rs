@@ -15,7 +15,7 @@ use crate::customer::bounded::{Bounded, StateTooLarge};
 use crate::customer::contribution::{Contribution, Erasure};
 use crate::model::partition;
 use crate::model::record::{Code, Label, Location, Outcome, Rejection, Source, usable_timestamp};
-use crate::source::framing::Opened;
+use crate::source::framing::Payload;
 use crate::source::{self, BatchElement, Judged, Verdict};
 
 use super::arrived::{Arrived, Context, Delivered};
@@ -128,13 +128,13 @@ impl Engine {
     fn follow<D: Delivered>(
         &mut self,
         arrived: Arrived<'_, D>,
-        opened: &Opened<'_>,
+        opened: &Payload<'_>,
         settings: &Settings,
         out: &mut impl Outbox,
     ) -> Result<(Label, Outcome), Fatal> {
         let (label, raw) = (arrived.label, arrived.raw);
         let (place, offset) = (arrived.delivered.place(), arrived.delivered.offset());
-        let Judged { verdict, warnings } = source::judge_opened(&raw, opened, &settings.config);
+        let Judged { verdict, warnings } = source::judge_payload(&raw, opened, &settings.config);
         if label != Label::Forwarded
             && let Some(batch) = &mut self.batch
         {
@@ -162,7 +162,7 @@ impl Engine {
         &mut self,
         contribution: Contribution,
         arrived: Arrived<'_, D>,
-        opened: &Opened<'_>,
+        opened: &Payload<'_>,
         settings: &Settings,
         out: &mut impl Outbox,
     ) -> Result<(Label, Outcome), Fatal> {

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::customer::bounded::Limits;
 use crate::customer::snapshot::View;
 use crate::model::record::Source;
-use crate::source::framing::Schemas;
+use crate::source::framing::SchemaLookup;
 use crate::store::Stores;
 
 /// A partition that is consumed, of the topic with this index in [`Settings::topics`].
@@ -50,7 +50,7 @@ pub struct Settings {
     pub limits: Limits,
     pub view: View,
     /// The plans of Avro's writer schemas.
-    pub schemas: Arc<dyn Schemas>,
+    pub schemas: Arc<dyn SchemaLookup>,
     /// The schema id of snapshots in Avro; none: they are JSON.
     pub snapshot_schema: Option<u32>,
     /// How long a restore may stand still.

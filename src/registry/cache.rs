@@ -18,10 +18,9 @@ use std::time::{Duration, Instant};
 
 use super::queue::{Next, Pace, Queue};
 use super::{Fetched, Registry, Requests, one_line};
-use crate::avro::Plan;
 use crate::config;
 use crate::model::record::Source;
-use crate::source::framing::{Known, SchemaId, Schemas};
+use crate::source::framing::{SchemaId, SchemaLookup, WriterSchema};
 
 /// The most answers that are kept.
 const MAX_KNOWN: usize = 10_000;
@@ -47,7 +46,7 @@ struct Shared {
 type Answers = HashMap<(Source, SchemaId), Entry, ahash::RandomState>;
 
 struct Entry {
-    known: Known,
+    known: WriterSchema,
     /// Believed until then; none: for ever.
     until: Option<Instant>,
 }
@@ -125,8 +124,8 @@ impl CachedSchemas {
     }
 }
 
-impl Schemas for CachedSchemas {
-    fn known(&self, source: Source, id: SchemaId) -> Option<Known> {
+impl SchemaLookup for CachedSchemas {
+    fn writer_schema(&self, source: Source, id: SchemaId) -> Option<WriterSchema> {
         let found = self.shared.known_now(source, id);
         found.or_else(|| self.shared.want(source, id))
     }
@@ -140,13 +139,13 @@ impl Drop for CachedSchemas {
 }
 
 impl Shared {
-    fn known_now(&self, source: Source, id: SchemaId) -> Option<Known> {
+    fn known_now(&self, source: Source, id: SchemaId) -> Option<WriterSchema> {
         let known = self.known();
         let entry = known.get(&(source, id))?;
         (!entry.is_stale()).then(|| entry.known.clone())
     }
 
-    fn want(&self, source: Source, id: SchemaId) -> Option<Known> {
+    fn want(&self, source: Source, id: SchemaId) -> Option<WriterSchema> {
         let mut work = self.work();
         // The answer may have come in between; it is noted while the work is locked.
         let found = self.known_now(source, id);
@@ -199,21 +198,10 @@ impl Shared {
     }
 
     fn found(&self, id: SchemaId, sources: &[Source], fetched: &Fetched) {
-        let references: Vec<&str> = fetched.references.iter().map(String::as_str).collect();
-        let is_of_text =
-            fetched.unusable.is_none() && Plan::is_of_text(&fetched.schema, &references);
-        let plan_for = |source: Source| {
-            if is_of_text {
-                return Known::Text;
-            }
-            let plan = match &fetched.unusable {
-                Some(reason) => Err(reason.clone()),
-                None => Plan::compile(source, &fetched.schema, &references)
-                    .map_err(|error| error.to_string()),
-            };
-            match plan {
-                Ok(plan) => Known::Plan(Arc::new(plan)),
-                Err(error) => {
+        let found = sources
+            .iter()
+            .map(|&source| match fetched.writer_schema(source) {
+                WriterSchema::Unusable(error) => {
                     let error = one_line(&error, MAX_LOGGED);
                     tracing::warn!(
                         source = source.name(),
@@ -221,12 +209,11 @@ impl Shared {
                         error,
                         "no value of this schema can be read for this source"
                     );
-                    Known::Unusable(error.into())
+                    (source, WriterSchema::Unusable(error.into()))
                 }
-            }
-        };
-        let found = sources.iter().map(|&source| (source, plan_for(source)));
-        let found: Vec<(Source, Known)> = found.collect();
+                schema => (source, schema),
+            });
+        let found: Vec<(Source, WriterSchema)> = found.collect();
         self.settle(self.work(), id, found, None);
     }
 
@@ -247,7 +234,9 @@ impl Shared {
         work.unknown = Some(now);
         tracing::debug!(schema = %id, "the schema registry does not know this schema");
         let until = now + self.unknown_ids_for;
-        let found = sources.iter().map(|&source| (source, Known::Missing));
+        let found = sources
+            .iter()
+            .map(|&source| (source, WriterSchema::Unknown));
         self.settle(work, id, found.collect(), Some(until));
     }
 
@@ -256,7 +245,7 @@ impl Shared {
         &self,
         mut work: MutexGuard<'_, Work>,
         id: SchemaId,
-        found: Vec<(Source, Known)>,
+        found: Vec<(Source, WriterSchema)>,
         until: Option<Instant>,
     ) {
         let sources: Vec<Source> = found.iter().map(|(source, _)| *source).collect();
@@ -302,7 +291,7 @@ fn make_room(answers: &mut Answers, most: usize) {
     if answers.len() < most {
         return;
     }
-    let is_plan = |entry: &Entry| matches!(entry.known, Known::Plan(_));
+    let is_plan = |entry: &Entry| matches!(entry.known, WriterSchema::Plan(_));
     let least = answers.iter().min_by_key(|(_, entry)| is_plan(entry));
     if let Some(key) = least.map(|(key, _)| *key) {
         answers.remove(&key);
@@ -312,6 +301,7 @@ fn make_room(answers: &mut Answers, most: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::avro::Plan;
     use crate::registry::tests::server::{Server, page};
     use crate::registry::tests::{eventually, registry};
 
@@ -322,7 +312,7 @@ mod tests {
         let cache = CachedSchemas::start(registry(&server), &config).unwrap();
         let shared = Arc::downgrade(&cache.shared);
         let id = SchemaId::Number(7);
-        assert!(cache.known(Source::LoyaltyCustomers, id).is_none());
+        assert!(cache.writer_schema(Source::LoyaltyCustomers, id).is_none());
         eventually("it fails", || cache.trouble().is_some());
         drop(cache);
         eventually("the thread has ended", || shared.strong_count() == 0);
@@ -343,10 +333,10 @@ mod tests {
         let schema = std::fs::read_to_string(path).unwrap();
         let plan = Arc::new(Plan::compile(source, &schema, &[]).unwrap());
         let later = Instant::now() + Duration::from_secs(3_600);
-        note(1, Known::Plan(Arc::clone(&plan)), None);
-        note(2, Known::Missing, Some(later));
-        note(3, Known::Missing, Some(Instant::now()));
-        note(4, Known::Plan(plan), None);
+        note(1, WriterSchema::Plan(Arc::clone(&plan)), None);
+        note(2, WriterSchema::Unknown, Some(later));
+        note(3, WriterSchema::Unknown, Some(Instant::now()));
+        note(4, WriterSchema::Plan(plan), None);
         let mut left = Vec::new();
         for most in [5, 4, 3, 2] {
             make_room(&mut answers, most);

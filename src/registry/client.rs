@@ -13,7 +13,8 @@ use super::endpoint::{Credentials, Endpoint};
 use super::http::{Answer, Fault, Http, Requests};
 use super::{Unavailable, roots};
 use crate::config;
-use crate::source::framing::SchemaId;
+use crate::model::record::Source;
+use crate::source::framing::{SchemaId, WriterSchema};
 
 /// The most schemas that one schema may refer to, directly or through others.
 const MAX_REFERENCES: usize = 200;
@@ -56,6 +57,20 @@ pub struct Fetched {
     pub references: Vec<String>,
     /// Why no value of it can be read, where that is known already: it is not Avro, or refers to too many others.
     pub unusable: Option<String>,
+}
+
+impl Fetched {
+    /// What it is to a source.
+    #[must_use]
+    pub fn writer_schema(&self, source: Source) -> WriterSchema {
+        match &self.unusable {
+            Some(reason) => WriterSchema::Unusable(reason.as_str().into()),
+            None => {
+                let references: Vec<&str> = self.references.iter().map(String::as_str).collect();
+                WriterSchema::compile(source, &self.schema, &references)
+            }
+        }
+    }
 }
 
 /// The client. It blocks: each call may take the time-out of one request, for each URL and each schema that is

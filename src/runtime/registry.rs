@@ -10,7 +10,7 @@ use crate::config::{self, Snapshot, SnapshotFormat};
 use crate::exit::Failure;
 use crate::registry::{CachedSchemas, EnsureError, Registry};
 use crate::serve::Health;
-use crate::source::framing::{NoSchemas, Schemas};
+use crate::source::framing::{NoSchemas, SchemaLookup};
 use crate::telemetry::reporter::registry_away;
 
 /// Between two attempts to reach the registry at the start.
@@ -52,9 +52,9 @@ impl PreparedSchemas {
         }))
     }
 
-    pub fn plans(&self) -> Arc<dyn Schemas> {
+    pub fn plans(&self) -> Arc<dyn SchemaLookup> {
         match &self.cached {
-            Some(cached) => Arc::clone(cached) as Arc<dyn Schemas>,
+            Some(cached) => Arc::clone(cached) as Arc<dyn SchemaLookup>,
             None => Arc::new(NoSchemas),
         }
     }

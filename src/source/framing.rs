@@ -4,10 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::avro::Plan;
-use crate::config::Format;
+use crate::config::{Config, Format, KeyFormat, Tombstone};
 use crate::model::record::{Code, RawRecord, Rejection, Source};
-
-use super::Value;
 
 /// The header that holds a schema's GUID, where the value is not framed.
 pub const GUID_HEADER: &str = "__value_schema_id";
@@ -43,23 +41,37 @@ impl fmt::Display for SchemaId {
 
 /// What is known of a writer schema for a source.
 #[derive(Debug, Clone)]
-pub enum Known {
+pub enum WriterSchema {
     Plan(Arc<Plan>),
-    /// The registry says that there is none: `unknown_schema_id`.
-    Missing,
-    /// There is one, but no value of it can be read for this source: `invalid_avro`, and why.
+    /// The registry says that there is no such schema: `unknown_schema_id`.
+    Unknown,
+    /// No value of it can be read for this source, and why: `invalid_avro`.
     Unusable(Arc<str>),
-    /// Its values are strings: what a key is, and no source's value.
-    Text,
+    /// The schema `string`: a key may have it, a value of a source may not.
+    PlainString,
 }
 
-/// Where the plans of writer schemas come from.
-pub trait Schemas: Send + Sync {
-    /// None: it is not known yet but being asked for, and the record must wait.
-    fn known(&self, source: Source, id: SchemaId) -> Option<Known>;
+impl WriterSchema {
+    /// Compiles the text of a schema for a source. `references` are the texts of the schemas that it refers to, each
+    /// after those that it refers to itself.
+    pub fn compile(source: Source, schema: &str, references: &[&str]) -> WriterSchema {
+        if Plan::is_of_text(schema, references) {
+            return WriterSchema::PlainString;
+        }
+        match Plan::compile(source, schema, references) {
+            Ok(plan) => WriterSchema::Plan(Arc::new(plan)),
+            Err(error) => WriterSchema::Unusable(error.to_string().into()),
+        }
+    }
+}
 
-    /// Whether there is a place to look up schemas in. Where no format is Avro there need not be one.
-    fn is_there(&self) -> bool {
+/// Where writer schemas are looked up.
+pub trait SchemaLookup: Send + Sync {
+    /// None: the answer is not there yet, and the record must wait for it.
+    fn writer_schema(&self, source: Source, id: SchemaId) -> Option<WriterSchema>;
+
+    /// Whether there is a registry, or a folder of schemas, to ask. Without any format of Avro there need not be one.
+    fn is_available(&self) -> bool {
         true
     }
 }
@@ -68,79 +80,122 @@ pub trait Schemas: Send + Sync {
 #[derive(Debug, Clone, Copy)]
 pub struct NoSchemas;
 
-impl Schemas for NoSchemas {
-    fn known(&self, _: Source, _: SchemaId) -> Option<Known> {
-        Some(Known::Missing)
+impl SchemaLookup for NoSchemas {
+    fn writer_schema(&self, _: Source, _: SchemaId) -> Option<WriterSchema> {
+        Some(WriterSchema::Unknown)
     }
 
-    fn is_there(&self) -> bool {
+    fn is_available(&self) -> bool {
         false
     }
 }
 
-/// A record's value out of its frame.
+/// A record's value without its frame.
 #[derive(Debug)]
-pub enum Opened<'a> {
+pub enum Payload<'a> {
     Null,
     Json(&'a [u8]),
     /// The plan of the writer schema, and the body.
     Avro(Arc<Plan>, &'a [u8]),
-    /// It can't be read.
-    Bad(Rejection),
+    /// The frame, or the key of a null value, already says that the record is rejected.
+    Rejected(Rejection),
 }
 
-impl<'a> Opened<'a> {
-    /// Takes the value of a record out of the frame that its source's format asks for. `guid` is the value of
-    /// [`GUID_HEADER`], asked for only where it counts. None: the writer schema is not known yet.
-    pub fn open(
+/// How the frames of a source's records are read.
+pub struct PayloadReader<'s> {
+    format: Format,
+    max_bytes: usize,
+    /// The key of a null value must have the writer schema `string`.
+    checks_keys: bool,
+    schemas: &'s dyn SchemaLookup,
+}
+
+impl<'s> PayloadReader<'s> {
+    pub fn new(
+        config: &Config,
+        source: Source,
+        schemas: &'s dyn SchemaLookup,
+    ) -> PayloadReader<'s> {
+        let source = config.sources.get(source);
+        PayloadReader {
+            format: source.map_or(Format::Json, |source| source.format),
+            max_bytes: config.validation.max_record_bytes,
+            checks_keys: schemas.is_available()
+                && source.is_some_and(|source| {
+                    source.key_format == KeyFormat::Avro && source.tombstone != Tombstone::Reject
+                }),
+            schemas,
+        }
+    }
+
+    /// For values that are JSON without a frame, whatever the source's format is.
+    #[must_use]
+    pub fn plain_json(self) -> PayloadReader<'s> {
+        let format = Format::Json;
+        PayloadReader { format, ..self }
+    }
+
+    /// Takes a record's value out of its frame. `guid` is the value of [`GUID_HEADER`], asked for only where it counts.
+    /// None: the writer schema is not known yet.
+    pub fn read<'a>(
+        &self,
         record: &RawRecord<'a>,
         guid: impl FnOnce() -> Option<&'a [u8]>,
-        format: Format,
-        max_bytes: usize,
-        schemas: &dyn Schemas,
-    ) -> Option<Opened<'a>> {
+    ) -> Option<Payload<'a>> {
         let Some(value) = record.value else {
-            return Some(Opened::Null);
+            return self.read_null(record);
         };
-        // nothing is asked of the registry for a value that is rejected anyhow
-        if value.len() > max_bytes {
-            return Some(Opened::Bad(Rejection::new(Code::TooLarge)));
+        // the registry is not asked for a value that is rejected anyhow
+        if value.len() > self.max_bytes {
+            return Some(Payload::Rejected(Rejection::new(Code::TooLarge)));
         }
-        Some(match format {
-            Format::Json => Opened::Json(value),
-            Format::JsonRegistry => Opened::Json(numbered(value).map_or(value, |(_, body)| body)),
+        Some(match self.format {
+            Format::Json => Payload::Json(value),
+            Format::JsonRegistry => Payload::Json(numbered(value).map_or(value, |(_, body)| body)),
             Format::Avro => {
                 let Some((id, body)) = framed(value, guid()) else {
                     let message = "the value has no frame that names its writer schema: it begins with neither 0 and a schema id of four bytes, nor is there a header __value_schema_id with a GUID";
-                    return Some(Opened::Bad(Rejection::with_message(
+                    return Some(Payload::Rejected(Rejection::with_message(
                         Code::InvalidAvro,
                         message,
                     )));
                 };
-                match schemas.known(record.source, id)? {
-                    Known::Plan(plan) => Opened::Avro(plan, body),
-                    Known::Missing => Opened::Bad(Rejection::new(Code::UnknownSchemaId)),
-                    Known::Unusable(why) => unusable(id, &why),
-                    Known::Text => unusable(id, "it is of strings"),
+                match self.schemas.writer_schema(record.source, id)? {
+                    WriterSchema::Plan(plan) => Payload::Avro(plan, body),
+                    WriterSchema::Unknown => {
+                        Payload::Rejected(Rejection::new(Code::UnknownSchemaId))
+                    }
+                    WriterSchema::Unusable(why) => unusable(id, &why),
+                    WriterSchema::PlainString => unusable(id, "it is of strings"),
                 }
             }
         })
     }
 
-    /// The value, if there is one that can be judged.
-    pub fn value(&'a self) -> Result<Value<'a>, Option<&'a Rejection>> {
-        match self {
-            Opened::Null => Err(None),
-            Opened::Bad(rejection) => Err(Some(rejection)),
-            Opened::Json(bytes) => Ok(Value::Json(bytes)),
-            Opened::Avro(plan, body) => Ok(Value::Avro(plan, body)),
-        }
+    /// A key that is written by another schema than `string` may look like one, and would erase somebody else. Where no
+    /// schema can be looked up, its frame is believed.
+    fn read_null(&self, record: &RawRecord<'_>) -> Option<Payload<'static>> {
+        let key = record.key.filter(|_| self.checks_keys);
+        // a key without a frame is rejected when the customer id is taken from it
+        let Some((id, _)) = key.and_then(numbered) else {
+            return Some(Payload::Null);
+        };
+        let why = match self.schemas.writer_schema(record.source, id)? {
+            WriterSchema::PlainString => return Some(Payload::Null),
+            WriterSchema::Unknown => "is not in the schema registry",
+            WriterSchema::Plan(_) | WriterSchema::Unusable(_) => "is not string",
+        };
+        let message = format!("the writer schema {id} of the key of a null value {why}");
+        Some(Payload::Rejected(Rejection::with_message(
+            Code::InvalidKey,
+            message,
+        )))
     }
 }
 
-fn unusable(id: SchemaId, why: &str) -> Opened<'static> {
-    let message = format!("the writer schema {id} can't be read as the source's schema: {why}");
-    Opened::Bad(Rejection::with_message(Code::InvalidAvro, message))
+fn unusable(id: SchemaId, why: &str) -> Payload<'static> {
+    let message = format!("the writer schema {id} cannot be read as the source's schema: {why}");
+    Payload::Rejected(Rejection::with_message(Code::InvalidAvro, message))
 }
 
 /// The schema and the body of a value of Avro. The header comes first, for a value beside it has no frame.
@@ -167,6 +222,7 @@ pub fn frame(id: u32) -> [u8; 5] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::SourceConfig;
 
     fn opened(value: &'static [u8], header: Option<&'static [u8]>, format: Format) -> String {
         let record = RawRecord {
@@ -175,9 +231,18 @@ mod tests {
             key: None,
             value: Some(value),
         };
-        let opened = Opened::open(&record, || header, format, 30, &NoSchemas);
-        match opened.unwrap() {
-            Opened::Bad(rejection) => format!("{:?}", rejection.code),
+        let settings = SourceConfig {
+            format,
+            ..SourceConfig::of(record.source)
+        };
+        let mut config = Config {
+            sources: [(record.source, settings)].into_iter().collect(),
+            ..Config::default()
+        };
+        config.validation.max_record_bytes = 30;
+        let reader = PayloadReader::new(&config, record.source, &NoSchemas);
+        match reader.read(&record, || header).unwrap() {
+            Payload::Rejected(rejection) => format!("{:?}", rejection.code),
             opened => format!("{opened:?}"),
         }
     }
@@ -193,7 +258,7 @@ mod tests {
     fn frames() {
         const GUID_OF_ONES: &[u8] = &[1; 17];
         let code = |code: Code| format!("{code:?}");
-        let json = |text: &'static [u8]| format!("{:?}", Opened::Json(text));
+        let json = |text: &'static [u8]| format!("{:?}", Payload::Json(text));
         let framed: &[u8] = b"\0\0\0\0\x07{}";
         assert_eq!(opened(b"{}", None, Format::Json), json(b"{}"));
         assert_eq!(opened(framed, None, Format::Json), json(framed));
@@ -217,5 +282,69 @@ mod tests {
             numbered(&frame(0x0102_0304)),
             Some((SchemaId::Number(0x0102_0304), &[][..]))
         );
+    }
+
+    /// Schema 1 is of strings, schema 2 is not, there is no schema 3, and the others are not known yet.
+    struct Few;
+
+    impl SchemaLookup for Few {
+        fn writer_schema(&self, _: Source, id: SchemaId) -> Option<WriterSchema> {
+            match id {
+                SchemaId::Number(1) => Some(WriterSchema::PlainString),
+                SchemaId::Number(2) => Some(WriterSchema::Unusable("it is of numbers".into())),
+                SchemaId::Number(3) => Some(WriterSchema::Unknown),
+                _ => None,
+            }
+        }
+    }
+
+    #[test]
+    fn the_writer_schema_of_a_key_of_avro_must_be_string() {
+        let source = Source::LoyaltyCustomers;
+        let with = |key_format, tombstone| {
+            let settings = SourceConfig {
+                key_format,
+                tombstone,
+                ..SourceConfig::of(source)
+            };
+            Config {
+                sources: [(source, settings)].into_iter().collect(),
+                ..Config::default()
+            }
+        };
+        let checked =
+            |config: &Config, id: u8, value: Option<&'static [u8]>, schemas: &dyn SchemaLookup| {
+                let key = [0, 0, 0, 0, id, 4, b'c', b'1'];
+                let record = RawRecord {
+                    source,
+                    timestamp: Some(0),
+                    key: Some(&key),
+                    value,
+                };
+                let reader = PayloadReader::new(config, source, schemas);
+                Some(match reader.read(&record, || None)? {
+                    Payload::Rejected(rejection) => Err((rejection.code, rejection.message)),
+                    _ => Ok(()),
+                })
+            };
+        let wrong = |text: &str| {
+            let message = format!("the writer schema {text}");
+            Some(Err((Code::InvalidKey, message)))
+        };
+        // under `text` no schema is asked for
+        let config = with(KeyFormat::Text, Tombstone::Erase);
+        assert_eq!(checked(&config, 4, None, &Few), Some(Ok(())));
+        let config = with(KeyFormat::Avro, Tombstone::Erase);
+        assert_eq!(checked(&config, 1, None, &Few), Some(Ok(())));
+        let not_string = "2 of the key of a null value is not string";
+        assert_eq!(checked(&config, 2, None, &Few), wrong(not_string));
+        let missing = "3 of the key of a null value is not in the schema registry";
+        assert_eq!(checked(&config, 3, None, &Few), wrong(missing));
+        assert_eq!(checked(&config, 4, None, &Few), None);
+        // neither for a value, nor where there is no registry, nor for what is rejected anyhow
+        assert_eq!(checked(&config, 4, Some(b"{}"), &Few), Some(Ok(())));
+        assert_eq!(checked(&config, 2, None, &NoSchemas), Some(Ok(())));
+        let config = with(KeyFormat::Avro, Tombstone::Reject);
+        assert_eq!(checked(&config, 4, None, &Few), Some(Ok(())));
     }
 }

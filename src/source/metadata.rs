@@ -1,6 +1,5 @@
 //! What a record carries beside its value: its key and its headers.
 
-use crate::config::Config;
 use crate::model::record::{Code, Rejection};
 
 /// How large the key and the headers of a record are.
@@ -25,9 +24,10 @@ impl Metadata {
         all
     }
 
-    /// They go wherever the record goes, so they are bounded as its value is.
-    pub fn rejection(self, config: &Config) -> Option<Rejection> {
-        (self.bytes > config.validation.max_metadata_bytes).then(|| {
+    /// The rejection of a record whose key and headers are too large: they go wherever the record goes, so they are
+    /// bounded as its value is (docs/contract.md, section 2).
+    pub fn rejection(self, max_metadata_bytes: usize) -> Option<Rejection> {
+        (self.bytes > max_metadata_bytes).then(|| {
             Rejection::with_message(
                 Code::TooLarge,
                 "the key, header names and header values together are larger than validation.max_metadata_bytes",

@@ -17,7 +17,7 @@ mod words;
 use std::borrow::Cow;
 
 use crate::json::strict::{self, Plain};
-use framing::Opened;
+use framing::Payload;
 use judge::{Findings, Judge};
 use serde::Deserialize;
 
@@ -135,15 +135,16 @@ pub fn judge<'a>(record: &RawRecord<'a>, config: &Config) -> Judged<'a> {
 }
 
 /// Judges a record whose value was taken out of its frame.
-pub fn judge_opened<'a>(
+pub fn judge_payload<'a>(
     record: &RawRecord<'a>,
-    opened: &'a Opened<'a>,
+    payload: &'a Payload<'a>,
     config: &Config,
 ) -> Judged<'a> {
-    let judged: Judged<'a> = match opened.value() {
-        Ok(value) => judge_value(record, value, config),
-        Err(Some(rejection)) => rejection.clone().into(),
-        Err(None) => judge_null(record, config).into(),
+    let judged: Judged<'a> = match payload {
+        Payload::Null => judge_null(record, config).into(),
+        Payload::Json(bytes) => judge_value(record, Value::Json(bytes), config),
+        Payload::Avro(plan, body) => judge_value(record, Value::Avro(plan, body), config),
+        Payload::Rejected(rejection) => rejection.clone().into(),
     };
     judged.of(record)
 }

@@ -10,7 +10,7 @@ use crate::backoff::Backoff;
 use crate::model::record::Source;
 use crate::registry::CachedSchemas;
 use crate::registry::queue::Pace;
-use crate::source::framing::{Known, SchemaId, Schemas};
+use crate::source::framing::{SchemaId, SchemaLookup, WriterSchema};
 
 const SOURCE: Source = Source::LoyaltyCustomers;
 const LONG: Duration = Duration::from_secs(3_600);
@@ -38,17 +38,17 @@ fn cache(server: &Server, unknown_ids_for: Duration) -> Arc<CachedSchemas> {
 }
 
 /// Waits for an answer as a worker does.
-fn answer(cache: &CachedSchemas, source: Source, id: SchemaId) -> Known {
+fn answer(cache: &CachedSchemas, source: Source, id: SchemaId) -> WriterSchema {
     let mut found = None;
     eventually("an answer", || {
-        found = cache.known(source, id);
+        found = cache.writer_schema(source, id);
         found.is_some()
     });
     found.unwrap()
 }
 
-fn is_plan(known: &Known) -> bool {
-    matches!(known, Known::Plan(_))
+fn is_plan(known: &WriterSchema) -> bool {
+    matches!(known, WriterSchema::Plan(_))
 }
 
 /// A registry that is away until it is told otherwise.
@@ -73,12 +73,12 @@ fn a_schema_is_fetched_once() {
     let server = Server::start(|_, _| sound());
     let cache = cache(&server, LONG);
     assert_eq!(cache.answers(), 0);
-    let Known::Plan(plan) = answer(&cache, SOURCE, id(7)) else {
+    let WriterSchema::Plan(plan) = answer(&cache, SOURCE, id(7)) else {
         panic!("no plan");
     };
     for _ in 0..1000 {
-        match cache.known(SOURCE, id(7)) {
-            Some(Known::Plan(again)) => assert!(Arc::ptr_eq(&plan, &again)),
+        match cache.writer_schema(SOURCE, id(7)) {
+            Some(WriterSchema::Plan(again)) => assert!(Arc::ptr_eq(&plan, &again)),
             other => panic!("{other:?}"),
         }
     }
@@ -107,10 +107,13 @@ fn a_schema_that_does_not_fit_is_unusable_for_ever() {
     ] {
         let server = Server::start(move |_, _| json(200, body));
         let cache = cache(&server, Duration::ZERO);
-        assert!(matches!(answer(&cache, SOURCE, id(7)), Known::Unusable(_)));
         assert!(matches!(
-            cache.known(SOURCE, id(7)),
-            Some(Known::Unusable(_))
+            answer(&cache, SOURCE, id(7)),
+            WriterSchema::Unusable(_)
+        ));
+        assert!(matches!(
+            cache.writer_schema(SOURCE, id(7)),
+            Some(WriterSchema::Unusable(_))
         ));
         assert_eq!(cache.requests().ok, 1);
     }
@@ -125,8 +128,14 @@ fn a_schema_of_strings_is_that_of_keys() {
         let body = serde_json::json!({ "schema": schema }).to_string();
         let server = Server::start(move |_, _| json(200, &body));
         let cache = cache(&server, Duration::ZERO);
-        assert!(matches!(answer(&cache, SOURCE, id(7)), Known::Text));
-        assert!(matches!(cache.known(SOURCE, id(7)), Some(Known::Text)));
+        assert!(matches!(
+            answer(&cache, SOURCE, id(7)),
+            WriterSchema::PlainString
+        ));
+        assert!(matches!(
+            cache.writer_schema(SOURCE, id(7)),
+            Some(WriterSchema::PlainString)
+        ));
         assert_eq!(cache.requests().ok, 1);
     }
 }
@@ -136,12 +145,18 @@ fn an_unknown_id_is_asked_for_twice_and_then_believed() {
     let server = Server::start(|_, _| unknown_id());
     let cache = cache(&server, LONG);
     for _ in 0..1000 {
-        assert!(matches!(answer(&cache, SOURCE, id(7)), Known::Missing));
+        assert!(matches!(
+            answer(&cache, SOURCE, id(7)),
+            WriterSchema::Unknown
+        ));
     }
     assert_eq!(cache.requests().not_found, 2);
     // Where unknown ids come in numbers, once is enough.
     for number in 8..18 {
-        assert!(matches!(answer(&cache, SOURCE, id(number)), Known::Missing));
+        assert!(matches!(
+            answer(&cache, SOURCE, id(number)),
+            WriterSchema::Unknown
+        ));
     }
     assert_eq!(cache.requests().not_found, 12);
     assert_eq!(cache.trouble(), None);
@@ -154,10 +169,13 @@ fn an_unknown_id_is_asked_for_again_after_its_time() {
         _ => sound(),
     });
     let cache = cache(&server, Duration::from_millis(1));
-    assert!(matches!(answer(&cache, SOURCE, id(7)), Known::Missing));
+    assert!(matches!(
+        answer(&cache, SOURCE, id(7)),
+        WriterSchema::Unknown
+    ));
     eventually("the schema was registered", || {
         cache
-            .known(SOURCE, id(7))
+            .writer_schema(SOURCE, id(7))
             .is_some_and(|known| is_plan(&known))
     });
     // Twice at first, then once each time.
@@ -188,7 +206,7 @@ fn while_the_registry_is_away_it_is_tried_again() {
         let cache = cache(&server, LONG);
         assert_eq!(cache.trouble(), None);
         eventually("several attempts", || {
-            assert!(cache.known(SOURCE, id(7)).is_none());
+            assert!(cache.writer_schema(SOURCE, id(7)).is_none());
             cache.requests().failed > 3
         });
         let trouble = cache.trouble().unwrap();
@@ -207,7 +225,7 @@ fn one_broken_schema_does_not_hold_up_the_others() {
         _ => sound(),
     });
     let cache = cache(&server, LONG);
-    assert!(cache.known(SOURCE, id(7)).is_none());
+    assert!(cache.writer_schema(SOURCE, id(7)).is_none());
     eventually("the first fails", || cache.trouble().is_some());
     for number in 8..20 {
         assert!(is_plan(&answer(&cache, SOURCE, id(number))));
@@ -223,12 +241,12 @@ fn what_nobody_asks_for_any_more_is_let_go() {
         ..QUICK
     };
     let cache = CachedSchemas::start_at(registry(&server), LONG, pace).unwrap();
-    assert!(cache.known(SOURCE, id(7)).is_none());
+    assert!(cache.writer_schema(SOURCE, id(7)).is_none());
     // Who waits for it all the same is told to ask again.
     eventually("it is let go", || cache.answers() > 0);
     assert_eq!(cache.trouble(), None);
     let failed = cache.requests().failed;
-    assert!(cache.known(SOURCE, id(7)).is_none());
+    assert!(cache.writer_schema(SOURCE, id(7)).is_none());
     eventually("it is asked for again", || cache.requests().failed > failed);
 }
 
