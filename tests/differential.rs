@@ -9,6 +9,7 @@ use keyfold::source::{
 };
 use keyfold_harness::{examples, json_mutations, random_documents};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// Whether the typed reading takes a text.
 fn typed(source: Source, text: &str) -> bool {
@@ -21,11 +22,15 @@ fn typed(source: Source, text: &str) -> bool {
             strict::read(text, Plain::<console_customers::CustomerWire>).is_ok()
         }
         Source::PublisherCustomers => {
-            let element = |text: &&str| {
-                strict::read(text, Plain::<publisher_customers::CustomerWire>).is_ok()
+            let element = |raw: &&RawValue| {
+                strict::read(
+                    raw.get(),
+                    Plain::<publisher_customers::CustomerWire>,
+                )
+                .is_ok()
             };
             strict::read(text, Plain::<publisher_customers::BatchWire>)
-                .is_ok_and(|batch| batch.customers.0.iter().all(element))
+                .is_ok_and(|batch| batch.customers.iter().all(element))
         }
     }
 }

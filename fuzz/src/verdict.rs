@@ -91,7 +91,7 @@ fn reason(rejection: &Rejection, source: Source) {
 
 /// A good element of a batch says the same as a batch of its own.
 fn alone(element: &BatchElement<'_>, source: Source, plan: Option<&Plan>) {
-    let value = element.alone();
+    let value = element.batch_of_one();
     let form = match plan {
         Some(plan) => Value::Avro(plan, &value),
         None => Value::Json(&value),

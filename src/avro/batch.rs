@@ -33,7 +33,7 @@ impl EncodedElement<'_> {
     const DEPTH: usize = 2;
 
     /// The batch with this element alone, by the same writer schema.
-    pub fn alone(&self) -> Vec<u8> {
+    pub fn batch_of_one(&self) -> Vec<u8> {
         let Around { before, after } = &*self.around;
         // a block of one, and the block that ends a list
         [&before[..], &[2], self.bytes, &[0], after].concat()
@@ -44,8 +44,8 @@ impl EncodedElement<'_> {
         self.bytes.len()
     }
 
-    /// How many other bytes are in [`EncodedElement::alone`].
-    pub fn around(&self) -> usize {
+    /// The bytes of what else is in [`EncodedElement::batch_of_one`].
+    pub fn bytes_around(&self) -> usize {
         self.around.before.len() + self.around.after.len() + 2
     }
 

@@ -28,7 +28,9 @@ impl<'a> Share<'a> {
         let mut share = Share {
             origin: origin.clone(),
             headers: headers.to_vec(),
-            prefers_json: elements.first().is_some_and(|one| too_many(one.around())),
+            prefers_json: elements
+                .first()
+                .is_some_and(|one| too_many(one.bytes_around())),
         };
         let key = origin.key.as_ref().map_or(0, Vec::len);
         if too_many(in_headers + key) {
@@ -47,8 +49,8 @@ impl<'a> Share<'a> {
 
     /// The value of an element as a batch of its own, `frame` being that of the batch, and its origin with it.
     pub fn take(&mut self, element: &BatchElement<'_>, frame: &[u8]) -> Vec<u8> {
-        let json = self.prefers_json.then(|| element.alone_in_json());
-        let alone = frame.len() + element.around() + element.bytes();
+        let json = self.prefers_json.then(|| element.json_batch_of_one());
+        let alone = frame.len() + element.bytes_around() + element.bytes();
         match json.flatten().filter(|json| json.len() < alone) {
             Some(json) => {
                 self.origin.omitted.form = true;
@@ -56,7 +58,7 @@ impl<'a> Share<'a> {
             }
             None => {
                 self.origin.omitted.form = false;
-                [frame, &element.alone()].concat()
+                [frame, &element.batch_of_one()].concat()
             }
         }
     }

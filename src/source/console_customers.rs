@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-use super::judge::{Judge, texts};
+use super::rules::RuleCheck;
 use crate::customer::contribution::{Console, ConsoleParts, Contribution, Data, Fact};
 use crate::customer::texts::{Span, Texts};
 use crate::json::canonical::{
@@ -112,15 +112,15 @@ impl<'de> Deserialize<'de> for Attributes {
     }
 }
 
-/// Judges and normalises a customer object, `at` being the record's timestamp.
+/// Checks the rules of, and normalises, a customer object, `at` being the record's timestamp.
 pub fn normalize(
     wire: CustomerWire<'_>,
     at: Option<Instant>,
-    judge: &mut Judge<'_>,
+    check: &mut RuleCheck<'_>,
 ) -> Contribution {
-    judge.id(&wire.customer_id, || "/customerId".to_owned());
+    check.id(&wire.customer_id, || "/customerId".to_owned());
     if at.is_none() {
-        judge.find(Code::NoTimestamp, String::new);
+        check.broken(Code::NoTimestamp, String::new);
     }
     let mut pool = Texts::with_capacity(512);
     let names = pool.write(|out| {
@@ -139,8 +139,8 @@ pub fn normalize(
     let addresses = wire.addresses.unwrap_or_default();
     let parts = ConsoleParts {
         names,
-        phones: mature_phones(&phones, judge, &mut pool),
-        addresses: mature_addresses(&addresses, judge, &mut pool),
+        phones: normalize_phones(&phones, check, &mut pool),
+        addresses: normalize_addresses(&addresses, check, &mut pool),
         attributes: match wire.attributes {
             Some(Attributes(text)) => pool.add(&text),
             None => pool.add(b"{}"),
@@ -157,13 +157,8 @@ pub fn normalize(
     }
 }
 
-fn mature_phones(list: &[PhoneWire<'_>], judge: &mut Judge<'_>, pool: &mut Texts) -> Span {
-    judge.distinct(texts(list, |phone| &phone.key), |at| {
-        format!("/phones/{at}/key")
-    });
-    for (at, phone) in list.iter().enumerate() {
-        judge.id(&phone.key, || format!("/phones/{at}/key"));
-    }
+fn normalize_phones(list: &[PhoneWire<'_>], check: &mut RuleCheck<'_>, pool: &mut Texts) -> Span {
+    check.element_ids(list, |phone| &phone.key, |at| format!("/phones/{at}/key"));
     let mut sorted: Vec<_> = list.iter().collect();
     sorted.sort_by(|one, other| one.key.as_bytes().cmp(other.key.as_bytes()));
     pool.write(|out| {
@@ -191,15 +186,20 @@ fn mature_phones(list: &[PhoneWire<'_>], judge: &mut Judge<'_>, pool: &mut Texts
     })
 }
 
-fn mature_addresses(list: &[AddressWire<'_>], judge: &mut Judge<'_>, pool: &mut Texts) -> Span {
-    judge.distinct(texts(list, |address| &address.key), |at| {
-        format!("/addresses/{at}/key")
-    });
+fn normalize_addresses(
+    list: &[AddressWire<'_>],
+    check: &mut RuleCheck<'_>,
+    pool: &mut Texts,
+) -> Span {
+    check.element_ids(
+        list,
+        |address| &address.key,
+        |at| format!("/addresses/{at}/key"),
+    );
     let mut sorted: Vec<(&AddressWire<'_>, Option<(&str, &str)>)> = Vec::with_capacity(list.len());
     for (at, address) in list.iter().enumerate() {
-        judge.id(&address.key, || format!("/addresses/{at}/key"));
         let country = address.country.as_ref().map(|country| {
-            judge
+            check
                 .country(country, || format!("/addresses/{at}/country"))
                 .field()
         });

@@ -1,13 +1,12 @@
 //! The source `loyalty-actions`: what customers of the loyalty programme did.
 
-use super::judge::Judge;
-use super::loyalty_customers::{EventAction, judge_envelope};
+use super::loyalty_customers::{EventAction, check_event};
+use super::rules::RuleCheck;
 use crate::customer::contribution::{Action, ActionKind, Contribution, Data, Fact};
 use crate::customer::fields::{FieldName, put, put_trimmed, put_utm};
 use crate::customer::stamp::Stamp;
 use crate::customer::texts::Texts;
 use crate::json::strict::{Number, Text, wire_object};
-use crate::model::record::Code;
 use crate::model::time::Instant;
 
 wire_object! {
@@ -47,16 +46,14 @@ wire_object! {
     }
 }
 
-/// Judges and normalises an event.
-pub fn normalize(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
-    judge_envelope(judge, &wire.event_type, "CUSTOMER_ACTION", wire.version);
+/// Checks the rules of, and normalises, an event.
+pub fn normalize(wire: EventWire<'_>, check: &mut RuleCheck<'_>) -> Contribution {
     let body = wire.body;
-    judge.id(&body.interaction_id, || "/body/interactionId".to_owned());
-    judge.id(&body.customer_id, || "/body/customerId".to_owned());
-    judge.updated_at(body.updated_at, || "/body/updatedAt".to_owned());
-    if body.created_at > body.updated_at {
-        judge.find(Code::CreatedAfterUpdated, || "/body/createdAt".to_owned());
-    }
+    let envelope = (&*wire.event_type, wire.version);
+    let times = (body.created_at, body.updated_at);
+    check_event(check, "CUSTOMER_ACTION", envelope, times);
+    check.id(&body.interaction_id, || "/body/interactionId".to_owned());
+    check.id(&body.customer_id, || "/body/customerId".to_owned());
 
     let mut pool = Texts::with_capacity(192);
     let id = pool.add(body.interaction_id.as_bytes());

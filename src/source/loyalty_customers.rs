@@ -1,6 +1,6 @@
 //! The source `loyalty-customers`: events about customers of the loyalty programme.
 
-use super::judge::{Country, Judge, is_supported, texts};
+use super::rules::{Country, RuleCheck};
 use crate::customer::contribution::{
     Content, Contribution, CustomerEvent, Data, Fact, ListElement, Status,
 };
@@ -75,25 +75,32 @@ wire_object! {
     }
 }
 
-/// The rules of an event's envelope.
-pub fn judge_envelope(judge: &mut Judge<'_>, event_type: &str, expected: &str, version: Number) {
-    if event_type != expected {
-        judge.find(Code::EventType, || "/eventType".to_owned());
+/// The rules of a loyalty event besides those of its ids and lists.
+pub(super) fn check_event(
+    check: &mut RuleCheck<'_>,
+    expected_type: &str,
+    (event_type, version): (&str, Number),
+    (created_at, updated_at): (Instant, Instant),
+) {
+    if event_type != expected_type {
+        check.broken(Code::EventType, || "/eventType".to_owned());
     }
-    if !is_supported(version.0) {
-        judge.find(Code::UnsupportedVersion, || "/version".to_owned());
+    if !(1.0..2.0).contains(&version.0) {
+        check.broken(Code::UnsupportedVersion, || "/version".to_owned());
+    }
+    check.updated_at(updated_at, || "/body/updatedAt".to_owned());
+    if created_at > updated_at {
+        check.broken(Code::CreatedAfterUpdated, || "/body/createdAt".to_owned());
     }
 }
 
-/// Judges and normalises an event.
-pub fn normalize(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
-    judge_envelope(judge, &wire.event_type, "CUSTOMER", wire.version);
+/// Checks the rules of, and normalises, an event.
+pub fn normalize(wire: EventWire<'_>, check: &mut RuleCheck<'_>) -> Contribution {
     let body = wire.body;
-    judge.id(&body.customer_id, || "/body/customerId".to_owned());
-    judge.updated_at(body.updated_at, || "/body/updatedAt".to_owned());
-    if body.created_at > body.updated_at {
-        judge.find(Code::CreatedAfterUpdated, || "/body/createdAt".to_owned());
-    }
+    let envelope = (&*wire.event_type, wire.version);
+    let times = (body.created_at, body.updated_at);
+    check_event(check, "CUSTOMER", envelope, times);
+    check.id(&body.customer_id, || "/body/customerId".to_owned());
 
     let event = Times {
         rank: wire.event_action.rank(),
@@ -103,8 +110,8 @@ pub fn normalize(wire: EventWire<'_>, judge: &mut Judge<'_>) -> Contribution {
     let dependents = body.dependents.as_deref();
     let size = 64 * (1 + body.addresses.len() * 2 + dependents.map_or(0, <[_]>::len));
     let mut pool = Texts::with_capacity(size);
-    let addresses = mature_addresses(&body.addresses, &event, judge, &mut pool);
-    let dependents = dependents.map(|list| mature_dependents(list, &event, judge, &mut pool));
+    let addresses = normalize_addresses(&body.addresses, &event, check, &mut pool);
+    let dependents = dependents.map(|list| normalize_dependents(list, &event, check, &mut pool));
     let fact = Fact::Customer(CustomerEvent {
         stamp: Stamp::new(event.updated_at, event.rank),
         created_at: event.created_at,
@@ -129,16 +136,16 @@ struct Times {
 }
 
 impl Times {
-    /// Judges an element's times, `list` being the pointer to its list: its (`createdAt`, `updatedAt`).
+    /// An element's (`createdAt`, `updatedAt`), checked; `list` is the pointer to its list.
     fn of_element(
         &self,
         (created_at, updated_at): (Option<Instant>, Option<Instant>),
         list: &str,
         at: usize,
-        judge: &mut Judge<'_>,
+        check: &mut RuleCheck<'_>,
     ) -> (Instant, Instant) {
         if let Some(updated_at) = updated_at {
-            judge.updated_at(updated_at, || format!("{list}/{at}/updatedAt"));
+            check.updated_at(updated_at, || format!("{list}/{at}/updatedAt"));
         }
         let created = created_at.unwrap_or(self.created_at);
         let updated = updated_at.unwrap_or(self.updated_at);
@@ -149,7 +156,7 @@ impl Times {
             } else {
                 "updatedAt"
             };
-            judge.find(Code::CreatedAfterUpdated, || format!("{list}/{at}/{field}"));
+            check.broken(Code::CreatedAfterUpdated, || format!("{list}/{at}/{field}"));
         }
         (created, updated)
     }
@@ -158,20 +165,19 @@ impl Times {
 const ADDRESSES: &str = "/body/addresses";
 const DEPENDENTS: &str = "/body/dependents";
 
-fn mature_addresses(
+fn normalize_addresses(
     list: &[AddressWire<'_>],
     event: &Times,
-    judge: &mut Judge<'_>,
+    check: &mut RuleCheck<'_>,
     pool: &mut Texts,
 ) -> Vec<ListElement<Span>> {
-    judge.distinct(texts(list, |address| &address.address_id), |at| {
-        format!("{ADDRESSES}/{at}/addressId")
-    });
+    check.element_ids(
+        list,
+        |address| &address.address_id,
+        |at| format!("{ADDRESSES}/{at}/addressId"),
+    );
     let element = |(at, address): (usize, &AddressWire<'_>)| {
-        judge.id(&address.address_id, || {
-            format!("{ADDRESSES}/{at}/addressId")
-        });
-        let country = judge.country(&address.country_code, || {
+        let country = check.country(&address.country_code, || {
             format!("{ADDRESSES}/{at}/countryCode")
         });
         let (name, country) = match country {
@@ -179,7 +185,7 @@ fn mature_addresses(
             Country::Unknown(text) => (FieldName::Country, text),
         };
         let times = (address.created_at, address.updated_at);
-        let (created_at, updated_at) = event.of_element(times, ADDRESSES, at, judge);
+        let (created_at, updated_at) = event.of_element(times, ADDRESSES, at, check);
         ListElement {
             id: pool.add(address.address_id.as_bytes()),
             content: Content {
@@ -199,21 +205,20 @@ fn mature_addresses(
     list.iter().enumerate().map(element).collect()
 }
 
-fn mature_dependents(
+fn normalize_dependents(
     list: &[DependentWire<'_>],
     event: &Times,
-    judge: &mut Judge<'_>,
+    check: &mut RuleCheck<'_>,
     pool: &mut Texts,
 ) -> Vec<ListElement<Span>> {
-    judge.distinct(texts(list, |dependent| &dependent.dependent_id), |at| {
-        format!("{DEPENDENTS}/{at}/dependentId")
-    });
+    check.element_ids(
+        list,
+        |dependent| &dependent.dependent_id,
+        |at| format!("{DEPENDENTS}/{at}/dependentId"),
+    );
     let element = |(at, dependent): (usize, &DependentWire<'_>)| {
-        judge.id(&dependent.dependent_id, || {
-            format!("{DEPENDENTS}/{at}/dependentId")
-        });
         let times = (dependent.created_at, dependent.updated_at);
-        let (created_at, updated_at) = event.of_element(times, DEPENDENTS, at, judge);
+        let (created_at, updated_at) = event.of_element(times, DEPENDENTS, at, check);
         ListElement {
             id: pool.add(dependent.dependent_id.as_bytes()),
             content: Content {

@@ -1,12 +1,9 @@
 //! The source `publisher-customers`: batches of customers of a card-offers publisher. A null stands for an absent
 //! field. The elements of a batch are judged one by one.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::judge::{Judge, texts};
+use super::rules::RuleCheck;
 use crate::customer::contribution::{Contribution, Data, Fact, Publisher};
 use crate::customer::texts::Texts;
 use crate::json::canonical::{
@@ -17,34 +14,9 @@ use crate::model::record::Code;
 use crate::model::time::Instant;
 
 wire_object! {
+    /// The elements of a batch, each as the text that it came in.
     pub struct BatchWire<'a> at depth 1 {
-        required customers: Elements<'a> = "customers",
-    }
-}
-
-/// The elements of a batch, each as the text that it came in.
-#[derive(Debug)]
-pub struct Elements<'a>(pub Vec<&'a str>);
-
-impl<'de> Deserialize<'de> for Elements<'de> {
-    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        struct ElementsVisitor;
-        impl<'de> Visitor<'de> for ElementsVisitor {
-            type Value = Elements<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Elements<'de>, A::Error> {
-                let mut elements = Vec::new();
-                while let Some(element) = items.next_element::<&'de RawValue>()? {
-                    elements.push(element.get());
-                }
-                Ok(Elements(elements))
-            }
-        }
-        json.deserialize_seq(ElementsVisitor)
+        required customers: Vec<&'a RawValue> = "customers",
     }
 }
 
@@ -93,23 +65,23 @@ wire_object! {
     }
 }
 
-/// Judges and normalises the element of a batch that stands at `pointer`, `at` being the record's timestamp.
+/// Checks the rules of, and normalises, the element of a batch that stands at `pointer`, `at` being the record's timestamp.
 pub fn normalize(
     wire: CustomerWire<'_>,
     pointer: &str,
     at: Option<Instant>,
-    judge: &mut Judge<'_>,
+    check: &mut RuleCheck<'_>,
 ) -> Contribution {
-    judge.id(&wire.source_customer_id, || {
+    check.id(&wire.source_customer_id, || {
         format!("{pointer}/sourceCustomerId")
     });
     if at.is_none() {
-        judge.find(Code::NoTimestamp, String::new);
+        check.broken(Code::NoTimestamp, String::new);
     }
-    let country = judge
+    let country = check
         .country(&wire.country, || format!("{pointer}/country"))
         .field();
-    judge_accounts(&wire.accounts, pointer, judge);
+    check_accounts(&wire.accounts, pointer, check);
 
     let mut pool = Texts::with_capacity(768);
     let fact = Fact::Publisher(Publisher {
@@ -123,15 +95,13 @@ pub fn normalize(
     }
 }
 
-fn judge_accounts(accounts: &[AccountWire<'_>], pointer: &str, judge: &mut Judge<'_>) {
-    judge.distinct(
-        texts(accounts, |account| &account.source_account_id),
+fn check_accounts(accounts: &[AccountWire<'_>], pointer: &str, check: &mut RuleCheck<'_>) {
+    check.element_ids(
+        accounts,
+        |account| &account.source_account_id,
         |at| format!("{pointer}/accounts/{at}/sourceAccountId"),
     );
     for (at, account) in accounts.iter().enumerate() {
-        judge.id(&account.source_account_id, || {
-            format!("{pointer}/accounts/{at}/sourceAccountId")
-        });
         for (card_at, card) in account.cards.iter().flatten().enumerate() {
             let ids = [
                 ("sourceAccountId", &card.source_account_id),
@@ -139,7 +109,7 @@ fn judge_accounts(accounts: &[AccountWire<'_>], pointer: &str, judge: &mut Judge
             ];
             for (name, id) in ids {
                 if let Some(id) = id {
-                    judge.id(id, || {
+                    check.id(id, || {
                         format!("{pointer}/accounts/{at}/cards/{card_at}/{name}")
                     });
                 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use jsonschema::{Draft, Validator};
 use serde_json::Value;
 
-use super::words;
+use super::messages;
 use crate::json::duplicate;
 use crate::json::strict::{self, Plain};
 use crate::model::record::{Code, MAX_VIOLATIONS, Rejection, Source, Violation};
@@ -99,7 +99,8 @@ impl Schema {
     /// the schema with `pointer` before their own. None: the schema has nothing against it.
     pub fn explain(&self, text: &str, pointer: &str) -> Option<Rejection> {
         if let Some(twice) = duplicate::find(&self.document, text) {
-            let message = words::given_twice(&twice.name, &format!("{pointer}{}", twice.pointer));
+            let message =
+                messages::given_twice(&twice.name, &format!("{pointer}{}", twice.pointer));
             return Some(Rejection::with_message(Code::DuplicateField, message));
         }
         let Ok(value) = strict::read(text, Plain::<Value>) else {
@@ -117,7 +118,7 @@ impl Schema {
         out.extend(errors.map(|error| Violation {
             pointer: format!("{pointer}{}", error.instance_path()),
             keyword: keyword(error.kind()),
-            message: words::of_violation(&error, &self.document),
+            message: messages::of_violation(&error, &self.document),
         }));
         for List { path, element } in &self.lists {
             let list = path.iter().try_fold(value, |value, name| value.get(name));

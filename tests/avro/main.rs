@@ -62,7 +62,7 @@ fn comparable(
         } => {
             let mut contributions = Vec::new();
             for element in elements {
-                let alone = element.alone();
+                let alone = element.batch_of_one();
                 let record = RawRecord {
                     value: Some(&alone),
                     ..*of

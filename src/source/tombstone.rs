@@ -1,4 +1,4 @@
-//! How the key of a null value gives the customer id (docs/contract.md, section 2).
+//! A record with a null value: it erases or retracts the customer whose id is its key (docs/contract.md, sections 2 and 3).
 //!
 //! A key that is framed or quoted is not the id: taken as it is, it would erase somebody else, or nobody.
 
@@ -6,51 +6,84 @@ use std::borrow::Cow;
 
 use super::framing::numbered;
 use crate::avro::input::Input;
-use crate::config::KeyFormat;
+use crate::config::{Config, KeyFormat, Tombstone};
+use crate::customer::contribution::{Contribution, Data, Erasure};
 use crate::json::strict::{self, Plain, Text};
+use crate::model::record::{Code, RawRecord, Rejection, Violation, usable_timestamp};
+use crate::model::time::Instant;
 
-/// The key is not of the form that the source's `key_format` says.
+/// Judges a record with a null value.
+pub(super) fn judge(record: &RawRecord<'_>, config: &Config) -> Result<Contribution, Rejection> {
+    let Some(source) = config.sources.get(record.source) else {
+        return Err(Rejection::new(Code::NullValue));
+    };
+    let only = match source.tombstone {
+        Tombstone::Erase => None,
+        Tombstone::Retract => Some(record.source),
+        Tombstone::Reject => return Err(Rejection::new(Code::NullValue)),
+    };
+    let customer = customer_id(record.key, source.key_format)
+        .map_err(|OtherFormat| Rejection::new(Code::InvalidKey))?;
+    match (customer, record.timestamp.and_then(usable_timestamp)) {
+        (Some(customer), Some(at)) => Ok(Contribution {
+            customer: customer.into_owned(),
+            data: Data::erasure(Erasure {
+                only,
+                at: Instant::from_millis(at),
+            }),
+        }),
+        (customer, at) => {
+            let broken = [
+                customer.is_none().then_some(Code::BlankId),
+                at.is_none().then_some(Code::NoTimestamp),
+            ];
+            let violation = |code| Violation::semantic(String::new(), code);
+            let violations: Vec<_> = broken.into_iter().flatten().map(violation).collect();
+            let code = broken[0].unwrap_or(Code::NoTimestamp);
+            Err(Rejection::with_violations(code, violations))
+        }
+    }
+}
+
+/// The key is not in the source's `key_format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotOfTheForm;
+struct OtherFormat;
 
 /// The customer id that a key gives. None: it is missing, blank, or not UTF-8.
-pub fn customer_id(
-    key: Option<&[u8]>,
-    format: KeyFormat,
-) -> Result<Option<Cow<'_, str>>, NotOfTheForm> {
-    // what is only white space is blank, and not of another form
+fn customer_id(key: Option<&[u8]>, format: KeyFormat) -> Result<Option<Cow<'_, str>>, OtherFormat> {
+    // what is only white space is blank, in any format
     let is_blank = |key: &&[u8]| std::str::from_utf8(key).is_ok_and(|key| key.trim().is_empty());
     let Some(key) = key.filter(|key| !is_blank(key)) else {
         return Ok(None);
     };
     let id = match format {
         KeyFormat::Text => {
-            // also where the rest is not UTF-8: the frames of all schema ids are judged alike
+            // also where the rest is not UTF-8, so that the frames of all schema ids are judged alike
             if key
                 .first()
                 .is_some_and(|first| *first < 0x20 || matches!(first, 0x7f | b'"'))
             {
-                return Err(NotOfTheForm);
+                return Err(OtherFormat);
             }
             let Ok(text) = std::str::from_utf8(key) else {
                 return Ok(None);
             };
             if text.starts_with(char::is_control) {
-                return Err(NotOfTheForm);
+                return Err(OtherFormat);
             }
             Cow::Borrowed(text)
         }
         KeyFormat::Json => {
-            let text = std::str::from_utf8(key).map_err(|_| NotOfTheForm)?;
-            let Text(id) = strict::read(text, Plain).map_err(|_| NotOfTheForm)?;
+            let text = std::str::from_utf8(key).map_err(|_| OtherFormat)?;
+            let Text(id) = strict::read(text, Plain).map_err(|_| OtherFormat)?;
             id
         }
         KeyFormat::Avro => {
-            let (_, body) = numbered(key).ok_or(NotOfTheForm)?;
+            let (_, body) = numbered(key).ok_or(OtherFormat)?;
             let mut input = Input::new(body);
-            let id = input.bytes().map_err(|_| NotOfTheForm)?;
-            input.end().map_err(|_| NotOfTheForm)?;
-            Cow::Borrowed(std::str::from_utf8(id).map_err(|_| NotOfTheForm)?)
+            let id = input.bytes().map_err(|_| OtherFormat)?;
+            input.end().map_err(|_| OtherFormat)?;
+            Cow::Borrowed(std::str::from_utf8(id).map_err(|_| OtherFormat)?)
         }
     };
     Ok(Some(id).filter(|id| !id.trim().is_empty()))
@@ -60,7 +93,7 @@ pub fn customer_id(
 mod tests {
     use super::*;
 
-    fn id(key: &'static [u8], format: KeyFormat) -> Result<Option<String>, NotOfTheForm> {
+    fn id(key: &'static [u8], format: KeyFormat) -> Result<Option<String>, OtherFormat> {
         customer_id(Some(key), format).map(|id| id.map(Cow::into_owned))
     }
 
@@ -82,7 +115,7 @@ mod tests {
             b"\x7fc",
             "\u{85}c".as_bytes(),
         ] {
-            assert_eq!(text(wrong), Err(NotOfTheForm), "{wrong:?}");
+            assert_eq!(text(wrong), Err(OtherFormat), "{wrong:?}");
         }
         assert_eq!(customer_id(None, KeyFormat::Text), Ok(None));
     }
@@ -103,7 +136,7 @@ mod tests {
             b"\"\\ud800\"",
             b"\"\xc8\"",
         ] {
-            assert_eq!(json(wrong), Err(NotOfTheForm), "{wrong:?}");
+            assert_eq!(json(wrong), Err(OtherFormat), "{wrong:?}");
         }
     }
 
@@ -122,7 +155,7 @@ mod tests {
             b"\0\0\0\0\x01\x04c12",
             b"\x01\0\0\0\x01\x04c1",
         ] {
-            assert_eq!(avro(wrong), Err(NotOfTheForm), "{wrong:?}");
+            assert_eq!(avro(wrong), Err(OtherFormat), "{wrong:?}");
         }
     }
 }

@@ -1,0 +1,113 @@
+//! Reading a value into the type of its source, and saying why it does not fit.
+//!
+//! The typed reading is the fast path: it decodes and holds the value against its schema in one pass, and gives no reason
+//! when it refuses. Only then the value is read a second time, step by step, for the reason.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::Value;
+use super::messages;
+use super::schema::Schema;
+use crate::avro::{self, Plan};
+use crate::json::strict::{self, Plain};
+use crate::model::record::{Code, Rejection};
+
+/// The texts of an Avro value may have this many times `validation.max_record_bytes` when they are decoded
+/// (docs/contract.md, section 2).
+const MAX_TEXTS: usize = 4;
+
+/// A value in the form that it is read from.
+#[derive(Clone, Copy)]
+pub(super) enum Form<'a> {
+    Json(&'a str),
+    Avro {
+        plan: &'a Plan,
+        body: &'a [u8],
+        /// The most bytes that its texts may have.
+        max_texts: usize,
+    },
+}
+
+/// The typed reading refused a value; [`Form::explain`] says why.
+pub(super) struct Refused;
+
+impl<'a> Form<'a> {
+    pub fn of(value: Value<'a>, max_record_bytes: usize) -> Result<Form<'a>, Rejection> {
+        match value {
+            Value::Json(bytes) => std::str::from_utf8(bytes)
+                .map(Form::Json)
+                .map_err(|_| not_utf8(bytes)),
+            Value::Avro(plan, body) => Ok(Form::Avro {
+                plan,
+                body,
+                max_texts: max_record_bytes.saturating_mul(MAX_TEXTS),
+            }),
+        }
+    }
+
+    /// The typed reading.
+    pub fn read<T: Deserialize<'a>>(self) -> Result<T, Refused> {
+        match self {
+            Form::Json(text) => strict::read(text, Plain).map_err(|_| Refused),
+            Form::Avro {
+                plan,
+                body,
+                max_texts,
+            } => avro::read(plan, body, max_texts).map_err(|_| Refused),
+        }
+    }
+
+    /// Why the typed reading refused the value, by the given schema.
+    #[cold]
+    pub fn explain(self, schema: Result<&Schema, String>) -> Rejection {
+        let text = match self {
+            Form::Json(text) => match well_formed(text) {
+                Ok(()) => Cow::Borrowed(text),
+                Err(rejection) => return rejection,
+            },
+            Form::Avro {
+                plan,
+                body,
+                max_texts,
+            } => match avro::explain(plan, body, max_texts) {
+                Ok(text) => Cow::Owned(text),
+                Err(why) => return Rejection::with_message(Code::InvalidAvro, why),
+            },
+        };
+        explain_json(schema, &text, "")
+    }
+}
+
+/// Whether a text is JSON at all.
+pub(super) fn well_formed(text: &str) -> Result<(), Rejection> {
+    strict::check(text).map_err(|error| {
+        Rejection::with_message(Code::InvalidJson, messages::not_json(text, &error))
+    })
+}
+
+/// Why the typed reading refused a value that is well-formed JSON; `pointer` is where the value stands in its record.
+///
+/// A test holds the typed reading and the schema to the same verdict. Should they differ all the same, then the record
+/// goes to the dead letters, where it is seen, and the stream goes on.
+pub(super) fn explain_json(
+    schema: Result<&Schema, String>,
+    text: &str,
+    pointer: &str,
+) -> Rejection {
+    let explained = schema.ok().and_then(|schema| schema.explain(text, pointer));
+    explained.unwrap_or_else(|| {
+        Rejection::with_message(
+            Code::SchemaViolation,
+            "the typed reading refuses the value, but its JSON Schema does not; please report this",
+        )
+    })
+}
+
+fn not_utf8(bytes: &[u8]) -> Rejection {
+    match messages::not_utf8(bytes) {
+        Some(message) => Rejection::with_message(Code::InvalidUtf8, message),
+        None => Rejection::new(Code::InvalidUtf8),
+    }
+}

@@ -1,0 +1,130 @@
+//! The rules that a JSON Schema cannot say: the stage `semantic` (docs/contract.md, section 2).
+
+use std::collections::HashSet;
+
+use crate::config::{RuleAction, Rules};
+use crate::json::strict::Text;
+use crate::model::country;
+use crate::model::record::{Code, Source, Violation};
+use crate::model::time::Instant;
+
+/// Checks one record, or one element of a batch, and collects the rules that it breaks.
+pub struct RuleCheck<'r> {
+    rules: &'r Rules,
+    source: Source,
+    /// The latest `updatedAt` that does not lie in the future; none where the record has no timestamp.
+    latest: Option<Instant>,
+    findings: Findings,
+}
+
+/// The rules that a record breaks.
+#[derive(Default)]
+pub struct Findings {
+    /// The first code, in the order of the rules, that rejects.
+    pub code: Option<Code>,
+    pub violations: Vec<Violation>,
+    pub warnings: Vec<Violation>,
+}
+
+/// A country as the snapshot shows it.
+#[derive(Debug, Clone, Copy)]
+pub enum Country<'t> {
+    /// An alpha-2 code, in a field `countryCode`.
+    Known(&'t str),
+    /// A text that the rules let through, in a field `country`.
+    Unknown(&'t str),
+}
+
+impl<'t> Country<'t> {
+    /// The field's name and its text.
+    pub fn field(self) -> (&'static str, &'t str) {
+        match self {
+            Country::Known(code) => ("countryCode", code),
+            Country::Unknown(text) => ("country", text),
+        }
+    }
+}
+
+impl<'r> RuleCheck<'r> {
+    pub fn new(rules: &'r Rules, source: Source, latest: Option<Instant>) -> RuleCheck<'r> {
+        RuleCheck {
+            rules,
+            source,
+            latest,
+            findings: Findings::default(),
+        }
+    }
+
+    /// Notes that a rule is broken at a place.
+    pub fn broken(&mut self, code: Code, pointer: impl FnOnce() -> String) {
+        let found = &mut self.findings;
+        match self.rules.action(code, self.source) {
+            RuleAction::Reject => {
+                found.code = Some(found.code.map_or(code, |first| first.min(code)));
+                found.violations.push(Violation::semantic(pointer(), code));
+            }
+            RuleAction::Warn => found.warnings.push(Violation::semantic(pointer(), code)),
+            RuleAction::Off => {}
+        }
+    }
+
+    pub fn id(&mut self, id: &str, pointer: impl FnOnce() -> String) {
+        if id.trim().is_empty() {
+            self.broken(Code::BlankId, pointer);
+        }
+    }
+
+    /// The ids of a list's elements: none is blank, and none stands there twice. `pointer` is that of the id of the
+    /// element at an index.
+    pub fn element_ids<T>(
+        &mut self,
+        list: &[T],
+        id: impl for<'t> Fn(&'t T) -> &'t Text<'t>,
+        pointer: impl Fn(usize) -> String,
+    ) {
+        for at in repeated(list.iter().map(|element| &**id(element))) {
+            self.broken(Code::DuplicateElement, || pointer(at));
+        }
+        for (at, element) in list.iter().enumerate() {
+            self.id(id(element), || pointer(at));
+        }
+    }
+
+    pub fn updated_at(&mut self, at: Instant, pointer: impl FnOnce() -> String) {
+        if self.latest.is_some_and(|latest| at > latest) {
+            self.broken(Code::FutureTimestamp, pointer);
+        }
+    }
+
+    pub fn country<'t>(&mut self, text: &'t str, pointer: impl FnOnce() -> String) -> Country<'t> {
+        let text = text.trim();
+        let known = if self.source.is_loyalty() {
+            country::from_alpha2(text)
+        } else {
+            country::from_any(text)
+        };
+        match known {
+            Some(code) => Country::Known(code),
+            None => {
+                self.broken(Code::CountryCode, pointer);
+                Country::Unknown(text)
+            }
+        }
+    }
+
+    pub fn findings(self) -> Findings {
+        self.findings
+    }
+}
+
+/// The places, in ascending order, of the ids that stood in the list before.
+pub fn repeated<'t>(ids: impl ExactSizeIterator<Item = &'t str>) -> Vec<usize> {
+    if ids.len() < 2 {
+        return Vec::new();
+    }
+    // seeded at random for each process, so that no sender can choose ids that collide
+    let mut seen: HashSet<&str, ahash::RandomState> = HashSet::default();
+    ids.enumerate()
+        .filter_map(|(at, id)| (!seen.insert(id)).then_some(at))
+        .collect()
+}
