@@ -196,7 +196,7 @@ impl Engine {
         let Some(store) = self.stores.get_mut(&partition) else {
             return;
         };
-        if let Err(error) = store.loaded(offset) {
+        if let Err(error) = store.finish_load(offset) {
             return self.stop(error.into());
         }
         state.loading = Loading::Ready;
@@ -207,7 +207,7 @@ impl Engine {
 
 /// Where a store goes on from, in a log that holds these offsets. One that knows of nothing in it begins anew.
 fn start_of(store: &mut dyn Store, low: i64, high: i64) -> Result<i64, StoreError> {
-    store.load_again();
+    store.restart_load();
     let position = match store.checkpoint() {
         Some(checkpoint) if (low..=high).contains(&checkpoint) => checkpoint,
         _ => {
@@ -216,7 +216,7 @@ fn start_of(store: &mut dyn Store, low: i64, high: i64) -> Result<i64, StoreErro
         }
     };
     if position >= high {
-        store.loaded(high)?;
+        store.finish_load(high)?;
     }
     Ok(position)
 }

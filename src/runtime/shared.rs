@@ -167,7 +167,7 @@ fn stores(
     let (Store::Disk, Some(directory)) = (config.state.store, &config.state.directory) else {
         return Ok(Arc::new(MemoryStores));
     };
-    let place = disk::Place {
+    let place = disk::DiskSettings {
         directory: directory.into(),
         application_id: config.application_id.clone(),
         state_topic: config.state_topic(),
@@ -175,7 +175,7 @@ fn stores(
         partitions: checked.found.partitions,
         memory: config.state.memory_bytes as u64,
     };
-    let stores = DiskStores::take(place, || stop.is_set());
+    let stores = DiskStores::lock(place, || stop.is_set());
     let stores = stores.map_err(|error| Failure::Service(error.to_string()))?;
     Ok(Arc::new(stores))
 }

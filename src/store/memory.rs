@@ -1,7 +1,6 @@
 //! The store in memory: encoded states by customer id.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -68,20 +67,14 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn loaded(&mut self, checkpoint: i64) -> Result<(), StoreError> {
+    fn finish_load(&mut self, checkpoint: i64) -> Result<(), StoreError> {
         self.checkpoint = Some(checkpoint);
         Ok(())
     }
 
-    fn load_again(&mut self) {}
-
     fn discard(&mut self, _low: i64, _high: i64) -> Result<(), StoreError> {
         *self = MemoryStore::default();
         Ok(())
-    }
-
-    fn tidy(&mut self, _: Duration) -> Result<bool, StoreError> {
-        Ok(false)
     }
 
     fn customers(&self) -> usize {
@@ -94,10 +87,6 @@ impl Store for MemoryStore {
 
     fn sizes(&self) -> &Sizes {
         &self.sizes
-    }
-
-    fn is_durable(&self) -> bool {
-        false
     }
 }
 

@@ -34,25 +34,28 @@ pub trait Store: Debug + Send {
     /// behind it may be in the store as well. None: nothing was ever loaded to the end.
     fn checkpoint(&self) -> Option<i64>;
 
-    /// Takes over what a batch has committed, no customer twice. It holds all of it and the checkpoint, or nothing.
+    /// Writes what a batch has committed, no customer twice, and the checkpoint: all of it or nothing.
     fn commit(&mut self, changes: &[Change<'_>], checkpoint: i64) -> Result<(), StoreError>;
 
-    /// Takes over a record of the state topic, null values as well; `next` is the offset behind it. Records come
-    /// in the order of their offsets, and may be gathered.
+    /// Takes a record of the state topic, null values as well; `next` is the offset behind it. Records come in the
+    /// order of their offsets, and may be gathered in memory.
     fn load(&mut self, id: &[u8], state: Option<&[u8]>, next: i64) -> Result<(), StoreError>;
 
-    /// Every record before the checkpoint was loaded.
-    fn loaded(&mut self, checkpoint: i64) -> Result<(), StoreError>;
+    /// Every record before the checkpoint was loaded: writes what was gathered, and the checkpoint.
+    fn finish_load(&mut self, checkpoint: i64) -> Result<(), StoreError>;
 
-    /// Loading starts again from [`Store::checkpoint`].
-    fn load_again(&mut self);
+    /// Forgets what was loaded and not written: loading starts again from [`Store::checkpoint`].
+    fn restart_load(&mut self) {}
 
-    /// Forgets everything: the checkpoint does not lie in the log, which holds these offsets.
+    /// Forgets everything: the checkpoint is not in the log, which holds the offsets from `low` to `high`.
     fn discard(&mut self, low: i64, high: i64) -> Result<(), StoreError>;
 
-    /// Lets go of what was written over, where that is still kept somewhere, if it is time; whether it was. `now` is of
-    /// any clock, always the same.
-    fn tidy(&mut self, now: Duration) -> Result<bool, StoreError>;
+    /// Removes what was overwritten, where that is still kept somewhere, if it is time; whether it was. `now` is of any
+    /// clock, always the same.
+    fn compact_if_due(&mut self, now: Duration) -> Result<bool, StoreError> {
+        let _ = now;
+        Ok(false)
+    }
 
     /// How many customers the store holds.
     fn customers(&self) -> usize;
@@ -69,7 +72,9 @@ pub trait Store: Debug + Send {
     }
 
     /// Whether the store can be closed and opened again, and must be closed for another owner.
-    fn is_durable(&self) -> bool;
+    fn is_durable(&self) -> bool {
+        false
+    }
 }
 
 /// Opens stores.
@@ -78,7 +83,7 @@ pub trait Stores: Debug + Send + Sync {
     fn open(&self, partition: i32) -> Result<Box<dyn Store>, StoreError>;
 }
 
-/// Why a store can't go on. Nothing is lost: Kafka has it all.
+/// Why a store has failed. Nothing is lost: Kafka has it all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     #[error(

@@ -1,37 +1,35 @@
-//! Where stores lie: `<directory>/<application id>/<partition>`, with a lock beside them, so that two processes
-//! never share them.
-//!
-//! Beside the store of a partition may lie `<partition>.doubt`, a note that it has failed and must be looked at, and
-//! `<partition>.damaged-<seconds since 1970>`, the last one that was set aside, and, while it is loaded,
-//! `<partition>.loading`.
+//! The folder of the stores of one process, which is locked: two processes never share it. The module
+//! [`disk`](super) draws what lies in it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::DiskStore;
-use super::engine::{Memory, of_io};
+use super::engine::{MemoryLimits, io_failure};
 use super::layout::Header;
-use super::private;
+use super::permissions;
+use super::{Check, DiskStore};
 use crate::store::{Store, StoreError, Stores};
 
-/// How long a process that is ending may keep its lock: it has memory to give back.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The least and the most that is kept in memory before a table is written, in bytes.
-const BUFFER: (u64, u64) = (4 * 1024 * 1024, 32 * 1024 * 1024);
+/// How long another process may keep its lock: one that is ending has memory to give back first.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+/// The bounds of what is kept in memory before a table is written, in bytes.
+const MIN_BUFFER: u64 = 4 * 1024 * 1024;
+const MAX_BUFFER: u64 = 32 * 1024 * 1024;
 /// What a store caches of what it read, in bytes. A customer that is read is written with the same batch, so it lies in
 /// the buffer when it is asked for again, and what was read of it is of no use then; of the files the system keeps what
 /// it has room for. A larger cache only means that each block that is read comes into memory that is not at hand.
 const CACHE: u64 = 1024 * 1024;
 /// What is loaded between two checkpoints, in bytes.
-const LOAD: u64 = 2 * 1024 * 1024 * 1024;
-/// What a note says of a store that is known to be damaged.
+const LOADED_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// What the note beside a store says of it.
 const DAMAGED: &[u8] = b"damaged";
+const SUSPECT: &[u8] = b"doubtful";
 
-/// What stores are for, and where they lie.
+/// What the stores are copies of, and where they lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct DiskSettings {
     pub directory: PathBuf,
     pub application_id: String,
     pub state_topic: String,
@@ -46,19 +44,23 @@ pub struct Place {
 /// The stores of one process, which nobody else can open while this lives.
 #[derive(Debug)]
 pub struct DiskStores {
-    place: Place,
+    settings: DiskSettings,
     base: PathBuf,
-    memory: Memory,
+    memory: MemoryLimits,
     _lock: File,
 }
 
 impl DiskStores {
-    /// Takes the directory. Where another process has it, it is waited for a while, unless `give_up` says so.
-    pub fn take(place: Place, give_up: impl Fn() -> bool) -> Result<DiskStores, StoreError> {
-        let base = place.directory.join(&place.application_id);
-        let failed = |error: io::Error| of_io(&base, &error);
+    /// Locks the directory. Where another process has it, this waits for up to [`LOCK_TIMEOUT`], unless `give_up` says
+    /// otherwise.
+    pub fn lock(
+        settings: DiskSettings,
+        give_up: impl Fn() -> bool,
+    ) -> Result<DiskStores, StoreError> {
+        let base = settings.directory.join(&settings.application_id);
+        let failed = |error: io::Error| io_failure(&base, &error);
         // nothing is put, or removed, beside or above the folder of this application
-        let mut parts = Path::new(&place.application_id).components();
+        let mut parts = Path::new(&settings.application_id).components();
         if !matches!(
             (parts.next(), parts.next()),
             (Some(Component::Normal(_)), None)
@@ -69,13 +71,13 @@ impl DiskStores {
             );
             return Err(failed(error));
         }
-        private::from_now_on();
+        permissions::restrict_new_files();
         fs::create_dir_all(&base).map_err(failed)?;
         let file = base.join("lock");
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let lock = options.open(&file).map_err(failed)?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + LOCK_TIMEOUT;
         loop {
             match lock.try_lock() {
                 Ok(()) => break,
@@ -90,16 +92,16 @@ impl DiskStores {
                 }
             }
         }
-        private::what_is_there(&base).map_err(failed)?;
-        let share = place.memory / u64::try_from(place.partitions).unwrap_or(1).max(1);
-        let memory = Memory {
+        permissions::restrict_existing(&base).map_err(failed)?;
+        let share = settings.memory / u64::try_from(settings.partitions).unwrap_or(1).max(1);
+        let memory = MemoryLimits {
             cache: CACHE,
             // up to three of them while tables are written
-            buffer: (share / 3).clamp(BUFFER.0, BUFFER.1),
-            load: LOAD,
+            buffer: (share / 3).clamp(MIN_BUFFER, MAX_BUFFER),
+            load: LOADED_BYTES,
         };
         Ok(DiskStores {
-            place,
+            settings,
             base,
             memory,
             _lock: lock,
@@ -108,10 +110,10 @@ impl DiskStores {
 
     pub(super) fn header(&self, partition: i32) -> Header {
         Header {
-            application_id: self.place.application_id.clone(),
-            state_topic: self.place.state_topic.clone(),
-            topic_id: self.place.topic_id.clone().unwrap_or_default(),
-            partitions: self.place.partitions,
+            application_id: self.settings.application_id.clone(),
+            state_topic: self.settings.state_topic.clone(),
+            topic_id: self.settings.topic_id.clone().unwrap_or_default(),
+            partitions: self.settings.partitions,
             partition,
         }
     }
@@ -123,9 +125,12 @@ impl Stores for DiskStores {
         let note = match fs::read(note_of(&path)) {
             Ok(note) => Some(note),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(of_io(&path, &error)),
+            Err(error) => return Err(io_failure(&path, &error)),
         };
-        let doubtful = note.is_some();
+        let check = match note {
+            Some(_) => Check::Full,
+            None => Check::Quick,
+        };
         let header = self.header(partition);
         let opened = if note.as_deref() == Some(DAMAGED) {
             Err(StoreError::Damaged {
@@ -133,7 +138,7 @@ impl Stores for DiskStores {
                 reason: "it was found so before".to_owned(),
             })
         } else {
-            DiskStore::open(path.clone(), self.memory, header.clone(), doubtful)
+            DiskStore::open(path.clone(), self.memory, header.clone(), check)
         };
         let store = match opened {
             Err(StoreError::Damaged { reason, .. }) => {
@@ -144,11 +149,11 @@ impl Stores for DiskStores {
                     reason,
                     "the state store is damaged: it is set aside and rebuilt from Kafka"
                 );
-                DiskStore::open(path.clone(), self.memory, header, false)?
+                DiskStore::open(path.clone(), self.memory, header, Check::Quick)?
             }
             opened => opened?,
         };
-        if doubtful {
+        if note.is_some() {
             remove(&note_of(&path))?;
         }
         Ok(Box::new(store))
@@ -159,11 +164,11 @@ fn note_of(path: &Path) -> PathBuf {
     path.with_extension("doubt")
 }
 
-/// Leaves word that a store has failed. Where even that fails, the next start finds out for itself.
-pub fn note(path: &Path, error: &StoreError) {
+/// Leaves a note that a store has failed. Where even that fails, the next start finds out for itself.
+pub fn mark_suspect(path: &Path, error: &StoreError) {
     let text: &[u8] = match error {
         StoreError::Damaged { .. } => DAMAGED,
-        _ => b"doubtful",
+        _ => SUSPECT,
     };
     if let Err(error) = fs::write(note_of(path), text) {
         tracing::warn!(directory = %path.display(), %error, "no note of the failure could be left");
@@ -172,7 +177,7 @@ pub fn note(path: &Path, error: &StoreError) {
 
 /// Renames a store, in the place of one that was set aside before.
 fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
-    let failed = |error: io::Error| of_io(path, &error);
+    let failed = |error: io::Error| io_failure(path, &error);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let prefix = format!("{name}.damaged-");
     let base = path.parent().unwrap_or(path);
@@ -198,7 +203,7 @@ pub fn remove(path: &Path) -> Result<(), StoreError> {
         fs::remove_file(path)
     };
     match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(of_io(path, &error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_failure(path, &error)),
         _ => Ok(()),
     }
 }

@@ -10,12 +10,12 @@ use bytes::Bytes;
 use fjall::config::{PartitioningPolicy, PinningPolicy};
 use fjall::{Database, Error, Keyspace, KeyspaceCreateOptions, LsmError, PersistMode};
 
-use super::layout::REMEMBERED;
+use super::layout::BATCH_SLOTS;
 use crate::store::StoreError;
 
 /// How much memory one store may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Memory {
+pub struct MemoryLimits {
     /// For blocks that were read, in bytes.
     pub cache: u64,
     /// For what is not in a table yet, in bytes; up to three times as much while tables are merged.
@@ -25,28 +25,27 @@ pub struct Memory {
     pub load: u64,
 }
 
-/// Threads of a store, which write tables and merge them. Of more than one, one spins for as long as another merges: in
+/// Threads that write the tables of a store and merge them. Of more than one, one spins for as long as another merges: in
 /// fjall 3.1 (worker_pool.rs) the first one does no merging, and puts a request for it back into the queue from which
 /// it takes it again.
-const THREADS: usize = 1;
-/// Buffers that may be full and not in a table yet: a merging goes on for a few seconds, and no table is written
-/// meanwhile.
-const FULL_BUFFERS: usize = 2;
+const ENGINE_THREADS: usize = 1;
+/// Full buffers that may wait for their table: a compaction takes a few seconds, and no table is written meanwhile.
+const MAX_SEALED_BUFFERS: usize = 2;
 /// Files that a store keeps open.
 const OPEN_FILES: usize = 40;
-/// The least that the engine takes.
-const JOURNALS: u64 = 64 * 1024 * 1024;
-/// Tables that are not merged yet. The engine itself halts its callers later than this.
-const UNMERGED: usize = 18;
+/// The least size of all journals that the engine takes, in bytes.
+const MIN_JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
+/// Tables of level 0 that may wait for a compaction. The engine itself halts its callers later than this.
+const MAX_UNMERGED_TABLES: usize = 18;
 
-/// The tables of a store of so many bytes are merged in less than a second.
-const SMALL: u64 = 64 * 1024 * 1024;
+/// The tables of a store of up to so many bytes are merged in less than a second.
+const MAX_COMPACTED_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What the engine holds of a record besides its key and value, in bytes, about.
-const ENTRY: usize = 64;
+const ENTRY_OVERHEAD: usize = 64;
 
 /// Keys with a value, or none to remove them.
-pub type Batch = Vec<(Vec<u8>, Option<Bytes>)>;
+pub type WriteBatch = Vec<(Vec<u8>, Option<Bytes>)>;
 
 pub struct Engine {
     path: PathBuf,
@@ -69,15 +68,15 @@ impl std::fmt::Debug for Engine {
 impl Engine {
     /// Opens what is there, or creates it. What was written before a crash is there up to some batch, as a rule the
     /// last one: the journal is given to the operating system with each batch, and not waited for.
-    pub fn open(path: &Path, memory: Memory) -> Result<Engine, StoreError> {
+    pub fn open(path: &Path, memory: MemoryLimits) -> Result<Engine, StoreError> {
         let exists = path.exists();
         // the engine asserts some of what it expects in its files
         let opened = catch_unwind(AssertUnwindSafe(|| {
             let database = Database::builder(path)
-                .worker_threads(THREADS)
+                .worker_threads(ENGINE_THREADS)
                 .cache_size(memory.cache)
                 .max_cached_files(Some(OPEN_FILES))
-                .max_journaling_size(JOURNALS)
+                .max_journaling_size(MIN_JOURNAL_BYTES)
                 .open()?;
             let tree = database.keyspace("state", || options(memory))?;
             Ok((database, tree))
@@ -94,7 +93,7 @@ impl Engine {
             {
                 damaged(path, &error.to_string())
             }
-            error => judge(path, &error),
+            error => classify(path, &error),
         })?;
         Ok(Engine {
             path: path.to_owned(),
@@ -107,36 +106,40 @@ impl Engine {
     }
 
     pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        let found = self.tree.get(key).map_err(|error| self.judge(&error))?;
+        let found = self.tree.get(key).map_err(|error| self.classify(&error))?;
         Ok(found.map(Bytes::from))
     }
 
     /// The bytes of a value.
     pub fn size_of(&self, key: &[u8]) -> Result<Option<usize>, StoreError> {
-        let found = self.tree.size_of(key).map_err(|error| self.judge(&error))?;
+        let found = self
+            .tree
+            .size_of(key)
+            .map_err(|error| self.classify(&error))?;
         Ok(found.map(|size| size as usize))
     }
 
     /// Writes all of a batch or nothing.
-    pub fn write(&mut self, batch: Batch) -> Result<(), StoreError> {
-        self.keep_pace()?;
+    pub fn write(&mut self, batch: WriteBatch) -> Result<(), StoreError> {
+        self.wait_for_tables()?;
         let mut writes = self.database.batch().durability(Some(PersistMode::Buffer));
         for (key, value) in batch {
-            self.bytes += (key.len() + value.as_ref().map_or(0, Bytes::len) + ENTRY) as u64;
+            self.bytes +=
+                (key.len() + value.as_ref().map_or(0, Bytes::len) + ENTRY_OVERHEAD) as u64;
             match value {
                 Some(value) => writes.insert(&self.tree, key, value),
                 None => writes.remove(&self.tree, key),
             }
         }
-        writes.commit().map_err(|error| self.judge(&error))?;
+        writes.commit().map_err(|error| self.classify(&error))?;
         self.batches += 1;
         // The engine would begin a new buffer itself, but not before its thread has ended a merging. And what may have
         // to be replayed must stay within what the slots remember.
-        if self.bytes >= self.buffer || self.batches >= REMEMBERED / 4 {
+        if self.bytes >= self.buffer || self.batches >= BATCH_SLOTS / 4 {
             (self.batches, self.bytes) = (0, 0);
             self.tree
                 .rotate_memtable()
-                .map_err(|error| self.judge(&error))?;
+                .map_err(|error| self.classify(&error))?;
         }
         Ok(())
     }
@@ -147,7 +150,7 @@ impl Engine {
         &self,
         sorted: impl Iterator<Item = io::Result<(Vec<u8>, Option<Bytes>)>>,
     ) -> Result<(), StoreError> {
-        self.keep_pace()?;
+        self.wait_for_tables()?;
         let ingested = || {
             let mut tables = self.tree.start_ingestion()?;
             for record in sorted {
@@ -158,40 +161,39 @@ impl Engine {
             }
             tables.finish()
         };
-        ingested().map_err(|error| self.judge(&error))
+        ingested().map_err(|error| self.classify(&error))
     }
 
-    /// Brings all that was written into tables, and waits for that. The tables of a small store are merged: then nothing
-    /// is in them that was written over.
-    pub fn settle(&mut self) -> Result<(), StoreError> {
+    /// Flushes all that was written into tables, and compacts those of a small store: then nothing overwritten is in them.
+    pub fn flush_and_compact(&mut self) -> Result<(), StoreError> {
         (self.batches, self.bytes) = (0, 0);
         let rotated = self.tree.rotate_memtable();
-        rotated.map_err(|error| self.judge(&error))?;
+        rotated.map_err(|error| self.classify(&error))?;
         while self.tree.sealed_memtable_count() > 0 {
-            self.wait_a_little()?;
+            self.pause()?;
         }
-        if self.tree.disk_space() <= SMALL {
+        if self.tree.disk_space() <= MAX_COMPACTED_BYTES {
             let merged = self.tree.major_compact();
-            merged.map_err(|error| self.judge(&error))?;
+            merged.map_err(|error| self.classify(&error))?;
         }
         Ok(())
     }
 
-    /// Waits while tables are written more slowly than batches come. The engine would wait by itself, but for ever
-    /// where its threads have ended.
-    fn keep_pace(&self) -> Result<(), StoreError> {
-        while self.tree.sealed_memtable_count() > FULL_BUFFERS
-            || self.tree.l0_table_count() > UNMERGED
+    /// Waits while tables are written more slowly than batches come. The engine itself would wait for ever where its
+    /// thread has ended.
+    fn wait_for_tables(&self) -> Result<(), StoreError> {
+        while self.tree.sealed_memtable_count() > MAX_SEALED_BUFFERS
+            || self.tree.l0_table_count() > MAX_UNMERGED_TABLES
         {
-            self.wait_a_little()?;
+            self.pause()?;
         }
         Ok(())
     }
 
-    /// For the engine's threads, which must be alive.
-    fn wait_a_little(&self) -> Result<(), StoreError> {
+    /// Waits a millisecond for the engine's thread, which must be alive.
+    fn pause(&self) -> Result<(), StoreError> {
         let alive = self.database.persist(PersistMode::Buffer);
-        alive.map_err(|error| self.judge(&error))?;
+        alive.map_err(|error| self.classify(&error))?;
         std::thread::sleep(Duration::from_millis(1));
         Ok(())
     }
@@ -199,19 +201,19 @@ impl Engine {
     /// Every key with its value from this key on, in order.
     pub fn scan(&self, from: &[u8], mut each: impl FnMut(&[u8], &[u8])) -> Result<(), StoreError> {
         for guard in self.tree.range(from.to_vec()..) {
-            let (key, value) = guard.into_inner().map_err(|error| self.judge(&error))?;
+            let (key, value) = guard.into_inner().map_err(|error| self.classify(&error))?;
             each(&key, &value);
         }
         Ok(())
     }
 
-    fn judge(&self, error: &Error) -> StoreError {
-        judge(&self.path, error)
+    fn classify(&self, error: &Error) -> StoreError {
+        classify(&self.path, error)
     }
 }
 
 /// How tables are made. The engine keeps this with the store, so that it holds for stores that are new.
-fn options(memory: Memory) -> KeyspaceCreateOptions {
+fn options(memory: MemoryLimits) -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
         // not reached, for a new buffer is begun before
         .max_memtable_size(2 * memory.buffer)
@@ -226,14 +228,14 @@ fn options(memory: Memory) -> KeyspaceCreateOptions {
 }
 
 /// What the engine's error means.
-fn judge(path: &Path, error: &Error) -> StoreError {
+fn classify(path: &Path, error: &Error) -> StoreError {
     match error {
-        Error::Io(error) | Error::Storage(LsmError::Io(error)) => of_io(path, error),
+        Error::Io(error) | Error::Storage(LsmError::Io(error)) => io_failure(path, error),
         Error::Locked => StoreError::InUse {
             directory: path.display().to_string(),
         },
         Error::Poisoned => match probe(path) {
-            Err(error) => of_io(path, &error),
+            Err(error) => io_failure(path, &error),
             Ok(()) => StoreError::Failed {
                 directory: path.display().to_string(),
                 reason: "writing or merging its tables failed before".to_owned(),
@@ -259,7 +261,7 @@ pub fn damaged(path: &Path, reason: &str) -> StoreError {
 }
 
 /// What the operating system's error means.
-pub fn of_io(path: &Path, error: &io::Error) -> StoreError {
+pub fn io_failure(path: &Path, error: &io::Error) -> StoreError {
     let (directory, reason) = (path.display().to_string(), error.to_string());
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {

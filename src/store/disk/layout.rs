@@ -1,23 +1,13 @@
-//! How a store lies in its tree of sorted keys.
-//!
-//! | key | value |
-//! |---|---|
-//! | `00 h` | the [`Header`]: what the store is a copy of |
-//! | `00 k` | the [`Checkpoint`], written with every batch |
-//! | `00 r` and a slot of two bytes | the number of the last batch in that slot, see [`slot`] |
-//! | `01` and a customer id | the encoded state |
-//! | `02` and the SHA-256 of an id above [`LONGEST`] bytes | the encoded state |
-//!
-//! Numbers are big-endian.
+//! The keys and values of a store; the module [`disk`](super) draws them.
 
 use sha2::{Digest, Sha256};
 
 use crate::customer::codec;
 
-/// The layout that this version writes. A store of another one is thrown away and rebuilt.
+/// The layout that this version writes. A store of another one is deleted and rebuilt.
 pub const LAYOUT: u8 = 2;
 /// The longest customer id that is a key as it is, in bytes; the engine takes keys of up to 65,535.
-const LONGEST: usize = 32_768;
+const MAX_ID_IN_KEY: usize = 32_768;
 
 pub const HEADER: &[u8] = &[0, b'h'];
 pub const CHECKPOINT: &[u8] = &[0, b'k'];
@@ -25,12 +15,12 @@ pub const SLOTS: &[u8] = &[0, b'r'];
 /// Where the customers begin.
 pub const CUSTOMERS: u8 = 1;
 
-/// The batches that a store remembers, to notice a hole in what the engine recovers.
-pub const REMEMBERED: u64 = 8192;
+/// The newest batches whose numbers a store keeps, to notice a hole in what the engine recovers.
+pub const BATCH_SLOTS: u64 = 8192;
 
 /// The key of a customer.
 pub fn key(id: &[u8]) -> Vec<u8> {
-    if id.len() <= LONGEST {
+    if id.len() <= MAX_ID_IN_KEY {
         let mut key = Vec::with_capacity(id.len() + 1);
         key.push(CUSTOMERS);
         key.extend_from_slice(id);
@@ -43,9 +33,9 @@ pub fn key(id: &[u8]) -> Vec<u8> {
 
 /// The key of the slot of a batch. The engine replays what it had not yet written into its tables from its
 /// journals, each up to its last whole batch: if an older journal ended early, later batches would stand behind a
-/// hole. The newest [`REMEMBERED`] batches must therefore be there without one.
-pub fn slot(batch: u64) -> [u8; 4] {
-    let [high, low] = ((batch % REMEMBERED) as u16).to_be_bytes();
+/// hole. The newest [`BATCH_SLOTS`] batches must therefore be there without one.
+pub fn batch_slot(batch: u64) -> [u8; 4] {
+    let [high, low] = ((batch % BATCH_SLOTS) as u16).to_be_bytes();
     [SLOTS[0], SLOTS[1], high, low]
 }
 
@@ -54,7 +44,7 @@ pub fn slot(batch: u64) -> [u8; 4] {
 pub struct Header {
     pub application_id: String,
     pub state_topic: String,
-    /// What the cluster calls the topic: another one after it was deleted and recreated. Empty where the
+    /// The topic id: another one after the topic was deleted and recreated. Empty where the
     /// cluster does not tell.
     pub topic_id: String,
     /// Partitions of the state topic.
@@ -81,7 +71,7 @@ pub struct Checkpoint {
     /// Every record of the state topic before this offset is in the store.
     pub offset: i64,
     /// None: it was being filled and is not counted yet.
-    pub held: Option<Held>,
+    pub totals: Option<Totals>,
     /// The batches written so far.
     pub batch: u64,
     /// The size of the largest state that the store ever held, in bytes.
@@ -90,7 +80,7 @@ pub struct Checkpoint {
 
 /// What a store holds. An id that is hashed counts by the length of its hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Held {
+pub struct Totals {
     pub customers: u64,
     /// The bytes of ids and encoded states.
     pub bytes: u64,
@@ -104,7 +94,7 @@ impl Default for Checkpoint {
     fn default() -> Checkpoint {
         Checkpoint {
             offset: 0,
-            held: Some(Held::default()),
+            totals: Some(Totals::default()),
             batch: 0,
             largest: 0,
         }
@@ -114,14 +104,14 @@ impl Default for Checkpoint {
 impl Checkpoint {
     pub fn encode(&self) -> [u8; 40] {
         let mut bytes = [0; 40];
-        let [customers, held] = match self.held {
-            Some(held) => [held.customers, held.bytes],
+        let [customers, bytes_held] = match self.totals {
+            Some(totals) => [totals.customers, totals.bytes],
             None => [UNKNOWN; 2],
         };
         let numbers = [
             self.offset as u64,
             customers,
-            held,
+            bytes_held,
             self.batch,
             self.largest,
         ];
@@ -138,13 +128,13 @@ impl Checkpoint {
         };
         // one of 32 bytes was written before the largest state was kept
         matches!(bytes.len(), 32 | 40).then_some(())?;
-        let held = Held {
+        let totals = Totals {
             customers: number(1)?,
             bytes: number(2)?,
         };
         Some(Checkpoint {
             offset: number(0)? as i64,
-            held: (held.customers != UNKNOWN).then_some(held),
+            totals: (totals.customers != UNKNOWN).then_some(totals),
             batch: number(3)?,
             largest: number(4).unwrap_or(0),
         })

@@ -1,28 +1,61 @@
-//! The store on disk: a directory of its own for each state partition.
+//! The store on disk: one for each state partition, on the engine fjall, a log-structured merge tree with a journal.
 //!
-//! It is not waited for the disk: after a crash of the process all batches are there, after one of the machine some
-//! may be missing, from the newest on. The checkpoint in the same batch says which, and Kafka has the rest.
+//! In the file system, below `state.directory`:
+//!
+//! ```text
+//! <application id>/
+//!   lock                     held by the process that uses the folder
+//!   <partition>/             the engine's files: tables, and journals (*.jnl)
+//!   <partition>.loading/     sorted runs of a load; they go with the process
+//!   <partition>.doubt        a note that the store has failed, and is read in full at the next start
+//!   <partition>.damaged-<s>  the last store that was set aside, at that second since 1970
+//! ```
+//!
+//! In the engine's tree of sorted keys, numbers being big-endian:
+//!
+//! ```text
+//! 00 h             the header: what the store is a copy of
+//! 00 k             the checkpoint, written with every batch: offset, totals, number of the batch, largest state
+//! 00 r <slot: 2>   the number of the last batch in this slot (the number modulo 8192)
+//! 01 <id>          the encoded state of a customer
+//! 02 <SHA-256>     the same where the id is longer than 32,768 bytes
+//! ```
+//!
+//! A write is given to the operating system and not waited for: after a crash of the process all batches are there, after
+//! one of the machine some may be missing, from the newest on. The checkpoint in the same batch says from where Kafka
+//! fills them in. The slots show a hole in what the engine has recovered.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `directory` | opening the stores of a process, and setting damaged ones aside |
+//! | `engine` | fjall: its settings, atomic batches, and what its errors mean |
+//! | `layout` | the keys and values above |
+//! | `runs` | the external sort of a load |
+//! | `compaction` | removing what was overwritten, once an hour |
+//! | `permissions` | only this user may read the files |
 
+mod compaction;
 mod directory;
 mod engine;
 mod layout;
-mod private;
+mod permissions;
 mod runs;
 #[cfg(test)]
 mod tests;
-mod tidy;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-pub use directory::{DiskStores, Place};
-use engine::{Batch, Engine, Memory, damaged};
-use layout::{CHECKPOINT, CUSTOMERS, Checkpoint, HEADER, Header, Held, REMEMBERED, key, slot};
+pub use directory::{DiskSettings, DiskStores};
+use engine::{Engine, MemoryLimits, WriteBatch, damaged};
+use layout::{
+    BATCH_SLOTS, CHECKPOINT, CUSTOMERS, Checkpoint, HEADER, Header, Totals, batch_slot, key,
+};
 
-use runs::Runs;
-use tidy::Tidied;
+use compaction::LastCompaction;
+use runs::SortedRuns;
 
 use super::{Change, Sizes, Store, StoreError};
 
@@ -30,36 +63,44 @@ use super::{Change, Sizes, Store, StoreError};
 #[derive(Debug)]
 pub struct DiskStore {
     path: PathBuf,
-    memory: Memory,
+    memory: MemoryLimits,
     header: Header,
-    /// None only while the store is made anew, and after that failed.
+    /// None while the store is closed to be recreated or compacted, and after that has failed.
     engine: Option<Engine>,
     /// None: nothing was written yet.
     checkpoint: Option<Checkpoint>,
-    /// What is read from Kafka and not in the store yet.
-    loading: Runs,
-    tidied: Tidied,
+    /// What was read back from Kafka and is not in the store yet.
+    loading: SortedRuns,
+    last_compaction: LastCompaction,
     /// Of the states that were written since it was opened.
     sizes: Sizes,
+}
+
+/// How much of a store is looked at when it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Check {
+    /// The header, the checkpoint and the newest batches.
+    Quick,
+    /// Every byte: the store has failed before.
+    Full,
 }
 
 /// What was found where a store is opened.
 enum Found {
     Usable(Option<Checkpoint>),
-    /// A store of something else, for this reason.
+    /// A copy of something else, for this reason.
     Foreign(&'static str),
 }
 
 impl DiskStore {
-    /// Opens the store at this path, or creates it. `doubtful`: every byte is looked at. A store of something else
-    /// is thrown away.
+    /// Opens the store at this path, or creates it. A copy of something else is deleted.
     fn open(
         path: PathBuf,
-        memory: Memory,
+        memory: MemoryLimits,
         header: Header,
-        doubtful: bool,
+        check: Check,
     ) -> Result<DiskStore, StoreError> {
-        let loading = Runs::beside(&path, memory.buffer)?;
+        let loading = SortedRuns::beside(&path, memory.buffer)?;
         let mut store = DiskStore {
             engine: Some(Engine::open(&path, memory)?),
             path,
@@ -67,24 +108,24 @@ impl DiskStore {
             header,
             checkpoint: None,
             loading,
-            tidied: Tidied::default(),
+            last_compaction: LastCompaction::default(),
             sizes: Sizes::default(),
         };
-        match store.look(doubtful)? {
+        match store.check(check)? {
             Found::Usable(checkpoint) => store.checkpoint = checkpoint,
             Found::Foreign(reason) => {
                 tracing::warn!(
                     directory = %store.path.display(),
                     reason,
-                    "the state store is thrown away and rebuilt from Kafka"
+                    "the state store is deleted and rebuilt from Kafka"
                 );
-                store.start_anew()?;
+                store.recreate()?;
             }
         }
         Ok(store)
     }
 
-    fn look(&mut self, doubtful: bool) -> Result<Found, StoreError> {
+    fn check(&mut self, check: Check) -> Result<Found, StoreError> {
         let header = self.header.encode();
         let engine = self.engine()?;
         let found = engine.get(HEADER)?;
@@ -92,7 +133,7 @@ impl DiskStore {
             None => None,
             Some(bytes) => Some(
                 Checkpoint::decode(&bytes)
-                    .ok_or_else(|| self.damaged("its checkpoint can't be read"))?,
+                    .ok_or_else(|| self.damaged("its checkpoint cannot be read"))?,
             ),
         };
         match found {
@@ -114,19 +155,19 @@ impl DiskStore {
         let Some(checkpoint) = checkpoint else {
             return Ok(Found::Usable(None));
         };
-        self.look_for_holes(&checkpoint)?;
-        if doubtful {
-            self.look_at_everything(&checkpoint)?;
+        self.check_batches(&checkpoint)?;
+        if check == Check::Full {
+            self.check_totals(&checkpoint)?;
         }
         Ok(Found::Usable(Some(checkpoint)))
     }
 
     /// The newest batches must all be there.
-    fn look_for_holes(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+    fn check_batches(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
         let engine = self.engine()?;
         let newest = checkpoint.batch;
-        for batch in newest.saturating_sub(REMEMBERED - 1).max(1)..=newest {
-            let found = engine.get(&slot(batch))?;
+        for batch in newest.saturating_sub(BATCH_SLOTS - 1).max(1)..=newest {
+            let found = engine.get(&batch_slot(batch))?;
             if found.as_deref() != Some(&batch.to_be_bytes()) {
                 return Err(self.damaged("a batch is missing"));
             }
@@ -135,21 +176,21 @@ impl DiskStore {
     }
 
     /// Reads every customer, and compares what is there with what should be.
-    fn look_at_everything(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
-        let held = self.count()?;
-        if checkpoint.held.is_some_and(|should| should != held) {
+    fn check_totals(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+        let totals = self.count()?;
+        if checkpoint.totals.is_some_and(|should| should != totals) {
             return Err(self.damaged("customers are missing"));
         }
         Ok(())
     }
 
     /// Reads every customer.
-    fn count(&self) -> Result<Held, StoreError> {
-        let mut held = Held::default();
+    fn count(&self) -> Result<Totals, StoreError> {
+        let mut totals = Totals::default();
         self.engine()?.scan(&[CUSTOMERS], |key, value| {
-            held.replace(key.len() - 1, None, Some(value.len()));
+            totals.replace(key.len() - 1, None, Some(value.len()));
         })?;
-        Ok(held)
+        Ok(totals)
     }
 
     fn engine(&self) -> Result<&Engine, StoreError> {
@@ -164,7 +205,7 @@ impl DiskStore {
     fn gone(&self) -> StoreError {
         StoreError::Failed {
             directory: self.path.display().to_string(),
-            reason: "it could not be made anew".to_owned(),
+            reason: "it could not be recreated".to_owned(),
         }
     }
 
@@ -173,9 +214,9 @@ impl DiskStore {
     }
 
     /// Removes what is there, and begins empty.
-    fn start_anew(&mut self) -> Result<(), StoreError> {
+    fn recreate(&mut self) -> Result<(), StoreError> {
         self.engine = None;
-        self.load_again();
+        self.restart_load();
         self.checkpoint = None;
         self.sizes = Sizes::default();
         directory::remove(&self.path)?;
@@ -186,12 +227,12 @@ impl DiskStore {
     }
 
     /// Writes a batch with its checkpoint.
-    fn write(&mut self, mut batch: Batch, mut next: Checkpoint) -> Result<(), StoreError> {
+    fn write(&mut self, mut batch: WriteBatch, mut next: Checkpoint) -> Result<(), StoreError> {
         next.largest = next.largest.max(self.sizes.largest() as u64);
         let (encoded, number) = (next.encode(), next.batch.to_be_bytes());
         batch.push((CHECKPOINT.to_vec(), Some(Bytes::copy_from_slice(&encoded))));
         batch.push((
-            slot(next.batch).to_vec(),
+            batch_slot(next.batch).to_vec(),
             Some(Bytes::copy_from_slice(&number)),
         ));
         self.engine_mut()?.write(batch)?;
@@ -199,22 +240,22 @@ impl DiskStore {
         Ok(())
     }
 
-    /// Takes over a few records, as one batch.
-    fn write_gathered(&mut self, offset: i64) -> Result<(), StoreError> {
+    /// Writes a few records as one batch.
+    fn write_buffered(&mut self, offset: i64) -> Result<(), StoreError> {
         let mut next = self.checkpoint.unwrap_or_default();
-        let held = next.held.get_or_insert_default();
-        let gathered = self.loading.take_gathered();
+        let totals = next.totals.get_or_insert_default();
+        let buffered = self.loading.take_buffered();
         // taken out, for the engine stays borrowed
         let mut sizes = std::mem::take(&mut self.sizes);
         let engine = self.engine()?;
-        let mut batch: Batch = Vec::new();
-        for (key, state) in gathered {
+        let mut batch: WriteBatch = Vec::new();
+        for (key, state) in buffered {
             let before = engine.size_of(&key)?;
             if state.is_none() && before.is_none() {
                 continue;
             }
             let after = state.as_ref().map(Bytes::len);
-            held.replace(key.len() - 1, before, after);
+            totals.replace(key.len() - 1, before, after);
             sizes.replace(before, after);
             batch.push((key, state));
         }
@@ -224,14 +265,14 @@ impl DiskStore {
         self.write(batch, next)
     }
 
-    /// Takes over many records, in tables of their own. From before until after it is not known what the store
-    /// holds, for after a crash the same records may come again.
+    /// Writes many records, in tables of their own. Meanwhile the totals are unknown, for after a crash the same records
+    /// may come again.
     fn ingest(&mut self, offset: i64) -> Result<(), StoreError> {
         let mut next = self.checkpoint.unwrap_or_default();
-        let before = next.held.take();
+        let before = next.totals.take();
         next.batch += 1;
         self.write(Vec::new(), next)?;
-        let mut ingested = Held::default();
+        let mut ingested = Totals::default();
         let merged = self.loading.merge()?;
         let mut sizes = std::mem::take(&mut self.sizes);
         let counted = merged.inspect(|record| {
@@ -245,7 +286,7 @@ impl DiskStore {
         self.sizes = sizes;
         ingest?;
         self.loading.clear();
-        next.held = (before == Some(Held::default())).then_some(ingested);
+        next.totals = (before == Some(Totals::default())).then_some(ingested);
         next.offset = offset;
         next.batch += 1;
         self.write(Vec::new(), next)
@@ -254,13 +295,13 @@ impl DiskStore {
     /// Counts what the store holds.
     fn recount(&mut self) -> Result<(), StoreError> {
         let mut next = self.checkpoint.unwrap_or_default();
-        next.held = Some(self.count()?);
+        next.totals = Some(self.count()?);
         next.batch += 1;
         self.write(Vec::new(), next)
     }
 }
 
-impl Held {
+impl Totals {
     /// Counts a customer's new state, by the bytes of the id and of the states.
     fn replace(&mut self, id: usize, before: Option<usize>, after: Option<usize>) {
         if let Some(state) = before {
@@ -277,7 +318,7 @@ impl Held {
 impl Store for DiskStore {
     fn get(&self, id: &[u8]) -> Result<Option<Bytes>, StoreError> {
         let found = self.engine()?.get(&key(id));
-        self.noted(found)
+        self.marking_failure(found)
     }
 
     fn checkpoint(&self) -> Option<i64> {
@@ -288,42 +329,46 @@ impl Store for DiskStore {
         let mut next = self.checkpoint.unwrap_or_default();
         next.offset = checkpoint;
         next.batch += 1;
-        let held = next.held.get_or_insert_default();
-        let mut batch: Batch = Vec::with_capacity(changes.len() + 2);
+        let totals = next.totals.get_or_insert_default();
+        let mut batch: WriteBatch = Vec::with_capacity(changes.len() + 2);
         for change in changes {
             let key = key(change.id);
             let after = Some(change.state.len());
-            held.replace(key.len() - 1, change.before, after);
+            totals.replace(key.len() - 1, change.before, after);
             self.sizes.replace(change.before, after);
             batch.push((key, Some(change.state.clone())));
         }
         let written = self.write(batch, next);
-        self.noted(written)
+        self.marking_failure(written)
     }
 
     fn load(&mut self, id: &[u8], state: Option<&[u8]>, next: i64) -> Result<(), StoreError> {
         let mut loaded = self.loading.add(key(id), state.map(Bytes::copy_from_slice));
-        if loaded.is_ok() && self.loading.written() >= self.memory.load {
+        if loaded.is_ok() && self.loading.file_bytes() >= self.memory.load {
             loaded = self.ingest(next);
         }
-        self.noted(loaded)
+        self.marking_failure(loaded)
     }
 
-    fn loaded(&mut self, checkpoint: i64) -> Result<(), StoreError> {
-        let mut written = if self.loading.are_on_disk() {
+    fn finish_load(&mut self, checkpoint: i64) -> Result<(), StoreError> {
+        let mut written = if self.loading.has_files() {
             self.ingest(checkpoint)
         } else if self.loading.is_empty() && self.checkpoint() == Some(checkpoint) {
             Ok(())
         } else {
-            self.write_gathered(checkpoint)
+            self.write_buffered(checkpoint)
         };
-        if written.is_ok() && self.checkpoint.is_some_and(|held| held.held.is_none()) {
+        if written.is_ok()
+            && self
+                .checkpoint
+                .is_some_and(|checkpoint| checkpoint.totals.is_none())
+        {
             written = self.recount();
         }
-        self.noted(written)
+        self.marking_failure(written)
     }
 
-    fn load_again(&mut self) {
+    fn restart_load(&mut self) {
         self.loading.clear();
     }
 
@@ -334,24 +379,24 @@ impl Store for DiskStore {
                 checkpoint,
                 low,
                 high,
-                "the state store is thrown away and rebuilt from Kafka: its checkpoint does not lie in the log"
+                "the state store is deleted and rebuilt from Kafka: its checkpoint is not in the log of the state topic"
             );
-            self.start_anew()?;
+            self.recreate()?;
         }
         Ok(())
     }
 
-    fn tidy(&mut self, now: Duration) -> Result<bool, StoreError> {
-        let tidied = self.tidy_at(now);
-        self.noted(tidied)
+    fn compact_if_due(&mut self, now: Duration) -> Result<bool, StoreError> {
+        let compacted = self.compact_at(now);
+        self.marking_failure(compacted)
     }
 
     fn customers(&self) -> usize {
-        self.held().customers as usize
+        self.totals().customers as usize
     }
 
     fn bytes(&self) -> usize {
-        self.held().bytes as usize
+        self.totals().bytes as usize
     }
 
     fn sizes(&self) -> &Sizes {
@@ -369,15 +414,15 @@ impl Store for DiskStore {
 
 impl DiskStore {
     /// What the store holds, as far as that is known.
-    fn held(&self) -> Held {
+    fn totals(&self) -> Totals {
         let checkpoint = self.checkpoint.unwrap_or_default();
-        checkpoint.held.unwrap_or_default()
+        checkpoint.totals.unwrap_or_default()
     }
 
-    /// Leaves a note for the next start where the store has failed.
-    fn noted<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+    /// Passes a result on, and leaves a note for the next start if the store has failed.
+    fn marking_failure<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(error) = &result {
-            directory::note(&self.path, error);
+            directory::mark_suspect(&self.path, error);
         }
         result
     }

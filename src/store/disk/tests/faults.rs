@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
-use super::super::engine::of_io;
+use super::super::engine::io_failure;
 use super::*;
 
 const CHILD: &str = "KEYFOLD_TEST_STORE";
@@ -154,7 +154,7 @@ fn a_doubtful_store_is_read_in_full() {
 
 #[test]
 fn failures_of_the_disk_have_names() {
-    let of = |kind: io::ErrorKind| of_io(Path::new("/state"), &kind.into());
+    let of = |kind: io::ErrorKind| io_failure(Path::new("/state"), &kind.into());
     assert!(matches!(
         of(io::ErrorKind::StorageFull),
         StoreError::Full { .. }
@@ -178,6 +178,6 @@ fn failures_of_the_disk_have_names() {
     let home = home();
     let file = home.path().join("file");
     fs::write(&file, "").expect("a file");
-    let taken = DiskStores::take(place(&file), || true);
+    let taken = DiskStores::lock(settings(&file), || true);
     assert!(matches!(taken, Err(StoreError::Failed { .. })), "{taken:?}");
 }

@@ -57,13 +57,13 @@ fn apply(store: &mut dyn Store, step: &Step, next: &mut i64) {
             store.commit(&changes, *next).expect("a batch");
         }
         Step::Load(records) => {
-            store.load_again();
+            store.restart_load();
             for (number, state) in records {
                 *next += 1;
                 let loaded = store.load(&id(*number), state.as_deref(), *next);
                 loaded.expect("room");
             }
-            store.loaded(*next).expect("a batch");
+            store.finish_load(*next).expect("a batch");
         }
         Step::Reopen => {}
         Step::Discard => store.discard(0, 0).expect("an empty store"),

@@ -2,20 +2,20 @@
 
 use std::path::Path;
 
-use super::{DiskStores, home, id, place, state, stores};
-use crate::store::disk::DiskStore;
-use crate::store::disk::engine::Memory;
+use super::{DiskStores, home, id, settings, state, stores};
+use crate::store::disk::engine::MemoryLimits;
+use crate::store::disk::{Check, DiskStore};
 use crate::store::{Store, Stores};
 
 /// A store that writes a run for every megabyte, and takes over every four.
 fn open(directory: &Path) -> DiskStore {
     let header = stores(directory).header(0);
-    let memory = Memory {
+    let memory = MemoryLimits {
         cache: 1024 * 1024,
         buffer: 1024 * 1024,
         load: 4 * 1024 * 1024,
     };
-    DiskStore::open(directory.join("0"), memory, header, false).expect("a store")
+    DiskStore::open(directory.join("0"), memory, header, Check::Quick).expect("a store")
 }
 
 /// As many as make several tables.
@@ -46,7 +46,7 @@ fn the_newest_of_many_is_kept() {
     let home = home();
     let mut store = open(home.path());
     load(&mut store, 0..RECORDS);
-    store.loaded(RECORDS as i64).expect("loaded");
+    store.finish_load(RECORDS as i64).expect("loaded");
     assert_newest(&store, RECORDS);
     let bytes = store.bytes();
     drop(store);
@@ -69,7 +69,7 @@ fn a_load_that_was_interrupted_goes_on_and_counts_everybody_once() {
     assert!(from > 0 && from < RECORDS as i64 / 2, "{from}");
     // the same records again: after a crash the checkpoint may lie before what is in the tables
     load(&mut store, from as u64 / 2..RECORDS);
-    store.loaded(RECORDS as i64).expect("loaded");
+    store.finish_load(RECORDS as i64).expect("loaded");
     assert_newest(&store, RECORDS);
 }
 
@@ -79,7 +79,7 @@ fn what_is_loaded_is_newer_than_what_was_committed_before() {
     let mut store = open(home.path());
     super::write_batch(&mut store, 0).expect("a batch");
     load(&mut store, 1..RECORDS);
-    store.loaded(RECORDS as i64).expect("loaded");
+    store.finish_load(RECORDS as i64).expect("loaded");
     assert_newest(&store, RECORDS);
     // and the other way round
     super::write_batch(&mut store, 7).expect("a batch");
@@ -94,11 +94,11 @@ fn what_is_loaded_is_newer_than_what_was_committed_before() {
 fn records_a_second() {
     let home = home();
     let memory = 256 * 1024 * 1024;
-    let place = crate::store::disk::Place {
+    let place = crate::store::disk::DiskSettings {
         memory,
-        ..place(home.path())
+        ..settings(home.path())
     };
-    let mut store = DiskStores::take(place, || true)
+    let mut store = DiskStores::lock(place, || true)
         .and_then(|stores| stores.open(0))
         .expect("a store");
     let (records, value) = (1_000_000_u64, vec![7; 1200]);
@@ -111,7 +111,7 @@ fn records_a_second() {
             .load(&scattered, Some(&value), next)
             .expect("a record");
     }
-    println!("gathered and written: {:?}", began.elapsed());
-    store.loaded(records as i64).expect("loaded");
+    println!("buffered and written: {:?}", began.elapsed());
+    store.finish_load(records as i64).expect("loaded");
     println!("{} customers: {:?}", store.customers(), began.elapsed());
 }

@@ -1,9 +1,9 @@
 //! The store on disk: what it keeps, what it throws away, and how it fails.
 
+mod compaction;
 mod faults;
 mod laws;
 mod loading;
-mod tidying;
 
 use std::fs;
 use std::path::Path;
@@ -11,11 +11,11 @@ use std::path::Path;
 use bytes::Bytes;
 use tempfile::TempDir;
 
-use super::{DiskStores, Place};
+use super::{DiskSettings, DiskStores};
 use crate::store::{Change, Store, StoreError, Stores};
 
-fn place(directory: &Path) -> Place {
-    Place {
+fn settings(directory: &Path) -> DiskSettings {
+    DiskSettings {
         directory: directory.to_owned(),
         application_id: "application".to_owned(),
         state_topic: "application.state".to_owned(),
@@ -26,7 +26,7 @@ fn place(directory: &Path) -> Place {
 }
 
 fn stores(directory: &Path) -> DiskStores {
-    DiskStores::take(place(directory), || true).expect("the directory")
+    DiskStores::lock(settings(directory), || true).expect("the directory")
 }
 
 fn open(directory: &Path) -> Box<dyn Store> {
@@ -102,15 +102,15 @@ fn what_was_gathered_and_not_written_is_loaded_again() {
     let home = home();
     let mut store = open(home.path());
     store.load(b"a", Some(b"1"), 1).expect("room");
-    store.loaded(1).expect("a batch");
+    store.finish_load(1).expect("a batch");
     store.load(b"b", Some(b"2"), 2).expect("room");
     drop(store);
     let mut store = open(home.path());
     assert_eq!(store.checkpoint(), Some(1));
     assert_eq!(store.get(b"b"), Ok(None));
     store.load(b"b", Some(b"2"), 2).expect("room");
-    store.load_again();
-    store.loaded(1).expect("nothing to do");
+    store.restart_load();
+    store.finish_load(1).expect("nothing to do");
     assert_eq!((store.get(b"b"), store.customers()), (Ok(None), 1));
 }
 
@@ -133,7 +133,7 @@ fn the_largest_state_is_known_again() {
     let mut store = open(home.path());
     assert_eq!(store.largest(), 50_000);
     store.load(b"larger", Some(&[1; 60_000]), 8).unwrap();
-    store.loaded(8).unwrap();
+    store.finish_load(8).unwrap();
     drop(store);
     let mut store = open(home.path());
     assert_eq!(store.largest(), 60_000);
@@ -145,15 +145,15 @@ fn the_largest_state_is_known_again() {
 fn a_store_of_another_topic_is_thrown_away() {
     let home = home();
     write_batch(open(home.path()).as_mut(), 0).expect("a batch");
-    let changes: [fn(&mut Place); 3] = [
+    let changes: [fn(&mut DiskSettings); 3] = [
         |place| place.topic_id = Some("two".to_owned()),
         |place| place.state_topic = "another".to_owned(),
         |place| place.partitions = 5,
     ];
     for change in changes {
-        let mut place = place(home.path());
+        let mut place = settings(home.path());
         change(&mut place);
-        let stores = DiskStores::take(place, || true).expect("the directory");
+        let stores = DiskStores::lock(place, || true).expect("the directory");
         let mut store = stores.open(0).expect("a store");
         assert_eq!((store.checkpoint(), store.customers()), (None, 0));
         assert_eq!(store.get(&id(0)), Ok(None));
@@ -178,7 +178,7 @@ fn a_checkpoint_outside_the_log_discards_the_store() {
 fn nobody_shares_a_directory() {
     let home = home();
     let first = stores(home.path());
-    let second = DiskStores::take(place(home.path()), || true);
+    let second = DiskStores::lock(settings(home.path()), || true);
     assert!(
         matches!(second, Err(StoreError::InUse { .. })),
         "{second:?}"
@@ -201,7 +201,7 @@ fn the_longest_ids_are_kept() {
     for (id, next) in ids.iter().zip(1..) {
         store.load(id, Some(&[next as u8]), next).expect("room");
     }
-    store.loaded(3).expect("a batch");
+    store.finish_load(3).expect("a batch");
     drop(store);
     let store = open(home.path());
     for (id, next) in ids.iter().zip(1..) {
@@ -264,9 +264,9 @@ fn nobody_else_can_read_a_store() {
 fn no_store_lies_outside_its_directory() {
     let home = home();
     for id in ["", ".", "..", "../other", "a/b", "/tmp"] {
-        let mut place = place(home.path());
+        let mut place = settings(home.path());
         id.clone_into(&mut place.application_id);
-        assert!(DiskStores::take(place, || true).is_err(), "{id}");
+        assert!(DiskStores::lock(place, || true).is_err(), "{id}");
     }
     assert_eq!(fs::read_dir(home.path()).expect("a folder").count(), 0);
 }

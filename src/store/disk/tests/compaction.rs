@@ -37,17 +37,17 @@ fn commit(store: &mut dyn Store, id: &[u8], state: &[u8], checkpoint: i64) {
 fn an_erased_text_is_in_no_file_an_hour_later() {
     let home = home();
     let mut store = open(home.path());
-    assert_eq!(store.tidy(Duration::ZERO), Ok(false));
+    assert_eq!(store.compact_if_due(Duration::ZERO), Ok(false));
     write_batch(store.as_mut(), 0).expect("a batch");
     commit(store.as_mut(), b"ada", TEXT, 1);
     // in a table, and after that in the journal too
-    assert_eq!(store.tidy(HOUR), Ok(true));
+    assert_eq!(store.compact_if_due(HOUR), Ok(true));
     assert_eq!(holding(home.path()).len(), 1);
     commit(store.as_mut(), b"ada", &[TEXT, b"!"].concat(), 2);
     commit(store.as_mut(), b"ada", b"erased", 3);
-    assert_eq!(store.tidy(2 * HOUR - SECOND), Ok(false));
+    assert_eq!(store.compact_if_due(2 * HOUR - SECOND), Ok(false));
     assert_eq!(holding(home.path()).len(), 2);
-    assert_eq!(store.tidy(2 * HOUR), Ok(true));
+    assert_eq!(store.compact_if_due(2 * HOUR), Ok(true));
     assert_eq!(holding(home.path()), Vec::<String>::new());
     // nothing else is gone, neither now nor later
     assert_eq!(store.get(b"ada"), Ok(Some(Bytes::from_static(b"erased"))));
@@ -58,7 +58,7 @@ fn an_erased_text_is_in_no_file_an_hour_later() {
         (Some(3), CUSTOMERS as usize + 1)
     );
     commit(store.as_mut(), b"ada", b"again", 4);
-    assert_eq!(store.tidy(SECOND), Ok(false));
+    assert_eq!(store.compact_if_due(SECOND), Ok(false));
     drop(store);
     let store = open(home.path());
     assert_eq!(store.get(b"ada"), Ok(Some(Bytes::from_static(b"again"))));
@@ -69,13 +69,13 @@ fn a_store_that_was_not_written_is_left_alone() {
     let home = home();
     let mut store = open(home.path());
     write_batch(store.as_mut(), 0).expect("a batch");
-    assert_eq!(store.tidy(Duration::ZERO), Ok(false));
-    assert_eq!(store.tidy(HOUR), Ok(true));
-    assert_eq!(store.tidy(9 * HOUR), Ok(false));
+    assert_eq!(store.compact_if_due(Duration::ZERO), Ok(false));
+    assert_eq!(store.compact_if_due(HOUR), Ok(true));
+    assert_eq!(store.compact_if_due(9 * HOUR), Ok(false));
     write_batch(store.as_mut(), 1).expect("a batch");
     // the hour begins with what was written
-    assert_eq!(store.tidy(9 * HOUR + SECOND), Ok(false));
-    assert_eq!(store.tidy(10 * HOUR), Ok(true));
+    assert_eq!(store.compact_if_due(9 * HOUR + SECOND), Ok(false));
+    assert_eq!(store.compact_if_due(10 * HOUR), Ok(true));
     assert_holds(store.as_ref(), 1);
 }
 
@@ -84,12 +84,12 @@ fn a_store_that_was_not_written_is_left_alone() {
 fn nothing_is_let_go_of_in_the_midst_of_loading() {
     let home = home();
     let mut store = open(home.path());
-    assert_eq!(store.tidy(Duration::ZERO), Ok(false));
+    assert_eq!(store.compact_if_due(Duration::ZERO), Ok(false));
     commit(store.as_mut(), b"a", TEXT, 1);
     store.load(b"b", Some(b"2"), 2).expect("room");
-    assert_eq!(store.tidy(HOUR), Ok(false));
-    store.loaded(2).expect("a batch");
-    assert_eq!(store.tidy(HOUR), Ok(true));
+    assert_eq!(store.compact_if_due(HOUR), Ok(false));
+    store.finish_load(2).expect("a batch");
+    assert_eq!(store.compact_if_due(HOUR), Ok(true));
     assert_eq!(store.get(b"b"), Ok(Some(Bytes::from_static(b"2"))));
 }
 
@@ -112,8 +112,8 @@ fn a_store_with_its_old_journals_is_whole() {
         .iter()
         .map(|file| fs::read(file).expect("a journal"))
         .collect();
-    assert_eq!(store.tidy(Duration::ZERO), Ok(false));
-    assert_eq!(store.tidy(HOUR), Ok(true));
+    assert_eq!(store.compact_if_due(Duration::ZERO), Ok(false));
+    assert_eq!(store.compact_if_due(HOUR), Ok(true));
     drop(store);
     assert_eq!(journals(home.path()).len(), 1);
     for (file, bytes) in old.iter().zip(kept) {
@@ -125,8 +125,8 @@ fn a_store_with_its_old_journals_is_whole() {
     drop(store);
     let mut store = open(home.path());
     assert_holds(store.as_ref(), 20);
-    assert_eq!(store.tidy(Duration::ZERO), Ok(false));
-    assert_eq!(store.tidy(HOUR), Ok(true));
+    assert_eq!(store.compact_if_due(Duration::ZERO), Ok(false));
+    assert_eq!(store.compact_if_due(HOUR), Ok(true));
     assert_holds(store.as_ref(), 20);
     assert_eq!(journals(home.path()).len(), 1);
 }

@@ -8,28 +8,28 @@ use std::path::Path;
 /// What others may do with a file or a folder, as bits of its mode.
 const OTHERS: u32 = 0o077;
 
-/// Whatever this process makes from now on, others may not read. The engine makes its files by itself, so that it can only
-/// be said for all of them.
-pub fn from_now_on() {
+/// Others may not read what this process creates from now on. The engine creates its files itself, so this can only be set
+/// for the whole process.
+pub fn restrict_new_files() {
     // SAFETY: it only sets a number of the process.
     unsafe { libc::umask(OTHERS as libc::mode_t) };
 }
 
-/// Takes from others what was there before: a folder with all that is in it. What belongs to another user is left, with a
+/// Removes the permissions of others on a folder and all that is in it. What belongs to another user is left, with a
 /// warning.
-pub fn what_is_there(base: &Path) -> io::Result<()> {
-    let refused = shut(base, &fs::symlink_metadata(base)?)?;
+pub fn restrict_existing(base: &Path) -> io::Result<()> {
+    let refused = restrict(base, &fs::symlink_metadata(base)?)?;
     if refused {
         tracing::warn!(
             directory = %base.display(),
-            "others may read the state store, and this user may not change that: it belongs to another one"
+            "others may read the state store, and keyfold cannot change that: some of it belongs to another user"
         );
     }
     Ok(())
 }
 
-/// Whether something could not be taken from others.
-fn shut(path: &Path, found: &Metadata) -> io::Result<bool> {
+/// Whether something stays that others may read or write.
+fn restrict(path: &Path, found: &Metadata) -> io::Result<bool> {
     if found.is_symlink() {
         return Ok(false);
     }
@@ -44,7 +44,7 @@ fn shut(path: &Path, found: &Metadata) -> io::Result<bool> {
     if found.is_dir() {
         for entry in fs::read_dir(path)? {
             let entry = entry?;
-            refused |= shut(&entry.path(), &entry.metadata()?)?;
+            refused |= restrict(&entry.path(), &entry.metadata()?)?;
         }
     }
     Ok(refused)

@@ -1,4 +1,4 @@
-//! Letting go of what was written over: of an erased customer above all.
+//! Compaction: what was overwritten is removed from the disk, that of an erased customer above all.
 //!
 //! The engine keeps what it is told in a journal until that is long, and in tables until they are merged. So once an hour,
 //! if anything was written meanwhile, all goes into tables, those of a small store are merged, and the engine is closed
@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::DiskStore;
-use super::engine::{Engine, of_io};
+use super::engine::{Engine, io_failure};
 use crate::store::StoreError;
 
-/// What was written over is let go of at the latest after this.
+/// How long what was overwritten may stay on the disk.
 const PERIOD: Duration = Duration::from_secs(3600);
 
-/// Since when what was written over is kept.
+/// Since when what was overwritten is kept.
 #[derive(Debug, Default)]
-pub struct Tidied {
+pub struct LastCompaction {
     /// By the clock that is given. None: it was not asked yet.
     since: Option<Duration>,
     /// How long it was kept before: an earlier run may have written it.
@@ -28,26 +28,30 @@ pub struct Tidied {
 }
 
 impl DiskStore {
-    /// Lets go of what was written over, if it is time; whether it was.
-    pub(super) fn tidy_at(&mut self, now: Duration) -> Result<bool, StoreError> {
+    /// Compacts the store if it is time; whether it was.
+    pub(super) fn compact_at(&mut self, now: Duration) -> Result<bool, StoreError> {
         let batches = self.checkpoint.map_or(0, |checkpoint| checkpoint.batch);
-        let since = match self.tidied.since {
+        let since = match self.last_compaction.since {
             Some(since) => since,
             None => {
-                self.tidied.age = age_of_journals(&self.path)?;
+                self.last_compaction.age = age_of_journals(&self.path)?;
                 now
             }
         };
-        self.tidied.since = Some(since);
-        let is_due = self.tidied.age.saturating_add(now.saturating_sub(since)) >= PERIOD;
-        let unchanged = batches == self.tidied.batches;
+        self.last_compaction.since = Some(since);
+        let is_due = self
+            .last_compaction
+            .age
+            .saturating_add(now.saturating_sub(since))
+            >= PERIOD;
+        let unchanged = batches == self.last_compaction.batches;
         if !unchanged && (!is_due || !self.loading.is_empty()) {
             return Ok(false);
         }
         if !unchanged {
-            self.let_go()?;
+            self.compact()?;
         }
-        self.tidied = Tidied {
+        self.last_compaction = LastCompaction {
             since: Some(now),
             age: Duration::ZERO,
             batches,
@@ -55,8 +59,8 @@ impl DiskStore {
         Ok(!unchanged)
     }
 
-    fn let_go(&mut self) -> Result<(), StoreError> {
-        self.engine_mut()?.settle()?;
+    fn compact(&mut self) -> Result<(), StoreError> {
+        self.engine_mut()?.flush_and_compact()?;
         self.engine = None;
         replace_journals(&self.path)?;
         self.engine = Some(Engine::open(&self.path, self.memory)?);
@@ -67,7 +71,7 @@ impl DiskStore {
 /// Puts an empty journal into the place of those of a store that is closed. The engine takes one that is there, and without
 /// any it would count its writes anew, behind those of its tables (fjall 3.1, db.rs).
 fn replace_journals(path: &Path) -> Result<(), StoreError> {
-    let failed = |error| of_io(path, &error);
+    let failed = |error| io_failure(path, &error);
     let old = journals(path)?;
     let newest = old.last().map_or(0, |(number, _)| *number);
     let new = path.join(format!("{}.jnl", newest + 1));
@@ -83,7 +87,7 @@ fn replace_journals(path: &Path) -> Result<(), StoreError> {
 
 /// The journals of a store with their numbers, the oldest first.
 fn journals(path: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
-    let failed = |error| of_io(path, &error);
+    let failed = |error| io_failure(path, &error);
     let mut journals = Vec::new();
     for entry in fs::read_dir(path).map_err(failed)? {
         let file = entry.map_err(failed)?.path();
@@ -97,7 +101,7 @@ fn journals(path: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     Ok(journals)
 }
 
-/// How long the oldest journal has been written to; longer than any period where that can't be told.
+/// How long the oldest journal has been written to; longer than any period where that is not known.
 fn age_of_journals(path: &Path) -> Result<Duration, StoreError> {
     let Some((_, oldest)) = journals(path)?.into_iter().next() else {
         return Ok(Duration::ZERO);
