@@ -16,19 +16,18 @@ use std::sync::{
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::queue::{Next, Pace, Queue};
+use super::queue::{Next, Queue, RetryPolicy};
 use super::{Fetched, Registry, Requests, one_line};
-use crate::config;
 use crate::model::record::Source;
 use crate::source::framing::{SchemaId, SchemaLookup, WriterSchema};
 
-/// The most answers that are kept.
-const MAX_KNOWN: usize = 10_000;
+/// The most schemas that are kept.
+const MAX_ENTRIES: usize = 10_000;
 /// How much of what is wrong with a schema goes into the log, in characters.
 const MAX_LOGGED: usize = 300;
 
-/// The cache, and the thread that asks in its background. The thread ends after the cache is dropped, at the
-/// latest when the request that is under way has an answer or none.
+/// The cache, and the thread that asks the registry. The thread ends after the cache is dropped, at the latest when the
+/// request that is under way has ended.
 pub struct CachedSchemas {
     shared: Arc<Shared>,
     asking: JoinHandle<()>,
@@ -37,16 +36,16 @@ pub struct CachedSchemas {
 struct Shared {
     registry: Registry,
     unknown_ids_for: Duration,
-    known: RwLock<Answers>,
+    entries: RwLock<Entries>,
     work: Mutex<Work>,
     wake: Condvar,
     answers: AtomicU64,
 }
 
-type Answers = HashMap<(Source, SchemaId), Entry, ahash::RandomState>;
+type Entries = HashMap<(Source, SchemaId), Entry, ahash::RandomState>;
 
 struct Entry {
-    known: WriterSchema,
+    schema: WriterSchema,
     /// Believed until then; none: for ever.
     until: Option<Instant>,
 }
@@ -65,28 +64,29 @@ struct Work {
 }
 
 impl CachedSchemas {
-    /// Starts the thread. It asks for nothing before the first id is wanted.
+    /// Starts the thread, which asks for nothing before the first id is requested. `unknown_ids_for`: how long it is
+    /// believed that the registry lacks an id.
     ///
     /// # Errors
     /// The system gives no thread.
     pub fn start(
         registry: Registry,
-        config: &config::Registry,
+        unknown_ids_for: Duration,
     ) -> std::io::Result<Arc<CachedSchemas>> {
-        CachedSchemas::start_at(registry, config.unknown_ids_for, Pace::DEFAULT)
+        CachedSchemas::start_at(registry, unknown_ids_for, RetryPolicy::DEFAULT)
     }
 
     pub(super) fn start_at(
         registry: Registry,
         unknown_ids_for: Duration,
-        pace: Pace,
+        policy: RetryPolicy,
     ) -> std::io::Result<Arc<CachedSchemas>> {
         let shared = Arc::new(Shared {
             registry,
             unknown_ids_for,
-            known: RwLock::default(),
+            entries: RwLock::default(),
             work: Mutex::new(Work {
-                queue: Queue::new(pace),
+                queue: Queue::new(policy),
                 unknown: None,
                 stopping: false,
             }),
@@ -103,11 +103,11 @@ impl CachedSchemas {
     /// Why answers are missing at present, for `/readyz` and the log: the registry is away. None where nothing is
     /// waited for, or only for a first answer.
     #[must_use]
-    pub fn trouble(&self) -> Option<String> {
+    pub fn failure(&self) -> Option<String> {
         if self.asking.is_finished() {
             return Some("the thread that asks it has ended: restart keyfold".to_owned());
         }
-        self.shared.work().queue.trouble().map(str::to_owned)
+        self.shared.work().queue.failure().map(str::to_owned)
     }
 
     /// Grows whenever it is worth asking again for what was not known. Take it before asking: what is answered in
@@ -126,8 +126,8 @@ impl CachedSchemas {
 
 impl SchemaLookup for CachedSchemas {
     fn writer_schema(&self, source: Source, id: SchemaId) -> Option<WriterSchema> {
-        let found = self.shared.known_now(source, id);
-        found.or_else(|| self.shared.want(source, id))
+        let found = self.shared.cached(source, id);
+        found.or_else(|| self.shared.request(source, id))
     }
 }
 
@@ -139,17 +139,17 @@ impl Drop for CachedSchemas {
 }
 
 impl Shared {
-    fn known_now(&self, source: Source, id: SchemaId) -> Option<WriterSchema> {
-        let known = self.known();
-        let entry = known.get(&(source, id))?;
-        (!entry.is_stale()).then(|| entry.known.clone())
+    fn cached(&self, source: Source, id: SchemaId) -> Option<WriterSchema> {
+        let entries = self.entries();
+        let entry = entries.get(&(source, id))?;
+        (!entry.is_stale()).then(|| entry.schema.clone())
     }
 
-    fn want(&self, source: Source, id: SchemaId) -> Option<WriterSchema> {
+    fn request(&self, source: Source, id: SchemaId) -> Option<WriterSchema> {
         let mut work = self.work();
         // The answer may have come in between; it is noted while the work is locked.
-        let found = self.known_now(source, id);
-        if found.is_none() && work.queue.want(source, id, Instant::now()) {
+        let found = self.cached(source, id);
+        if found.is_none() && work.queue.request(source, id, Instant::now()) {
             self.wake.notify_all();
         }
         found
@@ -181,7 +181,7 @@ impl Shared {
                 return None;
             }
             let now = Instant::now();
-            if work.queue.let_go(now) {
+            if work.queue.forget_abandoned(now) {
                 self.answers.fetch_add(1, Ordering::Release);
             }
             work = match work.queue.next(now) {
@@ -214,21 +214,21 @@ impl Shared {
                 schema => (source, schema),
             });
         let found: Vec<(Source, WriterSchema)> = found.collect();
-        self.settle(self.work(), id, found, None);
+        self.store(self.work(), id, found, None);
     }
 
     fn unknown(&self, id: SchemaId, sources: &[Source]) {
         let now = Instant::now();
         let mut work = self.work();
-        // Before it is doubted: the first answer makes all that wait due at once.
-        self.is_back(work.queue.answered(now));
+        // Before it is rechecked: the first answer makes all that wait due at once.
+        self.log_recovery(work.queue.answered(now));
         let is_known = sources
             .iter()
-            .any(|&source| self.known().contains_key(&(source, id)));
+            .any(|&source| self.entries().contains_key(&(source, id)));
         let in_numbers = work
             .unknown
             .is_some_and(|last| now.saturating_duration_since(last) < self.unknown_ids_for);
-        if !is_known && !in_numbers && work.queue.doubts(id, now) {
+        if !is_known && !in_numbers && work.queue.recheck(id, now) {
             return;
         }
         work.unknown = Some(now);
@@ -237,11 +237,11 @@ impl Shared {
         let found = sources
             .iter()
             .map(|&source| (source, WriterSchema::Unknown));
-        self.settle(work, id, found.collect(), Some(until));
+        self.store(work, id, found.collect(), Some(until));
     }
 
     /// Notes what is known of an id now.
-    fn settle(
+    fn store(
         &self,
         mut work: MutexGuard<'_, Work>,
         id: SchemaId,
@@ -249,32 +249,32 @@ impl Shared {
         until: Option<Instant>,
     ) {
         let sources: Vec<Source> = found.iter().map(|(source, _)| *source).collect();
-        let mut answers = self.known_mut();
-        for (source, known) in found {
-            make_room(&mut answers, MAX_KNOWN);
-            answers.insert((source, id), Entry { known, until });
+        let mut entries = self.entries_mut();
+        for (source, schema) in found {
+            evict(&mut entries, MAX_ENTRIES);
+            entries.insert((source, id), Entry { schema, until });
         }
         // Who sees the answer sees the count too.
         self.answers.fetch_add(1, Ordering::Release);
-        drop(answers);
-        work.queue.settled(id, &sources);
+        drop(entries);
+        work.queue.resolved(id, &sources);
         let is_back = work.queue.answered(Instant::now());
         drop(work);
-        self.is_back(is_back);
+        self.log_recovery(is_back);
     }
 
-    fn is_back(&self, is_back: bool) {
+    fn log_recovery(&self, is_back: bool) {
         if is_back {
             tracing::info!("the schema registry answers again");
         }
     }
 
-    fn known(&self) -> RwLockReadGuard<'_, Answers> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    fn entries(&self) -> RwLockReadGuard<'_, Entries> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn known_mut(&self) -> RwLockWriteGuard<'_, Answers> {
-        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    fn entries_mut(&self) -> RwLockWriteGuard<'_, Entries> {
+        self.entries.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn work(&self) -> MutexGuard<'_, Work> {
@@ -283,7 +283,7 @@ impl Shared {
 }
 
 /// Makes room for one answer: what is no longer believed goes first, then what is no plan, then any.
-fn make_room(answers: &mut Answers, most: usize) {
+fn evict(answers: &mut Entries, most: usize) {
     if answers.len() < most {
         return;
     }
@@ -291,7 +291,7 @@ fn make_room(answers: &mut Answers, most: usize) {
     if answers.len() < most {
         return;
     }
-    let is_plan = |entry: &Entry| matches!(entry.known, WriterSchema::Plan(_));
+    let is_plan = |entry: &Entry| matches!(entry.schema, WriterSchema::Plan(_));
     let least = answers.iter().min_by_key(|(_, entry)| is_plan(entry));
     if let Some(key) = least.map(|(key, _)| *key) {
         answers.remove(&key);
@@ -308,12 +308,11 @@ mod tests {
     #[test]
     fn the_thread_ends_with_the_cache() {
         let server = Server::start(|_, _| page(503));
-        let config = config::Registry::default();
-        let cache = CachedSchemas::start(registry(&server), &config).unwrap();
+        let cache = CachedSchemas::start(registry(&server), Duration::from_secs(60)).unwrap();
         let shared = Arc::downgrade(&cache.shared);
         let id = SchemaId::Number(7);
         assert!(cache.writer_schema(Source::LoyaltyCustomers, id).is_none());
-        eventually("it fails", || cache.trouble().is_some());
+        eventually("it fails", || cache.failure().is_some());
         drop(cache);
         eventually("the thread has ended", || shared.strong_count() == 0);
     }
@@ -321,10 +320,10 @@ mod tests {
     #[test]
     fn what_is_stale_gives_way_first_and_plans_last() {
         let source = Source::LoyaltyCustomers;
-        let mut answers = Answers::default();
-        let mut note = |number, known, until| {
+        let mut answers = Entries::default();
+        let mut note = |number, schema, until| {
             let key = (source, SchemaId::Number(number));
-            answers.insert(key, Entry { known, until });
+            answers.insert(key, Entry { schema, until });
         };
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),
@@ -339,7 +338,7 @@ mod tests {
         note(4, WriterSchema::Plan(plan), None);
         let mut left = Vec::new();
         for most in [5, 4, 3, 2] {
-            make_room(&mut answers, most);
+            evict(&mut answers, most);
             let mut numbers: Vec<_> = answers.keys().map(|(_, id)| *id).collect();
             numbers.sort();
             left.push(numbers);

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::endpoint::{Credentials, Endpoint};
-use super::http::{Answer, Fault, Http, Requests};
+use super::http::{Answer, EndpointError, Http, Requests};
 use super::{Unavailable, roots};
 use crate::config;
 use crate::model::record::Source;
@@ -38,9 +38,9 @@ pub enum RegistryError {
     /// Counted from 1.
     #[error("registry.url: the URL no. {number} {what}")]
     Url { number: usize, what: &'static str },
-    #[error("registry.token holds characters that can't be sent in a header")]
+    #[error("registry.token holds characters that cannot be sent in a header")]
     Token,
-    #[error("registry.ca_location: can't use {}: {error}", path.display())]
+    #[error("registry.ca_location: cannot use {}: {error}", path.display())]
     Authorities { path: PathBuf, error: String },
     #[error(
         "registry.url is an https URL, but this system has no certificate authorities: install the package ca-certificates, or set registry.ca_location"
@@ -154,7 +154,7 @@ impl Registry {
         &self,
         asked: &str,
         settles: impl Fn(&T) -> bool,
-        ask: impl Fn(&Endpoint) -> Result<T, Fault>,
+        ask: impl Fn(&Endpoint) -> Result<T, EndpointError>,
     ) -> Result<T, Unavailable> {
         let Inner {
             endpoints, last, ..
@@ -177,7 +177,7 @@ impl Registry {
                     unsettled = Some(answer);
                 }
                 Ok(_) => {}
-                Err(Fault(reason)) => faults.push(reason),
+                Err(EndpointError(reason)) => faults.push(reason),
             }
         }
         unsettled
@@ -190,48 +190,52 @@ impl Registry {
     }
 
     /// Fetches what a schema refers to.
-    fn with_references(&self, endpoint: &Endpoint, stored: Stored) -> Result<Fetched, Fault> {
-        let mut gathered = Gathered {
+    fn with_references(
+        &self,
+        endpoint: &Endpoint,
+        stored: Stored,
+    ) -> Result<Fetched, EndpointError> {
+        let mut found = References {
             bytes: stored.schema.len(),
-            ..Gathered::default()
+            ..References::default()
         };
         let kind = stored.kind.as_deref().unwrap_or("AVRO");
         if kind == "AVRO" {
-            self.gather(
+            self.add_references(
                 endpoint,
                 &stored.references.unwrap_or_default(),
                 1,
-                &mut gathered,
+                &mut found,
             )?;
         } else {
             // The registry's word; it knows three of them.
-            gathered.unusable = Some(format!("it is {}, not Avro", super::one_line(kind, 20)));
+            found.unusable = Some(format!("it is {}, not Avro", super::one_line(kind, 20)));
         }
         Ok(Fetched {
             schema: stored.schema,
-            references: gathered.texts,
-            unusable: gathered.unusable,
+            references: found.texts,
+            unusable: found.unusable,
         })
     }
 
     /// Depth first, so that a schema's own references come before it.
-    fn gather(
+    fn add_references(
         &self,
         endpoint: &Endpoint,
         references: &[Reference],
         depth: usize,
-        gathered: &mut Gathered,
-    ) -> Result<(), Fault> {
+        found: &mut References,
+    ) -> Result<(), EndpointError> {
         for reference in references {
-            if gathered.unusable.is_some() {
+            if found.unusable.is_some() {
                 return Ok(());
             }
             let Reference { subject, version } = reference;
-            if !gathered.seen.insert((subject.clone(), *version)) {
+            if !found.seen.insert((subject.clone(), *version)) {
                 continue;
             }
-            if depth > MAX_DEPTH || gathered.seen.len() > MAX_REFERENCES {
-                gathered.unusable = Some(format!(
+            if depth > MAX_DEPTH || found.seen.len() > MAX_REFERENCES {
+                found.unusable = Some(format!(
                     "it refers to more than {MAX_REFERENCES} schemas, or deeper than {MAX_DEPTH}"
                 ));
                 return Ok(());
@@ -244,7 +248,7 @@ impl Registry {
             let stored: Stored = match self.0.http.ask(endpoint, &path, None)? {
                 Answer::Found(stored) => stored,
                 Answer::NotFound => {
-                    return Err(Fault(format!(
+                    return Err(EndpointError(format!(
                         "{endpoint} has the schema, but not the version {version} of the subject {subject:?} that it refers to"
                     )));
                 }
@@ -253,21 +257,16 @@ impl Registry {
             let Stored {
                 schema, references, ..
             } = stored;
-            gathered.bytes += schema.len();
-            if gathered.bytes > MAX_BYTES {
-                gathered.unusable = Some(format!(
+            found.bytes += schema.len();
+            if found.bytes > MAX_BYTES {
+                found.unusable = Some(format!(
                     "it has more than {} MiB with all that it refers to",
                     MAX_BYTES / (1024 * 1024)
                 ));
                 return Ok(());
             }
-            self.gather(
-                endpoint,
-                &references.unwrap_or_default(),
-                depth + 1,
-                gathered,
-            )?;
-            gathered.texts.push(schema);
+            self.add_references(endpoint, &references.unwrap_or_default(), depth + 1, found)?;
+            found.texts.push(schema);
         }
         Ok(())
     }
@@ -296,15 +295,15 @@ struct Reference {
 }
 
 #[derive(Default)]
-struct Gathered {
+struct References {
     seen: HashSet<(String, i64)>,
     texts: Vec<String>,
     bytes: usize,
     unusable: Option<String>,
 }
 
-fn declined(endpoint: &Endpoint, words: &str) -> Fault {
-    Fault(format!("{endpoint} declines: {words}"))
+fn declined(endpoint: &Endpoint, words: &str) -> EndpointError {
+    EndpointError(format!("{endpoint} declines: {words}"))
 }
 
 fn path_of(id: SchemaId) -> String {

@@ -1,4 +1,4 @@
-//! One request, and the judgement of its answer.
+//! One request, and what its answer means.
 
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,22 +44,22 @@ pub(super) enum Answer<T> {
 
 /// Why one URL gave no answer; it begins with the URL.
 #[derive(Debug)]
-pub(super) struct Fault(pub String);
+pub(super) struct EndpointError(pub String);
 
 /// Why one exchange gave no answer.
-struct Failed {
+struct ExchangeError {
     /// Without the URL.
     reason: String,
-    status: Refused,
+    client_error: ClientError,
 }
 
-/// Whether an exchange ended with a status of 4xx that waiting does not change.
-enum Refused {
-    No,
+/// Whether an exchange ended with a status of 4xx that waiting does not change, and who sent it.
+enum ClientError {
+    None,
     /// It may be the registry's, or that of a proxy before it.
-    BySomebody,
+    OfUnknownOrigin,
     /// In the form of the registry's own words.
-    ByTheRegistry,
+    OfTheRegistry,
 }
 
 /// Makes requests, and counts them.
@@ -111,9 +111,9 @@ impl Http {
         endpoint: &Endpoint,
         path: &str,
         body: Option<&str>,
-    ) -> Result<Answer<T>, Fault> {
+    ) -> Result<Answer<T>, EndpointError> {
         let answer = self
-            .exchange_judged(endpoint, path, body)
+            .exchange(endpoint, path, body)
             .map_err(|failed| failed.at(endpoint));
         let count = match answer {
             Ok(Answer::Found(_)) => &self.ok,
@@ -132,14 +132,14 @@ impl Http {
         &self,
         endpoint: &Endpoint,
         path: &str,
-    ) -> Result<Option<T>, Fault> {
-        let found = match self.exchange_judged(endpoint, path, None) {
+    ) -> Result<Option<T>, EndpointError> {
+        let found = match self.exchange(endpoint, path, None) {
             Ok(Answer::Found(found)) => Ok(Some(found)),
             Ok(Answer::NotFound | Answer::Declined(_)) => Ok(None),
-            Err(failed) => match failed.status {
-                Refused::ByTheRegistry => Ok(None),
-                Refused::BySomebody if self.is_at_work(endpoint) => Ok(None),
-                Refused::BySomebody | Refused::No => Err(failed.at(endpoint)),
+            Err(failed) => match failed.client_error {
+                ClientError::OfTheRegistry => Ok(None),
+                ClientError::OfUnknownOrigin if self.answers(endpoint) => Ok(None),
+                ClientError::OfUnknownOrigin | ClientError::None => Err(failed.at(endpoint)),
             },
         };
         let count = match found {
@@ -152,20 +152,20 @@ impl Http {
     }
 
     /// Whether the registry answers what every registry can be asked for: the kinds of schemas that it takes.
-    fn is_at_work(&self, endpoint: &Endpoint) -> bool {
+    fn answers(&self, endpoint: &Endpoint) -> bool {
         let kinds = self.ask::<Vec<String>>(endpoint, "/schemas/types", None);
         matches!(kinds, Ok(Answer::Found(_)))
     }
 
-    fn exchange_judged<T: DeserializeOwned>(
+    fn exchange<T: DeserializeOwned>(
         &self,
         endpoint: &Endpoint,
         path: &str,
         body: Option<&str>,
-    ) -> Result<Answer<T>, Failed> {
-        match self.exchange(endpoint, path, body) {
-            Ok(reply) => judge(&reply, endpoint),
-            Err(error) => Err(Failed::away(self.in_words(&error))),
+    ) -> Result<Answer<T>, ExchangeError> {
+        match self.send(endpoint, path, body) {
+            Ok(reply) => interpret(&reply, endpoint),
+            Err(error) => Err(ExchangeError::away(self.transport_error(&error))),
         }
     }
 
@@ -177,7 +177,7 @@ impl Http {
         }
     }
 
-    fn exchange(
+    fn send(
         &self,
         endpoint: &Endpoint,
         path: &str,
@@ -213,41 +213,44 @@ impl Http {
     }
 
     /// Why there was no answer at all.
-    fn in_words(&self, error: &ureq::Error) -> String {
+    fn transport_error(&self, error: &ureq::Error) -> String {
         match error {
             ureq::Error::Timeout(_) => {
                 let timeout = humantime::format_duration(self.timeout);
                 format!("did not answer within {timeout} (registry.timeout)")
             }
-            ureq::Error::HostNotFound => "can't be reached: its host has no address".to_owned(),
+            ureq::Error::HostNotFound => "cannot be reached: its host has no address".to_owned(),
             ureq::Error::Io(error) => match error.kind() {
-                ErrorKind::ConnectionRefused => "can't be reached: connection refused".to_owned(),
+                ErrorKind::ConnectionRefused => "cannot be reached: connection refused".to_owned(),
                 ErrorKind::UnexpectedEof
                 | ErrorKind::ConnectionReset
                 | ErrorKind::ConnectionAborted
                 | ErrorKind::BrokenPipe => "cut the connection".to_owned(),
-                _ => format!("can't be reached: {error}"),
+                _ => format!("cannot be reached: {error}"),
             },
             ureq::Error::NativeTls(error) => format!(
-                "can't be trusted, or speaks no TLS: {error} (registry.ca_location names a file of further certificate authorities)"
+                "cannot be trusted, or speaks no TLS: {error} (registry.ca_location names a file of further certificate authorities)"
             ),
             ureq::Error::Protocol(_) => "answered with what is not HTTP".to_owned(),
             ureq::Error::BodyExceedsLimit(_) => {
                 format!("answered with more than {} MiB", MAX_ANSWER / (1024 * 1024))
             }
-            error => format!("can't be asked: {error}"),
+            error => format!("cannot be asked: {error}"),
         }
     }
 }
 
-impl Failed {
-    fn away(reason: String) -> Failed {
-        let status = Refused::No;
-        Failed { reason, status }
+impl ExchangeError {
+    fn away(reason: String) -> ExchangeError {
+        let client_error = ClientError::None;
+        ExchangeError {
+            reason,
+            client_error,
+        }
     }
 
-    fn at(self, endpoint: &Endpoint) -> Fault {
-        Fault(format!("{endpoint} {}", self.reason))
+    fn at(self, endpoint: &Endpoint) -> EndpointError {
+        EndpointError(format!("{endpoint} {}", self.reason))
     }
 }
 
@@ -280,12 +283,18 @@ impl Refusal {
 }
 
 /// What an answer says, or why it is none.
-fn judge<T: DeserializeOwned>(reply: &Reply, endpoint: &Endpoint) -> Result<Answer<T>, Failed> {
+fn interpret<T: DeserializeOwned>(
+    reply: &Reply,
+    endpoint: &Endpoint,
+) -> Result<Answer<T>, ExchangeError> {
     let status = reply.status;
     if status.is_success() {
         return match serde_json::from_slice(&reply.body) {
             Ok(found) => Ok(Answer::Found(found)),
-            Err(_) => Err(Failed::away(format!("answered {}", misfit(reply)))),
+            Err(_) => Err(ExchangeError::away(format!(
+                "answered {}",
+                unexpected_body(reply)
+            ))),
         };
     }
     // Only whole answers of this form are the registry's own; a page of a proxy is not.
@@ -300,17 +309,20 @@ fn judge<T: DeserializeOwned>(reply: &Reply, endpoint: &Endpoint) -> Result<Answ
         _ => {}
     }
     let reason = refused(reply, words);
-    let status = match code {
-        _ if !status.is_client_error() || is_mended_by_waiting(status) => Refused::No,
-        Some(_) => Refused::ByTheRegistry,
-        None => Refused::BySomebody,
+    let client_error = match code {
+        _ if !status.is_client_error() || may_pass(status) => ClientError::None,
+        Some(_) => ClientError::OfTheRegistry,
+        None => ClientError::OfUnknownOrigin,
     };
-    Err(Failed { reason, status })
+    Err(ExchangeError {
+        reason,
+        client_error,
+    })
 }
 
-/// The statuses of 4xx that say nothing of what was asked for: it may be answered later, once somebody mends the
-/// credentials, or there is less to do.
-fn is_mended_by_waiting(status: StatusCode) -> bool {
+/// The statuses of 4xx that say nothing of what was asked for: it may be answered later, once the credentials are fixed
+/// or the load has passed.
+fn may_pass(status: StatusCode) -> bool {
     [
         StatusCode::UNAUTHORIZED,
         StatusCode::PAYMENT_REQUIRED,
@@ -347,7 +359,7 @@ fn refused(reply: &Reply, words: Option<String>) -> String {
 }
 
 /// What stands in the place of an answer.
-fn misfit(reply: &Reply) -> &'static str {
+fn unexpected_body(reply: &Reply) -> &'static str {
     if reply.is_page {
         "with a web page: a proxy answers in the registry's place, or registry.url is not that of a registry"
     } else if serde_json::from_slice::<IgnoredAny>(&reply.body).is_ok() {

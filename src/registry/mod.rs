@@ -5,13 +5,13 @@
 //! |---|---|
 //! | `endpoint` | one URL of the registry, with its credentials |
 //! | `roots` | the certificate authorities that `https` trusts |
-//! | `http` | one request, and the judgement of its answer |
+//! | `http` | one request, and what its answer means |
 //! | `client` | [`Registry`]: schemas by id, with those that they refer to |
 //! | `subjects` | the schema that is written: looked up, checked, registered |
 //! | `cache` | [`CachedSchemas`]: what is known of each id, and the thread that asks |
 //! | `queue` | the ids that are waited for, and when each is asked for next |
 //!
-//! **The judgement.** A registry that is away never makes a dead letter (docs/contract.md, section 2), so that "there
+//! **What an answer means.** A registry that is away never makes a dead letter (docs/contract.md, section 2), so that "there
 //! is no such schema" is believed only where the registry says it in its own words: status 404, and a JSON object
 //! whose `error_code` is 404 and two more digits. All else that is no answer, such as a page of a proxy, a refused
 //! password, a cut connection or an error of the server, is [`Unavailable`]: the record waits.

@@ -1,4 +1,4 @@
-//! The schema ids that records wait for: when each is asked for next. The clock is passed in.
+//! The schema ids that records wait for, and when the registry is asked for each next. The clock is passed in.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -7,69 +7,69 @@ use crate::backoff::Backoff;
 use crate::model::record::Source;
 use crate::source::framing::SchemaId;
 
-/// The most ids that wait at a time. Who asks for a further one asks again after the next answer.
+/// The most ids that wait at a time. A further one is not taken, and must be requested again after the next answer.
 const MAX_WAITING: usize = 1_000;
 
-/// How long the thread waits between attempts.
+/// How long the thread waits between requests.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
+pub(super) struct RetryPolicy {
     /// After a failure. The longest wait is short, so that work resumes soon after the registry is back.
     pub backoff: Backoff,
     /// Before an id is asked for a second time that the registry does not know: a schema is written by the
     /// registry's leader, and a node that follows it may be asked a moment too early.
-    pub doubt: Duration,
-    /// An id that nobody has wanted for so long is not tried again.
-    pub interest: Duration,
+    pub recheck_unknown: Duration,
+    /// An id that fails, and that nobody has requested for so long, is forgotten.
+    pub forget_after: Duration,
 }
 
-impl Pace {
-    pub const DEFAULT: Pace = Pace {
+impl RetryPolicy {
+    pub const DEFAULT: RetryPolicy = RetryPolicy {
         backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(5)),
-        doubt: Duration::from_millis(250),
-        interest: Duration::from_secs(60),
+        recheck_unknown: Duration::from_millis(250),
+        forget_after: Duration::from_secs(60),
     };
 }
 
 pub(super) struct Queue {
-    pace: Pace,
+    policy: RetryPolicy,
     waiting: HashMap<SchemaId, Waiting>,
     /// Failures since the last answer, whatever they were for.
-    streak: u32,
+    failures_in_a_row: u32,
 }
 
 struct Waiting {
-    /// For each of these a plan is wanted.
+    /// The sources whose records wait.
     sources: BTreeSet<Source>,
-    wanted: Instant,
+    requested_at: Instant,
     due: Instant,
     failures: u32,
     /// Why the last attempt failed.
     reason: Option<String>,
-    /// The registry has said once that there is no such schema.
-    doubted: bool,
+    /// The registry has said once that there is no such schema, and is asked again.
+    rechecked: bool,
 }
 
-/// What is to be done next.
+/// What the thread does next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
     Ask(SchemaId, Vec<Source>),
-    /// Nothing for so long; none: until an id is wanted.
+    /// Nothing for so long; none: until an id is requested.
     Wait(Option<Duration>),
 }
 
 impl Queue {
-    pub fn new(pace: Pace) -> Queue {
+    pub fn new(policy: RetryPolicy) -> Queue {
         Queue {
-            pace,
+            policy,
             waiting: HashMap::new(),
-            streak: 0,
+            failures_in_a_row: 0,
         }
     }
 
-    /// Notes that somebody waits for an id. Gives whether there is something new to ask for.
-    pub fn want(&mut self, source: Source, id: SchemaId, now: Instant) -> bool {
+    /// Notes that a record of a source waits for an id. True: that is new.
+    pub fn request(&mut self, source: Source, id: SchemaId, now: Instant) -> bool {
         if let Some(waiting) = self.waiting.get_mut(&id) {
-            waiting.wanted = now;
+            waiting.requested_at = now;
             return waiting.sources.insert(source);
         }
         if self.waiting.len() >= MAX_WAITING {
@@ -77,11 +77,11 @@ impl Queue {
         }
         let waiting = Waiting {
             sources: BTreeSet::from([source]),
-            wanted: now,
+            requested_at: now,
             due: now,
             failures: 0,
             reason: None,
-            doubted: false,
+            rechecked: false,
         };
         self.waiting.insert(id, waiting);
         true
@@ -102,17 +102,17 @@ impl Queue {
     pub fn failed(&mut self, id: SchemaId, reason: String, now: Instant) -> bool {
         if let Some(waiting) = self.waiting.get_mut(&id) {
             waiting.failures = waiting.failures.saturating_add(1);
-            waiting.due = now + self.pace.backoff.after(waiting.failures);
+            waiting.due = now + self.policy.backoff.after(waiting.failures);
             waiting.reason = Some(reason);
         }
-        self.streak = self.streak.saturating_add(1);
-        self.streak == 1
+        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        self.failures_in_a_row == 1
     }
 
     /// The registry gave an answer. True for the first after a failure: then all that wait are tried at once.
     pub fn answered(&mut self, now: Instant) -> bool {
-        let is_back = self.streak > 0;
-        self.streak = 0;
+        let is_back = self.failures_in_a_row > 0;
+        self.failures_in_a_row = 0;
         if is_back {
             for waiting in self.waiting.values_mut() {
                 waiting.due = waiting.due.min(now);
@@ -122,21 +122,21 @@ impl Queue {
     }
 
     /// The registry does not know an id. True: it is to be asked once more before that is believed.
-    pub fn doubts(&mut self, id: SchemaId, now: Instant) -> bool {
+    pub fn recheck(&mut self, id: SchemaId, now: Instant) -> bool {
         match self.waiting.get_mut(&id) {
-            Some(waiting) if !waiting.doubted => {
-                waiting.doubted = true;
+            Some(waiting) if !waiting.rechecked => {
+                waiting.rechecked = true;
                 waiting.failures = 0;
                 waiting.reason = None;
-                waiting.due = now + self.pace.doubt;
+                waiting.due = now + self.policy.recheck_unknown;
                 true
             }
             _ => false,
         }
     }
 
-    /// For these sources nobody waits any more.
-    pub fn settled(&mut self, id: SchemaId, sources: &[Source]) {
+    /// No record of these sources waits for an id any more.
+    pub fn resolved(&mut self, id: SchemaId, sources: &[Source]) {
         if let Some(waiting) = self.waiting.get_mut(&id) {
             waiting.sources.retain(|source| !sources.contains(source));
             if waiting.sources.is_empty() {
@@ -145,19 +145,20 @@ impl Queue {
         }
     }
 
-    /// Lets go of ids that could not be had and that nobody has asked about since. True where there were any: who
-    /// waits for one all the same must ask again.
-    pub fn let_go(&mut self, now: Instant) -> bool {
+    /// Forgets ids that fail and that nobody has requested lately. True: there were any, and a record that still waits for
+    /// one must request it again.
+    pub fn forget_abandoned(&mut self, now: Instant) -> bool {
         let before = self.waiting.len();
-        let interest = self.pace.interest;
+        let forget_after = self.policy.forget_after;
         self.waiting.retain(|_, waiting| {
-            waiting.failures == 0 || now.saturating_duration_since(waiting.wanted) < interest
+            waiting.failures == 0
+                || now.saturating_duration_since(waiting.requested_at) < forget_after
         });
         self.waiting.len() < before
     }
 
-    /// Why the id that has failed most often can't be had.
-    pub fn trouble(&self) -> Option<&str> {
+    /// Why the id that has failed most often is not there.
+    pub fn failure(&self) -> Option<&str> {
         let failing = self.waiting.values().filter(|waiting| waiting.failures > 0);
         failing
             .max_by_key(|waiting| waiting.failures)
@@ -176,27 +177,27 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     fn queue() -> (Queue, Instant) {
-        (Queue::new(Pace::DEFAULT), Instant::now())
+        (Queue::new(RetryPolicy::DEFAULT), Instant::now())
     }
 
     #[test]
     fn an_id_is_asked_for_at_once_and_for_all_its_sources() {
         let (mut queue, now) = queue();
         assert_eq!(queue.next(now), Next::Wait(None));
-        assert!(queue.want(ONE, ID, now));
-        assert!(!queue.want(ONE, ID, now));
-        assert!(queue.want(TWO, ID, now));
+        assert!(queue.request(ONE, ID, now));
+        assert!(!queue.request(ONE, ID, now));
+        assert!(queue.request(TWO, ID, now));
         assert_eq!(queue.next(now), Next::Ask(ID, vec![ONE, TWO]));
-        queue.settled(ID, &[ONE]);
+        queue.resolved(ID, &[ONE]);
         assert_eq!(queue.next(now), Next::Ask(ID, vec![TWO]));
-        queue.settled(ID, &[TWO]);
+        queue.resolved(ID, &[TWO]);
         assert_eq!(queue.next(now), Next::Wait(None));
     }
 
     #[test]
     fn waits_double_up_to_the_longest() {
         let (mut queue, now) = queue();
-        queue.want(ONE, ID, now);
+        queue.request(ONE, ID, now);
         let mut waits = Vec::new();
         for attempt in 0..8 {
             assert_eq!(queue.failed(ID, "away".to_owned(), now), attempt == 0);
@@ -212,24 +213,24 @@ mod tests {
     #[test]
     fn one_id_that_fails_does_not_hold_up_another() {
         let (mut queue, now) = queue();
-        queue.want(ONE, ID, now);
+        queue.request(ONE, ID, now);
         queue.failed(ID, "broken".to_owned(), now);
-        queue.want(ONE, OTHER, now + MS);
+        queue.request(ONE, OTHER, now + MS);
         assert_eq!(queue.next(now + MS), Next::Ask(OTHER, vec![ONE]));
-        assert_eq!(queue.trouble(), Some("broken"));
+        assert_eq!(queue.failure(), Some("broken"));
     }
 
     #[test]
     fn the_first_answer_makes_all_others_due() {
         let (mut queue, now) = queue();
-        queue.want(ONE, ID, now);
-        queue.want(ONE, OTHER, now);
+        queue.request(ONE, ID, now);
+        queue.request(ONE, OTHER, now);
         for _ in 0..10 {
             queue.failed(ID, "away".to_owned(), now);
             queue.failed(OTHER, "away".to_owned(), now);
         }
         assert!(queue.answered(now));
-        queue.settled(ID, &[ONE]);
+        queue.resolved(ID, &[ONE]);
         assert_eq!(queue.next(now), Next::Ask(OTHER, vec![ONE]));
         assert!(!queue.answered(now));
     }
@@ -237,34 +238,37 @@ mod tests {
     #[test]
     fn an_unknown_id_is_doubted_once() {
         let (mut queue, now) = queue();
-        queue.want(ONE, ID, now);
-        assert!(queue.doubts(ID, now));
-        assert_eq!(queue.next(now), Next::Wait(Some(Pace::DEFAULT.doubt)));
-        assert_eq!(queue.trouble(), None);
-        assert!(!queue.doubts(ID, now));
+        queue.request(ONE, ID, now);
+        assert!(queue.recheck(ID, now));
+        assert_eq!(
+            queue.next(now),
+            Next::Wait(Some(RetryPolicy::DEFAULT.recheck_unknown))
+        );
+        assert_eq!(queue.failure(), None);
+        assert!(!queue.recheck(ID, now));
     }
 
     #[test]
     fn what_nobody_wants_any_more_is_let_go() {
         let (mut queue, now) = queue();
-        queue.want(ONE, ID, now);
-        queue.want(ONE, OTHER, now);
+        queue.request(ONE, ID, now);
+        queue.request(ONE, OTHER, now);
         queue.failed(ID, "away".to_owned(), now);
         queue.failed(OTHER, "away".to_owned(), now);
-        let later = now + Pace::DEFAULT.interest;
-        queue.want(ONE, OTHER, later);
-        assert!(queue.let_go(later));
+        let later = now + RetryPolicy::DEFAULT.forget_after;
+        queue.request(ONE, OTHER, later);
+        assert!(queue.forget_abandoned(later));
         assert_eq!(queue.next(later), Next::Ask(OTHER, vec![ONE]));
-        assert!(!queue.let_go(later));
+        assert!(!queue.forget_abandoned(later));
     }
 
     #[test]
     fn the_number_of_ids_is_bounded() {
         let (mut queue, now) = queue();
         for number in 0..2_000 {
-            queue.want(ONE, SchemaId::Number(number), now);
+            queue.request(ONE, SchemaId::Number(number), now);
         }
         assert_eq!(queue.waiting.len(), MAX_WAITING);
-        assert!(!queue.want(ONE, SchemaId::Guid([1; 16]), now));
+        assert!(!queue.request(ONE, SchemaId::Guid([1; 16]), now));
     }
 }

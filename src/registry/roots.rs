@@ -16,7 +16,7 @@ pub(super) fn trusted(further: &str) -> Result<RootCerts, RegistryError> {
         .map(|certificate| Certificate::from_der(certificate.as_ref()).to_owned())
         .collect();
     for error in system.errors {
-        tracing::debug!(%error, "a certificate authority of the system can't be read");
+        tracing::debug!(%error, "a certificate authority of the system cannot be read");
     }
     if !further.is_empty() {
         trusted.extend(of_file(Path::new(further))?);

@@ -44,7 +44,7 @@ impl PreparedSchemas {
                 None => return Ok(None),
             },
         };
-        let cached = CachedSchemas::start(client, registry)
+        let cached = CachedSchemas::start(client, registry.unknown_ids_for)
             .map_err(|error| Failure::Service(format!("cannot start a thread: {error}")))?;
         Ok(Some(PreparedSchemas {
             cached: Some(cached),

@@ -194,7 +194,7 @@ impl Reporter {
         metrics.requests(RegistryResult::Ok, requests.ok);
         metrics.requests(RegistryResult::NotFound, requests.not_found);
         metrics.requests(RegistryResult::Failed, requests.failed);
-        let trouble = schemas.trouble().filter(|_| waiting > 0)?;
+        let trouble = schemas.failure().filter(|_| waiting > 0)?;
         let away = registry_away(&trouble);
         Some(format!("{away}; {waiting} partitions wait for it"))
     }

@@ -9,15 +9,15 @@ use super::{eventually, registry};
 use crate::backoff::Backoff;
 use crate::model::record::Source;
 use crate::registry::CachedSchemas;
-use crate::registry::queue::Pace;
+use crate::registry::queue::RetryPolicy;
 use crate::source::framing::{SchemaId, SchemaLookup, WriterSchema};
 
 const SOURCE: Source = Source::LoyaltyCustomers;
 const LONG: Duration = Duration::from_secs(3_600);
-const QUICK: Pace = Pace {
+const QUICK: RetryPolicy = RetryPolicy {
     backoff: Backoff::new(Duration::from_millis(1), Duration::from_millis(4)),
-    doubt: Duration::from_millis(1),
-    interest: LONG,
+    recheck_unknown: Duration::from_millis(1),
+    forget_after: LONG,
 };
 
 fn id(number: u32) -> SchemaId {
@@ -84,7 +84,7 @@ fn a_schema_is_fetched_once() {
     }
     assert_eq!(cache.answers(), 1);
     assert_eq!(cache.requests().ok, 1);
-    assert_eq!(cache.trouble(), None);
+    assert_eq!(cache.failure(), None);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn an_unknown_id_is_asked_for_twice_and_then_believed() {
         ));
     }
     assert_eq!(cache.requests().not_found, 12);
-    assert_eq!(cache.trouble(), None);
+    assert_eq!(cache.failure(), None);
 }
 
 #[test]
@@ -204,17 +204,17 @@ fn while_the_registry_is_away_it_is_tried_again() {
     for fault in faults {
         let (server, is_here) = switched(fault, |_| sound());
         let cache = cache(&server, LONG);
-        assert_eq!(cache.trouble(), None);
+        assert_eq!(cache.failure(), None);
         eventually("several attempts", || {
             assert!(cache.writer_schema(SOURCE, id(7)).is_none());
             cache.requests().failed > 3
         });
-        let trouble = cache.trouble().unwrap();
+        let trouble = cache.failure().unwrap();
         assert!(trouble.starts_with(&server.url()), "{trouble}");
         assert!(trouble.contains("/schemas/ids/7"), "{trouble}");
         is_here.store(true, Ordering::SeqCst);
         assert!(is_plan(&answer(&cache, SOURCE, id(7))));
-        assert_eq!(cache.trouble(), None);
+        assert_eq!(cache.failure(), None);
     }
 }
 
@@ -226,25 +226,25 @@ fn one_broken_schema_does_not_hold_up_the_others() {
     });
     let cache = cache(&server, LONG);
     assert!(cache.writer_schema(SOURCE, id(7)).is_none());
-    eventually("the first fails", || cache.trouble().is_some());
+    eventually("the first fails", || cache.failure().is_some());
     for number in 8..20 {
         assert!(is_plan(&answer(&cache, SOURCE, id(number))));
     }
-    assert!(cache.trouble().unwrap().contains("/schemas/ids/7"));
+    assert!(cache.failure().unwrap().contains("/schemas/ids/7"));
 }
 
 #[test]
 fn what_nobody_asks_for_any_more_is_let_go() {
     let server = Server::start(|_, _| page(503));
-    let pace = Pace {
-        interest: Duration::ZERO,
+    let policy = RetryPolicy {
+        forget_after: Duration::ZERO,
         ..QUICK
     };
-    let cache = CachedSchemas::start_at(registry(&server), LONG, pace).unwrap();
+    let cache = CachedSchemas::start_at(registry(&server), LONG, policy).unwrap();
     assert!(cache.writer_schema(SOURCE, id(7)).is_none());
     // Who waits for it all the same is told to ask again.
     eventually("it is let go", || cache.answers() > 0);
-    assert_eq!(cache.trouble(), None);
+    assert_eq!(cache.failure(), None);
     let failed = cache.requests().failed;
     assert!(cache.writer_schema(SOURCE, id(7)).is_none());
     eventually("it is asked for again", || cache.requests().failed > failed);

@@ -240,7 +240,8 @@ fn nobody_listens() {
     let taken = TcpStream::connect(server.address()).unwrap();
     let url = format!("http://{}", taken.local_addr().unwrap());
     let text = Registry::new(&config(&[&url])).unwrap().schema(ID);
-    let expected = format!("{url} can't be reached: connection refused (asked for /schemas/ids/7)");
+    let expected =
+        format!("{url} cannot be reached: connection refused (asked for /schemas/ids/7)");
     assert_eq!(text.unwrap_err().to_string(), expected);
 }
 
@@ -402,6 +403,6 @@ fn a_wrong_configuration_is_an_error_from_the_start() {
     let mut config = config(&["https://localhost"]);
     config.ca_location = "/nonexistent/ca.pem".to_owned();
     let error = Registry::new(&config).unwrap_err().to_string();
-    let expected = "registry.ca_location: can't use /nonexistent/ca.pem: No such file";
+    let expected = "registry.ca_location: cannot use /nonexistent/ca.pem: No such file";
     assert!(error.starts_with(expected), "{error}");
 }

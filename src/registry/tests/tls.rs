@@ -140,7 +140,7 @@ fn anyone_else_is_away() {
     let file = pem_file(&[&other]);
     let (address, serving) = serve(&certified("registry", Some(&authority)));
     let text = ask(address, &file).unwrap_err();
-    for expected in ["can't be trusted", "registry.ca_location", "verify failed"] {
+    for expected in ["cannot be trusted", "registry.ca_location", "verify failed"] {
         assert!(text.contains(expected), "{text}");
     }
     serving.join().unwrap();
