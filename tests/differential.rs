@@ -23,11 +23,7 @@ fn typed(source: Source, text: &str) -> bool {
         }
         Source::PublisherCustomers => {
             let element = |raw: &&RawValue| {
-                strict::read(
-                    raw.get(),
-                    Plain::<publisher_customers::CustomerWire>,
-                )
-                .is_ok()
+                strict::read(raw.get(), Plain::<publisher_customers::CustomerWire>).is_ok()
             };
             strict::read(text, Plain::<publisher_customers::BatchWire>)
                 .is_ok_and(|batch| batch.customers.iter().all(element))

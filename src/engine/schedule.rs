@@ -208,7 +208,7 @@ impl Engine {
         }
         self.next_compaction = now + COMPACTION_PERIOD;
         for store in self.stores.values_mut() {
-            match store.tidy(now) {
+            match store.compact_if_due(now) {
                 Ok(false) => {}
                 Ok(true) => return,
                 Err(error) => return self.stop(error.into()),

@@ -96,16 +96,6 @@ impl Engine {
         self.committed.get(&place).copied()
     }
 
-    /// Lets one store let go of what was written over, if it is time for one.
-    pub fn tidy_stores(&mut self, now: Duration) -> Result<(), Fatal> {
-        for store in self.stores.values_mut() {
-            if store.compact_if_due(now)? {
-                break;
-            }
-        }
-        Ok(())
-    }
-
     /// The timestamp of the first record of a place that was taken and is not committed, in milliseconds.
     pub fn oldest_taken(&self, place: Place) -> Option<i64> {
         let finished = self.in_flight.as_ref().map(|commit| &commit.finished);
