@@ -37,7 +37,7 @@ pub fn run(config: &Config, args: &FoldArgs) -> Result<Done, Failure> {
             Some(BufWriter::new(file))
         }
     };
-    let schemas = args.schemas.lookup(config)?;
+    let mut schemas = args.schemas.lookup(config)?;
     let mut fold = OfflineFold::new(config);
     lines::read(&args.files, config, |line, source| {
         let record = line.record(source);

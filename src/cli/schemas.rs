@@ -1,8 +1,8 @@
 //! The writer schemas of Avro for commands that work on files: from a folder, or from the registry, one at a time.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use super::line::Line;
 use crate::config::{Config, Format, KeyFormat};
@@ -32,11 +32,15 @@ enum Origin {
     Nowhere,
 }
 
-/// Writer schemas, each asked for once.
+/// Writer schemas, each looked up once.
 pub struct Lookup {
     origin: Origin,
-    known: Mutex<HashMap<(Source, SchemaId), WriterSchema>>,
-    failure: Mutex<Option<Failure>>,
+    found: FoundSchemas,
+}
+
+struct FoundSchemas {
+    is_available: bool,
+    schemas: HashMap<(Source, SchemaId), WriterSchema>,
 }
 
 impl SchemaArgs {
@@ -80,11 +84,11 @@ impl SchemaArgs {
             ),
             None => Origin::Nowhere,
         };
-        Ok(Lookup {
-            origin,
-            known: Mutex::default(),
-            failure: Mutex::default(),
-        })
+        let found = FoundSchemas {
+            is_available: !matches!(origin, Origin::Nowhere),
+            schemas: HashMap::new(),
+        };
+        Ok(Lookup { origin, found })
     }
 }
 
@@ -99,7 +103,7 @@ fn without_user(url: &str) -> String {
 impl Lookup {
     /// Takes the value of a line's record out of its frame.
     pub fn open<'a>(
-        &self,
+        &mut self,
         line: &'a Line,
         record: &RawRecord<'a>,
         config: &Config,
@@ -108,25 +112,31 @@ impl Lookup {
         if let Some(rejection) = line.metadata().rejection(max_metadata_bytes) {
             return Ok(Payload::Rejected(rejection));
         }
-        let reader = PayloadReader::new(config, record.source, self);
-        let opened = reader.read(record, || line.header(GUID_HEADER));
-        opened.ok_or_else(|| {
-            let failure = self
-                .failure
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
-            failure.unwrap_or_else(|| Failure::Service("a schema is not known".to_owned()))
-        })
+        let guid = || line.header(GUID_HEADER);
+        let needed = PayloadReader::new(config, record.source, &self.found).schema_id(record, guid);
+        if let Some(id) = needed {
+            self.find(record.source, id)?;
+        }
+        let payload = PayloadReader::new(config, record.source, &self.found).read(record, guid);
+        payload.ok_or_else(|| Failure::Service("a writer schema was not looked up".to_owned()))
     }
 
-    fn find(&self, source: Source, id: SchemaId) -> Result<WriterSchema, Failure> {
-        let found = match &self.origin {
+    fn find(&mut self, source: Source, id: SchemaId) -> Result<(), Failure> {
+        if let Entry::Vacant(entry) = self.found.schemas.entry((source, id)) {
+            entry.insert(self.origin.fetch(source, id)?);
+        }
+        Ok(())
+    }
+}
+
+impl Origin {
+    fn fetch(&self, source: Source, id: SchemaId) -> Result<WriterSchema, Failure> {
+        let found = match self {
             Origin::Nowhere => return Ok(WriterSchema::Unknown),
             Origin::Folder(folder) => {
                 let file = folder.join(format!("{id}.avsc"));
                 let text = std::fs::read_to_string(&file).map_err(|error| {
-                    Failure::Usage(format!("can't read {}: {error}", file.display()))
+                    Failure::Usage(format!("cannot read {}: {error}", file.display()))
                 })?;
                 WriterSchema::compile(source, &text, &[])
             }
@@ -143,25 +153,12 @@ impl Lookup {
     }
 }
 
-impl SchemaLookup for Lookup {
+impl SchemaLookup for FoundSchemas {
     fn is_available(&self) -> bool {
-        !matches!(self.origin, Origin::Nowhere)
+        self.is_available
     }
 
     fn writer_schema(&self, source: Source, id: SchemaId) -> Option<WriterSchema> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.get(&(source, id)) {
-            return Some(known.clone());
-        }
-        match self.find(source, id) {
-            Ok(found) => {
-                known.insert((source, id), found.clone());
-                Some(found)
-            }
-            Err(failure) => {
-                *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
-                None
-            }
-        }
+        self.schemas.get(&(source, id)).cloned()
     }
 }

@@ -41,7 +41,7 @@ struct VerdictLine<'a> {
 pub fn run(config: &Config, args: &ValidateArgs) -> Result<Done, Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut done = Done::Clean;
-    let schemas = args.schemas.lookup(config)?;
+    let mut schemas = args.schemas.lookup(config)?;
     lines::read(&args.files, config, |line, source| {
         let record = line.record(source);
         let opened = match &line.incomplete {

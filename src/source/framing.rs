@@ -135,6 +135,22 @@ impl<'s> PayloadReader<'s> {
         PayloadReader { format, ..self }
     }
 
+    /// The writer schema that has to be known to read a record. `guid` as for [`PayloadReader::read`].
+    pub fn schema_id<'a>(
+        &self,
+        record: &RawRecord<'a>,
+        guid: impl FnOnce() -> Option<&'a [u8]>,
+    ) -> Option<SchemaId> {
+        let framed = match record.value {
+            None => record.key.filter(|_| self.checks_keys).and_then(numbered),
+            Some(value) if self.format == Format::Avro && value.len() <= self.max_bytes => {
+                framed(value, guid())
+            }
+            Some(_) => None,
+        };
+        framed.map(|(id, _)| id)
+    }
+
     /// Takes a record's value out of its frame. `guid` is the value of [`GUID_HEADER`], asked for only where it counts.
     /// None: the writer schema is not known yet.
     pub fn read<'a>(
