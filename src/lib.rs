@@ -56,7 +56,7 @@ mod generated;
 pub mod json;
 pub mod kafka;
 pub mod model;
-pub mod registry;
+mod registry;
 mod runtime;
 mod serve;
 pub mod source;

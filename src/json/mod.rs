@@ -2,6 +2,6 @@
 //!
 //! [`strict`] reads what sources send, [`duplicate`] finds a field that is given twice, [`canonical`] writes.
 
-pub mod canonical;
-pub mod duplicate;
+pub(crate) mod canonical;
+pub(crate) mod duplicate;
 pub mod strict;

@@ -1,7 +1,7 @@
 //! What all other parts share: a record and how it is rejected, instants and dates, the partition of a key, countries, and
 //! whole numbers as bytes.
 
-pub mod country;
+pub(crate) mod country;
 pub mod partition;
 pub mod record;
 pub mod time;

@@ -21,7 +21,7 @@ pub mod framing;
 pub mod loyalty_actions;
 pub mod loyalty_customers;
 mod messages;
-pub mod metadata;
+pub(crate) mod metadata;
 pub mod publisher_customers;
 mod rules;
 pub mod schema;

@@ -4,7 +4,7 @@
 //! copy goes; it is written only after a commit is confirmed, or with records that were read back from the topic.
 //! So a store that is lost, damaged or doubtful costs time, and never data.
 
-pub mod disk;
+pub(crate) mod disk;
 pub mod memory;
 mod sizes;
 
