@@ -42,30 +42,30 @@
 //! what it writes. [`record`] is the path of one record.
 
 pub mod arrived;
-pub mod assignment;
-pub mod batch;
-pub mod breaker;
+pub(crate) mod assignment;
+pub(crate) mod batch;
+pub(crate) mod breaker;
 pub mod client_error;
 pub mod commit;
 pub mod dead_letter;
 pub mod event;
 pub mod fatal;
 pub mod offset_metadata;
-pub mod offsets;
+mod offsets;
 pub mod origin;
 pub mod outbox;
-pub mod ownership;
-pub mod passed;
-pub mod record;
-pub mod restore;
+mod ownership;
+mod passed;
+mod record;
+mod restore;
 pub mod schedule;
-pub mod settings;
-pub mod split;
-pub mod start;
-pub mod status;
+pub(crate) mod settings;
+pub(crate) mod split;
+mod start;
+pub(crate) mod status;
 pub mod takeover;
-pub mod topics;
-pub mod unreadable;
+mod topics;
+pub(crate) mod unreadable;
 pub mod writing;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
