@@ -286,6 +286,6 @@ fn settings(batch: usize) -> Settings {
         transaction_timeout: Duration::from_secs(60),
         replaced_within: Duration::ZERO,
         stores: Arc::new(MemoryStores),
-        config,
+        policy: (&config).into(),
     }
 }

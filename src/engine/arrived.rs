@@ -94,8 +94,7 @@ impl<'a, D: Delivered> Arrived<'a, D> {
 
     /// The value out of its frame; none while its writer schema is not known.
     pub fn open(&self, settings: &Settings) -> Option<Payload<'a>> {
-        let config = &settings.config;
-        let max_metadata_bytes = config.validation.max_metadata_bytes;
+        let max_metadata_bytes = settings.policy.validation.max_metadata_bytes;
         let rejection = self
             .metadata
             .and_then(|sizes| sizes.rejection(max_metadata_bytes));
@@ -107,7 +106,7 @@ impl<'a, D: Delivered> Arrived<'a, D> {
             let found = headers.iter().rev().find(|(name, _)| *name == GUID_HEADER);
             found.and_then(|(_, value)| *value)
         };
-        let mut reader = PayloadReader::new(config, self.raw.source, &*settings.schemas);
+        let mut reader = PayloadReader::new(&settings.policy, self.raw.source, &*settings.schemas);
         if let Some((origin, _)) = &self.origin
             && origin.omitted.form
         {

@@ -94,7 +94,7 @@ impl Engine {
 
     /// Writes what there is room for, and goes on to the next step when all is written.
     pub(super) fn write(&mut self, clients: &mut impl Clients) {
-        let guarantee = self.settings.config.processing.guarantee;
+        let guarantee = self.settings.policy.processing.guarantee;
         let Some(commit) = &mut self.in_flight else {
             return;
         };
@@ -281,8 +281,8 @@ impl Engine {
             self.stop(Fatal::BreakerOpen(opened));
         }
         (self.failed_commits, self.failed_questions) = (0, 0);
-        let guarantee = self.settings.config.processing.guarantee;
-        let most = self.settings.config.processing.max_batch_records;
+        let guarantee = self.settings.policy.processing.guarantee;
+        let most = self.settings.policy.processing.max_batch_records;
         // after a time-out the batches grow again, slowly
         self.batch_limit = (self.batch_limit + self.batch_limit / 16 + 1).min(most);
         let mut changes: BTreeMap<i32, Vec<Change<'_>>> = BTreeMap::new();
@@ -352,7 +352,7 @@ impl Engine {
     /// else. If it was another process by this name, then a new producer would fence that one's in turn, perhaps twice, so
     /// it is made only when the group has had the time to tell.
     fn fenced(&mut self, now: Duration) {
-        let instance = &self.settings.config.instance_id;
+        let instance = &self.settings.policy.instance_id;
         let again = self
             .last_fenced
             .is_some_and(|last| now.saturating_sub(last) < FENCED_AGAIN_WITHIN);

@@ -83,7 +83,7 @@ use takeover::Takeover;
 use unreadable::UnreadablePartitions;
 
 pub use event::{Effect, Event, GroupChange, Loss, Notice, PartitionOffsets, StepEnd};
-pub use settings::{LogPartition, Place, Settings, Topic};
+pub use settings::{LogPartition, Place, Policy, Settings, Topic};
 
 /// The time between two attempts of one store to let go of what was written over.
 const COMPACTION_PERIOD: Duration = Duration::from_secs(1);
@@ -147,7 +147,7 @@ pub struct Engine {
 
 impl Engine {
     pub fn new(settings: Arc<Settings>) -> Engine {
-        let processing = &settings.config.processing;
+        let processing = &settings.policy.processing;
         Engine {
             assignment: Assignment::default(),
             stores: BTreeMap::new(),

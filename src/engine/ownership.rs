@@ -69,7 +69,7 @@ impl Engine {
         let all: Vec<_> = self.assignment.places.keys().copied().collect();
         self.revoked(&all);
         self.joined_group = false;
-        let instance = &self.settings.config.instance_id;
+        let instance = &self.settings.policy.instance_id;
         match loss {
             Loss::Client => self.name_refused_since = None,
             // The group knows the later one by this name now. Were this one to join again, both would go on to fence each

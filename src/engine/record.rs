@@ -134,7 +134,7 @@ impl Engine {
     ) -> Result<(Label, Outcome), Fatal> {
         let (label, raw) = (arrived.label, arrived.raw);
         let (place, offset) = (arrived.delivered.place(), arrived.delivered.offset());
-        let Judged { verdict, warnings } = source::judge_payload(&raw, opened, &settings.config);
+        let Judged { verdict, warnings } = source::judge_payload(&raw, opened, &settings.policy);
         if label != Label::Forwarded
             && let Some(batch) = &mut self.batch
         {

@@ -127,7 +127,7 @@ impl Engine {
     /// Whether the open batch takes no more records: it has reached a bound, or the circuit breaker has opened.
     pub fn is_full(&self) -> bool {
         self.batch.as_ref().is_some_and(|batch| {
-            let most = self.settings.config.processing.max_batch_bytes;
+            let most = self.settings.policy.processing.max_batch_bytes;
             batch.breaker_opened.is_some()
                 || batch.records >= self.batch_limit
                 || batch.read_bytes + batch.produced_bytes >= most
@@ -137,7 +137,7 @@ impl Engine {
 
     /// Whether the open batch has had its time, which is longer while there is a backlog.
     fn is_old_enough(&self, clients: &impl Clients, now: Duration) -> bool {
-        let processing = &self.settings.config.processing;
+        let processing = &self.settings.policy.processing;
         let age = now.saturating_sub(self.schedule.batch_began);
         age >= processing.commit_interval
             && (age >= processing.backlog_commit_interval

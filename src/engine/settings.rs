@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dead_letter::DeadLetterTemplate;
-use crate::config::Config;
+use crate::config::{OnForeignOffset, OnLostOffset, Processing, Sources, Validation};
 use crate::customer::bounded::Limits;
 use crate::customer::snapshot::View;
 use crate::model::record::Source;
+use crate::source::JudgeSettings;
 use crate::source::framing::SchemaLookup;
 use crate::store::Stores;
 
@@ -35,9 +36,30 @@ pub struct Topic {
     pub source: Option<Source>,
 }
 
-/// What does not change while a worker runs.
+/// The part of the configuration that an engine decides by.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Empty: this instance has no name that it comes back with.
+    pub instance_id: String,
+    pub sources: Sources,
+    pub validation: Validation,
+    pub processing: Processing,
+    pub on_lost_offset: OnLostOffset,
+    pub on_foreign_offset: OnForeignOffset,
+}
+
+impl<'p> From<&'p Policy> for JudgeSettings<'p> {
+    fn from(policy: &'p Policy) -> JudgeSettings<'p> {
+        JudgeSettings {
+            sources: &policy.sources,
+            validation: &policy.validation,
+        }
+    }
+}
+
+/// What does not change while an engine runs.
 pub struct Settings {
-    pub config: Config,
+    pub policy: Policy,
     /// The inputs, then the forwarded topic.
     pub topics: Vec<Topic>,
     pub state_topic: String,

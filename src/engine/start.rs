@@ -110,7 +110,7 @@ impl Engine {
         if offset == offsets.first {
             return Ok(offset);
         }
-        match self.settings.config.kafka.on_foreign_offset {
+        match self.settings.policy.on_foreign_offset {
             OnForeignOffset::Accept => self.within(place, offsets, offset),
             OnForeignOffset::Fail => Err(Fatal::ForeignOffset {
                 topic: self.settings.topic_name(place).to_owned(),
@@ -127,7 +127,7 @@ impl Engine {
         if (offsets.first..=offsets.end).contains(&offset) {
             return Ok(offset);
         }
-        match self.settings.config.kafka.on_lost_offset {
+        match self.settings.policy.on_lost_offset {
             OnLostOffset::Earliest => Ok(offsets.first),
             OnLostOffset::Fail => Err(Fatal::LostOffset {
                 topic: self.settings.topic_name(place).to_owned(),

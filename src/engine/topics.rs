@@ -70,7 +70,7 @@ impl Engine {
 
     /// Whether a topic is an input, which may be read from its start again where the configuration says so.
     pub(super) fn may_start_again(&self, topic: &str) -> bool {
-        let on_lost_offset = self.settings.config.kafka.on_lost_offset;
+        let on_lost_offset = self.settings.policy.on_lost_offset;
         self.is_input(topic) && on_lost_offset == OnLostOffset::Earliest
     }
 

@@ -107,7 +107,7 @@ impl Finished {
             if !self.write_snapshots(settings, out)? {
                 return Ok(Written::InPart);
             }
-            if settings.config.processing.guarantee == Guarantee::AtLeastOnce {
+            if settings.policy.processing.guarantee == Guarantee::AtLeastOnce {
                 return Ok(Written::SnapshotsToDeliver);
             }
         }

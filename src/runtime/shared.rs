@@ -20,7 +20,7 @@ use crate::config::{Config, Guarantee, Store};
 use crate::customer::bounded::Limits;
 use crate::customer::snapshot::View;
 use crate::engine::dead_letter::DeadLetterTemplate;
-use crate::engine::{Settings, Topic};
+use crate::engine::{Policy, Settings, Topic};
 use crate::exit::Failure;
 use crate::kafka::client::{ClientSettings, Identity, TRANSACTION_TIMEOUT, Targets};
 use crate::kafka::cluster::Cluster;
@@ -36,6 +36,7 @@ use crate::telemetry::reporter::Reporter;
 pub struct Shared {
     /// The name of this instance, or a random one.
     instance: String,
+    config: Arc<Config>,
     settings: Arc<Settings>,
     outputs: OutputTopics,
     targets: Targets,
@@ -69,7 +70,8 @@ impl Shared {
                 batch_bytes: found.limits.least(),
                 partitions: (found.partitions + found.snapshot_partitions) as usize,
             },
-            settings: Arc::new(settings(config, found, &schemas, stores)),
+            settings: Arc::new(settings(&config, found, &schemas, stores)),
+            config: Arc::new(config),
             schemas,
             metrics: Arc::clone(&frontend.metrics),
             health: Arc::clone(&frontend.health),
@@ -83,7 +85,7 @@ impl Shared {
 
     /// What one worker needs.
     pub fn worker(&self, worker: usize, lookups: Receiver<LookupRequest>) -> Parts {
-        let config = &self.settings.config;
+        let config = &*self.config;
         Parts {
             identity: Identity {
                 transactional_id: format!("{}-{}-{worker}", config.application_id, self.instance),
@@ -105,13 +107,14 @@ impl Shared {
             rendezvous: Arc::clone(&self.rendezvous),
             watched: self.watched.clone(),
             outage: Arc::clone(&self.outage),
+            config: Arc::clone(&self.config),
             settings: Arc::clone(&self.settings),
             stop: self.stop.clone(),
         }
     }
 
     pub fn watch(&self, cluster: &Arc<Cluster>) -> Watch {
-        let config = &self.settings.config;
+        let config = &*self.config;
         let group = config.application_id.clone();
         let client_id = config.kafka.properties.get("client.id").unwrap_or(&group);
         let topics = self.settings.topics.iter();
@@ -195,14 +198,27 @@ fn consumed(config: &Config) -> Vec<Topic> {
     inputs.chain([forwarded]).collect()
 }
 
+impl From<&Config> for Policy {
+    fn from(config: &Config) -> Policy {
+        Policy {
+            instance_id: config.instance_id.clone(),
+            sources: config.sources.clone(),
+            validation: config.validation.clone(),
+            processing: config.processing.clone(),
+            on_lost_offset: config.kafka.on_lost_offset,
+            on_foreign_offset: config.kafka.on_foreign_offset,
+        }
+    }
+}
+
 fn settings(
-    config: Config,
+    config: &Config,
     found: &FoundTopics,
     schemas: &PreparedSchemas,
     stores: Arc<dyn Stores>,
 ) -> Settings {
     Settings {
-        topics: consumed(&config),
+        topics: consumed(config),
         state_topic: config.state_topic(),
         partitions: found.partitions,
         snapshot_partitions: found.snapshot_partitions,
@@ -212,21 +228,21 @@ fn settings(
             version: VERSION,
             max_bytes: found.limits.dead_letters,
         },
-        limits: Limits::of(&config),
-        view: View::of(&config),
+        limits: Limits::of(config),
+        view: View::of(config),
         schemas: schemas.plans(),
         snapshot_schema: schemas.snapshot,
         restore_patience: match config.processing.guarantee {
             Guarantee::ExactlyOnce => TRANSACTION_TIMEOUT + Duration::from_secs(75),
             Guarantee::AtLeastOnce => Duration::from_secs(90),
         },
-        transaction_timeout: ClientSettings::from(&config).transaction_timeout(),
+        transaction_timeout: ClientSettings::from(config).transaction_timeout(),
         replaced_within: if config.instance_id.is_empty() {
             Duration::ZERO
         } else {
-            ClientSettings::from(&config).static_member_replaced_within()
+            ClientSettings::from(config).static_member_replaced_within()
         },
         stores,
-        config,
+        policy: config.into(),
     }
 }

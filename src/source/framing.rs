@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::JudgeSettings;
 use crate::avro::Plan;
-use crate::config::{Config, Format, KeyFormat, Tombstone};
+use crate::config::{Format, KeyFormat, Tombstone};
 use crate::model::record::{Code, RawRecord, Rejection, Source};
 
 /// The header that holds a schema's GUID, where the value is not framed.
@@ -111,15 +112,16 @@ pub struct PayloadReader<'s> {
 }
 
 impl<'s> PayloadReader<'s> {
-    pub fn new(
-        config: &Config,
+    pub fn new<'c>(
+        settings: impl Into<JudgeSettings<'c>>,
         source: Source,
         schemas: &'s dyn SchemaLookup,
     ) -> PayloadReader<'s> {
-        let source = config.sources.get(source);
+        let settings = settings.into();
+        let source = settings.sources.get(source);
         PayloadReader {
             format: source.map_or(Format::Json, |source| source.format),
-            max_bytes: config.validation.max_record_bytes,
+            max_bytes: settings.validation.max_record_bytes,
             checks_keys: schemas.is_available()
                 && source.is_some_and(|source| {
                     source.key_format == KeyFormat::Avro && source.tombstone != Tombstone::Reject
@@ -238,7 +240,7 @@ pub fn frame(id: u32) -> [u8; 5] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::SourceConfig;
+    use crate::config::{Config, SourceConfig};
 
     fn opened(value: &'static [u8], header: Option<&'static [u8]>, format: Format) -> String {
         let record = RawRecord {

@@ -28,7 +28,7 @@ pub mod schema;
 mod tombstone;
 
 use crate::avro::Plan;
-use crate::config::Config;
+use crate::config::{Config, Sources, Validation};
 use crate::customer::contribution::Contribution;
 use crate::model::record::{
     Code, RawRecord, Rejection, Source, Violation, sort_and_cut_warnings, usable_timestamp,
@@ -67,34 +67,56 @@ pub enum Value<'a> {
     Avro(&'a Plan, &'a [u8]),
 }
 
+/// What records are judged by.
+#[derive(Debug, Clone, Copy)]
+pub struct JudgeSettings<'c> {
+    pub sources: &'c Sources,
+    pub validation: &'c Validation,
+}
+
+impl<'c> From<&'c Config> for JudgeSettings<'c> {
+    fn from(config: &'c Config) -> JudgeSettings<'c> {
+        JudgeSettings {
+            sources: &config.sources,
+            validation: &config.validation,
+        }
+    }
+}
+
 /// Judges a record whose value is JSON or null, by all rules but the size of the state that it leads to
 /// (docs/contract.md, section 2).
-pub fn judge<'a>(record: &RawRecord<'a>, config: &Config) -> Judged<'a> {
+pub fn judge<'a, 'c>(record: &RawRecord<'a>, settings: impl Into<JudgeSettings<'c>>) -> Judged<'a> {
+    let settings = settings.into();
     let judged = match record.value {
-        Some(value) => judge_value(record, Value::Json(value), config),
-        None => tombstone::judge(record, config).into(),
+        Some(value) => judge_value(record, Value::Json(value), settings),
+        None => tombstone::judge(record, settings.sources).into(),
     };
     judged.with_timestamp_of(record)
 }
 
 /// Judges a record whose value was taken out of its frame.
-pub fn judge_payload<'a>(
+pub fn judge_payload<'a, 'c>(
     record: &RawRecord<'a>,
     payload: &'a Payload<'a>,
-    config: &Config,
+    settings: impl Into<JudgeSettings<'c>>,
 ) -> Judged<'a> {
+    let settings = settings.into();
     let judged: Judged<'a> = match payload {
-        Payload::Null => tombstone::judge(record, config).into(),
-        Payload::Json(bytes) => judge_value(record, Value::Json(bytes), config),
-        Payload::Avro(plan, body) => judge_value(record, Value::Avro(plan, body), config),
+        Payload::Null => tombstone::judge(record, settings.sources).into(),
+        Payload::Json(bytes) => judge_value(record, Value::Json(bytes), settings),
+        Payload::Avro(plan, body) => judge_value(record, Value::Avro(plan, body), settings),
         Payload::Rejected(rejection) => rejection.clone().into(),
     };
     judged.with_timestamp_of(record)
 }
 
 /// Judges a record that is not null by `value`. Of the record's own value, which may be framed, only the size counts.
-pub fn judge_value<'a>(record: &RawRecord<'a>, value: Value<'a>, config: &Config) -> Judged<'a> {
-    let validation = &config.validation;
+pub fn judge_value<'a, 'c>(
+    record: &RawRecord<'a>,
+    value: Value<'a>,
+    settings: impl Into<JudgeSettings<'c>>,
+) -> Judged<'a> {
+    let validation = settings.into().validation;
     if record.value.map_or(0, <[u8]>::len) > validation.max_record_bytes {
         return Rejection::new(Code::TooLarge).into();
     }

@@ -6,15 +6,15 @@ use std::borrow::Cow;
 
 use super::framing::numbered;
 use crate::avro::input::Input;
-use crate::config::{Config, KeyFormat, Tombstone};
+use crate::config::{KeyFormat, Sources, Tombstone};
 use crate::customer::contribution::{Contribution, Data, Erasure};
 use crate::json::strict::{self, Plain, Text};
 use crate::model::record::{Code, RawRecord, Rejection, Violation, usable_timestamp};
 use crate::model::time::Instant;
 
 /// Judges a record with a null value.
-pub(super) fn judge(record: &RawRecord<'_>, config: &Config) -> Result<Contribution, Rejection> {
-    let Some(source) = config.sources.get(record.source) else {
+pub(super) fn judge(record: &RawRecord<'_>, sources: &Sources) -> Result<Contribution, Rejection> {
+    let Some(source) = sources.get(record.source) else {
         return Err(Rejection::new(Code::NullValue));
     };
     let only = match source.tombstone {

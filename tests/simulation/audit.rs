@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use keyfold::config::Config;
 use keyfold::customer::Customer;
 use keyfold::customer::snapshot::{self, View};
 use keyfold::engine::{Place, Settings};
@@ -12,6 +11,7 @@ use keyfold::model::partition;
 use keyfold::model::record::RawRecord;
 
 use crate::log::{Log, Record};
+use crate::records;
 use crate::transactions::{Cluster, Decision, LogId};
 
 #[derive(Debug, Default)]
@@ -188,7 +188,7 @@ fn compare<K: Ord + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
 
 /// The snapshots of the fold of all inputs, without customers of whom nothing is shown, and their dead letters.
 fn expected(settings: &Settings, cluster: &Cluster) -> (Snapshots, Letters) {
-    let config: &Config = &settings.config;
+    let config = &records::config();
     let mut fold = OfflineFold::new(config);
     let mut letters = Letters::new();
     for (id, log) in cluster.logs() {

@@ -31,15 +31,19 @@ pub fn customer(number: u64) -> String {
     format!("customer-{number}")
 }
 
-/// The settings of a worker, with batches of so many records.
-pub fn settings(partitions: i32, snapshot_partitions: i32, batch: usize) -> Settings {
+pub fn config() -> Config {
     let sources = SOURCES.iter();
-    let mut config = Config {
+    Config {
         sources: sources
             .map(|source| (*source, SourceConfig::of(*source)))
             .collect(),
         ..Config::default()
-    };
+    }
+}
+
+/// The settings of an engine, with batches of so many records.
+pub fn settings(partitions: i32, snapshot_partitions: i32, batch: usize) -> Settings {
+    let mut config = config();
     config.processing.max_batch_records = batch;
     config.processing.max_reject_share = 1.0;
     let mut topics: Vec<Topic> = SOURCES
@@ -72,7 +76,7 @@ pub fn settings(partitions: i32, snapshot_partitions: i32, batch: usize) -> Sett
         transaction_timeout: Duration::from_secs(15),
         replaced_within: Duration::from_secs(4),
         stores: Arc::new(MemoryStores),
-        config,
+        policy: (&config).into(),
     }
 }
 

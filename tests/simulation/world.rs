@@ -74,10 +74,10 @@ pub struct World {
 impl World {
     pub fn new(plan: Plan, seed: u64) -> World {
         let mut settings = records::settings(plan.partitions, 2, plan.batch);
-        settings.config.processing.guarantee = plan.guarantee;
+        settings.policy.processing.guarantee = plan.guarantee;
         settings.transaction_timeout = plan.transaction_time_out;
         if plan.sabotage.drained_counts_as_full {
-            settings.config.processing.max_batch_records = 1;
+            settings.policy.processing.max_batch_records = 1;
         }
         let mut partitions = plan.inputs.to_vec();
         partitions.push(plan.partitions);

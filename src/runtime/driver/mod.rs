@@ -54,6 +54,7 @@ const PUBLISH: Duration = Duration::from_secs(1);
 
 /// What a driver is made from.
 pub struct Parts {
+    pub config: Arc<Config>,
     pub settings: Arc<Settings>,
     pub identity: Identity,
     pub outputs: OutputTopics,
@@ -137,7 +138,7 @@ struct Driver {
 
 impl Driver {
     fn start(mut parts: Parts) -> Result<Driver, Halt> {
-        let query = QueryClient::connect((&parts.settings.config).into()).map_err(service)?;
+        let query = QueryClient::connect((&*parts.config).into()).map_err(service)?;
         let producer = connect_producer(&mut parts)?;
         parts.rendezvous.wait(&parts.stop);
         let consumer = join(&parts)?;
@@ -169,7 +170,7 @@ impl Driver {
     }
 
     fn config(&self) -> &Config {
-        &self.parts.settings.config
+        &self.parts.config
     }
 
     fn now(&self) -> Duration {
@@ -326,7 +327,7 @@ impl Driver {
 
 /// Who this worker is to the others; none without transactions, and where it has a name that it comes back with.
 fn writer(parts: &Parts) -> Option<Writer> {
-    let config = &parts.settings.config;
+    let config = &*parts.config;
     let transactions = config.processing.guarantee == Guarantee::ExactlyOnce;
     (transactions && config.instance_id.is_empty()).then(|| Writer {
         application_id: config.application_id.clone(),
@@ -335,7 +336,7 @@ fn writer(parts: &Parts) -> Option<Writer> {
 }
 
 fn join(parts: &Parts) -> Result<GroupConsumer, Fatal> {
-    let member = ClientSettings::from(&parts.settings.config).member(&parts.identity);
+    let member = ClientSettings::from(&*parts.config).member(&parts.identity);
     let topics: Vec<_> = parts
         .settings
         .topics
@@ -347,7 +348,7 @@ fn join(parts: &Parts) -> Result<GroupConsumer, Fatal> {
 
 /// Makes a producer, for as long as it takes.
 fn connect_producer(parts: &mut Parts) -> Result<BatchProducer, Halt> {
-    let config = &parts.settings.config;
+    let config = &*parts.config;
     let producer = ClientSettings::from(config).producer(
         config.processing.guarantee,
         &parts.identity,
@@ -370,7 +371,7 @@ fn connect_producer(parts: &mut Parts) -> Result<BatchProducer, Halt> {
         if client_log::is_refusal(code) {
             not_authorized(&error.to_string()).into()
         } else if code == RDKafkaErrorCode::InvalidTransactionTimeout {
-            let config = &parts.settings.config;
+            let config = &*parts.config;
             Fatal::Service(ClientSettings::from(config).transaction_timeout_refused(None)).into()
         } else if stop.is_set() {
             Halt::Stopped

@@ -36,7 +36,7 @@ impl Driver {
         if writers.is_empty() {
             return;
         }
-        let group = &settings.config.application_id;
+        let group = &self.parts.config.application_id;
         let members = match members::describe_group(self.query.client(), group, ASK) {
             Ok(members) => members,
             Err(error) => {

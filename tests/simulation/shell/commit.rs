@@ -80,7 +80,7 @@ impl Shell {
         let age = around.now.saturating_sub(schedule.batch_began);
         let records = self.committing.len();
         let is_full = schedule.has_failed || records >= around.batch;
-        if is_full || age >= self.settings.config.processing.commit_interval {
+        if is_full || age >= self.settings.policy.processing.commit_interval {
             return Ok(());
         }
         if !self.messages.is_empty() {

@@ -328,7 +328,7 @@ impl Shell {
 }
 
 fn is_transactional(settings: &Settings) -> bool {
-    settings.config.processing.guarantee == keyfold::config::Guarantee::ExactlyOnce
+    settings.policy.processing.guarantee == keyfold::config::Guarantee::ExactlyOnce
 }
 
 fn client_error(kind: ErrorKind) -> ClientError {
