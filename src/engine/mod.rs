@@ -72,6 +72,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::backoff::Backoff;
 use crate::store::Store;
 use assignment::Assignment;
 use batch::{Batch, Customers};
@@ -85,6 +86,8 @@ use unreadable::UnreadablePartitions;
 pub use event::{Effect, Event, GroupChange, Loss, Notice, PartitionOffsets, StepEnd};
 pub use settings::{LogPartition, Place, Policy, Settings, Topic};
 
+/// The waits between attempts at what failed, be it a question to the cluster or a commit.
+const RETRIES: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
 /// The time between two attempts of one store to let go of what was written over.
 const COMPACTION_PERIOD: Duration = Duration::from_secs(1);
 
@@ -293,8 +296,7 @@ impl Engine {
 
     /// Puts off every new attempt, longer after each failure.
     fn back_off(&mut self, failures: u32, now: Duration) {
-        let wait = Duration::from_millis(50) * 2_u32.pow(failures.min(7));
-        self.retry_at = now + wait.min(Duration::from_secs(5));
+        self.retry_at = now + RETRIES.after(failures.saturating_add(1));
     }
 
     /// A question was answered in full, or was not.

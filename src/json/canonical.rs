@@ -114,6 +114,8 @@ pub fn write_instant_text(out: &mut Vec<u8>, instant: Instant) {
 }
 
 /// Appends `,"name":`. Names need no escapes.
+// inlined, because the names are literals, whose lengths the compiler then knows
+#[inline]
 pub fn write_name(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
@@ -121,6 +123,7 @@ pub fn write_name(out: &mut Vec<u8>, name: &str) {
 }
 
 /// Appends `,"name":` and a value that is JSON already.
+#[inline]
 pub fn write_raw(out: &mut Vec<u8>, name: &str, json: &[u8]) {
     write_name(out, name);
     out.extend_from_slice(json);

@@ -6,8 +6,8 @@ mod actions;
 use super::contribution::{ConsoleParts, Publisher, Status};
 use super::{Customer, StoredConsole};
 use crate::json::canonical::{
-    write_instant, write_name, write_number, write_object, write_plain, write_raw, write_string,
-    write_utf8,
+    write_instant, write_instant_text, write_name, write_number, write_object, write_plain,
+    write_raw, write_string, write_utf8,
 };
 use crate::model::time::Instant;
 
@@ -138,12 +138,12 @@ fn write_sources(customer: &Customer, out: &mut Vec<u8>) {
     write_name(out, "sources");
     write_object(out, |out| {
         if let Some(created) = &customer.scalars.created_at {
-            write_source(out, "loyalty", created.stamp.at(), |out| {
-                write_instant(out, "createdAt", created.value);
-            });
+            out.extend_from_slice(b",\"loyalty\":{\"createdAt\":");
+            write_instant_text(out, created.value);
+            end_source(out, b",\"updatedAt\":", created.stamp.at());
         }
         if let Some(newest) = customer.actions.kept.first() {
-            write_source(out, "actions", newest.stamp.at(), |_| {});
+            end_source(out, b",\"actions\":{\"updatedAt\":", newest.stamp.at());
         }
         if let Some(console) = &customer.console
             && let StoredConsole {
@@ -152,27 +152,19 @@ fn write_sources(customer: &Customer, out: &mut Vec<u8>) {
                 parts: Some(_),
             } = **console
         {
-            write_source(out, "console", at, |out| {
-                write_name(out, "version");
-                write_number(out, version);
-            });
+            out.extend_from_slice(b",\"console\":{\"version\":");
+            write_number(out, version);
+            end_source(out, b",\"updatedAt\":", at);
         }
         if let Some(publisher) = &customer.publisher {
-            write_source(out, "publisher", publisher.at, |_| {});
+            end_source(out, b",\"publisher\":{\"updatedAt\":", publisher.at);
         }
     });
 }
 
-/// Appends what is shown of one source: its own fields, and the time of its newest datum.
-fn write_source(
-    out: &mut Vec<u8>,
-    name: &str,
-    updated_at: Instant,
-    write_fields: impl FnOnce(&mut Vec<u8>),
-) {
-    write_name(out, name);
-    write_object(out, |out| {
-        write_fields(out);
-        write_instant(out, "updatedAt", updated_at);
-    });
+/// Appends the time of a source's newest datum, behind `opening`, and ends what is shown of the source.
+fn end_source(out: &mut Vec<u8>, opening: &[u8], updated_at: Instant) {
+    out.extend_from_slice(opening);
+    write_instant_text(out, updated_at);
+    out.push(b'}');
 }
