@@ -71,6 +71,12 @@ impl Engine {
         phase == Some(&Phase::Writing)
     }
 
+    /// How many snapshots and states of the batch in flight are handed over.
+    pub fn written(&self) -> usize {
+        let commit = self.in_flight.as_ref();
+        commit.map_or(0, |commit| commit.finished.progress.written())
+    }
+
     /// Ends the open batch. Until its commit has ended, records go into the next one, which rests on it.
     pub(super) fn finish(&mut self, now: Duration) {
         if self.in_flight.is_some() {

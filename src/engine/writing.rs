@@ -25,6 +25,11 @@ pub enum Written {
 }
 
 impl Progress {
+    /// How many snapshots and states are written.
+    pub(super) fn written(&self) -> usize {
+        self.snapshots + self.states
+    }
+
     /// Makes the snapshot of a customer; whether one is shown.
     fn render(
         &mut self,

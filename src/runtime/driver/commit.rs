@@ -50,11 +50,12 @@ impl Driver {
     /// Waits for the end of the step of a commit that is under way, and goes on with its writing; whether it came on.
     pub(super) fn advance_commit(&mut self, wait: Duration) -> bool {
         if self.engine.is_writing() {
+            let before = self.engine.written();
             self.turn(false);
             if self.engine.is_writing() && !wait.is_zero() {
                 std::thread::sleep(FULL);
             }
-            return true;
+            return !self.engine.is_writing() || self.engine.written() != before;
         }
         let ended = match self.step_started {
             true => self.producer.ended(wait),

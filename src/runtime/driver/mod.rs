@@ -189,7 +189,9 @@ impl Driver {
             self.act()?;
             self.restore(&mut messages)?;
             let polled_nothing = self.take_records()?;
-            self.advance_commit(Duration::ZERO);
+            if self.advance_commit(Duration::ZERO) {
+                self.act()?;
+            }
             self.turn(polled_nothing);
             self.act()?;
             self.report();
@@ -243,6 +245,7 @@ impl Driver {
 
     /// Carries out what the engine wants to be done, and waits for the commit that is in flight where the engine does.
     fn act(&mut self) -> Result<(), Halt> {
+        let mut came_on = Instant::now();
         loop {
             while let Some(effect) = self.engine.next_effect(self.now()) {
                 self.carry_out(effect)?;
@@ -250,7 +253,7 @@ impl Driver {
             if !self.engine.awaits_commit() {
                 return Ok(());
             }
-            self.wait_for_commit();
+            self.wait_for_commit(&mut came_on);
         }
     }
 
@@ -262,9 +265,11 @@ impl Driver {
         }
     }
 
-    /// Waits a while for the commit that is in flight, and shows that this worker waits.
-    fn wait_for_commit(&mut self) {
-        if !self.advance_commit(SLICE) {
+    /// Waits a while for the commit in flight, and shows that this worker waits if nothing has come on for longer.
+    fn wait_for_commit(&mut self, came_on: &mut Instant) {
+        if self.advance_commit(SLICE) {
+            *came_on = Instant::now();
+        } else if came_on.elapsed() >= SLICE {
             self.parts.reporter.waiting(COMMITTING);
         }
     }

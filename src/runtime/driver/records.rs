@@ -1,6 +1,6 @@
 //! Taking records, and what is said of partitions in their place.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
 
@@ -63,11 +63,15 @@ impl Driver {
 
     /// Lets what is full end, and waits for the commit that is in flight where that is needed, until a record can be taken.
     fn make_room(&mut self) -> Result<(), Halt> {
+        if self.engine.takes_records() {
+            return Ok(());
+        }
+        let mut came_on = Instant::now();
         while !self.engine.takes_records() {
             self.turn(false);
             self.act()?;
             if !self.engine.takes_records() {
-                self.wait_for_commit();
+                self.wait_for_commit(&mut came_on);
             }
         }
         Ok(())
