@@ -50,6 +50,7 @@ pub mod commit;
 pub mod dead_letter;
 pub mod event;
 pub mod fatal;
+mod joining;
 pub mod offset_metadata;
 mod offsets;
 pub mod origin;

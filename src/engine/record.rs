@@ -11,8 +11,7 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::customer::bounded::{Bounded, StateTooLarge};
-use crate::customer::contribution::{Contribution, Erasure};
+use crate::customer::contribution::Contribution;
 use crate::model::partition;
 use crate::model::record::{Code, Label, Location, Outcome, Rejection, Source, usable_timestamp};
 use crate::source::framing::Payload;
@@ -20,7 +19,7 @@ use crate::source::{self, BatchElement, Judged, Verdict};
 
 use super::arrived::{Arrived, Context, Delivered};
 use super::assignment::Consumption;
-use super::batch::{Batch, BatchEntry};
+use super::batch::Batch;
 use super::dead_letter::record_bytes;
 use super::fatal::Fatal;
 use super::outbox::{Outbox, Outgoing, Output};
@@ -187,24 +186,13 @@ impl Engine {
             let ledger = &mut batch.ledger;
             ledger.warn_of(Code::OutlivesErasure, raw.source, place, offset);
         }
-        match joined {
-            Ok(outcome) => Ok((label, outcome)),
-            Err(StateTooLarge) => {
+        match joined.outcome() {
+            Some(outcome) => Ok((label, outcome)),
+            None => {
                 let context = arrived.context(opened, settings);
                 self.reject(&context, &Rejection::state_too_large(), out)
             }
         }
-    }
-
-    /// Whether an erasure that was joined in the open batch leaves data of its customer to show.
-    fn outlives(&self, customer: &str, erasure: Erasure) -> bool {
-        let entry = self
-            .batch
-            .as_ref()
-            .and_then(|batch| batch.customers.get(customer));
-        entry
-            .and_then(|entry| entry.held.as_ref())
-            .is_some_and(|held| held.customer().outlives(erasure))
     }
 
     /// Each good element of a batch goes through the forwarded topic; there it comes as a batch of one, which is
@@ -225,9 +213,12 @@ impl Engine {
                 let place = self.settings.forwarded(home);
                 return Err(self.foreign(place, context.origin.offset));
             };
-            return match self.join(home, element.contribution, context.label)? {
-                Ok(outcome) => Ok((context.label, outcome)),
-                Err(StateTooLarge) => self.reject(context, &Rejection::state_too_large(), out),
+            return match self
+                .join(home, element.contribution, context.label)?
+                .outcome()
+            {
+                Some(outcome) => Ok((context.label, outcome)),
+                None => self.reject(context, &Rejection::state_too_large(), out),
             };
         }
         let mut share = Share::of(&context.origin, &context.headers, &elements);
@@ -244,82 +235,6 @@ impl Engine {
             Some(rejection) => self.reject(context, &rejection, out),
             None => Ok((context.label, Outcome::Split)),
         }
-    }
-
-    fn join(
-        &mut self,
-        home: i32,
-        contribution: Contribution,
-        label: Label,
-    ) -> Result<Result<Outcome, StateTooLarge>, Fatal> {
-        let Contribution { customer, data } = contribution;
-        let limits = self.settings.limits;
-        let Some(batch) = &mut self.batch else {
-            return Ok(Ok(Outcome::Unchanged));
-        };
-        batch.joined.insert(home);
-        let at = match batch.customers.get_index_of(&*customer) {
-            Some(at) => at,
-            None => {
-                // what the batch before changed is not in the store before its commit is confirmed
-                let finished = self.in_flight.as_mut();
-                let changed = finished.and_then(|commit| commit.finished.state_of(&customer));
-                let stored = match (changed, self.stores.get(&home)) {
-                    (Some(state), _) => Some(state.clone()),
-                    (None, Some(store)) => store.get(customer.as_bytes())?,
-                    (None, None) => None,
-                };
-                let state = match &stored {
-                    None => Ok(Bounded::default()),
-                    Some(state) => Bounded::decode(state),
-                };
-                let state = state.map_err(|error| Fatal::State {
-                    topic: self.settings.state_topic.clone(),
-                    partition: home,
-                    error,
-                })?;
-                let entry = BatchEntry {
-                    partition: home,
-                    changed: false,
-                    before: stored.map(|state| state.len()),
-                    held: Some(Box::new(state)),
-                    state: None,
-                };
-                batch.state_bytes += entry.before.unwrap_or(0);
-                let id = customer.into_boxed_str();
-                batch.customers.insert_full(id, entry).0
-            }
-        };
-        let entry = batch.customers.get_index_mut(at);
-        let Some((
-            id,
-            BatchEntry {
-                held: Some(held),
-                changed,
-                ..
-            },
-        )) = entry
-        else {
-            return Err(Fatal::Bug(
-                "a record is joined into a batch that is written".to_owned(),
-            ));
-        };
-        let lateness = data.at().map(|at| {
-            let newest = held.customer().newest().unwrap_or(at);
-            newest.micros().saturating_sub(at.micros()).max(0) as f64 / 1e6
-        });
-        let joined = held.join(id, data, &limits);
-        *changed |= joined == Ok(true);
-        if let Some(seconds) = lateness {
-            batch.ledger.lateness.push((label, seconds));
-        }
-        Ok(joined.map(|changed| {
-            if changed {
-                Outcome::Merged
-            } else {
-                Outcome::Unchanged
-            }
-        }))
     }
 
     fn forward(

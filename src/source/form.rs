@@ -34,6 +34,7 @@ pub(super) enum Form<'a> {
 pub(super) struct Refused;
 
 impl<'a> Form<'a> {
+    #[inline]
     pub fn of(value: Value<'a>, max_record_bytes: usize) -> Result<Form<'a>, Rejection> {
         match value {
             Value::Json(bytes) => std::str::from_utf8(bytes)
@@ -48,6 +49,7 @@ impl<'a> Form<'a> {
     }
 
     /// The typed reading.
+    #[inline]
     pub fn read<T: Deserialize<'a>>(self) -> Result<T, Refused> {
         match self {
             Form::Json(text) => strict::read(text, Plain).map_err(|_| Refused),

@@ -1,0 +1,123 @@
+//! A valid contribution is joined into its customer, in the open batch.
+
+use super::Engine;
+use super::batch::BatchEntry;
+use super::fatal::Fatal;
+use crate::customer::bounded::{Bounded, StateTooLarge};
+use crate::customer::contribution::{Contribution, Erasure};
+use crate::model::record::{Label, Outcome};
+
+/// What became of a contribution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Joined {
+    Merged,
+    /// It said nothing new.
+    Unchanged,
+    /// The state that it would lead to is larger than `validation.max_state_bytes`; nothing was changed.
+    StateTooLarge,
+}
+
+impl Joined {
+    /// None: the record is rejected.
+    pub(super) fn outcome(self) -> Option<Outcome> {
+        match self {
+            Joined::Merged => Some(Outcome::Merged),
+            Joined::Unchanged => Some(Outcome::Unchanged),
+            Joined::StateTooLarge => None,
+        }
+    }
+}
+
+impl Engine {
+    /// Joins a contribution into its customer, whose state partition `home` is ready here.
+    pub(super) fn join(
+        &mut self,
+        home: i32,
+        contribution: Contribution,
+        label: Label,
+    ) -> Result<Joined, Fatal> {
+        let Contribution { customer, data } = contribution;
+        let limits = self.settings.limits;
+        let at = self.entry_of(home, customer)?;
+        let batch = self.batch.as_mut();
+        let entry = batch.and_then(|batch| {
+            let (id, entry) = batch.customers.get_index_mut(at)?;
+            Some((
+                id,
+                entry.held.as_mut()?,
+                &mut entry.changed,
+                &mut batch.ledger,
+            ))
+        });
+        let Some((id, held, changed, ledger)) = entry else {
+            return Err(not_open());
+        };
+        let lateness = data.at().map(|at| {
+            let newest = held.customer().newest().unwrap_or(at);
+            newest.micros().saturating_sub(at.micros()).max(0) as f64 / 1e6
+        });
+        let joined = match held.join(id, data, &limits) {
+            Ok(true) => Joined::Merged,
+            Ok(false) => Joined::Unchanged,
+            Err(StateTooLarge) => Joined::StateTooLarge,
+        };
+        *changed |= joined == Joined::Merged;
+        if let Some(seconds) = lateness {
+            ledger.lateness.push((label, seconds));
+        }
+        Ok(joined)
+    }
+
+    /// The place of a customer in the open batch; its state is loaded where the batch does not have it yet.
+    fn entry_of(&mut self, home: i32, customer: String) -> Result<usize, Fatal> {
+        let Some(batch) = &mut self.batch else {
+            return Err(not_open());
+        };
+        batch.joined.insert(home);
+        if let Some(at) = batch.customers.get_index_of(&*customer) {
+            return Ok(at);
+        }
+        // what the batch before changed is not in the store before its commit is confirmed
+        let finished = self.in_flight.as_mut();
+        let changed = finished.and_then(|commit| commit.finished.state_of(&customer));
+        let stored = match (changed, self.stores.get(&home)) {
+            (Some(state), _) => Some(state.clone()),
+            (None, Some(store)) => store.get(customer.as_bytes())?,
+            (None, None) => None,
+        };
+        let state = match &stored {
+            None => Ok(Bounded::default()),
+            Some(state) => Bounded::decode(state),
+        };
+        let state = state.map_err(|error| Fatal::State {
+            topic: self.settings.state_topic.clone(),
+            partition: home,
+            error,
+        })?;
+        let entry = BatchEntry {
+            partition: home,
+            changed: false,
+            before: stored.map(|state| state.len()),
+            held: Some(Box::new(state)),
+            state: None,
+        };
+        batch.state_bytes += entry.before.unwrap_or(0);
+        let id = customer.into_boxed_str();
+        Ok(batch.customers.insert_full(id, entry).0)
+    }
+
+    /// Whether an erasure that was joined in the open batch leaves data of its customer to show.
+    pub(super) fn outlives(&self, customer: &str, erasure: Erasure) -> bool {
+        let entry = self
+            .batch
+            .as_ref()
+            .and_then(|batch| batch.customers.get(customer));
+        entry
+            .and_then(|entry| entry.held.as_ref())
+            .is_some_and(|held| held.customer().outlives(erasure))
+    }
+}
+
+fn not_open() -> Fatal {
+    Fatal::Bug("a record is joined into a batch that is not open".to_owned())
+}
