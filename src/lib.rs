@@ -14,7 +14,7 @@
 //!                      commit confirmed: the store, the metrics and HTTP follow
 //! ```
 //!
-//! 1. `runtime::driver` polls. It is the loop of one worker thread, and carries out what the worker decides.
+//! 1. `runtime::driver` polls. It is the loop of one worker thread, and carries out what the engine decides.
 //!    [`kafka`] holds the clients, which decide nothing.
 //! 2. [`engine::record`] follows one record, and [`engine::arrived`] is what is known of it on arrival.
 //!    [`source::judge()`] makes a typed contribution of a [`model::record::RawRecord`], or a [`model::record::Rejection`]; no record that
