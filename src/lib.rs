@@ -16,16 +16,17 @@
 //!
 //! 1. `runtime::driver` polls. It is the loop of one worker thread, and carries out what the engine decides.
 //!    [`kafka`] holds the clients, which decide nothing.
-//! 2. [`engine::record`] follows one record, and [`engine::arrived`] is what is known of it on arrival.
+//! 2. `engine::record` follows one record, and [`engine::arrived`] is what is known of it on arrival.
 //!    [`source::judge()`] makes a typed contribution of a [`model::record::RawRecord`], or a [`model::record::Rejection`]; no record that
 //!    is not valid reaches the fold.
 //! 3. [`model::partition::of_key`] says which state partition the customer belongs to. What belongs elsewhere is
 //!    forwarded, with its [`engine::origin`] in headers; what is rejected becomes a [`engine::dead_letter`].
 //! 4. [`customer::Customer::join`] folds the contribution: a join of registers, so that order and repetition do
 //!    not matter. [`customer::bounded`] keeps the state within its size.
-//! 5. [`engine::schedule`] says when the batch ends, [`engine::commit`] what it commits, and [`engine::writing`] what it
-//!    writes and in which order: [`customer::snapshot`] and [`customer::codec`] write what is published and
-//!    what is kept, and [`kafka::producer`] commits all of it together with the offsets.
+//! 5. [`engine::schedule`] says when the batch ends, [`engine::commit`] decides whether it is committed,
+//!    `engine::offsets` says what it commits, and [`engine::writing`] what it writes and in which order:
+//!    [`customer::snapshot`] and [`customer::codec`] write what is published and what is kept, and [`kafka::producer`]
+//!    commits all of it together with the offsets.
 //! 6. Once the commit is confirmed, the changes go into the [`store`], and `telemetry` counts the batch in
 //!    `serve::Metrics`. After an abort nothing of it remains, and the batch is read again.
 //!
