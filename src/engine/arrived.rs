@@ -1,4 +1,5 @@
-//! A record as it arrived: whose it is, its value out of its frame, and what is needed of it on the way out.
+//! A record as it arrived: its source, its value without the schema frame, and what a forwarded record or a dead letter
+//! needs of it.
 
 use crate::model::record::{Label, RawRecord};
 use crate::source::framing::{GUID_HEADER, Payload, PayloadReader};
@@ -8,16 +9,16 @@ use super::dead_letter::most_forwarded_bytes;
 use super::origin::{Header, Omitted, Origin, Unwrapped};
 use super::{Place, Settings};
 
-/// A record as it was consumed. The headers are asked for only where they are needed.
+/// A record as it was consumed. The headers are read only where they are needed, because reading them costs time.
 pub trait Delivered {
     fn place(&self) -> Place;
     fn offset(&self) -> i64;
-    /// Milliseconds since 1970; none where the record carries none.
+    /// Milliseconds since 1970; none if the record has no timestamp.
     fn timestamp(&self) -> Option<i64>;
     fn key(&self) -> Option<&[u8]>;
     fn value(&self) -> Option<&[u8]>;
     fn headers(&self) -> Vec<Header<'_>>;
-    /// The sizes of its key and headers.
+    /// The sizes of the record's key and headers.
     fn metadata(&self) -> Metadata {
         let headers = self.headers();
         let headers = headers.iter();
@@ -26,32 +27,32 @@ pub trait Delivered {
     }
 }
 
-/// What is needed of a record behind its verdict.
+/// What is still needed of a record after its verdict, to forward it or to write its dead letter.
 pub(super) struct Context<'a> {
     pub label: Label,
     pub origin: Origin,
     pub forwarded_to: Option<i32>,
-    /// What stands before the value's body.
+    /// The bytes of the value before its body, which name the writer schema; empty if there are none.
     pub frame: &'a [u8],
     pub value: Option<&'a [u8]>,
-    /// Those that the origin had.
+    /// The headers of the original record, without those that keyfold added when it forwarded the record.
     pub headers: Vec<Header<'a>>,
 }
 
-/// A record with the source that it comes from.
+/// A record together with its source.
 pub(super) struct Arrived<'a, D> {
     pub delivered: &'a D,
     pub label: Label,
     pub raw: RawRecord<'a>,
-    /// The origin of a forwarded record, and how many of its headers that had. An input's record needs it only on the
-    /// way out.
+    /// The origin of a forwarded record, and how many of the record's headers belong to that origin. None for a record
+    /// of an input: its origin is made only if it is forwarded or rejected.
     pub origin: Option<(Origin, usize)>,
-    /// Of an input's record. One that was forwarded was judged before.
+    /// Only for a record of an input. The sizes of a forwarded record were checked before it was forwarded.
     pub metadata: Option<Metadata>,
 }
 
 impl<'a, D: Delivered> Arrived<'a, D> {
-    /// None: a record of the forwarded topic that keyfold has not forwarded.
+    /// None if the record is from the forwarded topic, but keyfold did not write it.
     pub fn new(delivered: &'a D, settings: &Settings) -> Option<Arrived<'a, D>> {
         let place = delivered.place();
         let input = settings
@@ -74,7 +75,8 @@ impl<'a, D: Delivered> Arrived<'a, D> {
                 let raw = RawRecord {
                     source: origin.source,
                     timestamp: origin.timestamp,
-                    // its own key is the customer id; the origin's is of the source's `key_format`
+                    // the forwarded record's own key is the customer id; validation needs the original key, which has
+                    // the source's `key_format`
                     key,
                     value: delivered.value(),
                 };
@@ -92,7 +94,7 @@ impl<'a, D: Delivered> Arrived<'a, D> {
         })
     }
 
-    /// The value out of its frame; none while its writer schema is not known.
+    /// The value without its frame; none while its writer schema is not known.
     pub fn open(&self, settings: &Settings) -> Option<Payload<'a>> {
         let max_metadata_bytes = settings.policy.validation.max_metadata_bytes;
         let rejection = self
@@ -115,8 +117,8 @@ impl<'a, D: Delivered> Arrived<'a, D> {
         reader.read(&self.raw, guid)
     }
 
-    /// Whether the forwarded topic takes it. That is asked wherever its customer's home is, for the verdict must not
-    /// depend on it.
+    /// Whether the forwarded topic can take the record. This is checked even if the customer's state partition is owned
+    /// here, because the verdict must not depend on the assignment.
     pub fn fits(&self, customer: &str, settings: &Settings) -> bool {
         self.metadata.is_none_or(|metadata| {
             let value = self.raw.value.map_or(0, <[u8]>::len);
@@ -124,7 +126,8 @@ impl<'a, D: Delivered> Arrived<'a, D> {
         })
     }
 
-    /// Where it was read first, as far as that is a topic that is consumed here.
+    /// The place and the offset where the record was read first, if that topic is still an input; otherwise those of
+    /// the forwarded record.
     pub fn place(&self, settings: &Settings) -> (Place, i64) {
         let here = (self.delivered.place(), self.delivered.offset());
         let Some((origin, _)) = &self.origin else {

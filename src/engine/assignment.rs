@@ -1,52 +1,54 @@
-//! The partitions that a worker owns, and how far each is on its way to being consumed.
+//! The partitions that a worker owns, and the state of each until it is consumed.
 //!
-//! A place (a partition of an input or of the forwarded topic) goes `Unknown → Asked → Held → Consuming`, and from
-//! there to `WaitingForSchema` and back to `Held` while the writer schema of its next record is asked for, or to `Unreadable` and
-//! back while the client cannot read it. A state partition, which comes with its partition of the forwarded topic, goes
-//! `Unknown → Asked → Restoring → Ready`. A place is consumed once its state partition is ready. A batch that is dropped or
-//! aborted, and a rebalance, take it back to `Held`, at a position that this worker knows; what makes that doubtful (a
-//! commit without an answer, a fenced producer) takes it back to `Unknown`, where it starts over from what Kafka has
-//! committed. `docs/design.md` draws it.
+//! A place (a partition of an input or of the forwarded topic) goes `Unknown → Asked → Held → Consuming`. From there it
+//! goes to `WaitingForSchema` while the schema registry is asked for the writer schema of its next record, or to
+//! `Unreadable` while the client cannot read its next record; from both it returns to `Held`. A state partition is
+//! assigned together with the partition of the forwarded topic that has its number, and goes
+//! `Unknown → Asked → Restoring → Ready`. A place is consumed once its state partition is ready.
+//!
+//! A dropped or aborted batch and a rebalance take a place back to `Held`, at a position that this worker knows. If the
+//! position is in doubt (a commit without an answer, a fenced producer), the place goes back to `Unknown`, and starts
+//! again from the offset that is committed in Kafka. `docs/design.md` has a diagram.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Place;
 
-/// How far a place is.
+/// The state of a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consumption {
-    /// The committed offset must be asked for.
+    /// The committed offset must be fetched.
     Unknown,
     Asked,
-    /// The next record to take is known, but none is taken yet.
+    /// The position is known, but the place is paused.
     Held {
         position: i64,
     },
     Consuming {
         position: i64,
     },
-    /// The next record cannot be read before the schema registry has answered; none is taken meanwhile.
+    /// The next record cannot be read before the schema registry has answered; the place is paused until then.
     WaitingForSchema {
         position: i64,
     },
-    /// The client cannot read the next record; none behind it is taken.
+    /// The client cannot read the next record; no later record is taken.
     Unreadable {
         position: i64,
     },
 }
 
-/// How far a state partition is.
+/// The state of a state partition: whether its store is restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loading {
-    /// The end of its log must be asked for.
+    /// The end of its log must be fetched.
     Unknown,
     Asked,
     /// Records up to `target` are read from the state topic.
     Restoring {
         position: i64,
         target: i64,
-        /// When it last moved.
+        /// When the position last moved.
         moved: Duration,
     },
     Ready,
@@ -56,10 +58,12 @@ pub enum Loading {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatePartition {
     pub loading: Loading,
-    /// A lower bound of the end of its log: what was read, and what was committed since.
+    /// A lower bound of the log's end offset: the end as it was last fetched, plus the records that this worker has
+    /// committed since. If the log turns out to be shorter, state was lost.
     pub known_end: i64,
-    /// Whether the last transaction's marker comes on top of that; it is in the log at the latest when the next
-    /// transaction writes there.
+    /// Whether the commit marker of this worker's last transaction is still to be added to `known_end`. The marker
+    /// takes an offset too, but the broker may write it after it has confirmed the commit. It is certain to be in the
+    /// log when the next transaction writes there, so it is counted then.
     pub marker: bool,
 }
 
@@ -76,7 +80,7 @@ impl Assignment {
             .is_some_and(|state| state.loading == Loading::Ready)
     }
 
-    /// The next record to take of a place that is known.
+    /// The offset of the next record to take; none if the place is not owned, or its position is not known.
     pub fn position(&self, place: Place) -> Option<i64> {
         match self.places.get(&place)? {
             Consumption::Held { position }
@@ -87,7 +91,7 @@ impl Assignment {
         }
     }
 
-    /// Takes all places and state partitions back to the start of their way.
+    /// Resets all places and state partitions to `Unknown`, so that they start again from what Kafka knows.
     pub fn forget_progress(&mut self) {
         for consumption in self.places.values_mut() {
             *consumption = Consumption::Unknown;
@@ -97,14 +101,14 @@ impl Assignment {
         }
     }
 
-    /// Places whose next record waits for its writer schema.
+    /// The number of places whose next record waits for its writer schema.
     pub fn waiting_for_schema(&self) -> usize {
         let all = self.places.values();
         all.filter(|consumption| matches!(consumption, Consumption::WaitingForSchema { .. }))
             .count()
     }
 
-    /// Has the places that wait for a writer schema try again.
+    /// Lets the places that wait for a writer schema try their next record again.
     pub fn schemas_arrived(&mut self) {
         for consumption in self.places.values_mut() {
             if let Consumption::WaitingForSchema { position } = *consumption {
@@ -113,7 +117,7 @@ impl Assignment {
         }
     }
 
-    /// Takes no more of a place, whose next record the client cannot read; its position, where it was consumed.
+    /// Notes that the client cannot read the next record of a place. Returns its position, if it was being consumed.
     pub fn unreadable(&mut self, place: Place) -> Option<i64> {
         let consumption = self.places.get_mut(&place)?;
         let Consumption::Consuming { position } = *consumption else {
@@ -123,7 +127,7 @@ impl Assignment {
         Some(position)
     }
 
-    /// Has the places whose next record could not be read try again.
+    /// Lets the places whose next record could not be read try it again.
     pub fn read_again(&mut self) {
         for consumption in self.places.values_mut() {
             if let Consumption::Unreadable { position } = *consumption {
@@ -132,7 +136,7 @@ impl Assignment {
         }
     }
 
-    /// Has all places that are consumed, and were paused for a rebalance, be taken up again from where they are.
+    /// After a rebalance, which pauses all partitions: has the consumed places consumed again from their positions.
     pub fn hold_consumed(&mut self) {
         for consumption in self.places.values_mut() {
             if let Consumption::Consuming { position } = *consumption {
@@ -141,7 +145,7 @@ impl Assignment {
         }
     }
 
-    /// The places whose committed offset must be asked for, which count as asked from now on.
+    /// Returns the places whose committed offset must be fetched, and marks them as `Asked`.
     pub fn ask_unknown(&mut self) -> Vec<Place> {
         let unknown = self
             .places
@@ -155,8 +159,9 @@ impl Assignment {
             .collect()
     }
 
-    /// Places whose state partition is ready, or is not owned here so that their records are forwarded: they count as
-    /// consumed from now on. `partitions`: of the state topic.
+    /// Returns the places that can be consumed, with their positions, and marks them as `Consuming`: those whose state
+    /// partition is ready, or is not owned here, so that their records are forwarded. `partitions` is the number of
+    /// partitions of the state topic.
     pub fn start_consuming(&mut self, partitions: i32) -> Vec<(Place, i64)> {
         let states = &self.states;
         let may_start = |place: &Place| {
@@ -176,7 +181,7 @@ impl Assignment {
         start
     }
 
-    /// Sets a place back to a position, to be taken up again from there.
+    /// Sets a place back to a position, from which it is consumed again.
     pub fn rewind(&mut self, place: Place, position: i64) {
         if let Some(consumption) = self.places.get_mut(&place) {
             *consumption = Consumption::Held { position };

@@ -1,5 +1,5 @@
-//! The open batch: what its records made of their customers, and what is counted when it is committed; and the batch
-//! before it, while its commit is under way.
+//! The open batch (the customers that its records changed, and what is counted when it is committed), and the finished
+//! batch before it, while that is written and committed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use super::outbox::Generation;
 use crate::customer::bounded::Bounded;
 use crate::model::record::{Code, Label, Location, Outcome, Source, Violation};
 
-/// Values in the order in which they came, those that are equal and follow each other once.
+/// Values in the order of their arrival. Equal values in a row are stored once, with their number.
 #[derive(Debug, PartialEq)]
 pub struct Tally<T>(Vec<(T, u32)>);
 
@@ -30,13 +30,13 @@ impl<T: PartialEq> Tally<T> {
         }
     }
 
-    /// Each value, with how often it came in a row.
+    /// Each value, with how many times it came in a row.
     pub fn iter(&self) -> impl Iterator<Item = &(T, u32)> {
         self.0.iter()
     }
 }
 
-/// What a batch adds to the metrics. It counts on commit only, so that the ledger balances.
+/// What a batch adds to the metrics. It is added only when the batch is committed, so that each record counts once.
 #[derive(Debug, Default, PartialEq)]
 pub struct Ledger {
     pub outcomes: BTreeMap<(Label, Outcome), u64>,
@@ -44,9 +44,9 @@ pub struct Ledger {
     pub warnings: BTreeMap<(Source, Code), Warned>,
     pub snapshots: u64,
     pub tombstones: u64,
-    /// Timestamps of the records that have one, in milliseconds: from them on runs the end-to-end latency.
+    /// The timestamps of the records that have one, in milliseconds. The end-to-end latency is measured from them.
     pub timestamps: Tally<i64>,
-    /// How far events lie behind the newest known of their customer, in seconds.
+    /// How much older an event is than the newest known event of its customer, in seconds.
     pub lateness: Tally<(Label, f64)>,
 }
 
@@ -54,7 +54,7 @@ pub struct Ledger {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Warned {
     pub records: u64,
-    /// Where the last of them lies.
+    /// The place of the last of them.
     pub place: Place,
     pub offset: i64,
 }
@@ -83,7 +83,8 @@ impl Ledger {
         *self.outcomes.entry((label, outcome)).or_default() += 1;
     }
 
-    /// Counts a record with warnings once for each code. To be told where the record is read first.
+    /// Counts a record with warnings once for each code. Call it only where the record is read first, not again when it
+    /// comes from the forwarded topic.
     pub fn warn(&mut self, warnings: &[Violation], source: Source, place: Place, offset: i64) {
         for code in Code::SEMANTIC {
             if warnings
@@ -108,66 +109,66 @@ impl Ledger {
     }
 }
 
-/// A customer that records of a batch are about, and its state as the batch leaves it.
+/// A customer with records in a batch, and its state after the batch.
 #[derive(Debug)]
 pub struct BatchEntry {
     /// The state partition.
     pub partition: i32,
     pub changed: bool,
-    /// The bytes of the state that the batch began with.
+    /// The size of the encoded state before the batch, in bytes; none if the customer was not known.
     pub before: Option<usize>,
-    /// None when the batch has written it.
-    // boxed, for the list of them grows by being copied
+    /// The decoded state; none once the batch has written the snapshot and encoded the state.
+    // boxed, because the entries are copied when the map grows
     pub held: Option<Box<Bounded>>,
-    /// What the batch changed it to, once that is encoded: to be written, or for the next batch.
+    /// The encoded state, if the batch changed it. It is written to the state topic; the next batch may read it too.
     pub state: Option<Bytes>,
 }
 
-/// The customers of a batch by their ids, in the order in which they came, so that a run can be replayed exactly.
+/// The customers of a batch by their ids, in the order of their first record, so that a run can be replayed exactly.
 pub type Customers = IndexMap<Box<str>, BatchEntry, ahash::RandomState>;
 
-/// The records since the last batch.
+/// The open batch: the records since the last batch ended.
 #[derive(Debug, Default)]
 pub struct Batch {
     pub customers: Customers,
-    /// Where each partition stood when the batch first took a record of it.
+    /// The position of each partition before the batch took its first record of it.
     pub began_at: BTreeMap<Place, i64>,
-    /// The timestamp of the first record of each place, in milliseconds, where it has one.
+    /// The timestamp of the first record of each place, in milliseconds, if it has one.
     pub oldest: BTreeMap<Place, i64>,
-    /// The state partitions that records were joined into, changed or not.
+    /// The state partitions that records were joined into, whether or not that changed anything.
     pub joined: BTreeSet<i32>,
     pub ledger: Ledger,
     pub records: usize,
     /// Bytes of the records' keys and values.
     pub read_bytes: usize,
-    /// Bytes of what they led to: forwarded records and dead letters.
+    /// Bytes of the forwarded records and the dead letters that the batch produced.
     pub produced_bytes: usize,
-    /// Encoded bytes of the states that its customers began with.
+    /// Encoded bytes of its customers' states before the batch.
     pub state_bytes: usize,
-    /// Who this member of the group was when the batch began.
+    /// The group generation and the member id when the batch began; none if this instance was no member of the group.
     pub generation: Option<Generation>,
-    /// The circuit breaker opened with its last record: it is committed, and the worker stops.
+    /// Set if the circuit breaker opened at the batch's last record: the batch is committed, then the worker stops.
     pub breaker_opened: Option<Opened>,
 }
 
-/// How far the customers of a batch are written, and buffers for what is written of one.
+/// How much of a batch is written, and the buffers that its records are encoded in.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// So many of the first customers had their snapshot written,
+    /// How many customers have had their snapshot written, in the order of the map.
     pub(super) snapshots: usize,
-    /// and so many their state.
+    /// How many customers have had their state written, in the order of the map.
     pub(super) states: usize,
-    /// At least once: the snapshots are delivered.
+    /// At-least-once only: the snapshots are delivered, so that the states can be written.
     pub(super) delivered: bool,
-    /// The snapshot of the next customer is in the buffer: whether one is shown, and not a tombstone.
+    /// Set if the next customer's snapshot is already in the buffer: true for a snapshot, false for a tombstone.
     pub(super) rendered: Option<bool>,
     pub(super) json: Vec<u8>,
     pub(super) avro: Vec<u8>,
     pub(super) state: Vec<u8>,
 }
 
-/// A batch that takes no more records: it is written, and then committed. The next batch is built upon it: if it fails,
-/// so does the next.
+/// A batch that takes no more records: it is written, and then committed. The next batch starts from its states, so if
+/// it fails, the next batch is dropped too.
 #[derive(Debug)]
 pub struct Finished {
     pub customers: Customers,
@@ -182,7 +183,7 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// What is counted, and the memory of its customers.
+    /// Returns what is counted, and the emptied map of customers, whose memory is reused.
     pub fn end(mut self) -> (Ledger, Customers) {
         self.customers.clear();
         (self.ledger, self.customers)
@@ -190,17 +191,17 @@ impl Finished {
 }
 
 impl Batch {
-    /// A batch with the memory of one that is through: it would grow it anew, and have it cleared by the system page by
-    /// page.
-    pub fn begin(spare: Customers, generation: Option<Generation>) -> Batch {
+    /// Opens a batch. It reuses the empty map of an earlier batch, because growing a new map costs allocations, and the
+    /// system would have to clear each new page of memory.
+    pub fn begin(empty_map: Customers, generation: Option<Generation>) -> Batch {
         Batch {
-            customers: spare,
+            customers: empty_map,
             generation,
             ..Batch::default()
         }
     }
 
-    /// The batch as it is known while it is written and committed.
+    /// Ends the batch; from now on it is written and committed.
     pub fn finish(self) -> Finished {
         Finished {
             customers: self.customers,

@@ -1,13 +1,12 @@
-//! The circuit breaker: it stops the processor when most of a long run of a source's records is rejected, instead of
-//! emptying the topic into the dead letters. Each source is counted by itself, so that three good sources do not hide a
-//! fourth that is broken as a whole.
+//! The circuit breaker: it stops the processor when too large a share of one source's recent records is rejected,
+//! instead of sending the whole topic to the dead letters. Each source is counted separately, so that three good
+//! sources do not hide a fourth that is broken.
 
 use std::collections::BTreeMap;
 
 use crate::model::record::{Code, Location, Source};
 
-/// Why the breaker opens: what most of the rejections of the window were, and how many records of the window were
-/// rejected.
+/// Why the breaker opens: the most frequent rejection code of the window, and how many of its records were rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
     pub source: Source,
@@ -25,7 +24,7 @@ struct Window {
     rejected: BTreeMap<Code, (usize, Location)>,
 }
 
-/// Counts over windows of a source's records, one after the other.
+/// Counts the rejections of each source in consecutive windows of records.
 #[derive(Debug, Clone)]
 pub struct Breaker {
     window: usize,
@@ -34,7 +33,8 @@ pub struct Breaker {
 }
 
 impl Breaker {
-    /// Opens when more than `max_share` of `window` records of a source are rejected; a share of 1 never is.
+    /// Opens when more than `max_share` of `window` records of a source are rejected; with a `max_share` of 1 it never
+    /// opens.
     pub fn new(window: usize, max_share: f64) -> Breaker {
         Breaker {
             window,
@@ -43,7 +43,7 @@ impl Breaker {
         }
     }
 
-    /// Notes why a record was rejected, which [`Breaker::count`] counts.
+    /// Notes why a record was rejected. [`Breaker::count`] must be called for the record too.
     pub fn rejected(&mut self, source: Source, code: Code, example: Location) {
         let window = self.sources.entry(source).or_default();
         match window.rejected.get_mut(&code) {
@@ -57,7 +57,7 @@ impl Breaker {
         }
     }
 
-    /// Counts a record; why the breaker opens, if it does.
+    /// Counts a record. Returns why the breaker opens, if it does.
     pub fn count(&mut self, source: Source) -> Option<Opened> {
         let window = self.sources.entry(source).or_default();
         window.records += 1;

@@ -1,6 +1,6 @@
-//! An error of a Kafka client, as far as something is decided by it.
+//! An error of a Kafka client, reduced to what the engine's decisions depend on.
 
-/// What a client says of something that failed.
+/// What a client reports about a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientError {
     pub kind: ErrorKind,
@@ -9,17 +9,17 @@ pub struct ClientError {
     pub text: String,
 }
 
-/// What is decided by.
+/// The kinds of errors that the engine treats differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// Another producer has taken over the transactional id; or the broker has aborted a transaction that took too long,
-    /// of which it says the same.
+    /// Another producer has taken over the transactional id. The broker reports the same error if it has aborted a
+    /// transaction that took too long.
     Fenced,
     /// The cluster did not answer in time.
     TimedOut,
     /// The cluster, or a part of it, cannot be reached or has no leader.
     Unavailable,
-    /// The credentials or the permissions are not enough.
+    /// The credentials are wrong, or permissions are missing.
     NotAuthorized,
     /// The topic does not take a record of this size.
     RecordTooLarge,
@@ -33,7 +33,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// What to do about a record that no later attempt could write either.
+    /// What the operator can do about a record that no retry could write.
     pub fn remedy_of_record(self) -> Option<&'static str> {
         Some(match self {
             ErrorKind::RecordTooLarge => "raise the topic's max.message.bytes",
@@ -47,7 +47,7 @@ impl ErrorKind {
     }
 }
 
-/// Why a batch cannot be taken.
+/// Why the client cannot read a record batch of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     CannotBeUnpacked,
@@ -57,7 +57,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// What to do about it.
+    /// What the operator can do about it.
     pub fn remedy(self) -> &'static str {
         match self {
             Cause::CannotBeUnpacked => {

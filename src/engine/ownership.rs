@@ -1,4 +1,4 @@
-//! What the consumer group gives and takes away, and what becomes of the open batch then.
+//! What the consumer group assigns and revokes, and what that means for the open batch.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use super::event::{Effect, GroupChange, Loss};
 use super::fatal::Fatal;
 use super::{Engine, Place};
 
-/// How long the group may refuse an instance id: longer than the session of a process that was killed may last
+/// How long the group may refuse an instance id: longer than the session of a killed process can last
 /// (`group.consumer.max.session.timeout.ms`, a minute by default).
 const INSTANCE_ID_HELD: Duration = Duration::from_secs(75);
 
 impl Engine {
-    /// Takes over a change. Only to be called when no commit is in flight.
+    /// Applies a change. It must not be called while a commit is in flight.
     pub(super) fn change_ownership(&mut self, change: GroupChange, now: Duration) {
         match change {
             GroupChange::Assigned(places) => self.assigned(&places),
@@ -22,11 +22,12 @@ impl Engine {
         }
     }
 
-    /// Those that this engine keeps are consumed again from where it stands, whatever the client believes.
+    /// The partitions that this engine keeps are consumed again from the engine's own positions, whatever position the
+    /// client has.
     fn assigned(&mut self, places: &[Place]) {
         self.joined_group = true;
         self.name_refused_since = None;
-        // what failed to commit belonged to the ownership before
+        // the commits that failed were those of the previous assignment
         self.failed_commits = 0;
         self.assignment.hold_consumed();
         for &place in places {
@@ -40,12 +41,12 @@ impl Engine {
                 self.assignment.states.insert(place.partition, state);
             }
         }
-        // stores of partitions that went elsewhere are let go now that it is known which came back
+        // only now is it known which partitions came back: the stores of the others are dropped
         self.stores
             .retain(|partition, _| self.assignment.states.contains_key(partition));
     }
 
-    /// The open batch is dropped: what it read is read again by the next owner.
+    /// The open batch is dropped: its records are read again, by the next owner or by this one.
     fn revoked(&mut self, places: &[Place]) {
         self.drop_batch();
         for place in places {
@@ -64,7 +65,7 @@ impl Engine {
         self.assignment.hold_consumed();
     }
 
-    /// Everything that was owned is lost, and the group is joined anew, unless another process has this one's name.
+    /// All partitions are lost, and the engine joins the group again, unless another process has its instance id.
     pub(super) fn lost(&mut self, loss: Loss, now: Duration) {
         let all: Vec<_> = self.assignment.places.keys().copied().collect();
         self.revoked(&all);
@@ -72,14 +73,14 @@ impl Engine {
         let instance = &self.settings.policy.instance_id;
         match loss {
             Loss::Client => self.name_refused_since = None,
-            // The group knows the later one by this name now. Were this one to join again, both would go on to fence each
-            // other.
+            // The instance id now belongs to the process that joined later. If this one joined again, the two would
+            // keep fencing each other.
             Loss::FencedInstanceId => {
                 let instance = instance.clone();
                 return self.stop(Fatal::TakenOver { instance });
             }
-            // Under KIP-848 the group refuses a name for as long as it knows a living member by it. One that was killed is
-            // known until its session ends; one that stays is another process.
+            // Under KIP-848 the group refuses an instance id while it has a member with it. A killed process remains a
+            // member until its session ends; if the refusal lasts longer, the member is another process.
             Loss::InstanceIdInUse => {
                 let since = *self.name_refused_since.get_or_insert(now);
                 if now.saturating_sub(since) >= INSTANCE_ID_HELD {
@@ -91,7 +92,7 @@ impl Engine {
         self.effects.push_back(Effect::Rejoin);
     }
 
-    /// Takes back what the open batch did; its places are consumed again from where it began.
+    /// Drops the open batch and aborts its transaction; its places are consumed again from where it began.
     fn drop_batch(&mut self) {
         let Some(batch) = self.batch.take() else {
             return;
@@ -100,7 +101,7 @@ impl Engine {
         self.rewind(&batch.began_at);
     }
 
-    /// Sets places back to where a batch took their first record, to be consumed again from there.
+    /// Sets places back to the positions where a batch began, from which they are consumed again.
     pub(super) fn rewind(&mut self, began_at: &BTreeMap<Place, i64>) {
         for (&place, &position) in began_at {
             self.assignment.rewind(place, position);

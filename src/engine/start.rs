@@ -1,5 +1,5 @@
-//! Where a partition is consumed from: what the group's committed offset is worth. One that somebody else committed, or that
-//! speaks of a topic which was deleted since, is not taken for keyfold's own.
+//! The offset from which a partition is consumed, and whether the group's committed offset can be trusted: somebody
+//! else may have committed it, or its topic may have been deleted and recreated since.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::{Engine, Place};
 use crate::config::{OnForeignOffset, OnLostOffset};
 
 impl Engine {
-    /// The offsets of partitions, as far as they could be read.
+    /// Receives the offsets of partitions, as far as they could be read.
     pub(super) fn offsets_fetched(
         &mut self,
         topic_ids: Option<BTreeMap<String, String>>,
@@ -44,7 +44,7 @@ impl Engine {
         }
     }
 
-    /// Whether partitions could be consumed; if not, they are tried again.
+    /// Receives whether the client could start to consume these partitions; if not, the engine tries again.
     pub(super) fn consume_started(
         &mut self,
         places: &[(Place, i64)],
@@ -75,7 +75,7 @@ impl Engine {
         let topic = self.settings.topic_name(place).to_owned();
         let is_forwarded = self.settings.is_forwarded(place);
         let metadata = OffsetMetadata::of(*offset, text);
-        // without the state's end the check for a lost state would be off, whoever wrote the rest
+        // without `state-end` a lost state could not be detected, so such an offset counts as foreign
         let own = metadata.filter(|metadata| !is_forwarded || metadata.state_end.is_some());
         let Some(metadata) = own else {
             return self.foreign_start(place, offsets, *offset);
@@ -99,7 +99,7 @@ impl Engine {
         self.within(place, offsets, *offset)
     }
 
-    /// Somebody else committed the offset. The next commit makes it keyfold's own.
+    /// The start if somebody else committed the offset. The next commit makes it keyfold's own.
     fn foreign_start(
         &mut self,
         place: Place,

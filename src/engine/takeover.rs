@@ -1,30 +1,34 @@
-//! A new owner does not wait for the broker to abort what a dead owner left open: it fences the dead one's producer.
+//! A new owner of a partition does not wait until the broker aborts a transaction that a dead owner left open: it
+//! fences the dead owner's producer, which aborts the transaction at once.
 //!
-//! The metadata of each committed offset name the transactional id of who wrote it last. Where stable offsets cannot be
-//! read, or a restore waits behind an open transaction, the worker asks who wrote there ([`Effect::FindWriters`]) and
-//! which members the group has, and has those fenced that are gone ([`Effect::Fence`]).
+//! The metadata of each committed offset contain the transactional id of the worker that committed it last. If stable
+//! offsets cannot be read, or a restore waits at an open transaction, the engine asks who wrote there
+//! ([`Effect::FindWriters`]) and which members the group has, and fences the writers that are no longer members
+//! ([`Effect::Fence`]).
 //!
-//! The name may be that of a former owner which lives and owns other partitions: the one that died in its first
-//! transaction for that place had not put its own name there. So its name is looked for at all places, and workers that
-//! were members of the group when it was last looked at count as writers too, for one that has died in its very first
-//! transaction is named nowhere. Only where it joined and died between two such looks, the broker's time-out is waited for.
+//! The transactional id found there may be that of an earlier owner that is alive and owns other partitions now: a
+//! worker that died in its first transaction for that place had not committed its own id there yet. Therefore the
+//! metadata of all places are read. Workers that were members of the group when it was last described count as writers
+//! too, because one that died in its very first transaction is named in no metadata. Only if a worker joined and died
+//! between two descriptions of the group does its transaction stay open until the broker's timeout.
 //!
-//! Whoever the group still has as a member is not fenced. One that the group has thrown out owns nothing; fenced, it makes
-//! a new producer when it joins again. Where the members are not known, as in a group of KIP-848, nobody is fenced, and the
-//! broker's time-out is waited for.
+//! A current member of the group is never fenced. A worker that the group has removed owns nothing, so fencing it does
+//! no harm: it makes a new producer when it joins again. If the members are not known, as in a group of KIP-848, nobody
+//! is fenced, and the transaction stays open until the broker's timeout.
 //!
-//! Only workers without an `instance_id` name themselves. A named one's session is longer than its transaction may live,
-//! so that there is nothing to wait for; and to be fenced twice tells it of a second process by its name.
+//! Only workers without an `instance_id` write their transactional id into the metadata. With an `instance_id`, the
+//! session is longer than the transaction timeout, so there is nothing to wait for; and such a worker takes being
+//! fenced twice as a sign that a second process uses its name.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Effect, Engine, Place};
 
-/// Between two questions for dead writers.
+/// Time between two searches for dead writers.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Who a worker is to the others.
+/// How other workers recognise this worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Writer {
     pub application_id: String,
@@ -33,22 +37,23 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Whether a transactional id is one of this process, this worker's or another's.
+    /// Whether a transactional id belongs to a worker of this process, be it this one or another.
     fn is_of_this_process(&self, transactional_id: &str) -> bool {
         let instance = |id: &str| id.rsplit_once('-').map(|(instance, _)| instance.to_owned());
         instance(transactional_id) == instance(&self.transactional_id)
     }
 
-    /// Whether a worker is a member of the group.
-    fn lives(&self, members: &[String], transactional_id: &str) -> bool {
-        let is = |member: &String| is_worker(member, transactional_id, &self.application_id);
-        members.iter().any(is)
+    /// Whether the worker with this transactional id is a member of the group.
+    fn is_member(&self, members: &[String], transactional_id: &str) -> bool {
+        let matches = |member: &String| is_worker(member, transactional_id, &self.application_id);
+        members.iter().any(matches)
     }
 
-    /// Which of the writers are dead, as far as the members' client ids tell.
+    /// The writers that are not members of the group any more, judged by the members' client ids.
     fn dead(&self, writers: Vec<String>, members: Option<&[String]>) -> Vec<String> {
-        // A description without this worker is old, or does not tell the names that were told to it.
-        let Some(members) = members.filter(|members| self.lives(members, &self.transactional_id))
+        // A description that lacks this worker is out of date, or does not contain the client ids: then nobody is dead.
+        let Some(members) =
+            members.filter(|members| self.is_member(members, &self.transactional_id))
         else {
             return Vec::new();
         };
@@ -56,55 +61,57 @@ impl Writer {
         let writers: BTreeSet<String> = writers.into_iter().collect();
         let dead = writers
             .into_iter()
-            // whatever else is written there, other applications' producers are never touched
+            // the metadata may name anything, but other applications' producers are never fenced
             .filter(|id| id.starts_with(&own) && !self.is_of_this_process(id))
-            .filter(|id| !self.lives(members, id));
+            .filter(|id| !self.is_member(members, id));
         dead.collect()
     }
 }
 
-/// Whether a member with this `client.id` is the worker that has this transactional id. The `client.id` of an instance
-/// may be its own, so only what follows the application's id must be the same.
+/// Whether the group member with this `client.id` is the worker with this transactional id. Users can set the
+/// `client.id` of an instance, so only the part of the transactional id after the application id must match its end.
 pub fn is_worker(client_id: &str, transactional_id: &str, application_id: &str) -> bool {
     transactional_id
         .strip_prefix(application_id)
         .is_some_and(|worker| worker.starts_with('-') && client_id.ends_with(worker))
 }
 
-/// How far the search for dead writers is.
+/// The state of the search for dead writers.
 #[derive(Debug, Default)]
 pub struct Takeover {
     pub(super) writer: Option<Writer>,
-    /// Something waits for a transaction that may be a dead owner's.
-    waits: bool,
-    next: Duration,
-    /// Who is fenced already, and has not been a member since.
+    /// A read waits for an open transaction, which may be a dead owner's.
+    is_waiting: bool,
+    next_search: Duration,
+    /// The transactional ids that are fenced already, and have not been members of the group since.
     fenced: BTreeSet<String>,
 }
 
 impl Engine {
-    /// Has the worker name itself in what it commits, and fence dead owners that have.
+    /// Has the worker write its transactional id into the metadata of its commits, and fence dead owners. None:
+    /// neither.
     #[must_use]
     pub fn with_writer(mut self, writer: Option<Writer>) -> Engine {
         self.takeover.writer = writer;
         self
     }
 
-    /// What is read waits, maybe for a transaction that a dead owner has left open.
+    /// Notes that a read waits, perhaps for a transaction that a dead owner has left open.
     pub(super) fn waits_for_writer(&mut self) {
-        self.takeover.waits = true;
+        self.takeover.is_waiting = true;
     }
 
-    /// The question for the writers of what is waited for.
+    /// The search for the writers of the open transaction, if a read waits for one and the last search is long enough
+    /// ago.
     pub(super) fn find_writers(&mut self, now: Duration) -> Option<Effect> {
         let takeover = &mut self.takeover;
-        if takeover.writer.is_none() || !takeover.waits || now < takeover.next {
+        if takeover.writer.is_none() || !takeover.is_waiting || now < takeover.next_search {
             return None;
         }
-        takeover.waits = false;
-        takeover.next = now + PAUSE;
-        // A dead owner may not have put its name to the place that waits, but has to another: its own, or whichever
-        // state partition it last joined records into.
+        takeover.is_waiting = false;
+        takeover.next_search = now + PAUSE;
+        // A dead owner may not have committed its id for the place that waits, but it has for others: those that it
+        // owned, and the forwarded partitions whose state partitions it joined records into. So all of them are read.
         let own = self.assignment.places.keys().copied();
         let forwarded =
             (0..self.settings.partitions).map(|partition| self.settings.forwarded(partition));
@@ -112,14 +119,15 @@ impl Engine {
         Some(Effect::FindWriters(places.into_iter().collect()))
     }
 
-    /// Who wrote last there, and who may have; and the client ids of the group's members, none where those are not known.
+    /// Receives the transactional ids of those who wrote last there or may have written, and the client ids of the
+    /// group's members; none if the members are not known.
     pub(super) fn writers_found(&mut self, writers: Vec<String>, members: Option<&[String]>) {
         let Takeover { writer, fenced, .. } = &mut self.takeover;
         let Some(writer) = writer else {
             return;
         };
-        // one that came back may have begun another transaction, and die again
-        fenced.retain(|id| !members.is_some_and(|members| writer.lives(members, id)));
+        // a worker that is a member again may begin another transaction and die in it, so it may be fenced again
+        fenced.retain(|id| !members.is_some_and(|members| writer.is_member(members, id)));
         let mut dead = writer.dead(writers, members);
         dead.retain(|id| !fenced.contains(id));
         if !dead.is_empty() {
@@ -127,7 +135,7 @@ impl Engine {
         }
     }
 
-    /// These are fenced, and what they had open is aborted: what could not be read is asked for again at once.
+    /// These writers are fenced and their open transactions aborted, so the reads that waited are tried again at once.
     pub(super) fn writers_fenced(&mut self, ids: Vec<String>) {
         self.takeover.fenced.extend(ids);
         self.retry_at = Duration::ZERO;
@@ -162,7 +170,7 @@ mod tests {
     #[test]
     fn nobody_is_fenced_where_the_members_are_not_known() {
         assert!(dead(&["keyfold-gone-0"], None).is_empty());
-        // a description in which this worker is not
+        // a description that lacks this worker
         assert!(dead(&["keyfold-gone-0"], Some(&[])).is_empty());
         assert!(dead(&["keyfold-gone-0"], Some(&["keyfold", "keyfold"])).is_empty());
     }
