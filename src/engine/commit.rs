@@ -1,4 +1,4 @@
-//! The end of a batch, from the moment when it takes no more records until it is known what became of it.
+//! The commit of a batch, from the moment when it takes no more records until it is known whether it was committed.
 //!
 //! ```text
 //!            room for all                    Done
@@ -28,30 +28,31 @@ use super::writing::Written;
 use crate::config::Guarantee;
 use crate::store::Change;
 
-/// Time in which a producer that was fenced twice was fenced by another process, and not by an old self.
+/// If a producer is fenced twice within this time, another process uses its transactional id. A single fencing may come
+/// from an earlier start of this process.
 const FENCED_AGAIN_WITHIN: Duration = Duration::from_secs(60);
 
-/// How far a commit is.
+/// The phase of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Phase {
-    /// What the batch writes is handed over, as far as there is room for it.
+    /// The batch is being handed over to the producer, as fast as the producer has room.
     Writing,
-    /// Exactly once: the transaction is committed with the batch's offsets.
+    /// Exactly-once: the transaction is being committed with the batch's offsets.
     Committing,
-    /// At least once: what was handed over is delivered.
+    /// At-least-once: the engine waits until all that was handed over is delivered.
     Delivering,
-    /// At least once: the batch's offsets are committed.
+    /// At-least-once: the batch's offsets are being committed.
     CommittingOffsets,
-    /// The transaction is aborted, for this reason.
+    /// The transaction is being aborted, for this reason.
     Aborting(ClientError),
 }
 
-/// A batch that takes no more records, and of which it is not yet known whether it was committed.
+/// A batch in flight: it takes no more records, and it is not known yet whether it is committed.
 #[derive(Debug)]
 pub struct InFlightCommit {
     pub(super) finished: Finished,
     offsets: Vec<Offset>,
-    /// Of the batch's beginning.
+    /// The group generation when the batch began.
     generation: Option<Generation>,
     /// When the batch took its last record.
     began: Duration,
@@ -60,12 +61,12 @@ pub struct InFlightCommit {
 }
 
 impl Engine {
-    /// Whether a batch is in flight: what records lead to is kept aside until it has ended.
+    /// Whether a batch is in flight. Until its commit has ended, what the next batch produces must be buffered aside.
     pub fn is_committing(&self) -> bool {
         self.in_flight.is_some()
     }
 
-    /// Whether the batch in flight waits for room at the producer.
+    /// Whether the batch in flight waits for room in the producer.
     pub fn is_writing(&self) -> bool {
         let phase = self.in_flight.as_ref().map(|commit| &commit.phase);
         phase == Some(&Phase::Writing)
@@ -77,7 +78,8 @@ impl Engine {
         commit.map_or(0, |commit| commit.finished.progress.written())
     }
 
-    /// Ends the open batch. Until its commit has ended, records go into the next one, which rests on it.
+    /// Ends the open batch, and starts its commit. Until the commit has ended, records go into the next batch, which
+    /// starts from the states of this one.
     pub(super) fn finish(&mut self, now: Duration) {
         if self.in_flight.is_some() {
             return self.stop(Fatal::Bug("two batches are committed at once".to_owned()));
@@ -98,7 +100,7 @@ impl Engine {
         });
     }
 
-    /// Writes what there is room for, and goes on to the next step when all is written.
+    /// Writes as much as the producer has room for, and starts the next step of the commit when all is written.
     pub(super) fn write(&mut self, clients: &mut impl Clients) {
         let guarantee = self.settings.policy.processing.guarantee;
         let Some(commit) = &mut self.in_flight else {
@@ -120,8 +122,9 @@ impl Engine {
         }
     }
 
-    /// At least once: snapshots are delivered before states are written, for a state without its snapshot would make the
-    /// record, read again after a crash, a repeat that publishes nothing.
+    /// At-least-once: the snapshots are delivered before the states are written. Otherwise a crash could leave a state
+    /// without its snapshot: the record, read again, would not change that state, and its snapshot would never be
+    /// published.
     fn deliver(&mut self) {
         if let Some(commit) = &mut self.in_flight {
             commit.phase = Phase::Delivering;
@@ -129,8 +132,9 @@ impl Engine {
         }
     }
 
-    /// A batch is committed only under the membership of its beginning: the group may have given what it read to another
-    /// since, and a newer generation would be accepted by the broker.
+    /// Commits the transaction, but only under the group generation of the batch's start. The group may since have
+    /// assigned the batch's partitions to another member, and with the current generation the broker would accept the
+    /// offsets all the same.
     fn commit_transaction(&mut self, clients: &impl Clients) {
         let Some(commit) = &mut self.in_flight else {
             return;
@@ -165,7 +169,7 @@ impl Engine {
         }
     }
 
-    /// A step of the commit that is in flight has ended.
+    /// A step of the commit in flight has ended: starts the next step, or ends the commit.
     pub(super) fn commit_step_ended(&mut self, end: StepEnd, now: Duration) {
         let Some(mut commit) = self.in_flight.take() else {
             return;
@@ -204,12 +208,13 @@ impl Engine {
             self.transaction_began = now;
             self.effects.push_back(Effect::BeginTransaction);
         }
-        let ledger = Box::new(self.take_over(commit.finished, commit.offsets));
+        let ledger = Box::new(self.apply_committed(commit.finished, commit.offsets));
         let notice = Notice::Committed { ledger, took };
         self.effects.push_back(Effect::Report(notice));
     }
 
-    /// The records of the batch are read again, and so are those of the next, whose transaction has not begun.
+    /// The batch was aborted. Its records are read again, and so are those of the next batch, which started from its
+    /// states.
     fn aborted(&mut self, commit: InFlightCommit, error: ClientError, now: Duration) {
         let next = self.discard_next();
         let Some(error) = self.unless_fatal(error) else {
@@ -219,7 +224,7 @@ impl Engine {
             self.halve_batches(commit.finished.records);
         }
         self.report_not_committed(false, error);
-        // first the next one: where both have read of a place, the earlier position counts
+        // the next batch first: if both have read from a place, the earlier position is set last and counts
         if let Some(next) = next {
             self.rewind(&next.began_at);
         }
@@ -227,14 +232,14 @@ impl Engine {
         self.commit_failed(now);
     }
 
-    /// Drops the batch that rests on one which failed; its transaction has not begun.
+    /// Drops the open batch, because the batch before it failed. Its own transaction has not begun yet.
     fn discard_next(&mut self) -> Option<Batch> {
         let next = self.batch.take()?;
         self.effects.push_back(Effect::DiscardProduced);
         Some(next)
     }
 
-    /// Whether the batch was committed must be read from Kafka.
+    /// It is not known whether the batch was committed: positions and states are read from Kafka again.
     fn undecided(&mut self, commit: &InFlightCommit, error: ClientError, now: Duration) {
         self.discard_next();
         let age = now.saturating_sub(commit.transaction_began);
@@ -250,13 +255,13 @@ impl Engine {
         self.start_over(now, now);
     }
 
-    /// The broker aborts a transaction that outlives its time-out, and tells its producer what it tells one that was fenced:
-    /// of a second process that says nothing.
+    /// Whether the error means that another producer has the transactional id. If the transaction is older than its
+    /// timeout, it does not: the broker has aborted it, and reports the same error for that.
     fn is_fenced(&self, error: &ClientError, age: Duration) -> bool {
         error.kind == ErrorKind::Fenced && age < self.settings.transaction_timeout
     }
 
-    /// The error, unless no later attempt can help: then the engine stops.
+    /// Stops the engine if no retry can help; otherwise returns the error.
     fn unless_fatal(&mut self, error: ClientError) -> Option<ClientError> {
         let reason = error.text.clone();
         if error.kind == ErrorKind::NotAuthorized {
@@ -281,16 +286,16 @@ impl Engine {
         }
     }
 
-    /// What a committed batch changed becomes what is known, and what it counted is returned.
-    fn take_over(&mut self, mut finished: Finished, offsets: Vec<Offset>) -> Ledger {
+    /// Applies a committed batch to the stores and the known offsets. Returns what it adds to the metrics.
+    fn apply_committed(&mut self, mut finished: Finished, offsets: Vec<Offset>) -> Ledger {
         if let Some(opened) = finished.breaker_opened.take() {
             self.stop(Fatal::BreakerOpen(opened));
         }
         (self.failed_commits, self.failed_questions) = (0, 0);
         let guarantee = self.settings.policy.processing.guarantee;
-        let most = self.settings.policy.processing.max_batch_records;
-        // after a time-out the batches grow again, slowly
-        self.batch_limit = (self.batch_limit + self.batch_limit / 16 + 1).min(most);
+        let max_records = self.settings.policy.processing.max_batch_records;
+        // a timeout halves the batches; they grow again slowly
+        self.batch_limit = (self.batch_limit + self.batch_limit / 16 + 1).min(max_records);
         let mut changes: BTreeMap<i32, Vec<Change<'_>>> = BTreeMap::new();
         for (id, entry) in &finished.customers {
             let Some(state) = &entry.state else {
@@ -303,17 +308,17 @@ impl Engine {
             });
         }
         for (partition, changes) in changes {
-            // what is committed is in Kafka; a store that is not here any more catches it up
-            let (Some(held), Some(store)) = (
+            // a store that is closed already gets these changes from Kafka when it is opened again
+            let (Some(state), Some(store)) = (
                 self.assignment.states.get_mut(&partition),
                 self.stores.get_mut(&partition),
             ) else {
                 continue;
             };
-            // without the markers a checkpoint would fall behind by one a transaction
-            held.known_end += changes.len() as i64 + i64::from(held.marker);
-            held.marker = guarantee == Guarantee::ExactlyOnce;
-            if let Err(error) = store.commit(&changes, held.known_end) {
+            // markers take an offset too: without them the checkpoint would fall behind by one with each transaction
+            state.known_end += changes.len() as i64 + i64::from(state.marker);
+            state.marker = guarantee == Guarantee::ExactlyOnce;
+            if let Err(error) = store.commit(&changes, state.known_end) {
                 self.stop(error.into());
             }
         }
@@ -324,12 +329,12 @@ impl Engine {
             }
         }
         let (ledger, customers) = finished.end();
-        self.spare = customers;
+        self.empty_map = customers;
         ledger
     }
 
-    /// Everything that is owned is learnt anew from what Kafka has committed: positions from the group, states from their
-    /// logs, with a new producer, whose start decides what the old one left open.
+    /// Reads everything again from Kafka: positions from the group's committed offsets, and states from their logs. The
+    /// producer is replaced too; when the new one starts, the broker aborts or completes what the old one left open.
     fn start_over(&mut self, renew_producer_at: Duration, now: Duration) {
         let all = self.assignment.places.keys().copied().collect();
         self.assignment.forget_progress();
@@ -340,8 +345,8 @@ impl Engine {
         self.commit_failed(now);
     }
 
-    /// The transaction of a batch that was dropped could not be aborted. Nothing of it can become visible any more once
-    /// there is a new producer.
+    /// The transaction of a dropped batch could not be aborted. A new producer with the same transactional id makes
+    /// sure that it is.
     pub(super) fn abort_failed(&mut self, error: &ClientError, now: Duration) {
         if self.fatal.is_some() {
             return;
@@ -354,9 +359,10 @@ impl Engine {
         }
     }
 
-    /// This engine's producer was fenced. Once, that may be by an old self. A random transactional id can be fenced by nobody
-    /// else. If it was another process by this name, then a new producer would fence that one's in turn, perhaps twice, so
-    /// it is made only when the group has had the time to tell.
+    /// This engine's producer was fenced. Once, that may be due to an earlier start of this process; without an
+    /// instance id the transactional id is random, so no other process has it. With an instance id, twice in a short
+    /// time means that another process uses the name. A new producer would fence that process in turn, perhaps twice,
+    /// so it is made only after the group has had time to report the other process.
     fn fenced(&mut self, now: Duration) {
         let instance = &self.settings.policy.instance_id;
         let again = self

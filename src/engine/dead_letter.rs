@@ -4,15 +4,15 @@ use super::origin::{Header, Origin};
 use crate::model::record::Rejection;
 use crate::source::metadata::Metadata;
 
-/// What the headers of a dead letter begin with.
+/// The prefix of the headers that keyfold adds to a dead letter.
 pub const PREFIX: &str = "__keyfold.errors.";
-/// There where the value was left out, since the record does not fit into the dead-letter topic;
+/// Set if the value was left out, because the record does not fit into the dead-letter topic.
 pub const VALUE_OMITTED: &str = "value.omitted";
-/// where its own headers were too, since it did not fit without the value either;
+/// Set if the record's own headers were left out too, because it does not fit without the value either.
 pub const HEADERS_OMITTED: &str = "headers.omitted";
-/// and where its key was too.
+/// Set if the key was left out too.
 pub const KEY_OMITTED: &str = "key.omitted";
-/// The headers of a dead letter, behind [`PREFIX`]. Others that begin so are the record's own.
+/// The names of these headers, without [`PREFIX`]. Any other header with the prefix belongs to the original record.
 const NAMES: [&str; 15] = [
     "topic",
     "partition",
@@ -31,7 +31,7 @@ const NAMES: [&str; 15] = [
     KEY_OMITTED,
 ];
 
-/// What the dead letters of a processor have in common.
+/// What is the same in all dead letters of a processor; it writes them.
 #[derive(Debug, Clone)]
 pub struct DeadLetterTemplate {
     pub application: String,
@@ -48,12 +48,13 @@ pub struct DeadLetter<'a> {
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
-/// What is said of the record does not fit into the dead-letter topic, not even without its value, headers and key.
+/// The dead letter does not fit into the dead-letter topic, not even without the record's value, headers and key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DoesNotFit;
 
 impl DeadLetterTemplate {
-    /// What does not fit is left out: the value first, then also the record's own headers, then also its key.
+    /// Writes a dead letter. If it is too large, parts are left out until it fits: the value first, then also the
+    /// record's own headers, then also its key.
     pub fn write<'a>(
         &self,
         origin: &'a Origin,
@@ -71,52 +72,56 @@ impl DeadLetterTemplate {
             headers: own.collect(),
         };
         let own = letter.headers.len();
-        letter.headers.extend(self.told(origin, headers, rejection));
+        letter
+            .headers
+            .extend(self.error_headers(origin, headers, rejection));
         let omitted = origin.omitted;
         if omitted.form {
-            // in a form that is not its source's nobody could take it for what it was
+            // the forwarded value is JSON, but the source's format is another one: readers of the dead letter would
+            // take it for the original value
             letter.value = None;
-            letter.say(VALUE_OMITTED);
+            letter.mark_omitted(VALUE_OMITTED);
         }
         if omitted.headers {
-            letter.say(HEADERS_OMITTED);
+            letter.mark_omitted(HEADERS_OMITTED);
         }
         if omitted.key {
-            letter.say(KEY_OMITTED);
+            letter.mark_omitted(KEY_OMITTED);
         }
-        if self.takes(&letter) {
+        if self.fits(&letter) {
             return Ok(letter);
         }
         if letter.value.take().is_some() {
-            letter.say(VALUE_OMITTED);
-            if self.takes(&letter) {
+            letter.mark_omitted(VALUE_OMITTED);
+            if self.fits(&letter) {
                 return Ok(letter);
             }
         }
         if own > 0 {
             letter.headers.drain(..own);
             if !omitted.headers {
-                letter.say(HEADERS_OMITTED);
+                letter.mark_omitted(HEADERS_OMITTED);
             }
-            if self.takes(&letter) {
+            if self.fits(&letter) {
                 return Ok(letter);
             }
         }
         if letter.key.take().is_some() {
-            letter.say(KEY_OMITTED);
+            letter.mark_omitted(KEY_OMITTED);
         }
-        match self.takes(&letter) {
+        match self.fits(&letter) {
             true => Ok(letter),
             false => Err(DoesNotFit),
         }
     }
 
-    fn takes(&self, letter: &DeadLetter<'_>) -> bool {
+    /// Whether the dead-letter topic takes a record of this size.
+    fn fits(&self, letter: &DeadLetter<'_>) -> bool {
         record_bytes(letter.key, letter.value, &letter.headers) <= self.max_bytes
     }
 
     /// The headers that say where the record came from, and why it was rejected.
-    fn told(
+    fn error_headers(
         &self,
         origin: &Origin,
         headers: &[Header<'_>],
@@ -124,9 +129,9 @@ impl DeadLetterTemplate {
     ) -> Vec<(String, Option<Vec<u8>>)> {
         let attempts = attempts_before(headers) + 1;
         let violations = serde_json::to_string(&rejection.violations).unwrap_or_default();
-        // Kafka's own number for "none" is -1
+        // Kafka represents a missing timestamp as -1
         let timestamp = origin.timestamp.unwrap_or(-1).to_string();
-        let told = [
+        let texts = [
             ("topic", origin.topic.as_str()),
             ("partition", &origin.partition.to_string()),
             ("offset", &origin.offset.to_string()),
@@ -140,26 +145,28 @@ impl DeadLetterTemplate {
             ("version", self.version),
             ("attempts", &attempts.to_string()),
         ];
-        told.map(|(name, text)| (format!("{PREFIX}{name}"), Some(text.into())))
+        texts
+            .map(|(name, text)| (format!("{PREFIX}{name}"), Some(text.into())))
             .into()
     }
 }
 
 impl DeadLetter<'_> {
-    fn say(&mut self, omitted: &str) {
+    /// Adds the header that says that a part was left out.
+    fn mark_omitted(&mut self, omitted: &str) {
         let header = (format!("{PREFIX}{omitted}"), Some(b"true".to_vec()));
         self.headers.push(header);
     }
 }
 
-/// Whether the header is one of an older dead letter.
+/// Whether a header was added by keyfold when the record was a dead letter before.
 pub fn is_of_a_letter(header: &str) -> bool {
     header
         .strip_prefix(PREFIX)
         .is_some_and(|name| NAMES.contains(&name))
 }
 
-/// How often the record was rejected before.
+/// How many times the record was rejected before.
 fn attempts_before(headers: &[Header<'_>]) -> u64 {
     headers
         .iter()
@@ -169,18 +176,19 @@ fn attempts_before(headers: &[Header<'_>]) -> u64 {
         .map_or(0, |attempts| attempts.min(u64::MAX - 1))
 }
 
-/// No less than [`record_bytes`] of what an input's record is forwarded as.
+/// An upper bound of [`record_bytes`] for the forwarded record that is made of a record of an input.
 pub fn most_forwarded_bytes(metadata: Metadata, customer: &str, value: usize) -> usize {
-    // with the names, the topic of 249 bytes at most, and numbers of 20
+    // the headers of the envelope: their names, a topic name of at most 249 bytes, and numbers of at most 20 digits
     const ENVELOPE: usize = 1024;
     ENVELOPE + customer.len() + value + metadata.bytes + HEADER * metadata.headers
 }
 
-// a batch has 61 bytes of its own, a record and each of its headers a few lengths
+// a record batch has a header of 61 bytes; a record and each of its headers have a few length fields
 const BATCH: usize = 61 + 40;
 const HEADER: usize = 10;
 
-/// At least the bytes of a batch with just this record, uncompressed, which is what the broker limits.
+/// An upper bound of the size of an uncompressed record batch with just this record; the broker limits the size of a
+/// batch.
 pub fn record_bytes<N: AsRef<str>, V: AsRef<[u8]>>(
     key: Option<&[u8]>,
     value: Option<&[u8]>,
@@ -209,8 +217,9 @@ mod tests {
         }
     }
 
-    /// What is left of a record of 1,000 bytes each of key, value and headers, and what is said to be left out.
-    fn left(max_bytes: usize) -> Result<(bool, bool, bool, Vec<String>), DoesNotFit> {
+    /// Of a record with 1,000 bytes each of key, value and headers: whether the dead letter has the key, the value and
+    /// the record's own headers, and which parts it says are omitted.
+    fn parts_left(max_bytes: usize) -> Result<(bool, bool, bool, Vec<String>), DoesNotFit> {
         let origin = Origin {
             source: Source::ConsoleCustomers,
             topic: "input".to_owned(),
@@ -232,32 +241,35 @@ mod tests {
         let letter =
             dead_letter_template(max_bytes).write(&origin, Some(&value), &headers, &rejection)?;
         let has = |name: &str| letter.headers.iter().any(|(header, _)| header == name);
-        let told = letter.headers.iter().filter_map(|(name, value)| {
+        let omitted_parts = letter.headers.iter().filter_map(|(name, value)| {
             if name == attempts {
                 assert_eq!(value.as_deref(), Some(b"5".as_slice()));
             }
             let omitted = name.strip_prefix(PREFIX)?.strip_suffix(".omitted")?;
             Some(omitted.to_owned())
         });
-        let told = told.collect();
+        let omitted_parts = omitted_parts.collect();
         let (key, value) = (letter.key.is_some(), letter.value.is_some());
-        Ok((key, value, has("trace"), told))
+        Ok((key, value, has("trace"), omitted_parts))
     }
 
     #[test]
-    fn what_does_not_fit_is_left_out_the_value_first_and_the_key_last() {
-        assert_eq!(left(5_000), Ok((true, true, true, vec![])));
-        let told = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect();
-        assert_eq!(left(3_500), Ok((true, false, true, told(&["value"]))));
-        let two = told(&["value", "headers"]);
-        assert_eq!(left(2_500), Ok((true, false, false, two)));
-        let three = told(&["value", "headers", "key"]);
-        assert_eq!(left(1_500), Ok((false, false, false, three)));
-        assert_eq!(left(500), Err(DoesNotFit));
+    fn too_large_dead_letters_omit_the_value_first_and_the_key_last() {
+        assert_eq!(parts_left(5_000), Ok((true, true, true, vec![])));
+        let parts = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect();
+        assert_eq!(
+            parts_left(3_500),
+            Ok((true, false, true, parts(&["value"])))
+        );
+        let two = parts(&["value", "headers"]);
+        assert_eq!(parts_left(2_500), Ok((true, false, false, two)));
+        let three = parts(&["value", "headers", "key"]);
+        assert_eq!(parts_left(1_500), Ok((false, false, false, three)));
+        assert_eq!(parts_left(500), Err(DoesNotFit));
     }
 
     #[test]
-    fn only_headers_of_an_older_letter_are_replaced() {
+    fn only_headers_of_an_older_dead_letter_are_replaced() {
         for name in NAMES {
             assert!(is_of_a_letter(&format!("{PREFIX}{name}")), "{name}");
         }

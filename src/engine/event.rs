@@ -1,7 +1,7 @@
-//! What happens to an engine, and what it wants to be done: [`Event`] in, [`Effect`] out.
+//! The inputs and outputs of an engine: an [`Event`] says what happened, an [`Effect`] what the driver must do.
 //!
-//! Records that are polled are not among the events: [`super::Engine::record`] takes them one by one, because they are many,
-//! each client has a type of its own for them, and what they lead to is produced at once.
+//! Polled records are not events: [`super::Engine::record`] takes them one by one, because there are many of them, each
+//! client has its own type for them, and what follows from them is produced at once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,38 +12,40 @@ use super::fatal::Fatal;
 use super::outbox::Generation;
 use super::{LogPartition, Place};
 
-/// What happened. Where an event answers an effect, its variant names it; an answer that comes too late, because the
-/// partitions went elsewhere meanwhile, is ignored.
+/// What happened. If an event is the answer to an effect, its comment names the effect. An answer that arrives after
+/// its partitions were revoked is ignored.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// The consumer group, or the client that is its member, changed what this engine owns. It takes effect behind the
-    /// commit that is in flight, if there is one.
+    /// The consumer group or its client changed what this engine owns. If a commit is in flight, the change takes
+    /// effect when that has ended.
     Group(GroupChange),
     /// The answer to [`Effect::FetchOffsets`].
     OffsetsFetched {
         /// The ids of topics by their names; a topic without an id is not checked. None: they could not be read, and
-        /// then no offset counts as answered.
+        /// then the offsets are not used either, but fetched again.
         topic_ids: Option<BTreeMap<String, String>>,
-        /// None: it could not be read.
+        /// The offsets of each place; none if they could not be read.
         offsets: Vec<(Place, Option<PartitionOffsets>)>,
     },
-    /// The answer to [`Effect::FetchStateEnds`]: the first offset and the end of each log, as far as they could be read.
+    /// The answer to [`Effect::FetchStateEnds`]: the first offset and the end of each log, as far as they could be
+    /// read.
     StateEndsFetched(Vec<(i32, Option<(i64, i64)>)>),
     /// The answer to [`Effect::Consume`].
     ConsumeStarted {
         from: Vec<(Place, i64)>,
         succeeded: bool,
     },
-    /// A record of the state topic. A null value belongs to a key that can be forgotten.
+    /// A record of the state topic. A null value is a tombstone.
     StateRecord {
         partition: i32,
         offset: i64,
         key: &'a [u8],
         value: Option<&'a [u8]>,
     },
-    /// The reader of the state topic is at the end of what can be read of a partition now.
+    /// The reader of the state topic has read a partition up to this offset, and cannot read further now.
     StateEndReached { partition: i32, offset: i64 },
-    /// The consumer is at the end of what can be read of a partition now: everything before it was taken.
+    /// The consumer has read a partition up to this offset, and cannot read further now. All records before it were
+    /// given to the engine.
     EndReached { place: Place, offset: i64 },
     /// A client cannot read the next record of a partition.
     Unreadable {
@@ -52,62 +54,63 @@ pub enum Event<'a> {
         cause: Cause,
         error: ClientError,
     },
-    /// The schema registry has answered something, so that partitions which wait for a schema try again.
+    /// The schema registry has answered, so partitions that wait for a schema can try again.
     SchemasArrived,
-    /// The ids that topics have now, and a topic that does not exist any more; nobody asked for them.
+    /// The current ids of topics, and a topic that does not exist any more. It is no answer: `runtime::watch` looks at
+    /// the topics regularly.
     TopicsSeen {
         ids: BTreeMap<String, String>,
         gone: Option<String>,
     },
     /// The answer to [`Effect::CheckTopicIds`].
     TopicIdsChecked(BTreeMap<String, String>),
-    /// The answer to [`Effect::FindWriters`]: the transactional ids of those who may have written, and the client ids of
-    /// the group's members, none where those are not known.
+    /// The answer to [`Effect::FindWriters`]: the transactional ids that may have written, and the client ids of the
+    /// group's members; none if the members are not known.
     WritersFound {
         writers: Vec<String>,
         members: Option<Vec<String>>,
     },
-    /// The answer to [`Effect::Fence`]: those that are fenced.
+    /// The answer to [`Effect::Fence`]: the transactional ids that are fenced.
     WritersFenced(Vec<String>),
-    /// How the step of a commit ended that [`Effect::CommitTransaction`], [`Effect::Deliver`], [`Effect::CommitOffsets`] or
-    /// [`Effect::AbortCommit`] asked for.
+    /// The answer to [`Effect::CommitTransaction`], [`Effect::Deliver`], [`Effect::CommitOffsets`] or
+    /// [`Effect::AbortCommit`]: how that step of the commit ended.
     CommitStepEnded(StepEnd),
     /// [`Effect::Abort`] failed.
     AbortFailed(ClientError),
-    /// The process is to end: the open batch is committed, and then [`Effect::Finish`] follows.
+    /// The process shuts down: the open batch is committed, then [`Effect::Finish`] follows.
     Shutdown,
 }
 
 /// A change of what an engine owns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GroupChange {
-    /// The group gave these partitions. They are paused, and so are those that are kept.
+    /// The group assigned these partitions in addition. The client has paused them, and also those that are kept.
     Assigned(Vec<Place>),
-    /// The group took these partitions away. Those that are kept are paused.
+    /// The group revoked these partitions. The client has paused those that are kept.
     Revoked(Vec<Place>),
-    /// The client of the group cannot go on, and everything that it owned is lost.
+    /// The group's client cannot continue, and all its partitions are lost.
     Lost(Loss),
 }
 
-/// Why the client of the group cannot go on.
+/// Why the group's client cannot continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
-    /// It failed, or lost the position in a partition.
+    /// It failed, or it has no valid position in a partition any more.
     Client,
     /// Another process has joined with the instance id of this one.
     FencedInstanceId,
-    /// The group knows a living member by the instance id of this one.
+    /// The group has a live member with the instance id of this one.
     InstanceIdInUse,
 }
 
-/// What Kafka knows of the position in a partition.
+/// The offsets that Kafka knows for a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionOffsets {
     /// The group's committed offset, with its metadata.
     pub committed: Option<(i64, String)>,
     /// The first offset of the log.
     pub first: i64,
-    /// The offset behind the last record of the log, records of open transactions included.
+    /// The end of the log (high watermark): records of open transactions are before it too.
     pub end: i64,
 }
 
@@ -115,76 +118,78 @@ pub struct PartitionOffsets {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepEnd {
     Done,
-    /// Nothing of the batch is visible to anybody, and it can be tried again.
+    /// The batch was not committed: no reader sees any of it, and its records can be processed again.
     Aborted(ClientError),
-    /// The client cannot say what became of the batch, or its producer cannot be used any more.
+    /// The client does not know whether the batch was committed, or its producer cannot be used any more.
     Undecided(ClientError),
 }
 
 /// An offset to commit, with its metadata.
 pub type Offset = (Place, i64, String);
 
-/// What an engine wants to be done. Effects are carried out in their order, each before the next record is taken.
+/// What the driver must do. It carries out effects in their order, all of them before it gives the next record to the
+/// engine.
 #[derive(Debug, PartialEq)]
 pub enum Effect {
-    /// Take no more records from these partitions.
+    /// Pause these partitions.
     Pause(Vec<Place>),
-    /// Read the ids of the topics, and the first offset, the committed offset and the end of these partitions, in this order:
-    /// whatever others commit or delete meanwhile, a committed offset that is not lost then lies between the two.
+    /// Read the topic ids, then the first offset, the committed offset and the end of these partitions, in this order.
+    /// With it, a committed offset that is not lost lies between first offset and end, even if others commit or delete
+    /// records meanwhile.
     FetchOffsets(Vec<Place>),
     /// Read the first offset and the end of these partitions of the state topic.
     FetchStateEnds(Vec<i32>),
-    /// Read these partitions of the state topic, and no others, from these offsets.
+    /// Read these partitions of the state topic from these offsets, and stop reading all others.
     Restore(Vec<(i32, i64)>),
     /// Consume these partitions from these offsets.
     Consume(Vec<(Place, i64)>),
-    /// Read who committed last at these places, whether or not that is stable, and the members of the group.
+    /// Read who committed last for these places, stable or not, and describe the group's members.
     FindWriters(Vec<Place>),
-    /// Take over these transactional ids, so that what is open under them is aborted.
+    /// Fence these transactional ids, which aborts their open transactions.
     Fence(Vec<String>),
-    /// Read the ids of the topics: they may not be those that they were.
+    /// Read the topic ids: a topic may have been recreated.
     CheckTopicIds,
     /// Leave the group, and join it with a new client.
     Rejoin,
-    /// Abort the open transaction, whose batch is dropped.
+    /// Abort the open transaction: its batch is dropped.
     Abort,
-    /// Begin a transaction for the batch that was opened while the one before was committed, and produce into it what that
-    /// batch has produced meanwhile.
+    /// Begin a transaction for the batch that was opened while the previous one was committed, and produce what that
+    /// batch has buffered meanwhile.
     BeginTransaction,
-    /// Discard what the open batch has produced while the one before was committed.
+    /// Discard what the open batch has buffered while the previous one was committed.
     DiscardProduced,
-    /// Replace the producer by a new one with the same transactional id.
+    /// Replace the producer with a new one that has the same transactional id.
     RenewProducer,
-    /// Commit the transaction with these offsets, under the membership of the batch's beginning.
+    /// Commit the transaction with these offsets, under the group generation of the batch's start.
     CommitTransaction {
         offsets: Vec<Offset>,
         generation: Generation,
     },
-    /// Wait until what was produced is delivered.
+    /// Wait until all that was produced is delivered.
     Deliver,
     /// Commit these offsets without a transaction.
     CommitOffsets(Vec<Offset>),
     /// Abort the transaction of a batch that must not be committed.
     AbortCommit,
-    /// Show something to the operator.
+    /// Log something, or count it in the metrics.
     Report(Notice),
-    /// The engine has ended, after a shutdown.
+    /// The shutdown is complete.
     Finish,
-    /// The engine cannot go on.
+    /// The engine cannot continue.
     Stop(Fatal),
 }
 
-/// Something that an operator wants to know.
+/// Something that an operator should know.
 #[derive(Debug, PartialEq)]
 pub enum Notice {
-    /// A batch was committed: what it adds to the metrics, and how long its commit took.
+    /// A batch was committed: what it adds to the metrics, and the duration of its commit.
     Committed { ledger: Box<Ledger>, took: Duration },
     /// A batch was not committed, or it is not known whether it was.
     NotCommitted {
         is_unknown: bool,
         error: ClientError,
     },
-    /// A topic was deleted and recreated, and is read from its start.
+    /// An input was deleted and recreated, and is now read from its start.
     TopicRecreated(String),
     /// A partition cannot be read.
     Unreadable {
@@ -193,6 +198,6 @@ pub enum Notice {
         cause: Cause,
         error: ClientError,
     },
-    /// A partition is read again, or is not this engine's any more.
+    /// A partition can be read again, or is not owned by this engine any more.
     ReadableAgain(LogPartition),
 }

@@ -1,4 +1,5 @@
-//! Why an engine cannot go on. Nothing of the open batch is committed; only the circuit breaker has it committed first.
+//! Why an engine cannot continue. The open batch is not committed, except when the circuit breaker opens: then it is
+//! committed first.
 
 use super::breaker::Opened;
 use crate::customer::codec::CodecError;
@@ -113,7 +114,7 @@ pub enum Fatal {
 }
 
 impl Fatal {
-    /// Where it happened, as far as it is a matter of a place: the topic, the partition, the offset.
+    /// Where it happened, as far as the error concerns one place: the topic, the partition and the offset.
     pub fn place(&self) -> (Option<&str>, Option<i32>, Option<i64>) {
         match self {
             Fatal::LostOffset {

@@ -1,14 +1,15 @@
-//! The decisions of a worker, apart from Kafka's clients: an [`Event`] says what happened, an [`Effect`] what is to be done.
+//! The decisions of a worker, separate from Kafka's clients: an [`Event`] says what happened, an [`Effect`] what the
+//! driver must do.
 //!
-//! There is no I/O, no clock and no thread here (`now` is the time since the engine was made), so that every interleaving of
-//! records, rebalances and failures can be replayed: `runtime::driver` carries effects out on Kafka, the simulation in
-//! `tests/simulation` on a model of it, and neither decides anything. Whoever drives an engine does this, over and over:
+//! There is no I/O, no clock and no thread here (`now` is the time since the engine was made), so that every
+//! interleaving of records, rebalances and failures can be replayed: `runtime::driver` carries effects out on Kafka,
+//! the simulation in `tests/simulation` on a model of it, and neither decides anything. A driver repeats these steps:
 //!
-//! 1. tell [`Engine::handle`] what happened, and give polled records to [`Engine::record`] while
+//! 1. call [`Engine::handle`] with each event, and give polled records to [`Engine::record`] while
 //!    [`Engine::takes_records`];
-//! 2. let [`Engine::turn`] look at the time, and at what there is to commit and to write;
-//! 3. carry out every [`Engine::next_effect`], and where [`Engine::awaits_commit`], wait for the step of the commit that is
-//!    in flight before anything else is told.
+//! 2. call [`Engine::turn`], which looks at the time, and at what can be committed and written;
+//! 3. carry out every [`Engine::next_effect`]; if [`Engine::awaits_commit`], wait for the current step of the commit in
+//!    flight before the engine is given anything else.
 //!
 //! # The life of a partition
 //!
@@ -22,10 +23,10 @@
 //!  state      Unknown ─FetchStateEnds─► Asked ─StateEndsFetched─► Restoring ─StateRecord…─► Ready
 //! ```
 //!
-//! A state partition comes with the partition of the forwarded topic that has its number. Its ends are asked for once the
-//! committed offset of that one is known, and a partition is consumed once the state partition of its number is ready.
-//! [`assignment`] holds both, [`ownership`] what the group changes, [`start`] where a partition is taken up, [`restore`] the
-//! state partitions.
+//! A state partition is assigned together with the partition of the forwarded topic that has the same number. Its ends
+//! are fetched when the committed offset of that partition is known. A partition is consumed when the state partition
+//! of its number is ready. [`assignment`] holds both, [`ownership`] handles what the group changes, [`start`] says from
+//! which offset a partition is consumed, and [`restore`] restores the state partitions.
 //!
 //! # The life of a batch
 //!
@@ -37,9 +38,9 @@
 //!  none, its records are read again
 //! ```
 //!
-//! While one batch is in flight, records go into the next, which rests on it: if the first fails, the second is dropped.
-//! [`schedule`] says when a batch ends, [`commit`] drives it to its end, [`offsets`] says what it commits and [`writing`]
-//! what it writes. [`record`] is the path of one record.
+//! While one batch is in flight, records go into the next batch, which starts from the states of the first: if the
+//! first fails, the second is dropped. [`schedule`] says when a batch ends, [`commit`] commits it, [`offsets`] says
+//! which offsets it commits, and [`writing`] what it writes. [`record`] is the path of one record.
 
 pub mod arrived;
 pub(crate) mod assignment;
@@ -87,65 +88,67 @@ use unreadable::UnreadablePartitions;
 pub use event::{Effect, Event, GroupChange, Loss, Notice, PartitionOffsets, StepEnd};
 pub use settings::{LogPartition, Place, Policy, Settings, Topic};
 
-/// The waits between attempts at what failed, be it a question to the cluster or a commit.
+/// The backoff between attempts, both of requests to the cluster and of commits.
 const RETRIES: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
-/// The time between two attempts of one store to let go of what was written over.
+/// The time between two compactions of a store. One store is compacted at a time.
 const COMPACTION_PERIOD: Duration = Duration::from_secs(1);
 
-/// A worker's decisions: what it owns, what it knows of its customers, the batch that is open, and the one before it while
-/// that is in flight.
+/// The decisions of a worker, with the partitions that it owns, their stores, the open batch, and the batch in flight.
 #[derive(Debug)]
 pub struct Engine {
     settings: Arc<Settings>,
     assignment: Assignment,
-    /// By state partition. A store in memory outlives a rebalance, because its partition may come back; one on disk is
-    /// closed, because its next owner may be in this process.
+    /// The stores by state partition. When its partition is revoked, a store in memory is kept until the next
+    /// assignment, because the partition may come back; a store on disk is closed, because its next owner may be in
+    /// this process.
     stores: BTreeMap<i32, Box<dyn Store>>,
-    /// Since when a store cannot be opened, because somebody else has not closed it.
+    /// Since when a store cannot be opened because its previous owner has not closed it.
     store_blocked_since: Option<Duration>,
     batch: Option<Batch>,
     in_flight: Option<InFlightCommit>,
-    /// The memory of the customers of a batch that is through.
-    spare: Customers,
+    /// The emptied map of an earlier batch, whose memory the next batch reuses.
+    empty_map: Customers,
     breaker: Breaker,
     fatal: Option<Fatal>,
-    /// What is to be done next, in its order.
+    /// The effects that the driver must carry out next, in this order.
     effects: VecDeque<Effect>,
-    /// Nothing is told and no record is taken before the commit that is in flight has ended.
+    /// Set if the commit in flight must end before the engine is given another event or record.
     awaits_commit: bool,
-    /// What the group changed while a commit was in flight.
+    /// Changes by the group while a commit was in flight; they are applied when it has ended.
     deferred: Vec<GroupChange>,
+    /// Set if the set of state partitions to restore has changed, so that [`Effect::Restore`] must be sent.
     restore_wanted: bool,
-    /// No question is asked again before this time.
+    /// Failed requests are not sent again before this time.
     retry_at: Duration,
-    /// Commits that failed since the last one that did not.
+    /// Commits that failed since the last successful one.
     failed_commits: u32,
-    /// Questions that were not answered since the last one that was.
+    /// Requests that failed since the last successful one.
     failed_questions: u32,
-    /// Records in a batch; halved after a time-out.
+    /// The maximum number of records in a batch; it is halved after a timeout.
     batch_limit: usize,
     last_fenced: Option<Duration>,
-    /// When a producer that was fenced is replaced.
+    /// When the producer will be replaced, if it has to be.
     renew_producer_at: Option<Duration>,
     /// When the open transaction began.
     transaction_began: Duration,
-    /// The committed position of each place, as far as this engine committed it.
+    /// The last position of each place that this engine committed.
     committed: BTreeMap<Place, i64>,
-    /// Places whose position is to be committed though no record of a batch is behind it.
+    /// Places whose position must be committed although no record has moved it ([`passed`]).
     passed: BTreeSet<Place>,
-    /// The ids of topics by their names, as they were when the committed offsets were last read.
+    /// The topic ids by the topics' names, as they were when the committed offsets were last read.
     topic_ids: BTreeMap<String, String>,
-    /// Inputs that the offsets of forwarded partitions remember by another id than they have.
+    /// The inputs, by their index, whose current id differs from the one in the metadata of forwarded partitions'
+    /// offsets.
     replaced_inputs: BTreeSet<usize>,
-    /// Whether an assignment, be it an empty one, was ever given.
+    /// Whether the engine is in the group: it has received an assignment, perhaps an empty one, since it last joined.
     joined_group: bool,
-    /// Since when the group has refused this instance's name.
+    /// Since when the group has refused this instance's id.
     name_refused_since: Option<Duration>,
     takeover: Takeover,
     schedule: Schedule,
     unreadable: UnreadablePartitions,
     next_compaction: Duration,
-    /// Records of the state topic that were loaded.
+    /// The number of records of the state topic that were loaded.
     restored_records: u64,
 }
 
@@ -158,7 +161,7 @@ impl Engine {
             store_blocked_since: None,
             batch: None,
             in_flight: None,
-            spare: Customers::default(),
+            empty_map: Customers::default(),
             breaker: Breaker::new(processing.reject_window, processing.max_reject_share),
             fatal: None,
             effects: VecDeque::new(),
@@ -187,8 +190,8 @@ impl Engine {
         }
     }
 
-    /// Takes note of what happened. Whether an event is one that can be, as things are, is decided here: what the group
-    /// changes waits for the commit that is in flight, and an answer that nobody waits for is ignored.
+    /// Handles an event. An event may come at any time: a change by the group waits until the commit in flight has
+    /// ended, and an answer for which the engine does not wait any more is ignored.
     pub fn handle(&mut self, event: Event<'_>, now: Duration) {
         match event {
             Event::Group(change) if self.in_flight.is_some() => {
@@ -232,8 +235,8 @@ impl Engine {
         }
     }
 
-    /// What is to be done next; none when there is nothing to do before something else happens, or before the commit that
-    /// is in flight has ended.
+    /// The next effect to carry out; none if there is nothing to do before the next event, or before the commit in
+    /// flight has ended.
     pub fn next_effect(&mut self, now: Duration) -> Option<Effect> {
         if self.effects.is_empty() {
             self.plan(now);
@@ -241,12 +244,12 @@ impl Engine {
         self.effects.pop_front()
     }
 
-    /// Whether the step of the commit that is in flight must end before anything else is told and before a record is taken.
+    /// Whether the current step of the commit in flight must end before the engine is given another event or record.
     pub fn awaits_commit(&self) -> bool {
         self.in_flight.is_some() && (self.awaits_commit || self.fatal.is_some())
     }
 
-    /// What follows from how things are.
+    /// Adds the effects that follow from the engine's current state.
     fn plan(&mut self, now: Duration) {
         if self.fatal.is_some() {
             return self.plan_stop();
@@ -261,14 +264,14 @@ impl Engine {
             None => {}
         }
         self.renew_producer_at = None;
-        let question = self.find_writers(now);
-        self.effects.extend(question);
+        let search = self.find_writers(now);
+        self.effects.extend(search);
         if now >= self.retry_at {
             self.plan_questions();
         }
     }
 
-    /// What ends the engine waits for the commit that is in flight, and drops the batch behind it.
+    /// Stops the engine for a fatal error, after the commit in flight has ended. The open batch is dropped.
     fn plan_stop(&mut self) {
         if self.in_flight.is_some() {
             return;
@@ -280,6 +283,7 @@ impl Engine {
         self.effects.extend(fatal.map(Effect::Stop));
     }
 
+    /// Requests what is still unknown, and starts to consume the partitions that are ready.
     fn plan_questions(&mut self) {
         let unknown = self.assignment.ask_unknown();
         if !unknown.is_empty() {
@@ -295,12 +299,12 @@ impl Engine {
         }
     }
 
-    /// Puts off every new attempt, longer after each failure.
+    /// Delays the next attempt; the delay grows with each failure.
     fn back_off(&mut self, failures: u32, now: Duration) {
         self.retry_at = now + RETRIES.after(failures.saturating_add(1));
     }
 
-    /// A question was answered in full, or was not.
+    /// A request was answered completely, or it was not, and must be sent again after a backoff.
     fn question_ended(&mut self, answered: bool, now: Duration) {
         if answered {
             self.failed_questions = 0;
@@ -315,7 +319,7 @@ impl Engine {
         self.failed_commits = self.failed_commits.saturating_add(1);
     }
 
-    /// The engine cannot go on, for the first reason that it is told.
+    /// Stops the engine. If there are several reasons, the first counts.
     fn stop(&mut self, fatal: Fatal) {
         self.fatal.get_or_insert(fatal);
     }

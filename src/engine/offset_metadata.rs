@@ -1,43 +1,45 @@
-//! The metadata of the offsets that keyfold commits: they say that the commit is keyfold's own, of which incarnation of
-//! the topic the offset speaks, and for a forwarded partition how far its state goes and who wrote it last.
+//! The metadata of the offsets that keyfold commits. They show that the commit is keyfold's own and to which topic id
+//! the offset belongs; for a forwarded partition also the end of its state log and the worker that wrote it last.
 
 use std::fmt;
 
-/// What every commit of keyfold begins with; an offset without it was committed by somebody else.
+/// The metadata of every commit of keyfold begin with this; an offset without it was committed by somebody else.
 const MARK: &str = "keyfold/1";
 
-/// The most bytes for the inputs' ids: brokers take metadata of 4096 bytes (`offset.metadata.max.bytes`).
-const INPUTS: usize = 3000;
+/// The maximum bytes for the inputs' ids: by default brokers accept metadata of up to 4096 bytes
+/// (`offset.metadata.max.bytes`).
+const MAX_INPUTS_BYTES: usize = 3000;
 
 /// The metadata of one committed offset.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OffsetMetadata {
-    /// The id of the topic, in base64; none where the brokers have no topic ids (before Kafka 3.1).
+    /// The id of the topic, in base64; none if the brokers have no topic ids (before Kafka 3.1).
     pub topic_id: Option<String>,
-    /// The offset that it was written for: a tool may copy metadata to another one.
+    /// The committed offset itself, repeated here because a tool may copy the metadata to another offset.
     pub offset: Option<i64>,
-    /// Of a forwarded partition: the id of the state topic.
+    /// Only for a forwarded partition: the id of the state topic.
     pub state_topic_id: Option<String>,
-    /// Of a forwarded partition: the ids of the inputs by their names, for the brokers forget a topic's committed offsets
-    /// when it is deleted.
+    /// Only for a forwarded partition: the names and ids of the inputs. They are stored here because the brokers delete
+    /// the committed offsets of an input together with the topic.
     pub inputs: Vec<(String, String)>,
-    /// Of a forwarded partition: the highest known end of the state partition with its number.
+    /// Only for a forwarded partition: the highest known end offset of the state partition with the same number.
     pub state_end: Option<i64>,
-    /// The transactional id of the producer that committed it; none without transactions, and none of a worker with an
-    /// `instance_id` ([`super::takeover`]).
+    /// The transactional id of the producer that committed the offset; none without transactions, and none if the
+    /// worker has an `instance_id` ([`super::takeover`]).
     pub writer: Option<String>,
 }
 
 impl OffsetMetadata {
-    /// Of a committed offset. None: somebody else committed it, or copied the metadata of another one.
+    /// Reads the metadata of a committed offset. None if somebody else committed it, or copied the metadata of another
+    /// offset.
     pub fn of(offset: i64, text: &str) -> Option<OffsetMetadata> {
         OffsetMetadata::parse(text).filter(|metadata| metadata.offset == Some(offset))
     }
 
-    /// Reads what [`OffsetMetadata::fmt`] wrote. None: somebody else committed the offset. No value holds a space: ids of
-    /// applications and instances have none (`config`), and a topic's id is base64. Fields that are not known here, of a
-    /// later version of keyfold, are passed over; one that is known and broken makes the whole foreign, for a check must
-    /// not be switched off by what cannot be read.
+    /// Reads what [`OffsetMetadata::fmt`] wrote. None if somebody else committed the offset. No value contains a space:
+    /// application and instance ids have none (`config`), and a topic id is base64. Unknown fields, of a later version
+    /// of keyfold, are ignored. If a known field cannot be read, the whole offset counts as foreign, because unreadable
+    /// text must not switch off a check.
     pub fn parse(text: &str) -> Option<OffsetMetadata> {
         let fields = text.strip_prefix(MARK)?;
         let mut metadata = OffsetMetadata::default();
@@ -62,7 +64,7 @@ impl OffsetMetadata {
     }
 }
 
-/// Names of topics hold neither a colon nor a comma.
+/// Reads `name:id,name:id`. Topic names contain neither a colon nor a comma.
 fn inputs(text: &str) -> Option<Vec<(String, String)>> {
     let each = text.split(',').map(|input| {
         let (name, id) = input.split_once(':')?;
@@ -83,7 +85,7 @@ impl fmt::Display for OffsetMetadata {
         if let Some(id) = &self.state_topic_id {
             write!(f, " state-topic={id}")?;
         }
-        let mut room = INPUTS;
+        let mut room = MAX_INPUTS_BYTES;
         for (at, (name, id)) in self.inputs.iter().enumerate() {
             room = room.saturating_sub(name.len() + id.len() + 2);
             if room == 0 {
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_else_committed_is_foreign() {
+    fn metadata_of_somebody_else_are_foreign() {
         for text in [
             "",
             "kcat",
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_version_may_say_more() {
+    fn unknown_fields_of_a_later_version_are_ignored() {
         let read = OffsetMetadata::parse("keyfold/1 topic=a later=1 state-end=7");
         let read = read.map(|metadata| (metadata.topic_id, metadata.state_end));
         assert_eq!(read, Some((Some("a".to_owned()), Some(7))));

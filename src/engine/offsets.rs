@@ -8,9 +8,13 @@ use super::offset_metadata::OffsetMetadata;
 use super::{Engine, Place};
 
 impl Engine {
-    /// The offsets of every place that the open batch took records of, and the position of the forwarded partition of every
-    /// state partition that it joined into: the group's coordinator fences, and the next owner waits, by the partitions named
-    /// here. And those of the places whose position has moved on without a record.
+    /// The offsets that the open batch commits:
+    ///
+    /// - of every place that it took records of;
+    /// - of the forwarded partition of every state partition that it joined into, even if it took no record there. The
+    ///   group coordinator fences only the partitions that are named here, and the next owner waits only for pending
+    ///   offsets of these;
+    /// - of the places whose position has moved without a record ([`super::passed`]).
     pub(super) fn offsets(&mut self) -> Option<Vec<Offset>> {
         let batch = self.batch.as_ref()?;
         let settings = &self.settings;
@@ -25,8 +29,11 @@ impl Engine {
                 places.push(place);
             }
         }
-        let named: BTreeSet<Place> = places.iter().copied().collect();
-        places.extend(self.passed_places().filter(|place| !named.contains(place)));
+        let included: BTreeSet<Place> = places.iter().copied().collect();
+        places.extend(
+            self.passed_places()
+                .filter(|place| !included.contains(place)),
+        );
         let mut offsets = Vec::with_capacity(places.len());
         for place in places {
             let Some(position) = self.assignment.position(place) else {

@@ -1,34 +1,36 @@
-//! Where a record comes from, and the envelope of the forwarded topic that carries it along.
+//! Where a record was read first, and the headers in which a forwarded record carries that: the envelope.
 //!
-//! A forwarded record is a record of its source: it has the original value (or one element of a batch, as a batch
-//! of one), the original headers, and behind them the origin in headers of its own. Its key is the customer id.
+//! A forwarded record has the original value (or one element of a batch, as a batch with one element), then the
+//! original headers, then the envelope. Its key is the customer id.
 //!
-//! A producer's header may have a name like those of the envelope: it is taken for what it is by its place.
+//! A producer's own header may have the same name as one of the envelope. The two are told apart by their order: the
+//! envelope comes last.
 
 use crate::model::record::Source;
 
-/// A header as Kafka has it. The value may be null.
+/// A header of a Kafka record. The value may be null.
 pub type Header<'a> = (&'a str, Option<&'a [u8]>);
 
-/// The place and the time of a record, and its key: what a dead letter tells of it.
+/// Where a record was read first, with its timestamp and key. A dead letter needs all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     pub source: Source,
     pub topic: String,
     pub partition: i32,
     pub offset: i64,
-    /// Kafka's timestamp in milliseconds, as it came.
+    /// Kafka's timestamp in milliseconds, unchanged.
     pub timestamp: Option<i64>,
     pub key: Option<Vec<u8>>,
     pub omitted: Omitted,
 }
 
-/// What an element of a batch was forwarded without, since the batch has so many: see [`super::split`].
+/// What was left out when an element of a batch was forwarded, because the batch has too many elements: see
+/// [`super::split`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Omitted {
     pub headers: bool,
     pub key: bool,
-    /// It is JSON, whatever the format of its source.
+    /// The original format: the value is JSON, whatever the format of its source.
     pub form: bool,
 }
 
@@ -36,10 +38,10 @@ impl Omitted {
     const NAMES: [&str; 3] = ["headers", "key", "form"];
 
     fn text(self) -> String {
-        let left = [self.headers, self.key, self.form];
-        let names = Self::NAMES.into_iter().zip(left);
+        let flags = [self.headers, self.key, self.form];
+        let names = Self::NAMES.into_iter().zip(flags);
         let names: Vec<&str> = names
-            .filter(|(_, left)| *left)
+            .filter(|(_, is_omitted)| *is_omitted)
             .map(|(name, _)| name)
             .collect();
         names.join(",")
@@ -91,6 +93,7 @@ impl Origin {
         wrapped
     }
 
+    /// Reads the envelope; none if it is incomplete or cannot be read.
     fn read(envelope: &[Header<'_>]) -> Option<Origin> {
         let find = |name| {
             let (_, value) = envelope.iter().find(|(header, _)| *header == name)?;
@@ -115,18 +118,18 @@ impl Origin {
     }
 }
 
-/// The headers of a forwarded record, taken apart.
+/// The headers of a forwarded record, separated into the envelope and the original ones.
 #[derive(Debug)]
 pub struct Unwrapped<'h, 'a> {
     pub origin: Origin,
-    /// The key that the origin had.
+    /// The key of the original record.
     pub key: Option<&'a [u8]>,
-    /// The headers that the origin had.
+    /// The headers of the original record.
     pub own: &'h [Header<'a>],
 }
 
 impl<'h, 'a> Unwrapped<'h, 'a> {
-    /// None where the headers end with no envelope of keyfold's.
+    /// None if the headers do not end with an envelope of keyfold.
     pub fn of(headers: &'h [Header<'a>]) -> Option<Unwrapped<'h, 'a>> {
         // the envelope has one header of this name, and comes last
         let start = headers.iter().rposition(|(name, _)| *name == SOURCE)?;
@@ -157,7 +160,7 @@ mod tests {
             let source = Source::ConsoleCustomers;
             let omitted = Omitted { headers, key: no_key, form };
             let origin = Origin { source, topic, partition, offset, timestamp, key, omitted };
-            // the producer's own, whatever their names
+            // the producer's own headers, some with names of the envelope
             let producer: [Header<'_>; 5] = [
                 (SOURCE, Some(b"loyalty-actions")),
                 ("trace", Some(b"1")),

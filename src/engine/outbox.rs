@@ -1,4 +1,4 @@
-//! What an engine uses of its clients while it works: a place for what it produces, and facts that cost nothing to ask.
+//! What an engine needs of the clients while it runs: a way to produce records, and a few cheap questions.
 
 /// The topics that an engine writes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub enum Output {
     DeadLetter,
 }
 
-/// A record to produce. Its headers are owned, because they are put together here.
+/// A record to produce. Its headers are owned, because keyfold composes them.
 #[derive(Debug)]
 pub struct Outgoing<'a> {
     pub output: Output,
@@ -18,7 +18,7 @@ pub struct Outgoing<'a> {
     pub headers: &'a [(String, Option<Vec<u8>>)],
 }
 
-/// Who a member of the consumer group is: an offset that is committed under a generation that has passed is refused.
+/// The identity of a group member. The coordinator refuses offsets that are committed under an older generation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generation {
     /// The generation, or under KIP-848 the member's epoch.
@@ -26,35 +26,35 @@ pub struct Generation {
     pub member_id: String,
 }
 
-/// Takes what a batch produces. Failures show when the batch is committed.
+/// Takes the records that a batch produces. Failures are reported when the batch is committed.
 pub trait Outbox {
-    /// A batch begins: from now on everything that is produced belongs to one transaction, which may be committed only under
-    /// the membership of this moment. None: this process is no member of the group.
+    /// Begins a batch: all that is produced from now on belongs to one transaction. The transaction may be committed
+    /// only under the generation that is returned. None if this process is no member of the group.
     fn begin(&mut self) -> Option<Generation>;
 
-    /// Produces a record, and waits for room where there is none.
+    /// Produces a record. Waits while the producer has no room.
     fn produce(&mut self, outgoing: Outgoing<'_>);
 
-    /// Produces a record if there is room for it now; whether there was.
+    /// Produces a record if the producer has room for it now. Returns whether it had.
     fn offer(&mut self, outgoing: Outgoing<'_>) -> bool;
 }
 
-/// Offsets behind what was taken, as far as the client knows: of all partitions together, and of the one with the most.
-/// Transaction markers and aborted records count too.
+/// The lag, in offsets, as far as the client knows it: of all partitions together, and of the partition with the
+/// largest. Transaction markers and aborted records count too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
     pub all: i64,
     pub longest: i64,
 }
 
-/// What the clients know now. It is asked for only where the answer matters.
+/// What the clients know at this moment.
 pub trait Clients: Outbox {
-    /// Who this member of the group is now; none while it is none.
+    /// The current group generation and member id; none while this process is no member.
     fn generation(&self) -> Option<Generation>;
-    /// Whether every record that was fetched is taken.
+    /// Whether the engine has taken every record that was fetched.
     fn all_fetched_is_taken(&self) -> bool;
     /// Whether the last poll found no record.
     fn polled_nothing(&self) -> bool;
-    /// How much is left of the logs behind these positions.
+    /// The lag behind these positions.
     fn backlog(&self, positions: &mut dyn Iterator<Item = (super::Place, i64)>) -> Backlog;
 }

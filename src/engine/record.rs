@@ -1,4 +1,4 @@
-//! The path of a record, from the poll to what it leads to:
+//! The path of a record, from the poll to what is made of it:
 //!
 //! ```text
 //! judge ──┬─ rejected ─────────────── dead letter
@@ -27,8 +27,9 @@ use super::split::Share;
 use super::{Effect, Engine, Place, Settings};
 
 impl Engine {
-    /// Takes a record. It is passed over where its place is not consumed: then it comes again, or to its owner. Whether
-    /// that is done; if it is not, the commit that is in flight must end first, and the record is given again.
+    /// Takes a polled record. A record of a place that is not being consumed is ignored: it will be polled again, here
+    /// or by the partition's new owner. Returns false if the record was not taken because the commit in flight must end
+    /// first; then the caller must give the record again.
     #[must_use]
     pub fn record(
         &mut self,
@@ -36,7 +37,7 @@ impl Engine {
         out: &mut impl Outbox,
         now: Duration,
     ) -> bool {
-        if self.in_flight.is_some() && may_multiply(record) {
+        if self.in_flight.is_some() && may_produce_too_much(record) {
             self.awaits_commit = true;
             return false;
         }
@@ -86,25 +87,29 @@ impl Engine {
         }
 
         let source = arrived.raw.source;
-        match self.follow(arrived, &opened, &settings, out) {
-            Ok((label, outcome)) => self.ended_in(source, label, outcome),
+        match self.process(arrived, &opened, &settings, out) {
+            Ok((label, outcome)) => self.count_outcome(source, label, outcome),
             Err(fatal) => self.stop(fatal),
         }
     }
 
-    /// Opens a batch, and with it a transaction, unless one is in flight: then that of this batch begins behind it.
+    /// Opens a batch, and a transaction with it. While another batch is in flight, the new batch's transaction begins
+    /// only after that commit.
     pub(super) fn open_batch(&mut self, out: &mut impl Outbox, now: Duration) {
         let generation = out.begin();
-        self.batch = Some(Batch::begin(std::mem::take(&mut self.spare), generation));
+        self.batch = Some(Batch::begin(
+            std::mem::take(&mut self.empty_map),
+            generation,
+        ));
         self.schedule.batch_opened(now);
         if self.in_flight.is_none() {
             self.transaction_began = now;
         }
     }
 
-    /// Counts the outcome of a record. What was forwarded was counted by the breaker where it was read first; here it
-    /// is only where it is rejected after all.
-    fn ended_in(&mut self, source: Source, label: Label, outcome: Outcome) {
+    /// Counts the outcome of a record. The circuit breaker counted a forwarded record where it was read first, so here
+    /// it counts it only if it is rejected after all.
+    fn count_outcome(&mut self, source: Source, label: Label, outcome: Outcome) {
         let Some(batch) = &mut self.batch else {
             return;
         };
@@ -112,19 +117,21 @@ impl Engine {
         if (label != Label::Forwarded || outcome == Outcome::Rejected)
             && let Some(opened) = self.breaker.count(source)
         {
-            // what it was opened by is committed first: the dead letters are the evidence
+            // the batch is committed before the worker stops, because its dead letters show what is wrong
             batch.breaker_opened.get_or_insert(opened);
         }
     }
 
-    /// A schema that is not known says nothing of the record: it stays unread, and so does what comes behind it.
+    /// While its writer schema is unknown, a record can be neither accepted nor rejected. So it is not taken, and the
+    /// place is paused.
     fn wait_for_schema(&mut self, place: Place, position: i64) {
         let waiting = Consumption::WaitingForSchema { position };
         self.assignment.places.insert(place, waiting);
         self.effects.push_back(Effect::Pause(vec![place]));
     }
 
-    fn follow<D: Delivered>(
+    /// Judges a record, and does what follows from the verdict. Returns what is counted.
+    fn process<D: Delivered>(
         &mut self,
         arrived: Arrived<'_, D>,
         opened: &Payload<'_>,
@@ -156,7 +163,8 @@ impl Engine {
         self.fold_or_forward(contribution, arrived, opened, settings, out)
     }
 
-    /// Joins a valid contribution into its customer where that is here, and forwards it where it is not.
+    /// Joins a valid contribution into its customer if the customer's state partition is ready here; otherwise forwards
+    /// the record to that partition.
     fn fold_or_forward<D: Delivered>(
         &mut self,
         contribution: Contribution,
@@ -195,8 +203,8 @@ impl Engine {
         }
     }
 
-    /// Each good element of a batch goes through the forwarded topic; there it comes as a batch of one, which is
-    /// joined.
+    /// Splits a publisher batch: each valid element is forwarded as a batch with one element. When such a batch arrives
+    /// from the forwarded topic, its element is joined.
     fn split(
         &mut self,
         elements: Vec<BatchElement<'_>>,
@@ -225,9 +233,9 @@ impl Engine {
         for element in elements {
             let customer = &element.contribution.customer;
             let home = partition::of_key(customer.as_bytes(), self.settings.partitions);
-            let alone = share.take(&element, context.frame);
+            let batch_of_one = share.take(&element, context.frame);
             let headers = share.origin.wrap(&share.headers);
-            if !self.hand_on(home, customer, Some(&alone), &headers, out) {
+            if !self.produce_forwarded(home, customer, Some(&batch_of_one), &headers, out) {
                 rejection.get_or_insert_with(does_not_fit);
             }
         }
@@ -246,19 +254,20 @@ impl Engine {
         out: &mut impl Outbox,
     ) -> Result<(Label, Outcome), Fatal> {
         if let Some(here) = context.forwarded_to {
-            // what was forwarded here is either joined here, or the number of partitions has changed
+            // a forwarded partition is consumed only when its state partition is ready, so this record does not belong
+            // here: the number of partitions has changed, or another writer produced it
             return Err(self.foreign(self.settings.forwarded(here), context.origin.offset));
         }
         let headers = context.origin.wrap(&context.headers);
-        if self.hand_on(home, customer, value, &headers, out) {
+        if self.produce_forwarded(home, customer, value, &headers, out) {
             Ok((context.label, Outcome::Forwarded))
         } else {
             self.reject(context, &does_not_fit(), out)
         }
     }
 
-    /// Writes to the forwarded topic, if it takes a record of this size; whether it does.
-    fn hand_on(
+    /// Produces a record to the forwarded topic. Returns false if the record is too large for it.
+    fn produce_forwarded(
         &mut self,
         home: i32,
         customer: &str,
@@ -271,7 +280,7 @@ impl Engine {
         if bytes > self.settings.max_forwarded_bytes {
             return false;
         }
-        self.count_written(bytes);
+        self.count_produced(bytes);
         out.produce(Outgoing {
             output: Output::Forwarded { partition: home },
             key,
@@ -281,6 +290,7 @@ impl Engine {
         true
     }
 
+    /// Produces the dead letter of a rejected record, and counts the rejection.
     fn reject(
         &mut self,
         context: &Context<'_>,
@@ -302,7 +312,7 @@ impl Engine {
             value: letter.value,
             headers: &letter.headers,
         });
-        self.count_written(record_bytes(letter.key, letter.value, &letter.headers));
+        self.count_produced(record_bytes(letter.key, letter.value, &letter.headers));
         if let Some(batch) = &mut self.batch {
             let at = Location {
                 topic: origin.topic.clone(),
@@ -317,8 +327,8 @@ impl Engine {
         Ok((context.label, Outcome::Rejected))
     }
 
-    /// What a record leads to counts too: it may be far more than the record.
-    fn count_written(&mut self, bytes: usize) {
+    /// Counts produced bytes towards the size of the batch: a record may lead to far more bytes than it has itself.
+    fn count_produced(&mut self, bytes: usize) {
         if let Some(batch) = &mut self.batch {
             batch.produced_bytes += bytes;
         }
@@ -333,9 +343,9 @@ impl Engine {
     }
 }
 
-/// Whether a record may be a batch whose elements, each with all headers, are more than may be kept aside while a commit is
-/// in flight.
-fn may_multiply(record: &impl Delivered) -> bool {
+/// Whether a record may be a publisher batch whose forwarded elements, each with all headers, could be more bytes than
+/// may be buffered while a commit is in flight.
+fn may_produce_too_much(record: &impl Delivered) -> bool {
     const SMALL: usize = 4096;
     const SMALLEST_ELEMENT: usize = 16;
     const MOST: usize = 8 * 1024 * 1024;
@@ -347,7 +357,7 @@ fn may_multiply(record: &impl Delivered) -> bool {
     (value / SMALLEST_ELEMENT).saturating_mul(metadata + 256) > MOST
 }
 
-/// The forwarded topic takes no record that is so large.
+/// The rejection of a record that is too large for the forwarded topic.
 fn does_not_fit() -> Rejection {
     Rejection::with_message(
         Code::TooLarge,

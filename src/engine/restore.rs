@@ -1,4 +1,5 @@
-//! Restore: the store of a state partition is opened, and follows the state topic to the end of its log.
+//! Restore: the store of a state partition is opened, and loads the records of the state topic up to the end of the
+//! log.
 
 use std::collections::btree_map::Entry;
 use std::time::Duration;
@@ -9,8 +10,8 @@ use super::fatal::Fatal;
 use crate::store::{Store, StoreError};
 
 impl Engine {
-    /// State partitions whose end is asked for only now that the committed offsets are read: those are stable, so that a
-    /// transaction of the owner before is decided.
+    /// Returns the state partitions whose end must be fetched, and marks them as `Asked`. Their committed offsets must
+    /// be known first: those are stable, so the previous owner's transactions are decided, and the end includes them.
     pub(super) fn state_partitions_to_ask(&mut self) -> Vec<i32> {
         let states = self.assignment.states.iter();
         let known: Vec<i32> = states
@@ -29,7 +30,7 @@ impl Engine {
         known
     }
 
-    /// What is to be read of the state topic: the partitions, and from where.
+    /// The state partitions that are being restored, and the offsets from which they are read.
     pub(super) fn restoring(&self) -> Vec<(i32, i64)> {
         let states = self.assignment.states.iter();
         states
@@ -40,7 +41,7 @@ impl Engine {
             .collect()
     }
 
-    /// The first offset and the end of the logs of state partitions, as far as that could be learnt.
+    /// Receives the first offset and the end of the logs of state partitions, as far as they could be read.
     pub(super) fn state_ends_fetched(
         &mut self,
         answers: Vec<(i32, Option<(i64, i64)>)>,
@@ -101,21 +102,21 @@ impl Engine {
         }
     }
 
-    /// A store that somebody else still holds is tried again: its owner before may be a worker that has not heard
-    /// yet of the rebalance.
+    /// A store could not be opened. If it is still in use, the engine tries again: its previous owner may be a worker
+    /// that has not yet handled the rebalance.
     fn store_refused(&mut self, error: StoreError, now: Duration) {
         let since = *self.store_blocked_since.get_or_insert(now);
-        let patient = now.saturating_sub(since) <= self.settings.restore_patience;
-        if patient && matches!(error, StoreError::InUse { .. }) {
+        let may_retry = now.saturating_sub(since) <= self.settings.restore_patience;
+        if may_retry && matches!(error, StoreError::InUse { .. }) {
             self.question_ended(false, now);
         } else {
             self.stop(error.into());
         }
     }
 
-    /// A restore that stands still for too long ends the worker.
+    /// Stops the worker if a restore makes no progress for too long.
     pub(super) fn look_for_stalled_restore(&mut self, now: Duration) {
-        let patience = self.settings.restore_patience;
+        let timeout = self.settings.restore_patience;
         let stalled = self
             .assignment
             .states
@@ -125,7 +126,7 @@ impl Engine {
                     position,
                     target,
                     moved,
-                } if now.saturating_sub(moved) > patience => Some((partition, position, target)),
+                } if now.saturating_sub(moved) > timeout => Some((partition, position, target)),
                 _ => None,
             });
         if let Some((partition, position, target)) = stalled {
@@ -134,12 +135,12 @@ impl Engine {
                 partition,
                 position,
                 target,
-                seconds: patience.as_secs(),
+                seconds: timeout.as_secs(),
             });
         }
     }
 
-    /// A record of the state topic. Null values belong to keys that may be forgotten for good.
+    /// Loads a record of the state topic. A null value is a tombstone: the key is deleted from the store.
     pub(super) fn restore_record(
         &mut self,
         partition: i32,
@@ -170,7 +171,7 @@ impl Engine {
         }
     }
 
-    /// The reader of the state topic stands at the end of what it may read.
+    /// The reader of the state topic has read a partition as far as it can: to the last stable offset.
     pub(super) fn restore_reached(&mut self, partition: i32, offset: i64, now: Duration) {
         let Some(state) = self.assignment.states.get_mut(&partition) else {
             return;
@@ -187,7 +188,7 @@ impl Engine {
             (*position, *moved) = (offset, now);
         }
         if offset < *target {
-            // what lies behind it is not decided
+            // an open transaction is in the way
             return self.waits_for_writer();
         }
         if self.fatal.is_some() {
@@ -205,7 +206,8 @@ impl Engine {
     }
 }
 
-/// Where a store goes on from, in a log that holds these offsets. One that knows of nothing in it begins anew.
+/// The offset from which a store is restored, in a log from `low` to `high`. If the store's checkpoint is not in the
+/// log, the store is emptied, and restored from the start.
 fn start_of(store: &mut dyn Store, low: i64, high: i64) -> Result<i64, StoreError> {
     store.restart_load();
     let position = match store.checkpoint() {

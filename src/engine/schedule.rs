@@ -1,7 +1,7 @@
-//! When the open batch ends, when one is opened for positions without records, and how a shutdown comes to its end.
+//! When the open batch ends, when a batch without records is opened, and how a shutdown proceeds.
 //!
-//! A batch ends when it is full, when it is old enough, or when there is nothing left that it could take. While there is a
-//! backlog it may grow older, because a commit costs much the same however large it is.
+//! A batch ends when it is full, when it is old enough, or when no record is left that it could take. While there is a
+//! backlog it may become older, because the cost of a commit hardly depends on the size of the batch.
 
 use std::time::Duration;
 
@@ -9,31 +9,32 @@ use super::event::Effect;
 use super::outbox::Clients;
 use super::{COMPACTION_PERIOD, Engine};
 
-/// The least time between the end of one commit and the next batch that ends for want of records.
+/// The minimum time between the end of one commit and the end of the next batch, if that ends because no record is
+/// left.
 pub const MIN_COMMIT_GAP: Duration = Duration::from_millis(5);
-/// How long a position that no record stands behind waits for a batch that takes it along.
+/// How long a position that has moved without a record waits for a batch that commits it too.
 const PASSED_WAIT: Duration = Duration::from_millis(250);
-/// The longest wait for records, so that questions and rebalances are served.
+/// The maximum wait for records, so that requests and rebalances are handled in time.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
 /// The wait for records while there is something to write.
 const SHORT_WAIT: Duration = Duration::from_millis(1);
-/// How long a shutdown waits for the consumer to come to the end of its logs: longer than the broker holds back an empty
-/// answer.
+/// How long a shutdown waits until the consumer reaches the end of its logs: longer than the broker delays an empty
+/// fetch response.
 const LAST_RECORDS: Duration = Duration::from_millis(700);
-/// Bytes that the open batch may have produced while the one before it is in flight.
+/// The maximum bytes that the open batch may produce while the previous batch is in flight, because they are buffered.
 const MAX_PRODUCED_AHEAD: usize = 8 * 1024 * 1024;
 
-/// Times since the engine was made.
+/// The times that the schedule depends on, counted from the start of the engine.
 #[derive(Debug, Default)]
 pub struct Schedule {
     batch_began: Duration,
-    /// When the last commit ended, however it did.
+    /// When the last commit ended, successfully or not.
     commit_ended_at: Duration,
-    /// Since when positions wait for a batch that takes them along.
+    /// Since when positions that moved without a record wait for a batch.
     passed_since: Option<Duration>,
-    /// Until when a shutdown waits for what is left of the logs.
+    /// Until when a shutdown waits for the end of the logs; none if there is no shutdown.
     shutdown_until: Option<Duration>,
-    /// The last batch has ended, and no record is taken any more.
+    /// Set when a shutdown takes no more records.
     is_closing: bool,
 }
 
@@ -53,10 +54,10 @@ impl Schedule {
 }
 
 impl Engine {
-    /// Looks at the time: tries again what failed, opens and ends batches, and writes what there is room for.
+    /// Does what is due: retries, opens and ends batches, and writes as much as the producer has room for.
     pub fn turn(&mut self, clients: &mut impl Clients, now: Duration) {
         if !self.effects.is_empty() {
-            // they may have to begin the transaction that is written to
+            // they come first, because they may begin the transaction that the batch is written to
             return;
         }
         self.look_for_stalled_restore(now);
@@ -69,17 +70,18 @@ impl Engine {
             if self.commit_is_due(clients, now) {
                 self.finish(now);
             }
-            self.come_to_an_end(clients, now);
+            self.proceed_with_shutdown(clients, now);
         }
         self.write(clients);
     }
 
-    /// Whether a record may be taken now; if not, [`Engine::turn`] and the effects come first.
+    /// Whether the engine can take a record now; if not, [`Engine::turn`] must be called and the effects carried out
+    /// first.
     pub fn takes_records(&self) -> bool {
         self.effects.is_empty() && !self.is_full() && !self.awaits_commit() && !self.is_far_ahead()
     }
 
-    /// How long to wait for records, where nothing else is to be read.
+    /// How long a poll may wait for records, if nothing is being restored.
     pub fn poll_wait(&self, now: Duration) -> Duration {
         if self.batch.is_some() {
             self.gap_left(now).max(SHORT_WAIT)
@@ -92,19 +94,19 @@ impl Engine {
         }
     }
 
-    /// Whether the open batch has produced so much that the one before it must be committed first.
+    /// Whether the open batch has produced so much that the batch in flight must be committed first.
     fn is_far_ahead(&self) -> bool {
         let batch = self.batch.as_ref();
         self.in_flight.is_some()
             && batch.is_some_and(|batch| batch.produced_bytes >= MAX_PRODUCED_AHEAD)
     }
 
-    /// How long it takes until a batch may end for want of records.
+    /// The time until a batch may end because no record is left.
     fn gap_left(&self, now: Duration) -> Duration {
         MIN_COMMIT_GAP.saturating_sub(now.saturating_sub(self.schedule.commit_ended_at))
     }
 
-    /// Whether a batch is to be opened for positions that no record stands behind.
+    /// Whether a batch without records must be opened now, for positions that have moved without a record.
     fn passed_are_due(&mut self, now: Duration) -> bool {
         if !self.has_passed() {
             self.schedule.passed_since = None;
@@ -114,7 +116,7 @@ impl Engine {
         now.saturating_sub(since) >= PASSED_WAIT
     }
 
-    /// Whether the open batch ends now. The one before must be through.
+    /// Whether the open batch must end now. It cannot while another batch is in flight.
     fn commit_is_due(&self, clients: &impl Clients, now: Duration) -> bool {
         if self.batch.is_none() || self.in_flight.is_some() {
             return false;
@@ -124,18 +126,18 @@ impl Engine {
             || (self.gap_left(now).is_zero() && self.is_drained(clients))
     }
 
-    /// Whether the open batch takes no more records: it has reached a bound, or the circuit breaker has opened.
+    /// Whether the open batch takes no more records: it has reached a limit, or the circuit breaker has opened.
     pub fn is_full(&self) -> bool {
         self.batch.as_ref().is_some_and(|batch| {
-            let most = self.settings.policy.processing.max_batch_bytes;
+            let max_bytes = self.settings.policy.processing.max_batch_bytes;
             batch.breaker_opened.is_some()
                 || batch.records >= self.batch_limit
-                || batch.read_bytes + batch.produced_bytes >= most
-                || batch.state_bytes >= most
+                || batch.read_bytes + batch.produced_bytes >= max_bytes
+                || batch.state_bytes >= max_bytes
         })
     }
 
-    /// Whether the open batch has had its time, which is longer while there is a backlog.
+    /// Whether the open batch has reached its maximum age, which is higher while there is a backlog.
     fn is_old_enough(&self, clients: &impl Clients, now: Duration) -> bool {
         let processing = &self.settings.policy.processing;
         let age = now.saturating_sub(self.schedule.batch_began);
@@ -144,13 +146,13 @@ impl Engine {
                 || self.backlog(clients).all <= self.open_batch_records())
     }
 
-    /// Whether there is nothing to wait for, as far as the clients know.
+    /// Whether no record is left to take, as far as the clients know.
     fn is_drained(&self, clients: &impl Clients) -> bool {
         if !clients.all_fetched_is_taken() {
             return false;
         }
         let backlog = self.backlog(clients);
-        // what is left of a log may be a transaction's marker, or many that were aborted
+        // a lag need not be records: it may be the marker of a transaction, or a series of aborted transactions
         backlog.longest <= 1 || clients.polled_nothing() && backlog.all <= self.open_batch_records()
     }
 
@@ -159,7 +161,7 @@ impl Engine {
         clients.backlog(&mut positions.filter_map(|(place, at)| Some((place, at?))))
     }
 
-    /// Records in the open batch.
+    /// The number of records in the open batch.
     fn open_batch_records(&self) -> i64 {
         let records = self.batch.as_ref().map_or(0, |batch| batch.records);
         i64::try_from(records).unwrap_or(i64::MAX)
@@ -170,9 +172,9 @@ impl Engine {
         until.get_or_insert(now + LAST_RECORDS);
     }
 
-    /// At a shutdown, what is left of the logs may be a transaction's marker, which the consumer passes within moments: the
-    /// position behind it is committed too. Then the last batch ends, and the engine with it.
-    fn come_to_an_end(&mut self, clients: &mut impl Clients, now: Duration) {
+    /// Proceeds with a shutdown. First it waits a moment for the end of the logs: often only a transaction marker is
+    /// left, and the position behind it must be committed too. Then the last batch is committed, and the engine ends.
+    fn proceed_with_shutdown(&mut self, clients: &mut impl Clients, now: Duration) {
         let Some(until) = self.schedule.shutdown_until else {
             return;
         };
@@ -186,7 +188,7 @@ impl Engine {
         if is_waiting {
             return;
         }
-        // what is in flight ends first
+        // the commit in flight ends first
         self.awaits_commit = true;
         if self.in_flight.is_some() {
             return;
@@ -201,7 +203,7 @@ impl Engine {
         }
     }
 
-    /// Lets one store let go of what was written over, now and then.
+    /// From time to time, compacts one store: removes what was overwritten.
     fn compact_a_store(&mut self, now: Duration) {
         if now < self.next_compaction {
             return;

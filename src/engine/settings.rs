@@ -1,4 +1,4 @@
-//! What a worker is set up with, and what it calls the partitions that it consumes.
+//! The settings of an engine, and its names for the partitions that it reads.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,19 +12,19 @@ use crate::source::JudgeSettings;
 use crate::source::framing::SchemaLookup;
 use crate::store::Stores;
 
-/// A partition that is consumed, of the topic with this index in [`Settings::topics`].
+/// A consumed partition. `topic` is the index of its topic in [`Settings::topics`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
     pub topic: usize,
     pub partition: i32,
 }
 
-/// A partition of a log that is read.
+/// A partition that the engine reads, by consuming or by restoring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogPartition {
-    /// Of an input or of the forwarded topic.
+    /// A partition of an input or of the forwarded topic.
     Consumed(Place),
-    /// Of the state topic.
+    /// A partition of the state topic.
     State(i32),
 }
 
@@ -32,14 +32,14 @@ pub enum LogPartition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {
     pub name: String,
-    /// The source that it feeds; none for the forwarded topic.
+    /// The source of its records; none for the forwarded topic, which has records of all sources.
     pub source: Option<Source>,
 }
 
-/// The part of the configuration that an engine decides by.
+/// The part of the configuration on which the engine's decisions depend.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// Empty: this instance has no name that it comes back with.
+    /// Empty if the instance has no stable name.
     pub instance_id: String,
     pub sources: Sources,
     pub validation: Validation,
@@ -57,13 +57,13 @@ impl<'p> From<&'p Policy> for JudgeSettings<'p> {
     }
 }
 
-/// What does not change while an engine runs.
+/// All that an engine needs and that does not change while it runs.
 pub struct Settings {
     pub policy: Policy,
     /// The inputs, then the forwarded topic.
     pub topics: Vec<Topic>,
     pub state_topic: String,
-    /// Partitions of the state topic and of the forwarded topic.
+    /// The number of partitions of the state topic and of the forwarded topic.
     pub partitions: i32,
     pub snapshot_partitions: i32,
     /// The largest record that the forwarded topic takes, in bytes.
@@ -71,15 +71,16 @@ pub struct Settings {
     pub dead_letter_template: DeadLetterTemplate,
     pub limits: Limits,
     pub view: View,
-    /// The plans of Avro's writer schemas.
+    /// Looks up how to read values of an Avro writer schema.
     pub schemas: Arc<dyn SchemaLookup>,
-    /// The schema id of snapshots in Avro; none: they are JSON.
+    /// The schema id of snapshots in Avro; none if snapshots are JSON.
     pub snapshot_schema: Option<u32>,
-    /// How long a restore may stand still.
+    /// How long a restore may make no progress, and how long a store may stay in use by its previous owner.
     pub restore_patience: Duration,
-    /// How long a transaction may live before the broker aborts it.
+    /// The transaction timeout, after which the broker aborts a transaction.
     pub transaction_timeout: Duration,
-    /// Within which time the group tells a worker whose producer was fenced that another process has its name.
+    /// How long to wait before a fenced producer is replaced: within this time the group reports if another process has
+    /// this instance's id.
     pub replaced_within: Duration,
     pub stores: Arc<dyn Stores>,
 }
@@ -94,6 +95,7 @@ impl std::fmt::Debug for Settings {
 }
 
 impl Settings {
+    /// The partition of the forwarded topic with this number.
     pub fn forwarded(&self, partition: i32) -> Place {
         Place {
             topic: self.topics.len() - 1,

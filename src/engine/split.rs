@@ -1,14 +1,14 @@
-//! What each element of a batch takes along of the whole when it is forwarded. All of it would be too much where there
-//! are many: a batch of a megabyte may have eighty thousand elements, and headers of 64 KiB, or as much in fields that
-//! nobody reads.
+//! What is forwarded with each element of a publisher batch: the record's headers and key, and the fields around the
+//! elements. With many elements that would be too much: a batch of 1 MB can have 80,000 elements and headers of 64 KiB,
+//! or as many bytes in fields that nobody reads.
 
 use super::origin::{Header, Origin};
 use crate::source::BatchElement;
 use crate::source::framing::GUID_HEADER;
 
-/// As many bytes of the whole go with all elements together.
-const MOST: usize = 32 * 1024 * 1024;
-/// A header that names a writer schema is no longer.
+/// The maximum bytes of these that are repeated, over all elements of a batch.
+const MAX_REPEATED_BYTES: usize = 32 * 1024 * 1024;
+/// The maximum length of a header that names a writer schema.
 const GUID_BYTES: usize = 17;
 
 /// What the elements of a batch are forwarded with.
@@ -16,13 +16,14 @@ const GUID_BYTES: usize = 17;
 pub struct Share<'a> {
     pub origin: Origin,
     pub headers: Vec<Header<'a>>,
-    /// What stands around an element in the form that the batch has is left out, if JSON is shorter.
+    /// The fields around an element are too large to repeat, so the element is forwarded as JSON without them, if that
+    /// is shorter.
     prefers_json: bool,
 }
 
 impl<'a> Share<'a> {
     pub fn of(origin: &Origin, headers: &[Header<'a>], elements: &[BatchElement<'_>]) -> Share<'a> {
-        let too_many = |bytes: usize| bytes.saturating_mul(elements.len()) > MOST;
+        let too_many = |bytes: usize| bytes.saturating_mul(elements.len()) > MAX_REPEATED_BYTES;
         let bytes = |(name, value): &Header<'_>| name.len() + value.map_or(0, <[u8]>::len);
         let in_headers: usize = headers.iter().map(bytes).sum();
         let mut share = Share {
@@ -34,7 +35,7 @@ impl<'a> Share<'a> {
         };
         let key = origin.key.as_ref().map_or(0, Vec::len);
         if too_many(in_headers + key) {
-            // the last one names the schema that the element is read by
+            // if there are several, the last one names the schema with which the element is read
             let guid = headers.iter().rfind(|(name, _)| *name == GUID_HEADER);
             let guid = guid.filter(|(_, value)| value.map_or(0, <[u8]>::len) <= GUID_BYTES);
             share.headers = guid.copied().into_iter().collect();
@@ -47,11 +48,12 @@ impl<'a> Share<'a> {
         share
     }
 
-    /// The value of an element as a batch of its own, `frame` being that of the batch, and its origin with it.
+    /// The value of an element as a batch with one element; `frame` is the frame of the whole batch. Notes in the
+    /// origin whether the value is JSON instead of the source's format.
     pub fn take(&mut self, element: &BatchElement<'_>, frame: &[u8]) -> Vec<u8> {
         let json = self.prefers_json.then(|| element.json_batch_of_one());
-        let alone = frame.len() + element.bytes_around() + element.bytes();
-        match json.flatten().filter(|json| json.len() < alone) {
+        let original_bytes = frame.len() + element.bytes_around() + element.bytes();
+        match json.flatten().filter(|json| json.len() < original_bytes) {
             Some(json) => {
                 self.origin.omitted.form = true;
                 json
@@ -77,9 +79,13 @@ mod tests {
         "customerCreationDate":"2017-01-01T08:00:00Z","enrollmentStartDate":"2023-01-01T08:00:00Z",
         "enrollmentOptInStatus":"A","alertOptInStatus":[],"targetingIndicator":"T","accounts":[]}"#;
 
-    /// What the elements of a batch of so many customers take along: the headers' names, whether there is a key, and
-    /// what the dead letter of one says to be left out.
-    fn taken(customers: usize, key: usize, header: usize) -> (Vec<String>, bool, Vec<String>) {
+    /// What is forwarded with each element of a batch of `customers` elements: the headers' names, whether there is a
+    /// key, and which parts an element's dead letter says are omitted.
+    fn forwarded_with(
+        customers: usize,
+        key: usize,
+        header: usize,
+    ) -> (Vec<String>, bool, Vec<String>) {
         let value = format!(
             "{{\"customers\":[{}]}}",
             [CUSTOMER].repeat(customers).join(",")
@@ -135,15 +141,21 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_repeated_so_often_and_then_left_out() {
+    fn headers_and_key_are_left_out_when_repeated_too_often() {
         let texts = |all: &[&str]| -> Vec<String> { all.iter().map(|one| (*one).into()).collect() };
         let all = texts(&[GUID_HEADER, "trace", GUID_HEADER]);
-        assert_eq!(taken(10, 1_000, 30_000), (all.clone(), true, texts(&[])));
-        assert_eq!(taken(2_000, 1_000, 10_000), (all, true, texts(&[])));
+        assert_eq!(
+            forwarded_with(10, 1_000, 30_000),
+            (all.clone(), true, texts(&[]))
+        );
+        assert_eq!(
+            forwarded_with(2_000, 1_000, 10_000),
+            (all, true, texts(&[]))
+        );
         let guid = texts(&[GUID_HEADER]);
-        let found = taken(2_000, 1_000, 20_000);
+        let found = forwarded_with(2_000, 1_000, 20_000);
         assert_eq!(found, (guid.clone(), true, texts(&["headers"])));
-        let found = taken(2_000, 20_000, 1_000);
+        let found = forwarded_with(2_000, 20_000, 1_000);
         assert_eq!(found, (guid, false, texts(&["headers", "key"])));
     }
 }

@@ -59,7 +59,7 @@ impl Engine {
         self.question_ended(succeeded, now);
     }
 
-    /// The first record to take of a place.
+    /// The offset of the first record to take of a place.
     fn start_of(&mut self, place: Place, offsets: &PartitionOffsets) -> Result<i64, Fatal> {
         let Some((offset, text)) = &offsets.committed else {
             let replaced = self.replaced_inputs.contains(&place.topic);
@@ -122,7 +122,7 @@ impl Engine {
         }
     }
 
-    /// The committed offset, if it is in its log.
+    /// The committed offset, if the log still contains it; otherwise what `kafka.on_lost_offset` says.
     fn within(&self, place: Place, offsets: &PartitionOffsets, offset: i64) -> Result<i64, Fatal> {
         if (offsets.first..=offsets.end).contains(&offset) {
             return Ok(offset);

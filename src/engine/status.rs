@@ -1,4 +1,4 @@
-//! What a worker shows of itself: whether it is ready, where it stands, what it holds.
+//! The status of a worker, for health checks, metrics and HTTP: whether it is ready, its positions and its states.
 
 use bytes::Bytes;
 
@@ -6,19 +6,19 @@ use super::assignment::{Consumption, Loading};
 use super::{Engine, Place};
 use crate::store::StoreError;
 
-/// How near to their limit the states of customers are.
+/// How near the sizes of customers' states are to their limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Nearness {
     /// `validation.max_state_bytes`.
     pub limit: usize,
-    /// The bytes of the largest state.
+    /// The size of the largest state, in bytes.
     pub largest: usize,
-    /// How many customers have more than half of the limit.
+    /// The number of customers whose state is larger than half of the limit.
     pub above_half: u64,
 }
 
 impl Engine {
-    /// Why this worker is not ready; none when all that it owns is restored and consumed.
+    /// Why this worker is not ready; none if all its partitions are restored and consumed.
     pub fn unready(&self) -> Option<String> {
         if !self.joined_group {
             return Some("joining the consumer group".to_owned());
@@ -46,7 +46,7 @@ impl Engine {
             .then(|| "a service is away; retrying".to_owned())
     }
 
-    /// How many records each state partition that is restored has left, at the most.
+    /// For each state partition that is being restored: the maximum number of records that are left.
     pub fn restore_remaining(&self) -> impl Iterator<Item = (i32, i64)> {
         self.assignment
             .states
@@ -59,22 +59,22 @@ impl Engine {
             })
     }
 
-    /// Partitions whose next record waits for its writer schema.
+    /// The number of partitions whose next record waits for its writer schema.
     pub fn waiting_for_schemas(&self) -> usize {
         self.assignment.waiting_for_schema()
     }
 
-    /// Whether something keeps this worker from its records: it backs off after a failure.
+    /// Whether this worker is backing off after a failed request or commit.
     pub fn is_retrying(&self) -> bool {
         self.failed_commits + self.failed_questions > 0
     }
 
-    /// Records of the state topic that were loaded, since the engine was made.
+    /// The number of records of the state topic that were loaded since the start of the engine.
     pub fn restored_records(&self) -> u64 {
         self.restored_records
     }
 
-    /// Records in the open batch; none where none is open.
+    /// The number of records in the open batch; none if there is no open batch.
     pub fn open_records(&self) -> Option<usize> {
         self.batch.as_ref().map(|batch| batch.records)
     }
@@ -83,7 +83,7 @@ impl Engine {
         self.restore_remaining().next().is_some()
     }
 
-    /// The places that are owned, with the next record to take where that is known.
+    /// The places that are owned, with their positions where known.
     pub fn positions(&self) -> impl Iterator<Item = (Place, Option<i64>)> {
         self.assignment
             .places
@@ -91,12 +91,12 @@ impl Engine {
             .map(|&place| (place, self.assignment.position(place)))
     }
 
-    /// The committed position of a place, if this worker committed one.
+    /// The last position of a place that this worker committed, if it committed one.
     pub fn committed_position(&self, place: Place) -> Option<i64> {
         self.committed.get(&place).copied()
     }
 
-    /// The timestamp of the first record of a place that was taken and is not committed, in milliseconds.
+    /// The timestamp, in milliseconds, of the first record of a place that is taken and not committed yet.
     pub fn oldest_taken(&self, place: Place) -> Option<i64> {
         let finished = self.in_flight.as_ref().map(|commit| &commit.finished);
         match finished.filter(|batch| batch.began_at.contains_key(&place)) {
@@ -105,7 +105,7 @@ impl Engine {
         }
     }
 
-    /// Customers and bytes in the stores of the state partitions that are owned.
+    /// The number of customers and their bytes in the stores of the owned state partitions.
     pub fn state_size(&self) -> (usize, usize) {
         self.stores
             .iter()
@@ -115,7 +115,7 @@ impl Engine {
             })
     }
 
-    /// How near to their limit the states are in the stores of the state partitions that are owned.
+    /// How near the sizes of the states in the owned state partitions are to their limit.
     pub fn nearness(&self) -> Nearness {
         let limit = self.settings.limits.max_state_bytes;
         let stores = self.stores.iter();
@@ -132,8 +132,8 @@ impl Engine {
         nearness
     }
 
-    /// The committed state of a customer: none where the customer's partition is not this worker's, or not
-    /// restored; else the encoded state, if there is one.
+    /// The committed state of a customer. The outer option is none if the customer's state partition is not owned by
+    /// this worker or not restored yet; the inner one is none if the customer has no state.
     pub fn state_of(&self, id: &str) -> Option<Result<Option<Bytes>, StoreError>> {
         let partition = crate::model::partition::of_key(id.as_bytes(), self.settings.partitions);
         if !self.assignment.is_ready(partition) {
@@ -143,7 +143,7 @@ impl Engine {
         Some(store.get(id.as_bytes()))
     }
 
-    /// How many state partitions are this worker's.
+    /// The number of state partitions that this worker owns.
     pub fn owned_states(&self) -> usize {
         self.assignment.states.len()
     }

@@ -1,4 +1,5 @@
-//! Topics that were deleted, or deleted and recreated: a topic is known by its id, and what is committed speaks of one id.
+//! Topics that were deleted, or deleted and recreated. A recreated topic has another id, and committed offsets are
+//! valid only for the id for which they were committed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,9 +15,10 @@ const LOST_INTERNAL: &str =
     "Stop all instances and run `keyfold topics reset` to rebuild it from the inputs";
 
 impl Engine {
-    /// The ids of topics by their names, as they are when committed offsets are read.
+    /// Receives the topic ids that were read together with committed offsets.
     pub(super) fn learn_topic_ids(&mut self, mut ids: BTreeMap<String, String>) {
-        // Of a topic that is consumed the id stays for which its positions are: a change is told by [`Engine::topics_seen`].
+        // A topic that is consumed keeps the id to which its positions belong: [`Engine::topics_seen`] notices a
+        // change.
         for (topic, id) in &self.topic_ids {
             let index = self
                 .settings
@@ -33,8 +35,8 @@ impl Engine {
         self.topic_ids = ids;
     }
 
-    /// Looks at the ids that topics were seen to have. They may be older than those that are known here, so they are read
-    /// again before anything follows from them.
+    /// Compares the topic ids that were seen with those that are known here. The ones seen may be older, so they are
+    /// read again before the engine acts on a difference.
     pub(super) fn topics_seen(&mut self, ids: &BTreeMap<String, String>, gone: Option<String>) {
         if let Some(topic) = gone {
             self.stop(Fatal::TopicGone { topic });
@@ -43,7 +45,8 @@ impl Engine {
         }
     }
 
-    /// An input that was recreated may be read from its start, where the configuration says so; another topic may not.
+    /// If a topic was recreated, the engine stops, unless it is an input and the configuration allows to read it from
+    /// its start.
     pub(super) fn topic_ids_checked(&mut self, ids: &BTreeMap<String, String>, now: Duration) {
         let Some(topic) = self.recreated_topic(ids).map(str::to_owned) else {
             return;
@@ -56,7 +59,7 @@ impl Engine {
         self.handle(Event::Group(GroupChange::Lost(Loss::Client)), now);
     }
 
-    /// A topic that has another id now than when its committed offsets were read.
+    /// A topic whose id differs from the one it had when its committed offsets were read.
     fn recreated_topic(&self, now: &BTreeMap<String, String>) -> Option<&str> {
         let mut known = self.topic_ids.iter();
         let (topic, _) = known.find(|(topic, id)| now.get(*topic).is_some_and(|now| now != *id))?;
@@ -68,7 +71,7 @@ impl Engine {
         topics.any(|one| one.name == topic && one.source.is_some())
     }
 
-    /// Whether a topic is an input, which may be read from its start again where the configuration says so.
+    /// Whether a topic is an input, and the configuration allows to read a recreated input from its start.
     pub(super) fn may_start_again(&self, topic: &str) -> bool {
         let on_lost_offset = self.settings.policy.on_lost_offset;
         self.is_input(topic) && on_lost_offset == OnLostOffset::Earliest
@@ -85,7 +88,7 @@ impl Engine {
         }
     }
 
-    /// The ids of the inputs, to be remembered with the offsets of forwarded partitions.
+    /// The names and ids of the inputs, which are stored in the metadata of forwarded partitions' offsets.
     pub(super) fn input_ids(&self) -> Vec<(String, String)> {
         let inputs = self.settings.topics.iter();
         let inputs = inputs.filter(|topic| topic.source.is_some());
@@ -96,16 +99,16 @@ impl Engine {
             .collect()
     }
 
-    /// Finds the inputs that were deleted and recreated though no offset of theirs is left to tell: the brokers forget
-    /// a topic's committed offsets when it is deleted.
+    /// Finds inputs that were deleted and recreated by the ids in the metadata of forwarded partitions' offsets. The
+    /// inputs' own committed offsets do not help, because the brokers delete them together with the topic.
     pub(super) fn find_replaced_inputs(&mut self, answers: &[(Place, Option<PartitionOffsets>)]) {
         let mut remembered: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let mut tellers = Vec::new();
+        let mut places_with_ids = Vec::new();
         for (place, offsets) in answers {
             let committed = offsets.as_ref().and_then(|one| one.committed.as_ref());
             let metadata = committed.and_then(|(at, text)| OffsetMetadata::of(*at, text));
             if let Some(metadata) = metadata.filter(|metadata| !metadata.inputs.is_empty()) {
-                tellers.push(*place);
+                places_with_ids.push(*place);
                 for (name, id) in metadata.inputs {
                     remembered.entry(name).or_default().push(id);
                 }
@@ -118,18 +121,18 @@ impl Engine {
             else {
                 continue;
             };
-            // one partition's offset may be older than another's
+            // partitions may remember different ids, because some offsets are older than others
             if !ids.contains(now) {
                 self.replaced_inputs.insert(index);
             }
         }
         if !self.replaced_inputs.is_empty() {
-            // where it goes on, the new ids are remembered with the next commit
-            self.passed.extend(tellers);
+            // if the engine continues, the next commit stores the new ids
+            self.passed.extend(places_with_ids);
         }
     }
 
-    /// Whether a topic is not the one that was known by this id.
+    /// Whether a topic's current id differs from an earlier one; false if either is unknown.
     pub(super) fn is_another(&self, topic: &str, then: Option<&str>) -> bool {
         let now = self.topic_ids.get(topic).map(String::as_str);
         matches!((then, now), (Some(then), Some(now)) if then != now)

@@ -1,5 +1,5 @@
-//! Partitions that cannot be read, because the client cannot take the next batch of their log. They are tried again every
-//! second, or less often where the batch is corrupt; nothing behind it is taken meanwhile.
+//! Partitions that cannot be read, because the client cannot read the next record batch of their log. They are tried
+//! again every second, or less often if the batch is corrupt; until then no later record of them is taken.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,13 +8,15 @@ use super::client_error::{Cause, ClientError};
 use super::event::{Effect, Notice};
 use super::{Engine, LogPartition};
 
-/// Time until such a partition is tried again.
+/// Time until an unreadable partition is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// Time until one with a corrupt batch is. Behind a wrong checksum librdkafka 2.12.1 goes on reading at a wrong place of
-/// the answer (`rd_kafka_buf_skip_to` in `rdkafka_msgset_reader.c`), and may then ask for an offset that does not exist; this
-/// worker's other partitions have to be consumed anew after that.
+/// Time until a partition with a corrupt batch is tried again. After a wrong checksum librdkafka 2.12.1 continues at a
+/// wrong position of the fetch response (`rd_kafka_buf_skip_to` in `rdkafka_msgset_reader.c`), and may then fetch an
+/// offset that does not exist. After that, this worker's other partitions have to be assigned again, so it must be
+/// rare.
 const RETRY_CORRUPT_AFTER: Duration = Duration::from_secs(30);
-/// A partition that was tried again and about which nothing was said for so long has come to the end of its log.
+/// If a partition is tried again and the client reports no error for this long, it counts as readable: the reader is at
+/// the end of the log.
 const QUIET_AFTER: Duration = Duration::from_secs(20);
 
 fn retry_after(cause: Cause) -> Duration {
@@ -27,14 +29,14 @@ fn retry_after(cause: Cause) -> Duration {
 /// A partition that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unreadable {
-    /// Of the next record.
+    /// The offset of the next record.
     pub offset: i64,
     pub cause: Cause,
-    /// When it was last tried in vain.
-    tried: Duration,
+    /// When the last attempt failed.
+    last_failure: Duration,
 }
 
-/// All of them.
+/// All partitions that cannot be read.
 #[derive(Debug, Default)]
 pub struct UnreadablePartitions {
     partitions: BTreeMap<LogPartition, Unreadable>,
@@ -42,11 +44,11 @@ pub struct UnreadablePartitions {
 }
 
 impl UnreadablePartitions {
-    /// They are tried again together, after the longest of their pauses.
-    fn pause(&self) -> Duration {
+    /// All of them are tried again at the same time, after the longest of their waits.
+    fn wait(&self) -> Duration {
         let all = self.partitions.values();
-        let pauses = all.map(|one| retry_after(one.cause));
-        pauses.max().unwrap_or(RETRY_AFTER)
+        let waits = all.map(|one| retry_after(one.cause));
+        waits.max().unwrap_or(RETRY_AFTER)
     }
 }
 
@@ -65,7 +67,8 @@ impl Engine {
         }
     }
 
-    /// Nothing behind the record that cannot be read may be taken, whatever the client passes over.
+    /// The client cannot read the next record. The partition is paused, so that no later record is taken even if the
+    /// client skips the unreadable one.
     pub(super) fn cannot_be_read(
         &mut self,
         log: LogPartition,
@@ -91,7 +94,7 @@ impl Engine {
         let unreadable = Unreadable {
             offset,
             cause,
-            tried: now,
+            last_failure: now,
         };
         let before = self.unreadable.partitions.insert(log, unreadable);
         if before.is_none_or(|before| before.offset != offset) {
@@ -102,17 +105,17 @@ impl Engine {
                 error,
             }));
         }
-        self.unreadable.retry_at = now + self.unreadable.pause();
+        self.unreadable.retry_at = now + self.unreadable.wait();
     }
 
-    /// Has the partitions that cannot be read tried again when it is time, and notices which go on.
+    /// Tries the unreadable partitions again when it is time, and reports those that can be read again.
     pub(super) fn retry_unreadable(&mut self, now: Duration) {
         if self.unreadable.partitions.is_empty() {
             return;
         }
-        let pause = self.unreadable.pause();
+        let wait = self.unreadable.wait();
         if now >= self.unreadable.retry_at {
-            self.unreadable.retry_at = now + pause;
+            self.unreadable.retry_at = now + wait;
             self.assignment.read_again();
             let mut all = self.unreadable.partitions.keys();
             if all.any(|log| matches!(log, LogPartition::State(_))) {
@@ -123,7 +126,7 @@ impl Engine {
         let assignment = &self.assignment;
         let mut readable_again = Vec::new();
         self.unreadable.partitions.retain(|&log, unreadable| {
-            let stands_still = match log {
+            let has_not_moved = match log {
                 LogPartition::Consumed(place) => {
                     assignment.places.contains_key(&place)
                         && assignment
@@ -132,11 +135,12 @@ impl Engine {
                 }
                 LogPartition::State(_) => restoring,
             };
-            let stays = stands_still && now.saturating_sub(unreadable.tried) < pause + QUIET_AFTER;
-            if !stays {
+            let is_unreadable =
+                has_not_moved && now.saturating_sub(unreadable.last_failure) < wait + QUIET_AFTER;
+            if !is_unreadable {
                 readable_again.push(Effect::Report(Notice::ReadableAgain(log)));
             }
-            stays
+            is_unreadable
         });
         self.effects.extend(readable_again);
     }

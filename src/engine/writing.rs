@@ -1,7 +1,8 @@
-//! What a finished batch writes: snapshot and state of each customer that it changed, as far as there is room for them.
+//! What a finished batch writes: the snapshot and the state of each customer that it changed.
 //!
-//! A batch may write more than the producer holds. Instead of waiting for room, the engine takes records into the next
-//! batch, and goes on later where it stopped. Within a transaction all is written at once: snapshots, and then states.
+//! A batch may produce more than fits into the producer's queue. Instead of waiting for room, the engine takes records
+//! into the next batch, and continues to write later. In a transaction the states follow the snapshots at once; with
+//! at-least-once the snapshots must be delivered first.
 
 use bytes::Bytes;
 
@@ -14,12 +15,12 @@ use crate::customer::{Customer, snapshot};
 use crate::model::partition;
 use crate::source::framing;
 
-/// How far a finished batch is written.
+/// How much of a finished batch is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
-    /// There was no room for the rest.
+    /// The producer had no room for the rest.
     InPart,
-    /// At least once: the snapshots are written; they are to be delivered before the states are written.
+    /// At-least-once only: the snapshots are written, and must be delivered before the states are written.
     SnapshotsToDeliver,
     All,
 }
@@ -30,7 +31,8 @@ impl Progress {
         self.snapshots + self.states
     }
 
-    /// Makes the snapshot of a customer; whether one is shown.
+    /// Writes a customer's snapshot into the buffer. Returns false if nothing is shown of the customer, which is
+    /// published as a tombstone.
     fn render(
         &mut self,
         id: &str,
@@ -49,13 +51,13 @@ impl Progress {
         Ok(shown)
     }
 
-    /// Produces the snapshot that was made.
+    /// Produces the snapshot in the buffer, or a tombstone. Returns whether the producer had room for it.
     fn publish(&self, id: &str, shown: bool, settings: &Settings, out: &mut impl Outbox) -> bool {
         let value = match settings.snapshot_schema {
             Some(_) => &self.avro,
             None => &self.json,
         };
-        // a null even where none was published before: after a rebuild an old snapshot may be there
+        // a tombstone even if no snapshot was published before: after a rebuild the topic may contain an old one
         let partition = partition::of_key(id.as_bytes(), settings.snapshot_partitions);
         out.offer(Outgoing {
             output: Output::Snapshot { partition },
@@ -66,19 +68,19 @@ impl Progress {
     }
 }
 
-/// Encodes the state of a customer that the batch changed, unless that was done before.
+/// Encodes the state of a customer that the batch changed, unless it is encoded already.
 fn encode_state(entry: &mut BatchEntry, buffer: &mut Vec<u8>) {
     if entry.changed
         && entry.state.is_none()
-        && let Some(held) = &entry.held
+        && let Some(bounded) = &entry.held
     {
         buffer.clear();
-        held.customer().encode(buffer);
+        bounded.customer().encode(buffer);
         entry.state = Some(Bytes::copy_from_slice(buffer));
     }
 }
 
-/// Produces the state of a customer that the batch changed; whether there was room for it.
+/// Produces the state of a customer, if the batch changed it. Returns whether the producer had room for it.
 fn produce_state(id: &str, entry: &BatchEntry, out: &mut impl Outbox) -> bool {
     let Some(state) = &entry.state else {
         return true;
@@ -94,15 +96,16 @@ fn produce_state(id: &str, entry: &BatchEntry, out: &mut impl Outbox) -> bool {
 }
 
 impl Finished {
-    /// The encoded state of a customer that the batch changed, be it written yet or not.
+    /// The encoded state of a customer, if the batch changed it, whether or not it is written yet.
     pub fn state_of(&mut self, id: &str) -> Option<&Bytes> {
         let entry = self.customers.get_mut(id)?;
         encode_state(entry, &mut self.progress.state);
         entry.state.as_ref()
     }
 
-    /// Goes on writing where it stopped, while there is room.
-    // One kind behind the other, because the client then finds and frees the records of a request side by side.
+    /// Continues to write while the producer has room.
+    // All snapshots, then all states, because then the records of one produce request lie side by side in memory, where
+    // the client finds and frees them faster.
     pub fn write(
         &mut self,
         settings: &Settings,
@@ -122,13 +125,14 @@ impl Finished {
         })
     }
 
-    /// At least once: what was written is delivered; whether that is all there is.
+    /// At-least-once only: what was written is delivered. Returns true if that was all of the batch, and false if it
+    /// was the snapshots only, so that the states can be written now.
     pub fn deliver(&mut self) -> bool {
         std::mem::replace(&mut self.progress.delivered, true)
     }
 
-    /// Goes on writing the snapshots of customers while there is room; whether all are written. Each customer is let go
-    /// of then, and only its encoded state stays.
+    /// Continues to write snapshots while the producer has room. Returns whether all are written. After its snapshot,
+    /// only the encoded state of a customer is kept, to free memory.
     fn write_snapshots(
         &mut self,
         settings: &Settings,
@@ -136,10 +140,10 @@ impl Finished {
     ) -> Result<bool, EncodeError> {
         let progress = &mut self.progress;
         while let Some((id, entry)) = self.customers.get_index_mut(progress.snapshots) {
-            if let Some(held) = entry.held.as_ref().filter(|_| entry.changed) {
+            if let Some(bounded) = entry.held.as_ref().filter(|_| entry.changed) {
                 let shown = match progress.rendered {
                     Some(shown) => shown,
-                    None => progress.render(id, held.customer(), settings)?,
+                    None => progress.render(id, bounded.customer(), settings)?,
                 };
                 progress.rendered = Some(shown);
                 if !progress.publish(id, shown, settings, out) {
@@ -152,7 +156,7 @@ impl Finished {
                     self.ledger.tombstones += 1;
                 }
             }
-            // while it is at hand
+            // now, because the decoded state is dropped with the next line
             encode_state(entry, &mut progress.state);
             entry.held = None;
             progress.snapshots += 1;
@@ -160,7 +164,7 @@ impl Finished {
         Ok(true)
     }
 
-    /// Goes on writing the states of customers while there is room; whether all are written.
+    /// Continues to write states while the producer has room. Returns whether all are written.
     fn write_states(&mut self, out: &mut impl Outbox) -> bool {
         while let Some((id, entry)) = self.customers.get_index(self.progress.states) {
             if !produce_state(id, entry, out) {
