@@ -1,4 +1,4 @@
-//! The fold of records without Kafka: what the published snapshots must come to.
+//! The fold of records without Kafka. It gives the same snapshots that keyfold publishes for the same records.
 
 use std::collections::BTreeMap;
 
@@ -43,12 +43,12 @@ impl Limits {
     }
 }
 
-/// Folds records one after the other, all customers in memory.
+/// Folds records one after the other. All customers are kept in memory.
 pub struct OfflineFold<'c> {
     config: &'c Config,
     limits: Limits,
     customers: BTreeMap<String, Bounded>,
-    /// The last record was an erasure that left data of its sources to show.
+    /// Whether the last record was an erasure after which the snapshot still shows data of the erased sources.
     outlived: bool,
 }
 
@@ -62,20 +62,21 @@ impl<'c> OfflineFold<'c> {
         }
     }
 
-    /// Judges a record of JSON and folds what is valid; the rejections that it leads to. A batch may lead to
-    /// several, for each good element is folded by itself.
+    /// Judges a record with a JSON value, and folds what is valid. Returns the rejections. A publisher batch may have
+    /// several, because each valid element is folded separately.
     pub fn record(&mut self, record: &RawRecord<'_>) -> Vec<Rejection> {
         let judged = source::judge(record, self.config);
         self.fold(judged.verdict)
     }
 
-    /// [`OfflineFold::record`] for a record whose value was taken out of its frame.
+    /// Like [`OfflineFold::record`], for a record whose value was already taken out of its frame.
     pub fn opened(&mut self, record: &RawRecord<'_>, opened: &Payload<'_>) -> Vec<Rejection> {
         let judged = source::judge_payload(record, opened, self.config);
         self.fold(judged.verdict)
     }
 
-    /// Whether the last record was an erasure that left data of its sources to show, for they claim a later time.
+    /// Whether the last record was an erasure after which the snapshot still shows data of the erased sources, because
+    /// that data has a later time than the erasure.
     pub fn outlived(&self) -> bool {
         self.outlived
     }
@@ -102,9 +103,9 @@ impl<'c> OfflineFold<'c> {
         let Contribution { customer, data } = contribution;
         let erasure = data.as_erasure();
         match self.customers.get_mut(&customer) {
-            Some(held) => {
-                let joined = held.join(&customer, data, &self.limits);
-                self.outlived = erasure.is_some_and(|erasure| held.customer().outlives(erasure));
+            Some(known) => {
+                let joined = known.join(&customer, data, &self.limits);
+                self.outlived = erasure.is_some_and(|erasure| known.customer().outlives(erasure));
                 joined.err()
             }
             None => {
@@ -119,13 +120,12 @@ impl<'c> OfflineFold<'c> {
         .map(|_| Rejection::state_too_large())
     }
 
-    /// Each customer that a valid record speaks of, sorted by id (bytes), with the snapshot; none where nothing
-    /// is left to show.
+    /// Each customer that had a valid record, sorted by id (bytes), with its snapshot; none if nothing is left to show.
     pub fn snapshots(&self) -> impl Iterator<Item = (&str, Option<Vec<u8>>)> {
         let view = View::of(self.config);
-        self.customers.iter().map(move |(id, held)| {
+        self.customers.iter().map(move |(id, known)| {
             let mut text = Vec::new();
-            let shown = snapshot::write(held.customer(), id, &view, &mut text);
+            let shown = snapshot::write(known.customer(), id, &view, &mut text);
             (id.as_str(), shown.then_some(text))
         })
     }

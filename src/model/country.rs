@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Apostrophes in all their forms, and the full stop. No two countries differ in them alone.
+/// Apostrophes in all their forms, and the full stop: they are ignored, because no two countries differ only in them.
 const APOSTROPHES: &str = "'\u{2019}\u{2018}\u{2bc}\u{60}\u{b4}\u{2032}.";
 
-/// Names that are not in ISO's list: former ones, and common ones of other lists that follow ISO 3166.
+/// Names that are not in ISO's list: former names, and common names from other lists that follow ISO 3166.
 const OTHER_NAMES: [(&str, &str); 5] = [
     ("Holy See (Vatican City State)", "VA"),
     ("Netherlands", "NL"),
@@ -18,7 +18,7 @@ const OTHER_NAMES: [(&str, &str); 5] = [
     ("United States", "US"),
 ];
 
-/// Every name of a country that the console and the publisher may use, [folded].
+/// All names of countries that the console and the publisher may use, [folded].
 static NAMES: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
     let mut names = HashMap::new();
     for country in rust_iso3166::ALL {
@@ -30,7 +30,7 @@ static NAMES: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
     names
 });
 
-/// The alpha-2 code in any case, in upper case. The text must be trimmed already.
+/// Reads an alpha-2 code in any case; returns it in upper case. The text must be trimmed already.
 pub fn from_alpha2(text: &str) -> Option<&'static str> {
     let &[first, second] = text.as_bytes() else {
         return None;
@@ -40,7 +40,7 @@ pub fn from_alpha2(text: &str) -> Option<&'static str> {
     rust_iso3166::from_alpha2(upper).map(|country| country.alpha2)
 }
 
-/// An alpha-2 or alpha-3 code or an English short name, in any case, as the alpha-2 code. The text
+/// Reads an alpha-2 code, an alpha-3 code or an English short name, in any case; returns the alpha-2 code. The text
 /// must be trimmed already.
 pub fn from_any(text: &str) -> Option<&'static str> {
     from_alpha2(text)
@@ -53,16 +53,16 @@ fn from_alpha3(text: &str) -> Option<&'static str> {
     rust_iso3166::from_alpha3(&code).map(|country| country.alpha2)
 }
 
-/// A name in lower case, without accents, in one normalisation form, and without its punctuation and articles: ISO's own
-/// lists write "Bahamas (the)" and "Korea (the Republic of)", others "Bahamas" and "Korea, Republic of".
+/// A name in lower case, without accents, in one normalisation form, and without its punctuation and articles: ISO's
+/// own lists write "Bahamas (the)" and "Korea (the Republic of)", others "Bahamas" and "Korea, Republic of".
 fn folded(name: &str) -> String {
-    // decomposed twice, for the lower case of "İ" is a letter and a mark again
+    // decomposed twice, because the lower case of "İ" is again a letter with a combining mark
     let lower: String = name.nfkd().flat_map(char::to_lowercase).nfkd().collect();
     let lower: String = lower
         .chars()
         .filter(|character| !is_combining_mark(*character) && !APOSTROPHES.contains(*character))
         .map(|character| match character {
-            // an upper-case "I" becomes this in Turkish lower case
+            // in Turkish, this is the lower case of "I"
             'ı' => 'i',
             other => other,
         })

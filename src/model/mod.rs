@@ -1,5 +1,5 @@
-//! What all other parts share: a record and how it is rejected, instants and dates, the partition of a key, countries, and
-//! whole numbers as bytes.
+//! What all other modules share: records and rejections, instants and dates, the partition of a key, countries, and the
+//! encoding of whole numbers.
 
 pub(crate) mod country;
 pub mod partition;

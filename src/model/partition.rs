@@ -1,7 +1,7 @@
-//! Kafka's default partitioning of keys.
+//! Kafka's default partitioner for records with keys.
 
-/// The partition of a key among `partitions`, as Java's default partitioner gives it: murmur2 of the key without
-/// its sign, modulo the number of partitions, of which there is at least one.
+/// The partition of a key, as Kafka's Java client computes it: murmur2 of the key without the sign bit, modulo
+/// `partitions`, which must be at least 1.
 pub fn of_key(key: &[u8], partitions: i32) -> i32 {
     ((murmur2(key) & 0x7fff_ffff) as i32) % partitions.max(1)
 }

@@ -1,12 +1,12 @@
-//! A record as Kafka delivers it, its outcome, and the reason if it is rejected.
+//! A record as Kafka delivers it, its outcome, and the reason for a rejection.
 
 use std::fmt;
 
-/// How many bytes more than its largest value a topic of keyfold's accepts at least: for keys, headers and the batch
-/// around a record.
+/// The minimum by which the maximum record size of keyfold's own topics exceeds their largest value, in bytes: room for
+/// the key, the headers and the record batch around them.
 pub const TOPIC_HEADROOM: usize = 64 * 1024;
 
-/// Declares an enumeration, all of it in order, and the names that users see.
+/// Declares an enumeration with a list of all its variants in order, and the names that users see.
 macro_rules! named_enum {
     ($(#[$meta:meta])* pub enum $of:ident {
         $($(#[$doc:meta])* $variant:ident = $name:literal,)*
@@ -46,7 +46,7 @@ impl Source {
         Source::ALL.into_iter().find(|source| source.name() == name)
     }
 
-    /// Whether the events carry their own time; the others are ordered by the record's timestamp.
+    /// Whether the events contain their own time; events of the other sources are ordered by the record's timestamp.
     pub const fn is_loyalty(self) -> bool {
         matches!(self, Source::LoyaltyCustomers | Source::LoyaltyActions)
     }
@@ -58,17 +58,17 @@ impl fmt::Display for Source {
     }
 }
 
-/// The bytes and the metadata of a record that its verdict may depend on.
+/// The parts of a record that its verdict may depend on.
 #[derive(Debug, Clone, Copy)]
 pub struct RawRecord<'a> {
     pub source: Source,
-    /// Milliseconds since 1970 as they came; none where the record carries none. See [`usable_timestamp`].
+    /// Milliseconds since 1970, unchanged; none if the record has no timestamp. See [`usable_timestamp`].
     pub timestamp: Option<i64>,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
 }
 
-/// Where a record is stored; of a forwarded one where it was read first.
+/// Where a record is stored; for a forwarded record, where it was read first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
     pub topic: String,
@@ -76,8 +76,8 @@ pub struct Location {
     pub offset: i64,
 }
 
-/// A Kafka timestamp, unless it counts as missing: a negative one stands for "none", and one past the year 9999 could
-/// not be shown in a snapshot.
+/// Returns a Kafka timestamp, unless it counts as missing: a negative one means "none", and one after the year 9999
+/// cannot be shown in a snapshot.
 pub fn usable_timestamp(millis: i64) -> Option<i64> {
     (0..=253_402_300_799_999)
         .contains(&millis)
@@ -89,18 +89,19 @@ named_enum! {
     pub enum Outcome {
         /// It changed the state of its customer.
         Merged = "merged",
-        /// Stale or repeated.
+        /// It was stale or a repetition, and changed nothing.
         Unchanged = "unchanged",
-        /// Sent on to its customer's partition.
+        /// It was forwarded to its customer's partition.
         Forwarded = "forwarded",
-        /// A publisher batch, split into one record for each customer.
+        /// A publisher batch that was split into one record for each customer.
         Split = "split",
-        /// Sent to the dead-letter topic.
+        /// It was sent to the dead-letter topic.
         Rejected = "rejected",
     }
 }
 
-/// What a record is counted under: its source, or `forwarded` where it came by the forwarded topic.
+/// The label under which the metrics count a record: its source, or `forwarded` if it was read from the forwarded
+/// topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Label {
     Source(Source),
@@ -117,7 +118,7 @@ impl Label {
 }
 
 named_enum! {
-    /// The stage of validation that a record failed in. The stages are judged in this order.
+    /// The stage of validation in which a record failed. The stages are checked in this order.
     pub enum Stage {
         Decode = "decode",
         Schema = "schema",
@@ -128,7 +129,7 @@ named_enum! {
 /// Declares the codes: the name, the stage and the meaning of each.
 macro_rules! codes {
     ($($(#[$doc:meta])* $code:ident = $name:literal, $stage:ident, $meaning:literal;)*) => {
-        /// Why a record was rejected, in the order in which the rules are judged (docs/contract.md, section 2).
+        /// Why a record was rejected, in the order in which the rules are checked (docs/contract.md, section 2).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Code { $($(#[$doc])* $code,)* }
 
@@ -145,7 +146,7 @@ macro_rules! codes {
                 match self { $(Code::$code => Stage::$stage,)* }
             }
 
-            /// What the code means, for people. Never quotes the payload.
+            /// The meaning of the code, for people. It never quotes the payload.
             pub const fn meaning(self) -> &'static str {
                 match self { $(Code::$code => $meaning,)* }
             }
@@ -180,20 +181,20 @@ codes! {
         "the record has no timestamp, which orders the data of this source";
     StateTooLarge = "state_too_large", Semantic,
         "the customer's state would grow larger than validation.max_state_bytes, or its snapshot than its topic takes";
-    /// Only ever a warning, and no rule that can be set.
+    /// Only ever a warning; it is not among the rules that can be configured.
     OutlivesErasure = "outlives_erasure", Semantic,
         "a null value leaves data shown that claim a later time than its own";
 }
 
 impl Code {
-    /// All codes that a rejection can have, in the order in which they are judged.
+    /// All codes that a rejection can have, in the order in which they are checked.
     pub const ALL: [Code; 18] = codes_from(Code::TooLarge);
 
-    /// Those of the semantic stage.
+    /// The codes of the semantic stage.
     pub const SEMANTIC: [Code; 9] = codes_from(Code::EventType);
 }
 
-/// So many codes, beginning with this one.
+/// `N` codes in the order of their declaration, beginning with `first`.
 const fn codes_from<const N: usize>(first: Code) -> [Code; N] {
     let mut codes = [first; N];
     let mut at = 0;
@@ -204,7 +205,7 @@ const fn codes_from<const N: usize>(first: Code) -> [Code; N] {
     codes
 }
 
-/// The message where a record has a timestamp that is not [usable](usable_timestamp).
+/// The message for a record whose timestamp is not [usable](usable_timestamp).
 const UNUSABLE_TIMESTAMP: &str =
     "the record has no usable timestamp (negative, or after the year 9999)";
 
@@ -215,7 +216,7 @@ pub struct Violation {
     pub pointer: String,
     /// The keyword of JSON Schema, or the code of a semantic rule.
     pub keyword: &'static str,
-    /// For people; never quotes the payload's values.
+    /// For people; it never quotes values of the payload.
     pub message: String,
 }
 
@@ -229,16 +230,16 @@ impl Violation {
     }
 }
 
-/// The most violations that a dead letter lists.
+/// The maximum number of violations that a dead letter lists.
 pub const MAX_VIOLATIONS: usize = 16;
 
-/// Why a record goes to the dead-letter topic.
+/// Why a record is sent to the dead-letter topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     pub code: Code,
-    /// For people; never quotes the payload's values.
+    /// For people; it never quotes values of the payload.
     pub message: String,
-    /// Ordered by pointer, the first [`MAX_VIOLATIONS`]; empty for the stage `decode`.
+    /// The first [`MAX_VIOLATIONS`], sorted by pointer; empty for the stage `decode`.
     pub violations: Vec<Violation>,
 }
 
@@ -255,7 +256,7 @@ impl Rejection {
         }
     }
 
-    /// Corrects the message of a rejection for a missing timestamp: the record has one, but it is not usable.
+    /// Corrects the message of a rejection for a missing timestamp, if the record has one that is not usable.
     pub fn tell_unusable_timestamp(&mut self) {
         if self.code == Code::NoTimestamp {
             UNUSABLE_TIMESTAMP.clone_into(&mut self.message);
@@ -267,14 +268,14 @@ impl Rejection {
         }
     }
 
-    /// The customer's state would grow too large; the rule is about the record as a whole.
+    /// The record would make its customer's state too large. The violation points to the record as a whole.
     pub fn state_too_large() -> Rejection {
         let violation = Violation::semantic(String::new(), Code::StateTooLarge);
         Rejection::with_violations(Code::StateTooLarge, vec![violation])
     }
 
-    /// A rejection of the schema or the semantic stage. Sorts the violations as promised (docs/contract.md, section 2), and
-    /// keeps the first [`MAX_VIOLATIONS`].
+    /// A rejection in the schema or the semantic stage. Sorts the violations as docs/contract.md, section 2, promises,
+    /// and keeps the first [`MAX_VIOLATIONS`].
     pub fn with_violations(code: Code, mut violations: Vec<Violation>) -> Rejection {
         violations.sort();
         violations.truncate(MAX_VIOLATIONS);
@@ -285,8 +286,8 @@ impl Rejection {
     }
 }
 
-/// Sorts warnings like violations and keeps the first [`MAX_VIOLATIONS`]; of the others the first of each code, so that
-/// every code is counted.
+/// Sorts warnings like violations, and keeps the first [`MAX_VIOLATIONS`]. Of the others it keeps the first of each
+/// code, so that every code is counted in the metrics.
 pub fn sort_and_cut_warnings(warnings: &mut Vec<Violation>) {
     warnings.sort();
     let mut seen = Vec::new();

@@ -1,11 +1,11 @@
-//! Instants and dates: RFC 3339 in, exact to the microsecond, one canonical text out
+//! Instants and dates: reads RFC 3339 to the microsecond, and writes one canonical text
 //! (docs/contract.md, sections 2 and 4).
 
 use chrono::NaiveDate;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
-/// Days from 0001-01-01, where chrono counts from, to 1970-01-01.
+/// Days from 0001-01-01, from which chrono counts, to 1970-01-01.
 const EPOCH_DAY: i64 = 719_163;
 /// 9999-12-31, counted from 0001-01-01 as day 1.
 const LAST_DAY: u32 = 3_652_059;
@@ -15,18 +15,18 @@ const LAST_DAY: u32 = 3_652_059;
 pub struct Instant(i64);
 
 impl Instant {
-    /// Earlier than every instant of a record.
+    /// Earlier than every instant that a record can contain.
     pub const NEVER: Instant = Instant(i64::MIN);
     const FIRST: i64 = (1 - EPOCH_DAY) * MICROS_PER_DAY;
     const LAST: i64 = 253_402_300_799_999_999;
 
-    /// The instant of a record's timestamp in milliseconds, which must be a
-    /// [usable](crate::model::record::usable_timestamp) one.
+    /// The instant of a record's timestamp in milliseconds. The timestamp must be
+    /// [usable](crate::model::record::usable_timestamp).
     pub fn from_millis(millis: i64) -> Instant {
         Instant(millis.saturating_mul(1000).clamp(Self::FIRST, Self::LAST))
     }
 
-    /// The bits that [`Instant::from_micros`] makes the same instant of again.
+    /// The number from which [`Instant::from_micros`] restores the same instant.
     pub const fn micros(self) -> i64 {
         self.0
     }
@@ -50,9 +50,9 @@ impl Instant {
         Instant(self.0.saturating_add(micros))
     }
 
-    /// Reads a `date-time` of RFC 3339, also without an offset, which is then UTC. A leap second becomes the
-    /// last microsecond of its minute; digits beyond the microsecond are cut.
-    /// None for anything else, and for an instant outside the years 0001 to 9999 in UTC.
+    /// Reads a `date-time` of RFC 3339. The offset may be missing, which means UTC. A leap second becomes the last
+    /// microsecond of its minute; digits beyond the microsecond are cut off. None for any other text, and for an
+    /// instant outside the years 0001 to 9999 in UTC.
     pub fn parse(text: &str) -> Option<Instant> {
         let text = text.as_bytes();
         let (head, rest) = text.split_at_checked(19)?;
@@ -69,7 +69,7 @@ impl Instant {
         let (fraction, rest) = parse_fraction(rest)?;
         let offset_minutes = parse_offset(rest)?;
 
-        // in UTC a leap second can only be the last one of a day
+        // a leap second can only be the last second of a day in UTC
         let minute_of_day = hour * 60 + minute - offset_minutes;
         let (second, fraction) = match second {
             60 if minute_of_day.rem_euclid(1440) == 1439 => (59, 999_999),
@@ -88,10 +88,10 @@ impl Instant {
         text
     }
 
-    /// Appends the canonical text: UTC with `Z`, and no, three or six fraction digits, as many as needed.
+    /// Appends the canonical text: UTC with `Z`, and no, three or six fraction digits, whichever is sufficient.
     pub fn write(self, out: &mut Vec<u8>) {
-        // from the first instant on, so that nothing is negative: a division costs less then, and most of all if
-        // it is one of 32 bits
+        // counted from the first instant, so that nothing is negative: divisions of unsigned numbers are cheaper, and
+        // those of 32 bits cheaper still
         let since = self.0.clamp(Self::FIRST, Self::LAST).abs_diff(Self::FIRST);
         let day = (since / MICROS_PER_DAY.unsigned_abs()) as u32;
         let within = since % MICROS_PER_DAY.unsigned_abs();
@@ -120,7 +120,7 @@ impl Instant {
             }
         };
         text[length] = b'Z';
-        // a copy of a fixed length is a few moves, and no call
+        // a copy of a fixed length is compiled to a few moves instead of a call
         let end = out.len() + length + 1;
         out.extend_from_slice(&text);
         out.truncate(end);
@@ -133,13 +133,13 @@ impl std::fmt::Display for Instant {
     }
 }
 
-/// A `full-date` of RFC 3339 in the years 0001 to 9999, as it came: ten ASCII characters.
+/// A `full-date` of RFC 3339 in the years 0001 to 9999, as it was written: ten ASCII characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Date([u8; 10]);
 
 impl Date {
     pub fn parse(text: &str) -> Option<Date> {
-        // an instant may be written with a day of the year 0, where its offset brings it into the year 1
+        // an instant may be written with a day of the year 0 if its offset moves it into the year 1
         parse_day(text.as_bytes()).filter(|day| *day >= 1)?;
         text.as_bytes().try_into().ok().map(Date)
     }
@@ -148,7 +148,7 @@ impl Date {
         &self.0
     }
 
-    /// The date so many days after 1970-01-01. None outside the years 0001 to 9999.
+    /// The date this number of days after 1970-01-01. None outside the years 0001 to 9999.
     pub(crate) fn from_epoch_day(day: i32) -> Option<Date> {
         let day = u32::try_from(i64::from(day) + EPOCH_DAY).ok()?;
         if !(1..=LAST_DAY).contains(&day) {
@@ -163,7 +163,7 @@ impl Date {
         Some(Date(text))
     }
 
-    /// The days since 1970-01-01.
+    /// The number of days since 1970-01-01.
     pub(crate) fn epoch_day(&self) -> i64 {
         parse_day(&self.0).map_or(0, |day| i64::from(day) - EPOCH_DAY)
     }
@@ -181,9 +181,9 @@ fn parse_day(text: &[u8]) -> Option<i32> {
     Some(chrono::Datelike::num_days_from_ce(&date))
 }
 
-/// Year, month and date of a day counted from 0001-01-01 as day 1. The day lies within the years 0001 to 9999.
+/// The year, month and day of month of a day, counted from 0001-01-01 as day 1. It must be in the years 0001 to 9999.
 fn civil_of_day(day: u32) -> (u32, u32, u32) {
-    // days and years counted from March of the year 0, so that a leap day is the last of its year
+    // days and years are counted from March of the year 0, so that a leap day is the last day of its year
     let day = day + 305;
     let era = day / 146_097;
     let day_of_era = day % 146_097;
@@ -221,7 +221,7 @@ fn put_two<const N: usize>(text: &mut [u8; N], at: usize, number: u32) {
     text[at..at + 2].copy_from_slice(&TWO_DIGITS[number as usize]);
 }
 
-/// The fraction of a second in microseconds, and what follows it.
+/// Reads the fraction of a second. Returns it in microseconds, and the rest of the text.
 fn parse_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let Some(digits) = text.strip_prefix(b".") else {
         return Some((0, text));
@@ -240,7 +240,7 @@ fn parse_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     Some((micros, &digits[count..]))
 }
 
-/// The offset from UTC in minutes; none given is UTC.
+/// The offset from UTC in minutes; an empty text means UTC.
 fn parse_offset(text: &[u8]) -> Option<i64> {
     match text {
         b"" | b"Z" | b"z" => Some(0),

@@ -1,4 +1,4 @@
-//! Whole numbers in LEB128: seven bits a byte, the lowest first, all but the last byte with their highest bit set.
+//! Whole numbers in LEB128: seven bits in each byte, the lowest first; all bytes but the last have the highest bit set.
 
 /// Appends a number.
 pub fn put(out: &mut Vec<u8>, mut number: u64) {
@@ -9,13 +9,14 @@ pub fn put(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-/// Appends bytes with their length before them.
+/// Appends bytes, preceded by their length.
 pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
-/// Reads a number that [`put`] wrote: it, and what comes behind it. None where it does not end, or exceeds 64 bits.
+/// Reads a number that [`put`] wrote. Returns it and the rest of the bytes; none if the number does not end, or has
+/// more than 64 bits.
 #[inline]
 pub fn read(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (&first, rest) = bytes.split_first()?;
@@ -28,7 +29,7 @@ pub fn read(bytes: &[u8]) -> Option<(u64, &[u8])> {
 fn read_long(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut number = 0;
     for (at, &byte) in bytes.iter().enumerate().take(10) {
-        // the tenth byte holds the last of 64 bits
+        // the tenth byte has only the highest of the 64 bits
         if at == 9 && byte > 1 {
             return None;
         }
