@@ -1,4 +1,4 @@
-//! What must hold at every commit, and at the end.
+//! The promises that must be kept at every commit, and at the end of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,25 +18,25 @@ use crate::transactions::{Cluster, Decision, LogId};
 pub struct Audit {
     /// The newest committed state of each customer.
     states: BTreeMap<Vec<u8>, Bytes>,
-    /// The records that a committed batch took.
+    /// The records of all committed batches.
     taken: BTreeSet<(Place, i64)>,
     pub commits: u64,
-    /// Whether a transaction must name the forwarded partition of each state partition that it writes.
-    demands_names: bool,
-    /// Whether a record may be processed again.
+    /// Whether a transaction must commit an offset of the forwarded partition of each state partition that it writes.
+    requires_forwarded_offsets: bool,
+    /// Whether a record may be processed more than once.
     may_repeat: bool,
 }
 
 impl Audit {
-    pub fn new(demands_names: bool, may_repeat: bool) -> Audit {
+    pub fn new(requires_forwarded_offsets: bool, may_repeat: bool) -> Audit {
         Audit {
-            demands_names,
+            requires_forwarded_offsets,
             may_repeat,
             ..Audit::default()
         }
     }
 
-    /// Judges a transaction at the moment when its commit is decided.
+    /// Audits a transaction at the moment when its commit is decided.
     pub fn commit(&mut self, settings: &Settings, decision: Decision) -> Result<(), String> {
         self.commits += 1;
         let Decision {
@@ -70,8 +70,10 @@ impl Audit {
         for (log, record) in &records {
             if let LogId::State(partition) = log {
                 let place = settings.forwarded(*partition);
-                // what the brokers do then is another matter; this names the cause
-                if self.demands_names && !offsets.iter().any(|(named, ..)| *named == place) {
+                // without the offset the brokers may or may not lose data; this reports the cause in either case
+                if self.requires_forwarded_offsets
+                    && !offsets.iter().any(|(named, ..)| *named == place)
+                {
                     return Err(format!("state {partition} is written without a fence"));
                 }
                 let base = intent.bases.get(record.key.as_deref().unwrap_or_default());
@@ -82,7 +84,7 @@ impl Audit {
         Ok(())
     }
 
-    /// At least once: a state is written behind the snapshot that belongs to it.
+    /// At-least-once: a state must be written after its snapshot.
     pub fn plain_state(
         &self,
         settings: &Settings,
@@ -138,13 +140,13 @@ impl Audit {
         Ok(())
     }
 
-    /// The first record of a log that no committed batch took.
+    /// The first record of a log that is in no committed batch.
     pub fn untaken(&self, place: Place, log: &Log) -> Option<i64> {
         let mut visible = log.committed().map(|(offset, _)| offset);
         visible.find(|offset| !self.taken.contains(&(place, *offset)))
     }
 
-    /// Judges what is left at the end, when all is taken.
+    /// Audits the result at the end, when all records are processed.
     pub fn end(&self, settings: &Settings, cluster: &Cluster) -> Result<(), String> {
         let mut visible = BTreeSet::new();
         for (id, log) in cluster.logs() {
@@ -168,7 +170,7 @@ impl Audit {
 }
 
 type Snapshots = BTreeMap<String, Option<String>>;
-type Letters = BTreeMap<(String, String, String), usize>;
+type DeadLetters = BTreeMap<(String, String, String), usize>;
 
 fn compare<K: Ord + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
     what: &str,
@@ -186,11 +188,11 @@ fn compare<K: Ord + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
     Ok(())
 }
 
-/// The snapshots of the fold of all inputs, without customers of whom nothing is shown, and their dead letters.
-fn expected(settings: &Settings, cluster: &Cluster) -> (Snapshots, Letters) {
+/// The snapshots and dead letters of the offline fold of all inputs, without customers of whom nothing is shown.
+fn expected(settings: &Settings, cluster: &Cluster) -> (Snapshots, DeadLetters) {
     let config = &records::config();
     let mut fold = OfflineFold::new(config);
-    let mut letters = Letters::new();
+    let mut letters = DeadLetters::new();
     for (id, log) in cluster.logs() {
         let LogId::Place(place) = id else { continue };
         let Some(source) = settings.topics[place.topic].source else {
@@ -219,7 +221,7 @@ fn expected(settings: &Settings, cluster: &Cluster) -> (Snapshots, Letters) {
     (shown.collect(), letters)
 }
 
-/// The newest published snapshot of each customer, as a reader of committed records sees it.
+/// The newest published snapshot of each customer, as a reader with `read_committed` sees it.
 fn published(cluster: &Cluster) -> Snapshots {
     let mut newest = Snapshots::new();
     for (id, log) in cluster.logs() {
@@ -235,8 +237,8 @@ fn published(cluster: &Cluster) -> Snapshots {
     newest
 }
 
-fn dead_letters(cluster: &Cluster) -> Letters {
-    let mut letters = Letters::new();
+fn dead_letters(cluster: &Cluster) -> DeadLetters {
+    let mut letters = DeadLetters::new();
     for (id, log) in cluster.logs() {
         if let LogId::DeadLetter = id {
             for (_, record) in log.committed() {

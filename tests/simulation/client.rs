@@ -1,4 +1,4 @@
-//! The clients of a worker: the group's member as librdkafka keeps it in the background, and the producer.
+//! The simulated clients of a worker: the group member, as librdkafka's background thread runs it, and the producer.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
@@ -8,25 +8,25 @@ use keyfold::engine::Place;
 use keyfold::engine::client_error::ErrorKind;
 use keyfold::engine::outbox::{Backlog, Clients, Generation, Outbox, Outgoing, Output};
 
-use crate::group::{Beat, Group, Protocol, Standing, generation_of};
+use crate::group::{Group, HeartbeatResponse, Membership, Protocol, generation_of};
 use crate::log::Record;
 use crate::transactions::{Cluster, LogId, Refused};
 
-/// What waits for the application.
+/// A change of the assignment that the application must handle.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum GroupEvent {
     Assigned(BTreeSet<Place>),
     Revoked(BTreeSet<Place>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// It will join.
+    /// It is not in the group, and will join.
     Out,
-    /// Classic: it has joined, and waits for the generation.
+    /// Classic protocol: it has joined, and waits for the new generation.
     Joining,
     Member,
-    /// Something waits for the application; to join anew comes after that.
+    /// Its assignment is lost; it joins again after the application has handled that.
     Lost,
 }
 
@@ -37,14 +37,14 @@ pub struct Member {
     client: u64,
     generation: i32,
     phase: Phase,
-    told: VecDeque<Told>,
-    /// What is assigned at the client: it changes when the application serves what it was told.
-    holds: BTreeSet<Place>,
-    /// The next offset of each place that is not paused.
+    events: VecDeque<GroupEvent>,
+    /// The client's assignment. It changes only when the application handles an event.
+    assigned: BTreeSet<Place>,
+    /// The next offset to fetch of each place that is not paused.
     consuming: BTreeMap<Place, i64>,
-    /// Whether it joins anew before the application has served the loss. librdkafka does not.
+    /// Whether it joins again before the application has handled the lost assignment, as librdkafka does not.
     hasty: bool,
-    next_beat: Duration,
+    next_heartbeat: Duration,
 }
 
 const HEARTBEAT: Duration = Duration::from_millis(150);
@@ -56,16 +56,16 @@ impl Member {
             client,
             generation: -1,
             phase: Phase::Out,
-            told: VecDeque::new(),
-            holds: BTreeSet::new(),
+            events: VecDeque::new(),
+            assigned: BTreeSet::new(),
             consuming: BTreeMap::new(),
             hasty,
-            next_beat: Duration::ZERO,
+            next_heartbeat: Duration::ZERO,
         }
     }
 
-    /// Who this member is; none while it is not one.
-    pub fn standing(&self) -> Option<Standing> {
+    /// The generation and member id; none while it is not a member.
+    pub fn membership(&self) -> Option<Membership> {
         let id = self.id?;
         (self.generation >= 0).then_some((self.generation, id))
     }
@@ -75,12 +75,12 @@ impl Member {
     }
 
     pub fn due(&self) -> Duration {
-        self.next_beat
+        self.next_heartbeat
     }
 
-    /// The client's own thread: joins, beats, and tells the application.
+    /// A step of the client's background thread: joins, sends heartbeats, and creates events for the application.
     pub fn background(&mut self, group: &mut Group, now: Duration) {
-        self.next_beat = now + HEARTBEAT;
+        self.next_heartbeat = now + HEARTBEAT;
         match self.phase {
             Phase::Out => {
                 self.id = Some(group.join(self.id, self.client, now));
@@ -91,22 +91,22 @@ impl Member {
                         self.generation = 0;
                     }
                 }
-                self.next_beat = now;
+                self.next_heartbeat = now;
             }
             Phase::Joining => {
                 let Some(id) = self.id else { return };
                 match group.joined(id) {
                     Err(()) => self.left(),
-                    Ok(None) => self.next_beat = now + HEARTBEAT / 10,
+                    Ok(None) => self.next_heartbeat = now + HEARTBEAT / 10,
                     Ok(Some((generation, places))) => {
                         self.generation = generation;
                         self.phase = Phase::Member;
-                        self.told.push_back(Told::Assigned(places));
+                        self.events.push_back(GroupEvent::Assigned(places));
                     }
                 }
             }
-            Phase::Member => self.beat(group, now),
-            // joins when the application has served the loss
+            Phase::Member => self.send_heartbeat(group, now),
+            // it joins when the application has handled the lost assignment
             Phase::Lost => {}
         }
     }
@@ -117,69 +117,70 @@ impl Member {
         self.phase = Phase::Out;
     }
 
-    fn beat(&mut self, group: &mut Group, now: Duration) {
-        let Some(standing) = self.standing() else {
+    fn send_heartbeat(&mut self, group: &mut Group, now: Duration) {
+        let Some(membership) = self.membership() else {
             return;
         };
-        // what the application has yet to serve is not told to the coordinator; a hasty client has let go of all
+        // while the application has an event to handle, the assignment is not reported to the coordinator; a hasty
+        // client reports that it has released everything
         let nothing = BTreeSet::new();
-        let holds = if self.told.is_empty() {
-            Some(&self.holds)
+        let assigned = if self.events.is_empty() {
+            Some(&self.assigned)
         } else {
             self.hasty.then_some(&nothing)
         };
-        match group.heartbeat(standing, holds, now) {
-            Beat::Fine => {}
-            Beat::Rebalance => self.lose(),
-            Beat::Unknown => {
+        match group.heartbeat(membership, assigned, now) {
+            HeartbeatResponse::Fine => {}
+            HeartbeatResponse::Rebalance => self.lose(),
+            HeartbeatResponse::Unknown => {
                 self.lose();
                 if group.protocol == Protocol::Classic {
                     self.id = None;
                     self.generation = -1;
                 }
             }
-            Beat::Reconcile(epoch, places) => {
+            HeartbeatResponse::Reconcile(epoch, places) => {
                 self.generation = epoch;
-                if !self.told.is_empty() {
+                if !self.events.is_empty() {
                     return;
                 }
-                let gone: BTreeSet<Place> = self.holds.difference(&places).copied().collect();
-                let new: BTreeSet<Place> = places.difference(&self.holds).copied().collect();
+                let gone: BTreeSet<Place> = self.assigned.difference(&places).copied().collect();
+                let new: BTreeSet<Place> = places.difference(&self.assigned).copied().collect();
                 if !gone.is_empty() {
-                    self.told.push_back(Told::Revoked(gone));
+                    self.events.push_back(GroupEvent::Revoked(gone));
                 } else if !new.is_empty() {
-                    self.told.push_back(Told::Assigned(new));
+                    self.events.push_back(GroupEvent::Assigned(new));
                 }
             }
         }
     }
 
     fn lose(&mut self) {
-        let undone = std::mem::take(&mut self.told);
-        let assigned = undone.into_iter().filter_map(|told| match told {
-            Told::Assigned(places) => Some(places),
-            Told::Revoked(_) => None,
+        let undone = std::mem::take(&mut self.events);
+        let assigned = undone.into_iter().filter_map(|event| match event {
+            GroupEvent::Assigned(places) => Some(places),
+            GroupEvent::Revoked(_) => None,
         });
-        // what was never served was never held, but is told all the same, in order
-        self.told.extend(assigned.map(Told::Assigned));
-        let mut all = self.holds.clone();
-        for told in &self.told {
-            if let Told::Assigned(places) = told {
+        // an assignment that was not handled yet never took effect, but the application gets it all the same, in order
+        self.events.extend(assigned.map(GroupEvent::Assigned));
+        let mut all = self.assigned.clone();
+        for event in &self.events {
+            if let GroupEvent::Assigned(places) = event {
                 all.extend(places);
             }
         }
-        self.told.push_back(Told::Revoked(all));
+        self.events.push_back(GroupEvent::Revoked(all));
         self.phase = if self.hasty { Phase::Out } else { Phase::Lost };
     }
 
-    /// The application serves what it was told, as in the rebalance callback.
-    pub fn serve(&mut self, now: Duration) -> Vec<Told> {
-        let all: Vec<Told> = self.told.drain(..).collect();
-        for told in &all {
-            match told {
-                Told::Assigned(places) => self.holds.extend(places),
-                Told::Revoked(places) => {
-                    self.holds.retain(|place| !places.contains(place));
+    /// The application handles all events, as in the rebalance callback.
+    pub fn serve(&mut self, now: Duration) -> Vec<GroupEvent> {
+        let all: Vec<GroupEvent> = self.events.drain(..).collect();
+        for event in &all {
+            match event {
+                GroupEvent::Assigned(places) => self.assigned.extend(places),
+                GroupEvent::Revoked(places) => {
+                    self.assigned.retain(|place| !places.contains(place));
                     self.consuming.retain(|place, _| !places.contains(place));
                 }
             }
@@ -188,7 +189,7 @@ impl Member {
             self.phase = Phase::Out;
         }
         if !all.is_empty() {
-            self.next_beat = now;
+            self.next_heartbeat = now;
         }
         all
     }
@@ -197,14 +198,14 @@ impl Member {
         self.consuming.retain(|place, _| !places.contains(place));
     }
 
-    /// Behind a rebalance nothing goes on by itself, not even what is kept.
+    /// After a rebalance all partitions are paused, also those that are kept.
     pub fn pause_all(&mut self) {
         self.consuming.clear();
     }
 
     pub fn consume(&mut self, from: &[(Place, i64)]) {
         for &(place, offset) in from {
-            if self.holds.contains(&place) {
+            if self.assigned.contains(&place) {
                 self.consuming.insert(place, offset);
             }
         }
@@ -215,7 +216,7 @@ impl Member {
     }
 }
 
-/// A producer.
+/// The simulated producer.
 #[derive(Debug)]
 pub struct Producer {
     pub id: u64,
@@ -223,10 +224,10 @@ pub struct Producer {
     transactional: bool,
     /// Records that are not delivered yet.
     buffer: VecDeque<(LogId, Rc<Record>)>,
-    /// The first failure of the batch.
+    /// The first failed delivery of the batch.
     pub failed: Option<ErrorKind>,
     begun: bool,
-    /// How many records the batch produced.
+    /// The number of records that the batch produced.
     pub produced: usize,
 }
 
@@ -260,18 +261,18 @@ impl Producer {
         }
     }
 
-    /// The transaction is over, or given up.
-    pub fn over(&mut self) {
+    /// The transaction has ended, or was given up.
+    pub fn reset(&mut self) {
         self.buffer.clear();
         self.failed = None;
         self.begun = false;
     }
 
-    pub fn is_over(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         !self.begun
     }
 
-    /// What is not delivered never will be: the transaction is about to be aborted.
+    /// Drops all undelivered records, because the transaction will be aborted.
     pub fn purge(&mut self) {
         self.buffer.clear();
     }
@@ -280,7 +281,7 @@ impl Producer {
         self.buffer.len()
     }
 
-    /// Delivers one record; of each partition the first comes first.
+    /// Delivers one record. Records of the same partition are delivered in order.
     pub fn deliver(&mut self, cluster: &mut Cluster, choice: u64, now: Duration) {
         if self.buffer.is_empty() {
             return;
@@ -305,35 +306,35 @@ impl Producer {
         }
     }
 
-    /// A delivery fails: nothing of the batch is delivered any more.
+    /// A delivery fails: no more records of the batch are delivered.
     pub fn fail(&mut self, kind: ErrorKind) {
         self.buffer.clear();
         self.failed.get_or_insert(kind);
     }
 }
 
-/// What a batch has produced while the transaction before it was committed.
+/// What a batch has produced while the previous transaction was committed.
 pub type Aside = Vec<(LogId, Rc<Record>)>;
 
-/// What an engine uses of the clients while it works.
+/// The clients as the engine sees them.
 pub struct SimulatedClients<'d> {
     pub member: &'d Member,
     pub producer: &'d mut Producer,
     pub aside: Option<&'d mut Aside>,
-    /// So many records are taken when offered.
+    /// The number of offered records for which there is room.
     pub room: usize,
     pub forwarded: usize,
     pub timestamp: i64,
     pub cluster: &'d Cluster,
     pub fetched_is_taken: bool,
     pub polled_nothing: bool,
-    /// Says that nothing is left of the logs, for one of the sabotages.
+    /// Reports no lag, for the sabotage `fetched_counts_as_taken`.
     pub no_backlog: bool,
 }
 
 impl Clients for SimulatedClients<'_> {
     fn generation(&self) -> Option<Generation> {
-        self.member.standing().map(generation_of)
+        self.member.membership().map(generation_of)
     }
 
     fn all_fetched_is_taken(&self) -> bool {
@@ -350,7 +351,7 @@ impl Clients for SimulatedClients<'_> {
             return backlog;
         }
         for (place, position) in positions {
-            if let Some(log) = self.cluster.look(LogId::Place(place)) {
+            if let Some(log) = self.cluster.existing_log(LogId::Place(place)) {
                 let left = (log.stable() - position).max(0);
                 backlog.all += left;
                 backlog.longest = backlog.longest.max(left);

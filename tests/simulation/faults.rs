@@ -1,37 +1,37 @@
-//! What goes wrong, and which guard is taken away.
+//! The faults of a run, and the guards of the protocol that can be removed.
 
 use std::time::Duration;
 
-/// How often things go wrong, in cases of 10,000.
+/// How often faults occur, in 10,000 cases.
 #[derive(Debug, Clone)]
 pub struct Faults {
-    /// A question to the broker is not answered.
+    /// A request to the broker is not answered.
     pub no_answer: u64,
     pub failed_delivery: u64,
-    /// The producer has room for a few records only.
+    /// The producer has room for only a few records.
     pub full: u64,
     /// The request to end a transaction, or its answer, is lost.
     pub lost_answer: u64,
-    /// Every commit is lost: with its request (false), or with its answer only (true).
+    /// The answer to every commit is lost; with false, the request is lost too.
     pub lost_commit: Option<bool>,
     /// Records are delivered only when the batch is flushed.
     pub late_delivery: bool,
-    /// The client says that a position is out of range, which it is not.
+    /// The client reports that a position is out of range although it is not.
     pub lost_position: u64,
-    /// After a step, the whole process stands still.
+    /// After a step, the whole process stalls.
     pub stall: u64,
-    /// After a step, the worker's thread stands still, but not its clients.
+    /// After a step, the worker's thread stalls, but not its clients.
     pub thread_stall: u64,
     pub longest_stall: Duration,
     /// After a step, the process is killed.
     pub crash: u64,
-    /// Between two rounds, the process leaves the group and ends.
+    /// After a step, the process leaves the group and ends.
     pub stop: u64,
-    /// Batches of more records time out.
+    /// Batches with more records than this time out.
     pub longest_batch: usize,
-    /// The time of a turn is over behind a record, though more were polled.
+    /// The time for taking records is over after a record, although more were polled.
     pub short_turn: u64,
-    /// The most records of a poll.
+    /// The maximum number of records of a poll.
     pub max_poll: u64,
 }
 
@@ -56,8 +56,8 @@ impl Faults {
         }
     }
 
-    /// Without transactions nothing fences a process that stands still until it is thrown out of the group; all else may go
-    /// wrong.
+    /// All faults but stalls. Without transactions nothing fences a process that stalls until the group removes it, so
+    /// stalls would break the promises.
     pub fn without_stalls() -> Faults {
         Faults {
             stall: 0,
@@ -83,39 +83,39 @@ impl Faults {
     }
 }
 
-/// Guards that are taken away, to show that each is needed.
+/// Guards that are removed, to show that each is needed.
 #[derive(Debug, Clone, Default)]
 pub struct Sabotage {
-    /// The forwarded partitions of joined state partitions are not named among the offsets.
+    /// The offsets of a commit do not include the forwarded partitions of the state partitions that it writes.
     pub joined_unnamed: bool,
-    /// The group metadata are those of the commit's time, not of the batch's beginning.
+    /// The group metadata of a commit are those of the commit's time, not of the batch's start.
     pub metadata_at_commit: bool,
-    /// A revoked partition's batch is not dropped.
+    /// The open batch is not dropped when its partitions are revoked.
     pub batch_survives_revoke: bool,
-    /// State is restored up to the last stable offset, not to the high watermark.
+    /// States are restored up to the last stable offset, not to the high watermark.
     pub restore_to_stable: bool,
-    /// The ends of the state topic are asked for before the committed offsets.
+    /// The ends of the state topic are read before the committed offsets.
     pub ends_first: bool,
-    /// The first offsets of the logs are asked for after the committed offsets.
+    /// The first offsets of the logs are read after the committed offsets.
     pub low_after_committed: bool,
-    /// Committed offsets are taken that a pending transaction may still move.
+    /// Committed offsets are used even if a pending transaction may still change them.
     pub unstable_offsets: bool,
-    /// A commit without an answer is taken for one that succeeded.
+    /// A commit without an answer counts as successful.
     pub guess_committed: bool,
-    /// A commit without an answer is taken for one that failed.
+    /// A commit without an answer counts as failed.
     pub guess_aborted: bool,
-    /// A batch's limit is looked at only between two polls.
+    /// The limit of a batch is checked only between two polls.
     pub limit_after_poll: bool,
-    /// Whoever wrote last is taken for dead, the group's members or not.
+    /// The last writer counts as dead, even if it is a member of the group.
     pub fence_the_living: bool,
-    /// What was polled before a place is taken up again is taken all the same.
+    /// Records that were polled before a place was set back are not dropped.
     pub stale_poll: bool,
-    /// The client says that all that was fetched is taken, and nothing is left of the logs.
+    /// The client reports that all fetched records are taken and that there is no lag.
     pub fetched_counts_as_taken: bool,
-    /// Every batch counts as full, those too that end for want of records.
+    /// Every batch counts as full, even if it ends because no record is left.
     pub drained_counts_as_full: bool,
-    /// At least once: a delivery counts as done when it is asked for.
+    /// At-least-once: a delivery counts as done when it is requested.
     pub offsets_before_delivery: bool,
-    /// The group's client joins anew before it has told of the loss (librdkafka does not).
+    /// The group's client joins again before the application has handled the lost assignment (librdkafka does not).
     pub hasty_client: bool,
 }

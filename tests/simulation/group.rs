@@ -1,8 +1,8 @@
-//! The coordinator of the consumer group, for both protocols, and the offsets that it keeps.
+//! The simulated coordinator of the consumer group, for both protocols, with the committed offsets.
 //!
-//! Classic: a generation ends when a member comes, goes or is silent for too long; the next begins once all that
-//! are left have joined it anew, or the patience with them is over. KIP-848: each member has an epoch of its own,
-//! and a partition goes to its new owner only after the old one has let go of it, or has left.
+//! Classic: a generation ends when a member joins, leaves, or sends no heartbeat within the session. The next begins
+//! when all remaining members have joined again, or the time for that is over. KIP-848: each member has its own epoch,
+//! and a partition is assigned to its new owner only after the old owner has released it or left.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,18 +18,18 @@ pub enum Protocol {
     Kip848,
 }
 
-/// The generation or epoch, and the member id: what a request to the coordinator is judged by.
-pub type Standing = (i32, u64);
+/// The generation or epoch, and the member id. The coordinator accepts or refuses a request by them.
+pub type Membership = (i32, u64);
 
-/// A standing as the engine knows it.
-pub fn generation_of((number, id): Standing) -> Generation {
+/// A membership in the engine's own type.
+pub fn generation_of((number, id): Membership) -> Generation {
     Generation {
         number,
         member_id: id.to_string(),
     }
 }
 
-pub fn standing_of(generation: &Generation) -> Standing {
+pub fn membership_of(generation: &Generation) -> Membership {
     let id = generation
         .member_id
         .parse()
@@ -39,12 +39,12 @@ pub fn standing_of(generation: &Generation) -> Standing {
 
 #[derive(Debug)]
 struct Member {
-    heard: Duration,
-    /// Classic: whether it has joined the generation that is being formed.
+    last_heartbeat: Duration,
+    /// Classic: whether it has joined the next generation.
     joined: bool,
     /// KIP-848: its own epoch.
     epoch: i32,
-    /// What it has been given, and has not let go of.
+    /// What it was assigned and has not released.
     owned: BTreeSet<Place>,
     /// Its client id.
     client: u64,
@@ -52,11 +52,11 @@ struct Member {
 
 /// The answer to a heartbeat.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Beat {
+pub enum HeartbeatResponse {
     Fine,
-    /// Classic: a new generation is being formed.
+    /// Classic: a rebalance has begun; the member must join again.
     Rebalance,
-    /// KIP-848: what the member may hold, and its epoch.
+    /// KIP-848: the member's epoch, and its assignment.
     Reconcile(i32, BTreeSet<Place>),
     Unknown,
 }
@@ -64,20 +64,20 @@ pub enum Beat {
 #[derive(Debug)]
 pub struct Group {
     pub protocol: Protocol,
-    /// Of each topic.
+    /// The number of partitions of each topic.
     partitions: Vec<i32>,
     session: Duration,
     members: BTreeMap<u64, Member>,
     /// The generation, or the group's epoch.
     generation: i32,
-    /// Classic: until when members may join the generation that is being formed.
-    forming: Option<Duration>,
+    /// Classic, in a rebalance: until when members may join the next generation.
+    forming_until: Option<Duration>,
     targets: BTreeMap<u64, BTreeSet<Place>>,
-    /// The client ids of all members that there ever were.
-    seen: BTreeSet<u64>,
+    /// The client ids of all members that ever joined.
+    ever_joined: BTreeSet<u64>,
     next_member: u64,
     offsets: BTreeMap<Place, (i64, String)>,
-    /// Offsets sent within transactions that are not decided.
+    /// Offsets in transactions that are not decided.
     pending: BTreeMap<TransactionNumber, Vec<(Place, i64, String)>>,
 }
 
@@ -89,16 +89,16 @@ impl Group {
             session,
             members: BTreeMap::new(),
             generation: 0,
-            forming: None,
+            forming_until: None,
             targets: BTreeMap::new(),
-            seen: BTreeSet::new(),
+            ever_joined: BTreeSet::new(),
             next_member: 1,
             offsets: BTreeMap::new(),
             pending: BTreeMap::new(),
         }
     }
 
-    /// A member comes, or comes again.
+    /// A member joins, for the first time or again.
     pub fn join(&mut self, member: Option<u64>, client: u64, now: Duration) -> u64 {
         let known =
             member.filter(|id| self.protocol == Protocol::Kip848 || self.members.contains_key(id));
@@ -107,19 +107,19 @@ impl Group {
             self.next_member - 1
         });
         let new = Member {
-            heard: now,
+            last_heartbeat: now,
             joined: true,
             epoch: 0,
             owned: BTreeSet::new(),
             client,
         };
         self.members.insert(id, new);
-        self.seen.insert(client);
+        self.ever_joined.insert(client);
         self.changed(Some(id), now);
         id
     }
 
-    /// A member goes.
+    /// A member leaves.
     pub fn leave(&mut self, member: u64, now: Duration) {
         if self.members.remove(&member).is_some() {
             self.changed(None, now);
@@ -129,8 +129,8 @@ impl Group {
     fn changed(&mut self, joiner: Option<u64>, now: Duration) {
         match self.protocol {
             Protocol::Classic => {
-                if self.forming.is_none() {
-                    self.forming = Some(now + self.session * 2);
+                if self.forming_until.is_none() {
+                    self.forming_until = Some(now + self.session * 2);
                     for (id, member) in &mut self.members {
                         member.joined = joiner == Some(*id);
                     }
@@ -143,7 +143,7 @@ impl Group {
         }
     }
 
-    /// The range assignor: each topic by itself.
+    /// The range assignor, which assigns each topic separately.
     fn assign(&self) -> BTreeMap<u64, BTreeSet<Place>> {
         let mut targets: BTreeMap<u64, BTreeSet<Place>> = BTreeMap::new();
         let count = self.members.len();
@@ -163,84 +163,85 @@ impl Group {
         targets
     }
 
-    /// What happens by itself as time goes on.
+    /// Removes members whose session is over, and completes a rebalance.
     pub fn tick(&mut self, now: Duration) {
         let session = self.session;
         let before = self.members.len();
-        let waits = self.forming.is_some();
-        self.members
-            .retain(|_, member| (waits && member.joined) || now < member.heard + session);
+        let is_forming = self.forming_until.is_some();
+        self.members.retain(|_, member| {
+            (is_forming && member.joined) || now < member.last_heartbeat + session
+        });
         if self.members.len() < before {
             self.changed(None, now);
         }
-        if let Some(until) = self.forming {
+        if let Some(until) = self.forming_until {
             if now >= until {
                 self.members.retain(|_, member| member.joined);
             }
             if self.members.values().all(|member| member.joined) {
-                self.forming = None;
+                self.forming_until = None;
                 self.generation += 1;
                 self.targets = self.assign();
                 for member in self.members.values_mut() {
-                    member.heard = now;
+                    member.last_heartbeat = now;
                 }
             }
         }
     }
 
-    /// When something will happen by itself.
+    /// The time of the next timeout.
     pub fn due(&self) -> Option<Duration> {
         let sessions = self
             .members
             .values()
-            .map(|member| member.heard + self.session);
-        sessions.chain(self.forming).min()
+            .map(|member| member.last_heartbeat + self.session);
+        sessions.chain(self.forming_until).min()
     }
 
-    /// Classic: what a member that has joined is given; none while it must wait.
+    /// Classic: the generation and assignment of a member that has joined; none while the rebalance is not complete.
     pub fn joined(&mut self, member: u64) -> Result<Option<(i32, BTreeSet<Place>)>, ()> {
         if !self.members.contains_key(&member) {
             return Err(());
         }
-        if self.forming.is_some() {
+        if self.forming_until.is_some() {
             return Ok(None);
         }
         let target = self.targets.get(&member).cloned().unwrap_or_default();
         Ok(Some((self.generation, target)))
     }
 
-    /// A member beats; under KIP-848 it tells what it holds, unless that is about to change.
+    /// A heartbeat of a member. Under KIP-848 it contains the member's assignment, unless that is about to change.
     pub fn heartbeat(
         &mut self,
-        (epoch, id): Standing,
-        holds: Option<&BTreeSet<Place>>,
+        (epoch, id): Membership,
+        assigned: Option<&BTreeSet<Place>>,
         now: Duration,
-    ) -> Beat {
+    ) -> HeartbeatResponse {
         let Some(member) = self.members.get_mut(&id) else {
-            return Beat::Unknown;
+            return HeartbeatResponse::Unknown;
         };
         match self.protocol {
             Protocol::Classic => {
                 if epoch != self.generation {
-                    return Beat::Unknown;
+                    return HeartbeatResponse::Unknown;
                 }
-                member.heard = now;
-                if self.forming.is_some() && !member.joined {
-                    return Beat::Rebalance;
+                member.last_heartbeat = now;
+                if self.forming_until.is_some() && !member.joined {
+                    return HeartbeatResponse::Rebalance;
                 }
-                Beat::Fine
+                HeartbeatResponse::Fine
             }
             Protocol::Kip848 => {
                 if epoch != member.epoch {
-                    return Beat::Unknown;
+                    return HeartbeatResponse::Unknown;
                 }
-                member.heard = now;
-                self.reconcile(id, holds)
+                member.last_heartbeat = now;
+                self.reconcile(id, assigned)
             }
         }
     }
 
-    fn reconcile(&mut self, id: u64, holds: Option<&BTreeSet<Place>>) -> Beat {
+    fn reconcile(&mut self, id: u64, assigned: Option<&BTreeSet<Place>>) -> HeartbeatResponse {
         let target = self.targets.get(&id).cloned().unwrap_or_default();
         let taken: BTreeSet<Place> = self
             .members
@@ -250,36 +251,39 @@ impl Group {
             .collect();
         let generation = self.generation;
         let Some(member) = self.members.get_mut(&id) else {
-            return Beat::Unknown;
+            return HeartbeatResponse::Unknown;
         };
         let kept: BTreeSet<Place> = member.owned.intersection(&target).copied().collect();
-        let lets_go = match holds {
+        let has_released = match assigned {
             None => member.owned.is_subset(&target),
-            Some(holds) => holds.is_subset(&target),
+            Some(assigned) => assigned.is_subset(&target),
         };
-        if !lets_go {
-            // the epoch goes on only after what is taken away was let go of
-            return Beat::Reconcile(member.epoch, kept);
+        if !has_released {
+            // the member gets the new epoch only after it has released what was revoked
+            return HeartbeatResponse::Reconcile(member.epoch, kept);
         }
         member.epoch = generation;
         member.owned = target.difference(&taken).copied().collect();
-        Beat::Reconcile(member.epoch, member.owned.clone())
+        HeartbeatResponse::Reconcile(member.epoch, member.owned.clone())
     }
 
-    /// The client ids of the members; a group of KIP-848 is not described.
+    /// The client ids of the members; none for KIP-848, whose groups cannot be described.
     pub fn described(&self) -> Option<Vec<u64>> {
         let members = self.members.values().map(|member| member.client);
         (self.protocol == Protocol::Classic).then(|| members.collect())
     }
 
-    /// The client ids of all members that there ever were, as far as the group is described.
-    pub fn seen(&self) -> impl Iterator<Item = u64> {
-        let told = self.protocol == Protocol::Classic;
-        self.seen.iter().copied().filter(move |_| told)
+    /// The client ids of all members that ever joined; empty if the group cannot be described.
+    pub fn ever_joined(&self) -> impl Iterator<Item = u64> {
+        let is_described = self.protocol == Protocol::Classic;
+        self.ever_joined
+            .iter()
+            .copied()
+            .filter(move |_| is_described)
     }
 
-    /// Whether a commit under this standing is taken.
-    pub fn accepts(&self, (epoch, id): Standing) -> bool {
+    /// Whether a commit with this membership is accepted.
+    pub fn accepts(&self, (epoch, id): Membership) -> bool {
         self.members
             .get(&id)
             .is_some_and(|member| match self.protocol {
@@ -302,10 +306,10 @@ impl Group {
         }
     }
 
-    /// Commits offsets. One that would go back is a broken promise.
+    /// Commits offsets. It is a broken promise if a committed offset goes back.
     pub fn commit(&mut self, offsets: Vec<(Place, i64, String)>) -> Result<(), String> {
         for (place, offset, metadata) in offsets {
-            let before = self.offsets.get(&place).map_or(0, |held| held.0);
+            let before = self.offsets.get(&place).map_or(0, |known| known.0);
             if offset < before {
                 return Err(format!(
                     "the committed offset of {place:?} goes back from {before} to {offset}"
@@ -316,14 +320,15 @@ impl Group {
         Ok(())
     }
 
-    /// The metadata of a committed offset, be it stable or not.
+    /// The metadata of a committed offset, stable or not.
     pub fn metadata(&self, place: Place) -> Option<&str> {
         self.offsets
             .get(&place)
             .map(|(_, metadata)| metadata.as_str())
     }
 
-    /// The committed offset of a place, and whether it is stable: no transaction that names it is undecided.
+    /// The committed offset of a place, and whether it is stable, which means that no undecided transaction has an
+    /// offset for the place.
     pub fn committed(&self, place: Place) -> (Option<(i64, String)>, bool) {
         let mut pending = self.pending.values().flatten();
         let unstable = pending.any(|(named, ..)| *named == place);

@@ -1,13 +1,13 @@
-//! Each guard is taken away, and the simulation must find what it guards against.
+//! Each test removes one guard of the protocol, and the simulation must find the fault that the guard prevents.
 
 use crate::faults::Sabotage;
 use crate::interleavings::{at_least_once, plan, run};
 
-/// As many seeds as a bug may hide from.
+/// The number of seeds within which a planted bug must be found.
 const SEEDS: u64 = 20_000;
 
-/// The first seed that breaks a promise, and which.
-fn found(sabotage: &Sabotage, seeds: u64) -> Option<(u64, String)> {
+/// The first seed that breaks a promise, and the promise.
+fn first_broken(sabotage: &Sabotage, seeds: u64) -> Option<(u64, String)> {
     (1..=seeds).find_map(|seed| {
         let plan = match sabotage.offsets_before_delivery {
             true => at_least_once(seed),
@@ -19,15 +19,15 @@ fn found(sabotage: &Sabotage, seeds: u64) -> Option<(u64, String)> {
 }
 
 fn finds(sabotage: &Sabotage) {
-    let found = found(sabotage, SEEDS);
+    let found = first_broken(sabotage, SEEDS);
     assert!(found.is_some(), "not found: {sabotage:?}");
     if let Some((seed, broken)) = found {
         println!("seed {seed}: {broken}");
     }
 }
 
-/// A transaction that writes a state partition names its forwarded partition, or nothing fences it, and the next
-/// owner does not wait for it.
+/// A transaction that writes a state partition must commit an offset of its forwarded partition. Otherwise the group
+/// does not fence it, and the next owner does not wait for it.
 #[test]
 fn forwarded_partitions_of_joined_states_are_named() {
     finds(&Sabotage {
@@ -36,8 +36,8 @@ fn forwarded_partitions_of_joined_states_are_named() {
     });
 }
 
-/// The metadata of the batch's beginning fence a batch that has outlived its assignment; those of the commit's time
-/// may be valid again.
+/// The group metadata of the batch's start fence a batch that has outlived its assignment. The metadata at the time of
+/// the commit may be valid again.
 #[test]
 fn metadata_are_those_of_the_beginning() {
     let survives = Sabotage {
@@ -48,10 +48,10 @@ fn metadata_are_those_of_the_beginning() {
         metadata_at_commit: true,
         ..survives.clone()
     });
-    assert_eq!(found(&survives, 2000), None);
+    assert_eq!(first_broken(&survives, 2000), None);
 }
 
-/// To the last stable offset is not far enough: committed records may lie behind an open transaction.
+/// A restore up to the last stable offset is not enough, because committed records may be behind an open transaction.
 #[test]
 fn restore_goes_to_the_high_watermark() {
     finds(&Sabotage {
@@ -60,7 +60,8 @@ fn restore_goes_to_the_high_watermark() {
     });
 }
 
-/// First the committed offsets, then the ends: a predecessor's transaction may be decided in between.
+/// The committed offsets are fetched first, then the ends of the logs. In the other order, a transaction of the
+/// previous owner could be committed in between, and its states would not be restored.
 #[test]
 fn ends_are_asked_after_the_offsets() {
     finds(&Sabotage {
@@ -69,8 +70,8 @@ fn ends_are_asked_after_the_offsets() {
     });
 }
 
-/// The first offset of a log moves on with what is committed: asked for later, it may lie behind an offset that was
-/// committed then.
+/// The first offset of a log moves with the commits, because committed records are deleted. If it were fetched after
+/// the committed offset, it could be greater than that.
 #[test]
 fn the_first_offset_is_asked_before_the_committed_one() {
     finds(&Sabotage {
@@ -79,7 +80,7 @@ fn the_first_offset_is_asked_before_the_committed_one() {
     });
 }
 
-/// Offsets that a pending transaction may still move are no place to start from.
+/// A partition must not be consumed from an offset that a pending transaction may still change.
 #[test]
 fn offsets_are_stable() {
     finds(&Sabotage {
@@ -88,7 +89,7 @@ fn offsets_are_stable() {
     });
 }
 
-/// A lost answer is neither a yes nor a no.
+/// If the answer to a commit is lost, neither success nor failure may be assumed.
 #[test]
 fn lost_answers_are_not_guessed() {
     finds(&Sabotage {
@@ -101,7 +102,7 @@ fn lost_answers_are_not_guessed() {
     });
 }
 
-/// The last writer of a partition may live and own others: only the group's members tell.
+/// The last writer of a partition may be alive and own other partitions. Only the members of the group show that.
 #[test]
 fn a_takeover_spares_the_living() {
     finds(&Sabotage {
@@ -110,7 +111,8 @@ fn a_takeover_spares_the_living() {
     });
 }
 
-/// What was polled before an abort lies behind the place that is taken up again, with a gap between.
+/// After an abort a partition is consumed again from an earlier position. Records that were polled before are behind
+/// that position, with a gap in between, and must be dropped.
 #[test]
 fn what_was_polled_before_an_abort_is_dropped() {
     finds(&Sabotage {
@@ -119,7 +121,7 @@ fn what_was_polled_before_an_abort_is_dropped() {
     });
 }
 
-/// A batch ends early only when nothing is left that it could take: what is fetched and not taken counts.
+/// A batch ends early only if no record is left that it could take. Fetched records that are not taken yet count.
 #[test]
 fn what_is_fetched_is_taken_before_a_batch_ends_early() {
     finds(&Sabotage {
@@ -128,7 +130,7 @@ fn what_is_fetched_is_taken_before_a_batch_ends_early() {
     });
 }
 
-/// A batch that ends for want of records keeps its distance from the commit before; one that is full need not.
+/// A batch that ends because no record is left must keep the minimum gap to the previous commit; a full one need not.
 #[test]
 fn a_drained_input_is_no_full_batch() {
     finds(&Sabotage {
@@ -137,7 +139,7 @@ fn a_drained_input_is_no_full_batch() {
     });
 }
 
-/// At least once: the offsets come behind the delivery of everything that was produced.
+/// At-least-once: offsets are committed only after all that was produced is delivered.
 #[test]
 fn offsets_are_committed_behind_the_delivery() {
     finds(&Sabotage {
@@ -146,7 +148,8 @@ fn offsets_are_committed_behind_the_delivery() {
     });
 }
 
-/// keyfold rests on a client that joins anew only after the application has served the loss, as librdkafka does.
+/// keyfold depends on a client that joins the group again only after the application has handled the lost assignment,
+/// as librdkafka does.
 #[test]
 fn a_hasty_client_would_break_it() {
     finds(&Sabotage {

@@ -1,4 +1,4 @@
-//! Random interleavings, with everything going wrong.
+//! Random interleavings, with faults of every kind.
 
 use std::time::{Duration, Instant};
 
@@ -14,13 +14,13 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// The plan that a seed stands for.
+/// The plan of a seed.
 pub fn plan(seed: u64) -> Plan {
     let mut random = Random::new(!seed);
     let partitions = random.between(1, 3) as i32;
     let milliseconds =
         |least, most, random: &mut Random| Duration::from_millis(random.between(least, most));
-    let mut faults = if random.often(9000) {
+    let mut faults = if random.chance(9000) {
         Faults::some()
     } else {
         Faults::none()
@@ -38,15 +38,15 @@ pub fn plan(seed: u64) -> Plan {
         ],
         batch: random.between(1, 12) as usize,
         session: milliseconds(600, 2000, &mut random),
-        // shorter and longer than the session, and than the stalls
-        transaction_time_out: milliseconds(300, 6000, &mut random),
-        named: random.often(5000),
+        // may be shorter or longer than the session and the stalls
+        transaction_timeout: milliseconds(300, 6000, &mut random),
+        named: random.chance(5000),
         faults,
         sabotage: Sabotage::default(),
     }
 }
 
-/// The plan that a seed stands for without transactions.
+/// The plan of a seed, changed to at-least-once.
 pub fn at_least_once(seed: u64) -> Plan {
     let mut plan = plan(seed);
     plan.guarantee = Guarantee::AtLeastOnce;
@@ -57,7 +57,7 @@ pub fn at_least_once(seed: u64) -> Plan {
     plan
 }
 
-/// Runs one seed; the steps it took, and the commits.
+/// Runs one seed. Returns the number of steps and of commits.
 pub fn run(
     seed: u64,
     mut plan: Plan,

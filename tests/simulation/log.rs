@@ -1,9 +1,9 @@
-//! A partition's log: records, transaction markers, the high watermark and the last stable offset.
+//! The log of a partition: records, transaction markers, the high watermark and the last stable offset.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// A record as it lies in a log.
+/// A record in a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     pub key: Option<Vec<u8>>,
@@ -19,7 +19,7 @@ impl Record {
     }
 }
 
-/// Names one transaction for good.
+/// Identifies one transaction; it is never used again.
 pub type TransactionNumber = u64;
 
 #[derive(Debug)]
@@ -28,11 +28,11 @@ enum Entry {
     Marker,
 }
 
-/// What a reader of committed records finds.
+/// What a reader with `read_committed` finds.
 #[derive(Debug)]
 pub enum Next {
     Record(i64, Rc<Record>),
-    /// Nothing more may be read; the reader stands here.
+    /// No more can be read; this is the reader's new position.
     End(i64),
     /// The position is not in the log.
     OutOfRange,
@@ -42,7 +42,7 @@ pub enum Next {
 pub struct Log {
     low: i64,
     entries: Vec<Entry>,
-    /// The first offset of each transaction that is not decided here.
+    /// The first offset of each transaction without a marker in this log.
     open: BTreeMap<TransactionNumber, i64>,
     aborted: BTreeSet<TransactionNumber>,
 }
@@ -65,28 +65,28 @@ impl Log {
         self.entries.push(Entry::Marker);
     }
 
-    /// The first offset.
+    /// The first offset of the log.
     pub fn low(&self) -> i64 {
         self.low
     }
 
-    /// The offset behind the last entry, open transactions included.
+    /// The high watermark: the offset after the last entry, open transactions included.
     pub fn high(&self) -> i64 {
         self.entries.len() as i64
     }
 
-    /// The last stable offset: everything below it is decided.
+    /// The last stable offset: every transaction below it is decided.
     pub fn stable(&self) -> i64 {
         let first = self.open.values().min();
         first.copied().unwrap_or_else(|| self.high())
     }
 
-    /// Deletes what lies before an offset.
+    /// Deletes the records before an offset.
     pub fn delete_before(&mut self, offset: i64) {
         self.low = self.low.max(offset.min(self.stable()));
     }
 
-    /// The next committed record at or behind a position.
+    /// The next committed record from a position on.
     pub fn next(&self, from: i64) -> Next {
         if from < self.low || from > self.high() {
             return Next::OutOfRange;
@@ -102,7 +102,7 @@ impl Log {
         Next::End(stable.max(from))
     }
 
-    /// All committed records that were ever there, deleted ones too.
+    /// All committed records, including those that were deleted.
     pub fn committed(&self) -> impl Iterator<Item = (i64, &Rc<Record>)> {
         let stable = self.stable();
         let entries = self.entries.iter().enumerate();

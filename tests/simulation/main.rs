@@ -1,12 +1,12 @@
-//! The engine's protocol (batch, commit, rebalance, restore, takeover) against a model of Kafka, in any interleaving that a
-//! seed leads to, with and without transactions.
+//! Tests the engine's protocol (batch, commit, rebalance, restore, takeover) against a model of Kafka, in random
+//! interleavings, with and without transactions.
 //!
-//! The engine is keyfold's own and decides everything; [`shell`] carries its effects out on models of the clients
-//! ([`client`]) and of the brokers ([`transactions`], [`group`] and [`log`]), as `runtime::driver` does on Kafka. A seed
-//! decides what happens, so a failure replays exactly:
+//! The engine is the one that ships, and decides everything. [`shell`] carries out its effects on models of the clients
+//! ([`client`]) and of the brokers ([`transactions`], [`group`] and [`log`]), as `runtime::driver` does on Kafka. All
+//! random choices follow from a seed, so a failure can be replayed exactly:
 //!
-//! - `SIM_SEED=17 cargo test --release --test simulation interleavings` runs one seed and tells every step.
-//! - `SIM_COUNT=100000` runs so many seeds, in the place of as many as fit into `SIM_SECONDS` (20).
+//! - `SIM_SEED=17 cargo test --release --test simulation interleavings` runs one seed and prints every step.
+//! - `SIM_COUNT=100000` runs this number of seeds; the default is as many as fit into `SIM_SECONDS` (20).
 
 mod audit;
 mod client;

@@ -1,4 +1,4 @@
-//! What a world is made from.
+//! The parameters of a simulated world.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use keyfold::config::Guarantee;
 use crate::faults::{Faults, Sabotage};
 use crate::group::Protocol;
 
-/// What a world is made from.
+/// The parameters of a simulated world.
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub protocol: Protocol,
     pub guarantee: Guarantee,
     pub processes: usize,
-    /// Partitions of the state and of the forwarded topic.
+    /// The number of partitions of the state topic and of the forwarded topic.
     pub partitions: i32,
-    /// Partitions of each input.
+    /// The number of partitions of each input.
     pub inputs: [i32; 3],
     pub batch: usize,
     pub session: Duration,
-    pub transaction_time_out: Duration,
-    /// Whether a process that starts anew has its old transactional id.
+    pub transaction_timeout: Duration,
+    /// Whether a process keeps its transactional id when it restarts, as with an `instance_id`.
     pub named: bool,
     pub faults: Faults,
     pub sabotage: Sabotage,
@@ -36,7 +36,7 @@ impl Plan {
             inputs: [2, 2, 1],
             batch: 8,
             session: Duration::from_millis(1500),
-            transaction_time_out: Duration::from_millis(800),
+            transaction_timeout: Duration::from_millis(800),
             named: false,
             faults: Faults::none(),
             sabotage: Sabotage::default(),

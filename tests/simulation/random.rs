@@ -1,4 +1,4 @@
-//! The one source of chance: everything that a run does follows from its seed.
+//! The only random number generator: everything in a run follows from its seed.
 
 /// SplitMix64.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound`, which is not 0.
+    /// A number below `bound`, which must not be 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.draw() % bound
     }
@@ -30,8 +30,8 @@ impl Random {
         least + self.below(most - least + 1)
     }
 
-    /// True in so many cases of 10,000.
-    pub fn often(&mut self, of_ten_thousand: u64) -> bool {
+    /// True with this probability, in 10,000ths.
+    pub fn chance(&mut self, of_ten_thousand: u64) -> bool {
         of_ten_thousand > 0 && self.below(10_000) < of_ten_thousand
     }
 

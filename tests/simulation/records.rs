@@ -1,4 +1,4 @@
-//! Records of a small universe: few customers, many ties, some keyed wrongly, some to be rejected.
+//! Random records of few customers: many have equal timestamps, some have another customer's key, and some are invalid.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use keyfold::store::memory::MemoryStores;
 use crate::log::Record;
 use crate::random::Random;
 
-/// The sources that are on. Their topics come in this order, and the forwarded topic after them.
+/// The enabled sources. Their topics have the indexes of this order; the forwarded topic is the last.
 pub const SOURCES: [Source; 3] = [
     Source::LoyaltyCustomers,
     Source::ConsoleCustomers,
@@ -41,7 +41,7 @@ pub fn config() -> Config {
     }
 }
 
-/// The settings of an engine, with batches of so many records.
+/// The settings of an engine, with batches of at most `batch` records.
 pub fn settings(partitions: i32, snapshot_partitions: i32, batch: usize) -> Settings {
     let mut config = config();
     config.processing.max_batch_records = batch;
@@ -80,7 +80,7 @@ pub fn settings(partitions: i32, snapshot_partitions: i32, batch: usize) -> Sett
     }
 }
 
-/// A customer record of the console: of two the greater version wins.
+/// A customer record of the console. The greatest version of a customer wins.
 pub fn console(id: &str, version: u64, at: i64) -> Rc<Record> {
     let value = format!(r#"{{"customerId":"{id}","version":{version},"firstName":"v{version}"}}"#);
     Rc::new(Record {
@@ -91,10 +91,10 @@ pub fn console(id: &str, version: u64, at: i64) -> Rc<Record> {
     })
 }
 
-/// A loyalty event with an address of its own, so that every event leaves a trace in the state.
+/// A loyalty event with one of six addresses, so that most events can be seen in the state.
 fn loyalty(id: &str, random: &mut Random) -> String {
     let (day, address) = (random.between(1, 9), random.below(6));
-    let opt_in = random.often(5000);
+    let opt_in = random.chance(5000);
     format!(
         r#"{{"eventType":"CUSTOMER","eventAction":"UPDATED","version":1.0,"body":{{"customerId":"{id}","smsOptIn":{opt_in},"addresses":[{{"addressId":"a{address}"}}],"createdAt":"2023-01-01T00:00:00Z","updatedAt":"2024-01-0{day}T0{}:00:00Z"}}}}"#,
         random.below(10)
@@ -116,7 +116,7 @@ fn publisher(random: &mut Random, customers: u64) -> String {
     format!(r#"{{"customers":[{}]}}"#, elements.join(","))
 }
 
-/// A random record, and the place that it is sent to.
+/// A random record, and the place to which it is produced.
 pub fn any(random: &mut Random, partitions: &[i32], customers: u64) -> (Place, Rc<Record>) {
     let topic = match random.below(10) {
         0..=4 => 0,

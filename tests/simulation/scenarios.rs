@@ -1,4 +1,4 @@
-//! Scenarios by name, each a script.
+//! Named scenarios. Each is a fixed sequence of events.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn place(topic: usize, partition: i32) -> Place {
 }
 
 /// The first customer whose state is in a partition.
-fn customer_of(settings: &Settings, home: i32) -> String {
+fn first_customer_in(settings: &Settings, home: i32) -> String {
     (0..)
         .map(customer)
         .find(|id| partition::of_key(id.as_bytes(), settings.partitions) == home)
@@ -34,19 +34,19 @@ fn shell(world: &World, at: usize) -> Option<&Shell> {
     world.processes[at].shell.as_ref()
 }
 
-fn commit_of(world: &World, at: usize) -> Option<&Commit> {
+fn current_commit(world: &World, at: usize) -> Option<&Commit> {
     shell(world, at)?.commit.as_ref()
 }
 
-fn stand_still(process: &mut Process, until: Duration) {
-    process.stalled = until;
+fn stall_until(process: &mut Process, until: Duration) {
+    process.stalled_until = until;
 }
 
 fn is_flushing(world: &World, at: usize) -> bool {
-    matches!(commit_of(world, at), Some(Commit::Flush))
+    matches!(current_commit(world, at), Some(Commit::Flush))
 }
 
-/// Whether a process consumes all that it owns, with its states restored.
+/// Whether a process has restored all its states and consumes all its partitions.
 fn is_ready(world: &World, at: usize) -> bool {
     shell(world, at).is_some_and(|shell| shell.engine.unready().is_none())
 }
@@ -61,38 +61,39 @@ fn is_open(world: &World, id: LogId) -> bool {
     logs.any(|(of, log)| of == id && log.stable() < log.high())
 }
 
-/// A world in which only process 0 runs, and owns everything.
-fn alone(plan: Plan) -> Result<World, Broken> {
+/// A world in which only process 0 runs, so that it owns all partitions.
+fn world_of_one_process(plan: Plan) -> Result<World, Broken> {
     let mut world = World::new(plan, 1);
-    stand_still(&mut world.processes[1], Duration::MAX);
+    stall_until(&mut world.processes[1], Duration::MAX);
     world.run_until("process 0 gets ready", 5000, |world| is_ready(world, 0))?;
     Ok(world)
 }
 
-/// A worker owns input 0 and forwarded 1, joins a record of input 0 into state 1, sends its offsets and stalls before
-/// the commit, while another takes over all of it and has a newer record. The state records are not flushed yet.
+/// A worker owns partition 0 of the input and partition 1 of the forwarded topic, joins a record of input 0 into state
+/// partition 1, sends its offsets, and stalls before the commit; its state records are not flushed yet. Meanwhile
+/// another worker takes over all its partitions, and has a newer record.
 fn stalls_before_its_commit(protocol: Protocol, unnamed: bool) -> Result<World, Broken> {
     let mut plan = Plan::quiet(protocol);
-    // so that the broker does not end the transaction before the worker wakes
-    plan.transaction_time_out = Duration::from_secs(20);
+    // so long that the broker does not abort the transaction before the worker wakes
+    plan.transaction_timeout = Duration::from_secs(20);
     plan.faults.late_delivery = true;
     plan.sabotage.joined_unnamed = unnamed;
-    // nor the next owner, which fences a worker without a name that the group has thrown out
+    // with a stable name, so that the next owner does not fence the worker when the group has removed it
     plan.named = true;
-    let mut world = alone(plan)?;
-    let id = customer_of(&world.settings, 1);
+    let mut world = world_of_one_process(plan)?;
+    let id = first_customer_in(&world.settings, 1);
     world.append(place(CONSOLE, 0), console(&id, 1, 0));
     world.run_until("offsets are sent", 5000, |world| is_flushing(world, 0))?;
-    let woken = world.now + Duration::from_secs(10);
-    stand_still(&mut world.processes[0], woken);
-    stand_still(&mut world.processes[1], Duration::ZERO);
+    let wakes_at = world.now + Duration::from_secs(10);
+    stall_until(&mut world.processes[0], wakes_at);
+    stall_until(&mut world.processes[1], Duration::ZERO);
     world.append(place(CONSOLE, 1), console(&id, 2, 1));
     world.run_until("process 1 takes over", 50_000, |world| owns(world, 1, 1))?;
     let before = world.audit.commits;
-    while world.now < woken {
+    while world.now < wakes_at {
         world.step()?;
     }
-    // it waits for the transaction of its predecessor
+    // process 1 waits for the transaction of the previous owner
     assert!(unnamed || world.audit.commits == before);
     Ok(world)
 }
@@ -119,20 +120,20 @@ fn without_the_name_of_the_forwarded_partition_it_overwrites_newer_state() {
     }
 }
 
-/// The worker stalls before it has sent its offsets; awake again, its generation is over.
+/// The worker stalls before it has sent its offsets. When it wakes, its generation is over.
 #[test]
 fn a_stalled_batch_is_fenced_by_the_group() {
     for protocol in BOTH {
         let scenario = || {
-            let mut world = alone(Plan::quiet(protocol))?;
-            let id = customer_of(&world.settings, 1);
+            let mut world = world_of_one_process(Plan::quiet(protocol))?;
+            let id = first_customer_in(&world.settings, 1);
             world.append(place(CONSOLE, 0), console(&id, 1, 0));
             world.run_until("the batch is finished", 5000, |world| {
-                matches!(commit_of(world, 0), Some(Commit::SendOffsets(..)))
+                matches!(current_commit(world, 0), Some(Commit::SendOffsets(..)))
             })?;
-            let woken = world.now + Duration::from_secs(10);
-            stand_still(&mut world.processes[0], woken);
-            stand_still(&mut world.processes[1], Duration::ZERO);
+            let wakes_at = world.now + Duration::from_secs(10);
+            stall_until(&mut world.processes[0], wakes_at);
+            stall_until(&mut world.processes[1], Duration::ZERO);
             world.append(place(CONSOLE, 1), console(&id, 2, 1));
             world.run_until("process 1 commits", 50_000, World::is_settled)?;
             world.settle()
@@ -142,45 +143,45 @@ fn a_stalled_batch_is_fenced_by_the_group() {
     }
 }
 
-/// A zombie comes back, joins anew while the other still owns everything, and finds its metadata valid.
+/// A zombie wakes, joins again while the other worker still owns everything, and then has valid group metadata.
 fn zombie_with_valid_metadata(at_commit: bool) -> Result<(), Broken> {
     let mut plan = Plan::quiet(Protocol::Kip848);
     plan.sabotage.batch_survives_revoke = true;
     plan.sabotage.metadata_at_commit = at_commit;
-    // nothing is open that the broker could abort meanwhile
+    // so that there is no open transaction that the broker could abort meanwhile
     plan.faults.late_delivery = true;
-    let mut world = alone(plan)?;
-    let id = customer_of(&world.settings, 1);
+    let mut world = world_of_one_process(plan)?;
+    let id = first_customer_in(&world.settings, 1);
     world.append(place(CONSOLE, 0), console(&id, 1, 0));
     world.run_until("the batch is finished", 5000, |world| {
-        matches!(commit_of(world, 0), Some(Commit::SendOffsets(..)))
+        matches!(current_commit(world, 0), Some(Commit::SendOffsets(..)))
     })?;
-    let standing = shell(&world, 0).and_then(|shell| shell.member.standing());
-    stand_still(&mut world.processes[0], Duration::MAX);
-    stand_still(&mut world.processes[1], Duration::ZERO);
+    let membership = shell(&world, 0).and_then(|shell| shell.member.membership());
+    stall_until(&mut world.processes[0], Duration::MAX);
+    stall_until(&mut world.processes[1], Duration::ZERO);
     world.run_until("process 1 takes over", 50_000, |world| {
         is_ready(world, 1) && owns(world, 1, 0) && owns(world, 1, 1)
     })?;
     world.append(place(CONSOLE, 0), console(&id, 2, 1));
     world.run_until("process 1 commits", 50_000, World::is_settled)?;
-    // process 1 lets go of nothing, while the client of process 0 finds out, and joins anew
+    // process 1 releases no partition while the client of process 0 notices that it was removed, and joins again
     let now = world.now;
-    stand_still(&mut world.processes[1], now + Duration::from_millis(700));
+    stall_until(&mut world.processes[1], now + Duration::from_millis(700));
     let group = &mut world.cluster.group;
     if let Some(shell) = &mut world.processes[0].shell {
         shell.member.background(group, now);
         shell.member.serve(now);
         shell.member.background(group, now);
         shell.member.background(group, now);
-        assert_ne!(shell.member.standing(), standing);
+        assert_ne!(shell.member.membership(), membership);
         assert!(
             shell
                 .member
-                .standing()
+                .membership()
                 .is_some_and(|new| group.accepts(new))
         );
     }
-    stand_still(&mut world.processes[0], now);
+    stall_until(&mut world.processes[0], now);
     world.settle()
 }
 
@@ -196,7 +197,7 @@ fn a_zombie_whose_metadata_are_valid_again_commits_nothing() {
     );
 }
 
-/// Batches of more than one record time out. One poll brings many.
+/// Batches of more than one record time out, and one poll returns many records.
 fn batches_time_out(limit_after_poll: bool) -> Result<(), Broken> {
     let mut plan = Plan::quiet(Protocol::Classic);
     plan.batch = 1000;
@@ -206,7 +207,7 @@ fn batches_time_out(limit_after_poll: bool) -> Result<(), Broken> {
         ..Faults::none()
     };
     plan.sabotage.limit_after_poll = limit_after_poll;
-    let mut world = alone(plan)?;
+    let mut world = world_of_one_process(plan)?;
     for number in 0..40 {
         world.append(place(CONSOLE, 0), console(&customer(number % 3), number, 0));
     }
@@ -222,17 +223,17 @@ fn batches_that_time_out_become_smaller() {
     assert!(broken.contains("does not settle"), "{broken}");
 }
 
-/// The answer to EndTxn is lost; the transaction was committed, or was not.
+/// The answer to EndTxn is lost. The transaction may or may not have been committed.
 #[test]
 fn a_lost_answer_is_resolved_both_ways() {
     for (protocol, arrived) in BOTH.into_iter().flat_map(|one| [(one, true), (one, false)]) {
         let scenario = || {
-            let mut world = alone(Plan::quiet(protocol))?;
-            let id = customer_of(&world.settings, 0);
+            let mut world = world_of_one_process(Plan::quiet(protocol))?;
+            let id = first_customer_in(&world.settings, 0);
             world.append(place(CONSOLE, 0), console(&id, 1, 0));
             world.plan.faults.lost_commit = Some(arrived);
             world.run_until("the answer is lost", 5000, |world| {
-                matches!(commit_of(world, 0), Some(Commit::Ended(..)))
+                matches!(current_commit(world, 0), Some(Commit::Ended(..)))
             })?;
             world.plan.faults.lost_commit = None;
             world.run_until("the log is settled", 50_000, |world| {
@@ -251,17 +252,17 @@ fn a_lost_answer_is_resolved_both_ways() {
     }
 }
 
-/// A producer without a name dies with an open transaction on the state topic: where the group's members can be told,
-/// its next owner fences it, and is ready long before the broker aborts what is open. One that dies in its very first
-/// transaction is named by no offset.
+/// A producer without a stable name dies with an open transaction on the state topic. If the group's members are known,
+/// the next owner fences it, and is ready long before the broker would abort the transaction. This includes a producer
+/// that dies in its very first transaction, which is named in the metadata of no committed offset.
 #[test]
 fn a_dead_producer_is_fenced_and_not_waited_for() {
     let scenario = |has_committed: bool| {
         let mut plan = Plan::quiet(Protocol::Classic);
-        plan.transaction_time_out = Duration::from_secs(60);
+        plan.transaction_timeout = Duration::from_secs(60);
         let session = plan.session;
-        let mut world = alone(plan)?;
-        let id = customer_of(&world.settings, 1);
+        let mut world = world_of_one_process(plan)?;
+        let id = first_customer_in(&world.settings, 1);
         if has_committed {
             world.append(place(CONSOLE, 1), console(&id, 1, 0));
             world.run_until("it is committed", 50_000, World::is_settled)?;
@@ -271,8 +272,8 @@ fn a_dead_producer_is_fenced_and_not_waited_for() {
             is_flushing(world, 0) && is_open(world, LogId::State(1))
         })?;
         world.kill(0);
-        stand_still(&mut world.processes[0], Duration::MAX);
-        stand_still(&mut world.processes[1], Duration::ZERO);
+        stall_until(&mut world.processes[0], Duration::MAX);
+        stall_until(&mut world.processes[1], Duration::ZERO);
         let soon = world.now + session * 3 + Duration::from_secs(3);
         world.run_until("the next owner is ready", 50_000, |world| {
             is_ready(world, 1) || world.now > soon
@@ -289,17 +290,17 @@ fn a_dead_producer_is_fenced_and_not_waited_for() {
     }
 }
 
-/// A producer dies with an open transaction on the state topic. Where nobody fences it, restoring waits for the broker to
-/// abort it.
+/// A producer dies with an open transaction on the state topic. If nobody fences it, a restore waits until the broker
+/// has aborted the transaction.
 #[test]
 fn restoring_waits_for_the_open_transaction_of_a_dead_producer() {
     for protocol in BOTH {
         let scenario = || {
             let mut plan = Plan::quiet(protocol);
-            plan.transaction_time_out = Duration::from_secs(8);
+            plan.transaction_timeout = Duration::from_secs(8);
             plan.named = true;
-            let mut world = alone(plan)?;
-            let id = customer_of(&world.settings, 1);
+            let mut world = world_of_one_process(plan)?;
+            let id = first_customer_in(&world.settings, 1);
             world.append(place(CONSOLE, 1), console(&id, 1, 0));
             world.run_until("it is committed", 50_000, World::is_settled)?;
             world.append(place(CONSOLE, 1), console(&id, 2, 0));
@@ -307,8 +308,8 @@ fn restoring_waits_for_the_open_transaction_of_a_dead_producer() {
                 is_flushing(world, 0) && is_open(world, LogId::State(1))
             })?;
             world.kill(0);
-            stand_still(&mut world.processes[0], Duration::MAX);
-            stand_still(&mut world.processes[1], Duration::ZERO);
+            stall_until(&mut world.processes[0], Duration::MAX);
+            stall_until(&mut world.processes[1], Duration::ZERO);
             let aborted = world.now + Duration::from_secs(7);
             while world.now < aborted {
                 world.step()?;
@@ -321,17 +322,17 @@ fn restoring_waits_for_the_open_transaction_of_a_dead_producer() {
     }
 }
 
-/// The state topic is created anew while the committed offsets are still there.
+/// The state topic is recreated, but the committed offsets still exist.
 #[test]
 fn a_lost_state_topic_is_noticed() {
     let scenario = || {
-        let mut world = alone(Plan::quiet(Protocol::Classic))?;
-        let id = customer_of(&world.settings, 1);
+        let mut world = world_of_one_process(Plan::quiet(Protocol::Classic))?;
+        let id = first_customer_in(&world.settings, 1);
         world.append(place(CONSOLE, 1), console(&id, 1, 0));
         world.run_until("it is committed", 50_000, World::is_settled)?;
         world.kill(0);
         world.cluster.recreate(LogId::State(1));
-        world.fatal_is_fine = true;
+        world.fatal_is_expected = true;
         world.run_until("process 0 ends", 50_000, |world| {
             world.processes[0].fatal.is_some()
         })?;

@@ -1,4 +1,4 @@
-//! The transaction coordinator and the logs it writes to: fencing by epochs, two-phase ends, time-outs.
+//! The simulated transaction coordinator and the logs: fencing by epochs, two-phase commits, timeouts.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keyfold::engine::Place;
 
-use crate::group::{Group, Standing};
+use crate::group::{Group, Membership};
 use crate::log::{Log, Record, TransactionNumber};
 
 /// A partition of any topic.
@@ -18,25 +18,25 @@ pub enum LogId {
     DeadLetter,
 }
 
-/// Why the broker did not do what a producer asked for.
+/// Why the broker refused a request of a producer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// Another producer has the transactional id, or the broker has ended the transaction.
+    /// Another producer has the transactional id, or the broker has aborted the transaction after its timeout.
     Fenced,
-    /// The transaction before is still being written; to be tried again.
+    /// The markers of the previous transaction are still being written; the client must retry.
     Busy,
-    /// The group does not know the member, or its generation has passed.
+    /// The member is unknown to the group, or its generation is over.
     Member,
 }
 
-/// What a worker says of a transaction that it commits, for the audit.
+/// What a worker declares about a transaction that it commits, for the audit.
 #[derive(Debug, Default, Clone)]
 pub struct Intent {
     /// The records that the batch took.
     pub taken: Vec<(Place, i64)>,
-    /// The committed state that each changed customer was changed from.
+    /// For each changed customer, the committed state from which the change started.
     pub bases: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
-    /// How many records it produced.
+    /// The number of records that the batch produced.
     pub produced: usize,
 }
 
@@ -60,7 +60,7 @@ struct Open {
 enum Status {
     Idle,
     Open(Open),
-    /// Decided; markers are still to be written to these logs, and to the group's offsets.
+    /// The outcome is decided, but markers must still be written to these logs and to the group's offsets.
     Ending {
         number: TransactionNumber,
         committed: bool,
@@ -81,24 +81,25 @@ pub struct Cluster {
     logs: BTreeMap<LogId, Log>,
     producers: BTreeMap<u64, Producer>,
     next_number: TransactionNumber,
-    /// How each transaction was decided.
-    fates: BTreeMap<TransactionNumber, bool>,
-    time_out: Duration,
+    /// Whether each decided transaction was committed.
+    outcomes: BTreeMap<TransactionNumber, bool>,
+    timeout: Duration,
     pub group: Group,
-    /// What was decided since the audit last looked.
+    /// The commits since the last audit.
     pub decisions: Vec<Decision>,
-    /// The states that were written without a transaction since, and the newest snapshot of the customer then.
+    /// The states that were written without a transaction since the last audit, each with the customer's newest
+    /// snapshot at that moment.
     pub plain_states: Vec<(Rc<Record>, Option<Rc<Record>>)>,
 }
 
 impl Cluster {
-    pub fn new(group: Group, time_out: Duration) -> Cluster {
+    pub fn new(group: Group, timeout: Duration) -> Cluster {
         Cluster {
             logs: BTreeMap::new(),
             producers: BTreeMap::new(),
             next_number: 1,
-            fates: BTreeMap::new(),
-            time_out,
+            outcomes: BTreeMap::new(),
+            timeout,
             group,
             decisions: Vec::new(),
             plain_states: Vec::new(),
@@ -109,8 +110,8 @@ impl Cluster {
         self.logs.entry(id).or_default()
     }
 
-    /// The log as it is; none where nothing was ever written.
-    pub fn look(&self, id: LogId) -> Option<&Log> {
+    /// The log; none if nothing was ever written to it.
+    pub fn existing_log(&self, id: LogId) -> Option<&Log> {
         self.logs.get(&id)
     }
 
@@ -118,12 +119,12 @@ impl Cluster {
         self.logs.iter().map(|(id, log)| (*id, log))
     }
 
-    /// Deletes a topic's partition and creates it anew.
+    /// Deletes a partition and creates it again.
     pub fn recreate(&mut self, id: LogId) {
         self.logs.insert(id, Log::default());
     }
 
-    /// Takes over a transactional id: whatever is open under it is aborted, and its producer is fenced.
+    /// InitProducerId: aborts the open transaction of a transactional id, and fences its producer.
     pub fn init(&mut self, id: u64) -> Result<i32, Refused> {
         let producer = self.producers.entry(id).or_insert(Producer {
             epoch: 0,
@@ -226,11 +227,11 @@ impl Cluster {
         &mut self,
         id: u64,
         epoch: i32,
-        standing: Standing,
+        membership: Membership,
         offsets: &[(Place, i64, String)],
         now: Duration,
     ) -> Result<(), Refused> {
-        let accepted = self.group.accepts(standing);
+        let accepted = self.group.accepts(membership);
         let open = self.open(id, epoch, now)?;
         if !accepted {
             return Err(Refused::Member);
@@ -241,7 +242,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Ends a transaction; its number, if there was one. The markers are written later.
+    /// EndTxn: decides a transaction, and returns its number if there was one. The markers are written later.
     pub fn end(
         &mut self,
         id: u64,
@@ -285,7 +286,7 @@ impl Cluster {
         let mut logs: Vec<LogId> = open.records.iter().map(|(log, _)| *log).collect();
         logs.sort();
         logs.dedup();
-        self.fates.insert(open.number, committed);
+        self.outcomes.insert(open.number, committed);
         producer.status = Status::Ending {
             number: open.number,
             committed,
@@ -308,24 +309,24 @@ impl Cluster {
         }
     }
 
-    /// How a transaction was decided.
+    /// Whether a transaction was committed.
     pub fn was_committed(&self, number: TransactionNumber) -> bool {
-        self.fates.get(&number) == Some(&true)
+        self.outcomes.get(&number) == Some(&true)
     }
 
-    /// Whether markers are to be written.
+    /// Whether markers must still be written.
     pub fn is_ending(&self) -> bool {
         let mut producers = self.producers.values();
         producers.any(|producer| matches!(producer.status, Status::Ending { .. }))
     }
 
-    /// Whether nothing is open or undecided.
+    /// Whether no transaction is open or waits for its markers.
     pub fn is_quiet(&self) -> bool {
         let mut producers = self.producers.values();
         producers.all(|producer| matches!(producer.status, Status::Idle))
     }
 
-    /// Writes one marker; `choice` says which of those that are due.
+    /// Writes one of the markers that are due; `choice` selects it.
     pub fn write_marker(&mut self, choice: u64) -> Result<(), String> {
         let mut due = Vec::new();
         for (id, producer) in &self.producers {
@@ -366,15 +367,15 @@ impl Cluster {
         }
     }
 
-    /// What happens by itself as time goes on.
+    /// Aborts transactions whose timeout is over, and lets the group check its sessions.
     pub fn tick(&mut self, now: Duration) {
         self.group.tick(now);
-        let time_out = self.time_out;
+        let timeout = self.timeout;
         let overdue: Vec<u64> = self
             .producers
             .iter()
             .filter(|(_, producer)| {
-                matches!(&producer.status, Status::Open(open) if now >= open.since + time_out)
+                matches!(&producer.status, Status::Open(open) if now >= open.since + timeout)
             })
             .map(|(id, _)| *id)
             .collect();
@@ -386,13 +387,13 @@ impl Cluster {
         }
     }
 
-    /// When something will happen by itself.
+    /// The time of the next timeout.
     pub fn due(&self) -> Option<Duration> {
         let open = self
             .producers
             .values()
             .filter_map(|producer| match &producer.status {
-                Status::Open(open) => Some(open.since + self.time_out),
+                Status::Open(open) => Some(open.since + self.timeout),
                 _ => None,
             });
         open.chain(self.group.due()).min()

@@ -1,4 +1,4 @@
-//! The world: processes around a cluster, and the scheduler that says who takes the next step.
+//! The world: several processes with one cluster, and the scheduler that chooses who takes the next step.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::log::Record;
 use crate::plan::Plan;
 use crate::random::Random;
 use crate::records;
-use crate::shell::{Shell, Stepped, Surroundings};
+use crate::shell::{Shell, StepContext, Stepped};
 use crate::transactions::{Cluster, LogId};
 
 /// A promise that was broken, and when.
@@ -36,11 +36,11 @@ impl fmt::Display for Broken {
 
 pub struct Process {
     pub shell: Option<Shell>,
-    /// Nothing of it moves before.
-    pub stalled: Duration,
-    /// The worker's thread does not move before.
-    pub resting: Duration,
-    /// Why it ended last.
+    /// The whole process takes no step before this time.
+    pub stalled_until: Duration,
+    /// The worker's thread takes no step before this time; the clients' threads do.
+    pub thread_stalled_until: Duration,
+    /// Why the engine last stopped.
     pub fatal: Option<Fatal>,
     pub starts: u64,
 }
@@ -63,10 +63,10 @@ pub struct World {
     pub audit: Audit,
     pub now: Duration,
     pub steps: u64,
-    /// Input records that are still to come, and when.
-    pub coming: VecDeque<(Duration, Place, Rc<Record>)>,
-    /// Whether fatal errors of the worker are taken as they come, for the scenarios.
-    pub fatal_is_fine: bool,
+    /// Input records that will be produced, with their times.
+    pub scheduled: VecDeque<(Duration, Place, Rc<Record>)>,
+    /// Whether a scenario expects a fatal error of a worker. Otherwise such an error is a broken promise.
+    pub fatal_is_expected: bool,
     pub trace: bool,
     random: Random,
 }
@@ -75,7 +75,7 @@ impl World {
     pub fn new(plan: Plan, seed: u64) -> World {
         let mut settings = records::settings(plan.partitions, 2, plan.batch);
         settings.policy.processing.guarantee = plan.guarantee;
-        settings.transaction_timeout = plan.transaction_time_out;
+        settings.transaction_timeout = plan.transaction_timeout;
         if plan.sabotage.drained_counts_as_full {
             settings.policy.processing.max_batch_records = 1;
         }
@@ -84,13 +84,13 @@ impl World {
         let group = Group::new(plan.protocol, partitions, plan.session);
         let processes = (0..plan.processes).map(|_| Process {
             shell: None,
-            stalled: Duration::ZERO,
-            resting: Duration::ZERO,
+            stalled_until: Duration::ZERO,
+            thread_stalled_until: Duration::ZERO,
             fatal: None,
             starts: 0,
         });
         World {
-            cluster: Cluster::new(group, plan.transaction_time_out),
+            cluster: Cluster::new(group, plan.transaction_timeout),
             processes: processes.collect(),
             audit: Audit::new(
                 !plan.sabotage.joined_unnamed,
@@ -98,8 +98,8 @@ impl World {
             ),
             now: Duration::ZERO,
             steps: 0,
-            coming: VecDeque::new(),
-            fatal_is_fine: false,
+            scheduled: VecDeque::new(),
+            fatal_is_expected: false,
             trace: false,
             random: Random::new(seed),
             settings: Arc::new(settings),
@@ -107,16 +107,16 @@ impl World {
         }
     }
 
-    /// Lets random records come in, over so long a time.
-    pub fn feed(&mut self, count: u64, customers: u64, over: Duration) {
+    /// Schedules random records, spread over this duration.
+    pub fn feed(&mut self, count: u64, customers: u64, duration: Duration) {
         let mut times: Vec<u64> = (0..count)
-            .map(|_| self.random.below(over.as_millis() as u64))
+            .map(|_| self.random.below(duration.as_millis() as u64))
             .collect();
         times.sort_unstable();
         for time in times {
             let (place, record) = records::any(&mut self.random, &self.plan.inputs, customers);
             let at = self.now + Duration::from_millis(time);
-            self.coming.push_back((at, place, record));
+            self.scheduled.push_back((at, place, record));
         }
     }
 
@@ -136,11 +136,11 @@ impl World {
         let hasty = self.plan.sabotage.hasty_client;
         process.shell = Some(Shell::start(&self.settings, id, self.plan.named, hasty));
         process.fatal = None;
-        (process.stalled, process.resting) = (self.now, self.now);
+        (process.stalled_until, process.thread_stalled_until) = (self.now, self.now);
     }
 
-    fn around<'w>(&'w mut self) -> (&'w mut Vec<Process>, Surroundings<'w>) {
-        let around = Surroundings {
+    fn step_context<'w>(&'w mut self) -> (&'w mut Vec<Process>, StepContext<'w>) {
+        let context = StepContext {
             cluster: &mut self.cluster,
             random: &mut self.random,
             faults: &self.plan.faults,
@@ -148,39 +148,44 @@ impl World {
             batch: self.plan.batch,
             now: self.now,
         };
-        (&mut self.processes, around)
+        (&mut self.processes, context)
     }
 
     /// Kills a process.
     pub fn kill(&mut self, at: usize) {
-        let (processes, mut around) = self.around();
+        let (processes, mut context) = self.step_context();
         if let Some(shell) = processes[at].shell.take() {
-            shell.die(&mut around);
+            shell.crash(&mut context);
         }
-        self.processes[at].stalled = self.now + Duration::from_millis(self.random.below(2000));
+        self.processes[at].stalled_until =
+            self.now + Duration::from_millis(self.random.below(2000));
     }
 
-    /// Who could take a step now.
+    /// The actors that can take a step now.
     fn ready(&self) -> Vec<Actor> {
         let mut ready = Vec::with_capacity(16);
-        if self.coming.front().is_some_and(|(at, ..)| *at <= self.now) {
+        if self
+            .scheduled
+            .front()
+            .is_some_and(|(at, ..)| *at <= self.now)
+        {
             ready.push(Actor::Feeder);
         }
         if self.cluster.is_ending() {
             ready.push(Actor::Markers);
         }
         for (at, process) in self.processes.iter().enumerate() {
-            if process.stalled > self.now {
+            if process.stalled_until > self.now {
                 continue;
             }
             let Some(shell) = &process.shell else {
-                if process.fatal.is_none() || !self.fatal_is_fine {
+                if process.fatal.is_none() || !self.fatal_is_expected {
                     ready.push(Actor::Start(at));
                 }
                 continue;
             };
-            if process.resting <= self.now {
-                // more than the others: a worker has most to do
+            if process.thread_stalled_until <= self.now {
+                // three times, so that it is chosen more often than the others: a worker has the most to do
                 ready.extend([Actor::Worker(at); 3]);
             }
             if shell.member.due() <= self.now {
@@ -193,13 +198,13 @@ impl World {
         ready
     }
 
-    /// When somebody could take a step, should nobody be able to now.
+    /// The next time at which an actor can take a step, if none can now.
     fn next_time(&self) -> Duration {
-        let feeder = self.coming.front().map(|(at, ..)| *at);
+        let feeder = self.scheduled.front().map(|(at, ..)| *at);
         let mut times: Vec<Duration> = feeder.into_iter().chain(self.cluster.due()).collect();
         for process in &self.processes {
-            times.push(process.stalled.max(match &process.shell {
-                Some(shell) => process.resting.min(shell.member.due()),
+            times.push(process.stalled_until.max(match &process.shell {
+                Some(shell) => process.thread_stalled_until.min(shell.member.due()),
                 None => Duration::ZERO,
             }));
         }
@@ -215,7 +220,7 @@ impl World {
         }
     }
 
-    /// One step of somebody.
+    /// Lets a random actor take one step, and audits what was committed.
     pub fn step(&mut self) -> Result<(), Broken> {
         self.cluster.tick(self.now);
         let ready = self.ready();
@@ -225,7 +230,7 @@ impl World {
         }
         let actor = *self.random.pick(&ready);
         self.steps += 1;
-        self.take(actor)?;
+        self.run_actor(actor)?;
         for decision in std::mem::take(&mut self.cluster.decisions) {
             let judged = self.audit.commit(&self.settings, decision);
             judged.map_err(|what| self.broken(what))?;
@@ -240,13 +245,13 @@ impl World {
         Ok(())
     }
 
-    fn take(&mut self, actor: Actor) -> Result<(), Broken> {
+    fn run_actor(&mut self, actor: Actor) -> Result<(), Broken> {
         if self.trace {
-            self.tell(actor);
+            self.print_step(actor);
         }
         match actor {
             Actor::Feeder => {
-                if let Some((_, place, record)) = self.coming.pop_front() {
+                if let Some((_, place, record)) = self.scheduled.pop_front() {
                     self.append(place, record);
                 }
             }
@@ -254,7 +259,7 @@ impl World {
                 let choice = self.random.draw();
                 let written = self.cluster.write_marker(choice);
                 written.map_err(|what| self.broken(what))?;
-                if self.random.often(500) {
+                if self.random.chance(500) {
                     self.delete_forwarded();
                 }
             }
@@ -276,7 +281,7 @@ impl World {
         Ok(())
     }
 
-    /// Maintenance: what is committed in the forwarded topic is deleted.
+    /// Does what maintenance does: deletes forwarded records that are processed.
     fn delete_forwarded(&mut self) {
         for partition in 0..self.settings.partitions {
             let place = self.settings.forwarded(partition);
@@ -286,7 +291,7 @@ impl World {
         }
     }
 
-    fn tell(&self, actor: Actor) {
+    fn print_step(&self, actor: Actor) {
         let what = match actor {
             Actor::Worker(at) => self.processes[at]
                 .shell
@@ -294,7 +299,7 @@ impl World {
                 .map(|shell| {
                     let mut step = format!("{:?}", shell.step);
                     step.truncate(60);
-                    format!("{step} as {:?}", shell.member.standing())
+                    format!("{step} as {:?}", shell.member.membership())
                 })
                 .unwrap_or_default(),
             _ => String::new(),
@@ -302,19 +307,19 @@ impl World {
         eprintln!("{:>6} {:>12?} {actor:?} {what}", self.steps, self.now);
     }
 
-    /// A step of a worker's thread, and what goes wrong after it.
+    /// Lets a worker's thread take a step, after which a fault may occur.
     pub fn work(&mut self, at: usize) -> Result<(), Broken> {
-        let (processes, mut around) = self.around();
+        let (processes, mut context) = self.step_context();
         let Some(shell) = &mut processes[at].shell else {
             return Ok(());
         };
-        let stepped = shell.step(&mut around);
+        let stepped = shell.step(&mut context);
         match stepped {
-            Stepped::On => {}
-            Stepped::Idle(until) => self.processes[at].resting = until,
+            Stepped::Continue => {}
+            Stepped::Idle(until) => self.processes[at].thread_stalled_until = until,
             Stepped::Broken(what) => return Err(self.broken(what)),
             Stepped::Ended(fatal) => {
-                if !self.fatal_is_fine {
+                if !self.fatal_is_expected {
                     return Err(self.broken(format!("process {at} can't go on: {fatal}")));
                 }
                 self.leave(at);
@@ -322,7 +327,7 @@ impl World {
                 return Ok(());
             }
         }
-        self.go_wrong(at);
+        self.inject_faults(at);
         Ok(())
     }
 
@@ -333,38 +338,39 @@ impl World {
         {
             self.cluster.group.leave(id, self.now);
         }
-        self.processes[at].stalled = self.now + Duration::from_millis(self.random.below(1000));
+        self.processes[at].stalled_until =
+            self.now + Duration::from_millis(self.random.below(1000));
     }
 
-    fn go_wrong(&mut self, at: usize) {
+    fn inject_faults(&mut self, at: usize) {
         let faults = &self.plan.faults;
         let longest = faults.longest_stall.as_millis() as u64;
         let (stall, rest) = (faults.stall, faults.thread_stall);
         let (crash, stop) = (faults.crash, faults.stop);
-        if self.random.often(stall) {
+        if self.random.chance(stall) {
             let span = Duration::from_millis(self.random.below(longest));
-            self.processes[at].stalled = self.now + span;
+            self.processes[at].stalled_until = self.now + span;
         }
-        if self.random.often(rest) {
+        if self.random.chance(rest) {
             let span = Duration::from_millis(self.random.below(longest));
-            self.processes[at].resting = self.now + span;
+            self.processes[at].thread_stalled_until = self.now + span;
         }
-        if self.random.often(crash) {
+        if self.random.chance(crash) {
             self.kill(at);
-        } else if self.random.often(stop) {
+        } else if self.random.chance(stop) {
             self.leave(at);
         }
     }
 
-    /// Runs until something holds; an error if that takes more steps.
+    /// Runs until a condition is true; an error if that takes more than `most` steps.
     pub fn run_until(
         &mut self,
         what: &str,
         most: u64,
-        mut holds: impl FnMut(&World) -> bool,
+        mut condition: impl FnMut(&World) -> bool,
     ) -> Result<(), Broken> {
         let last = self.steps + most;
-        while !holds(self) {
+        while !condition(self) {
             if self.steps >= last {
                 return Err(self.broken(format!("no progress: {what}")));
             }
@@ -373,9 +379,9 @@ impl World {
         Ok(())
     }
 
-    /// Whether every record has been taken by a committed batch, and every transaction is over.
+    /// Whether every record is part of a committed batch, and no transaction is open.
     pub fn is_settled(&self) -> bool {
-        self.coming.is_empty()
+        self.scheduled.is_empty()
             && self.cluster.is_quiet()
             && self.cluster.logs().all(|(id, log)| match id {
                 LogId::Place(place) => self.audit.untaken(place, log).is_none(),
@@ -383,7 +389,7 @@ impl World {
             })
     }
 
-    /// Lets all faults end, everything settle, and judges what has come of it.
+    /// Stops all faults, waits until all records are processed, and audits the result.
     pub fn settle(&mut self) -> Result<(), Broken> {
         self.plan.faults = Faults {
             longest_batch: self.plan.faults.longest_batch,
@@ -391,13 +397,13 @@ impl World {
             ..Faults::none()
         };
         for process in &mut self.processes {
-            process.stalled = process.stalled.min(self.now + self.plan.session * 4);
+            process.stalled_until = process.stalled_until.min(self.now + self.plan.session * 4);
         }
-        // the question whether all is settled is dear, and need not be asked after each step
-        let mut asked = 0;
+        // the check is expensive, so it is not made after every step
+        let mut checks = 0;
         self.run_until("it does not settle", 100_000, |world| {
-            asked += 1;
-            asked % 64 == 0 && world.is_settled()
+            checks += 1;
+            checks % 64 == 0 && world.is_settled()
         })?;
         let judged = self.audit.end(&self.settings, &self.cluster);
         judged.map_err(|what| self.broken(what))

@@ -1,4 +1,4 @@
-//! The steps of a commit at the simulated producer, and what is checked of them.
+//! The steps of a commit at the simulated producer, and the checks of when and what the engine commits.
 
 use std::time::Duration;
 
@@ -7,26 +7,26 @@ use keyfold::engine::event::{Offset, StepEnd};
 use keyfold::engine::schedule::MIN_COMMIT_GAP;
 use keyfold::engine::{Effect, Event, Notice};
 
-use super::{Shell, Surroundings, client_error};
-use crate::group::{self, Standing};
+use super::{Shell, StepContext, client_error};
+use crate::group::{self, Membership};
 use crate::log::TransactionNumber;
 use crate::transactions::{Cluster, Intent, Refused};
 
 /// The next step of the thread that commits.
 #[derive(Debug)]
 pub enum Commit {
-    SendOffsets(Vec<Offset>, Standing),
+    SendOffsets(Vec<Offset>, Membership),
     Flush,
     End,
     Abort(ClientError),
-    /// At least once: what was handed over is delivered.
+    /// At-least-once: waits until all that was handed over is delivered.
     Deliver,
-    /// What the engine is yet to be told, and the transaction that it is about.
+    /// How the step ended, which the engine does not know yet, and the number of the transaction.
     Ended(StepEnd, Option<TransactionNumber>),
 }
 
 impl Commit {
-    pub fn is_over(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         matches!(self, Commit::Ended(..))
     }
 
@@ -35,12 +35,12 @@ impl Commit {
     }
 }
 
-/// When batches begin and end, as seen from outside.
+/// When batches begin and end, as observed from outside the engine.
 #[derive(Debug, Default)]
 pub struct ObservedSchedule {
     batch_began: Duration,
     commit_ended: Duration,
-    /// Batches may be smaller than configured after a commit that failed.
+    /// Whether a commit has failed: after that, batches may be smaller than configured.
     has_failed: bool,
 }
 
@@ -51,35 +51,35 @@ impl ObservedSchedule {
 }
 
 impl Shell {
-    /// Has the engine look at the time, and at what there is to write and to commit.
-    pub(super) fn turn(&mut self, around: &mut Surroundings<'_>) -> Result<(), String> {
-        let room = match around.random.often(around.faults.full) {
-            true => around.random.below(4) as usize,
+    /// Calls [`keyfold::engine::Engine::turn`], and checks that a batch that ends was allowed to end.
+    pub(super) fn turn(&mut self, context: &mut StepContext<'_>) -> Result<(), String> {
+        let room = match context.random.chance(context.faults.full) {
+            true => context.random.below(4) as usize,
             false => usize::MAX,
         };
         let before = self.engine.open_records();
         let was_committing = self.engine.is_committing();
-        let (engine, mut clients, _) = self.engine_and_clients(room, around);
-        engine.turn(&mut clients, around.now);
+        let (engine, mut clients, _) = self.engine_and_clients(room, context);
+        engine.turn(&mut clients, context.now);
         if before.is_none() {
-            // one may have been opened for positions without records
+            // the engine may have opened a batch for positions without records
             self.taken.clear();
-            self.schedule.batch_opened(around.now);
+            self.schedule.batch_opened(context.now);
         }
         if self.engine.is_committing() && !was_committing {
             self.committing = std::mem::take(&mut self.taken);
-            self.check_end_of_batch(around)?;
+            self.check_end_of_batch(context)?;
         }
         Ok(())
     }
 
-    /// A batch ends when it is full, when it has had its time, or when nothing is left that it could take and the gap to the
-    /// commit before has passed.
-    fn check_end_of_batch(&self, around: &Surroundings<'_>) -> Result<(), String> {
+    /// A batch may end when it is full, when it is old enough, or when no record is left and the minimum gap to the
+    /// previous commit has passed.
+    fn check_end_of_batch(&self, context: &StepContext<'_>) -> Result<(), String> {
         let schedule = &self.schedule;
-        let age = around.now.saturating_sub(schedule.batch_began);
+        let age = context.now.saturating_sub(schedule.batch_began);
         let records = self.committing.len();
-        let is_full = schedule.has_failed || records >= around.batch;
+        let is_full = schedule.has_failed || records >= context.batch;
         if is_full || age >= self.settings.policy.processing.commit_interval {
             return Ok(());
         }
@@ -89,7 +89,7 @@ impl Shell {
                 self.messages.len()
             ));
         }
-        let gap = around.now.saturating_sub(schedule.commit_ended);
+        let gap = context.now.saturating_sub(schedule.commit_ended);
         if gap < MIN_COMMIT_GAP {
             return Err(format!(
                 "a batch of {records} records ends {gap:?} after the commit before it"
@@ -98,32 +98,32 @@ impl Shell {
         Ok(())
     }
 
-    /// Carries out an effect that belongs to a commit; what promise is broken, if one is.
+    /// Carries out an effect that belongs to a commit. The error is the broken promise.
     pub(super) fn carry_out_commit(
         &mut self,
         effect: Effect,
-        around: &mut Surroundings<'_>,
+        context: &mut StepContext<'_>,
     ) -> Result<(), String> {
         match effect {
             Effect::CommitTransaction {
                 mut offsets,
                 generation,
             } => {
-                if around.sabotage.joined_unnamed {
+                if context.sabotage.joined_unnamed {
                     let taken = &self.committing;
                     offsets.retain(|(place, ..)| taken.iter().any(|(of, _)| of == place));
                 }
-                let standing = group::standing_of(&generation);
-                self.commit = Some(Commit::SendOffsets(offsets, standing));
+                let membership = group::membership_of(&generation);
+                self.commit = Some(Commit::SendOffsets(offsets, membership));
             }
             Effect::AbortCommit => {
                 self.commit = Some(Commit::Abort(client_error(ErrorKind::Other)))
             }
-            Effect::Deliver if around.sabotage.offsets_before_delivery => {
+            Effect::Deliver if context.sabotage.offsets_before_delivery => {
                 self.commit = Some(Commit::Ended(StepEnd::Done, None));
             }
             Effect::Deliver => self.commit = Some(Commit::Deliver),
-            Effect::CommitOffsets(offsets) => self.commit_offsets(&offsets, around)?,
+            Effect::CommitOffsets(offsets) => self.commit_offsets(&offsets, context)?,
             Effect::BeginTransaction => {
                 self.producer.begin();
                 for (log, record) in std::mem::take(&mut self.aside) {
@@ -131,49 +131,50 @@ impl Shell {
                 }
             }
             Effect::DiscardProduced => self.aside.clear(),
-            Effect::Report(notice) => return self.check_notice(&notice, around),
+            Effect::Report(notice) => return self.check_notice(&notice, context),
             _ => {}
         }
         Ok(())
     }
 
-    /// At least once: offsets are committed behind the delivery of all that was produced.
+    /// At-least-once: offsets may be committed only after all that was produced is delivered.
     fn commit_offsets(
         &mut self,
         offsets: &[Offset],
-        around: &mut Surroundings<'_>,
+        context: &mut StepContext<'_>,
     ) -> Result<(), String> {
         if self.producer.undelivered() > 0 {
             return Err("offsets are committed before what was produced is delivered".into());
         }
-        let standing = self.member.standing();
-        let accepted = standing.is_some_and(|standing| around.cluster.group.accepts(standing));
-        let end = match accepted && !around.random.often(around.faults.no_answer) {
+        let membership = self.member.membership();
+        let accepted =
+            membership.is_some_and(|membership| context.cluster.group.accepts(membership));
+        let end = match accepted && !context.random.chance(context.faults.no_answer) {
             true => {
-                around
+                context
                     .cluster
                     .commit_offsets(offsets, self.committing.clone())?;
                 StepEnd::Done
             }
             false => StepEnd::Aborted(client_error(ErrorKind::Other)),
         };
-        self.producer.over();
+        self.producer.reset();
         self.commit = Some(Commit::Ended(end, None));
         Ok(())
     }
 
-    /// Tells the engine how the step of the commit ended, if it has; whether it had.
-    pub(super) fn tell_commit_end(&mut self, around: &mut Surroundings<'_>) -> bool {
+    /// Reports to the engine how the step of the commit ended, if it has ended. Returns whether it has.
+    pub(super) fn report_commit_end(&mut self, context: &mut StepContext<'_>) -> bool {
         match self.commit.take() {
             Some(Commit::Ended(end, number)) => {
-                self.ended = (number, self.committing.len() as u64);
-                let is_final = !matches!(end, StepEnd::Done) || self.producer.is_over();
+                self.last_ended = (number, self.committing.len() as u64);
+                let is_final = !matches!(end, StepEnd::Done) || self.producer.is_idle();
                 self.schedule.has_failed |= !matches!(end, StepEnd::Done);
                 if is_final {
-                    self.producer.over();
-                    self.schedule.commit_ended = around.now;
+                    self.producer.reset();
+                    self.schedule.commit_ended = context.now;
                 }
-                self.engine.handle(Event::CommitStepEnded(end), around.now);
+                self.engine.handle(Event::CommitStepEnded(end), context.now);
                 true
             }
             other => {
@@ -183,12 +184,12 @@ impl Shell {
         }
     }
 
-    /// A batch counts if it was committed, with all its records, and otherwise it does not.
-    fn check_notice(&self, notice: &Notice, around: &Surroundings<'_>) -> Result<(), String> {
-        let guessed = around.sabotage.guess_committed || around.sabotage.guess_aborted;
+    /// A batch must count in the metrics, with all its records, exactly if it was committed.
+    fn check_notice(&self, notice: &Notice, context: &StepContext<'_>) -> Result<(), String> {
+        let guessed = context.sabotage.guess_committed || context.sabotage.guess_aborted;
         let has_transactions = super::is_transactional(&self.settings);
-        let (number, taken) = self.ended;
-        let was_committed = number.is_some_and(|number| around.cluster.was_committed(number));
+        let (number, taken) = self.last_ended;
+        let was_committed = number.is_some_and(|number| context.cluster.was_committed(number));
         let counted: Option<u64> = match notice {
             Notice::Committed { ledger, .. } => Some(ledger.outcomes.values().sum()),
             Notice::NotCommitted { .. } => None,
@@ -208,14 +209,16 @@ impl Shell {
         }
     }
 
-    /// A step of the thread that commits.
-    pub(super) fn commit_step(&mut self, around: &mut Surroundings<'_>) {
+    /// Takes a step of the thread that commits.
+    pub(super) fn commit_step(&mut self, context: &mut StepContext<'_>) {
         self.commit = self.commit.take().map(|commit| match commit {
-            Commit::SendOffsets(offsets, standing) => self.send_offsets(offsets, standing, around),
-            Commit::Flush => self.flush(around),
-            Commit::End => self.end(around),
-            Commit::Abort(error) => self.abort_commit(error, around),
-            Commit::Deliver => self.deliver(around),
+            Commit::SendOffsets(offsets, membership) => {
+                self.send_offsets(offsets, membership, context)
+            }
+            Commit::Flush => self.flush(context),
+            Commit::End => self.end(context),
+            Commit::Abort(error) => self.abort_commit(error, context),
+            Commit::Deliver => self.deliver(context),
             ended @ Commit::Ended(..) => ended,
         });
     }
@@ -223,69 +226,69 @@ impl Shell {
     fn send_offsets(
         &mut self,
         offsets: Vec<Offset>,
-        mut standing: Standing,
-        around: &mut Surroundings<'_>,
+        mut membership: Membership,
+        context: &mut StepContext<'_>,
     ) -> Commit {
-        if around.sabotage.metadata_at_commit {
-            let Some(now) = self.member.standing() else {
+        if context.sabotage.metadata_at_commit {
+            let Some(now) = self.member.membership() else {
                 return Commit::Abort(client_error(ErrorKind::Other));
             };
-            standing = now;
+            membership = now;
         }
         if let Some(kind) = self.producer.failed {
             return Commit::Abort(client_error(kind));
         }
         let (id, epoch) = (self.producer.id, self.producer.epoch);
-        let sent = around
+        let sent = context
             .cluster
-            .send_offsets(id, epoch, standing, &offsets, around.now);
+            .send_offsets(id, epoch, membership, &offsets, context.now);
         match sent {
             Ok(()) => Commit::Flush,
-            Err(Refused::Busy) => Commit::SendOffsets(offsets, standing),
+            Err(Refused::Busy) => Commit::SendOffsets(offsets, membership),
             Err(_) => Commit::Abort(client_error(ErrorKind::Other)),
         }
     }
 
-    /// Delivers the next record, or lets that fail.
-    fn deliver_one(&mut self, around: &mut Surroundings<'_>) {
-        if self.committing.len() > around.faults.longest_batch {
+    /// Delivers a record, or lets the delivery fail.
+    fn deliver_one(&mut self, context: &mut StepContext<'_>) {
+        if self.committing.len() > context.faults.longest_batch {
             self.producer.fail(ErrorKind::TimedOut);
-        } else if around.random.often(around.faults.failed_delivery) {
-            self.producer.fail(match around.random.often(5000) {
+        } else if context.random.chance(context.faults.failed_delivery) {
+            self.producer.fail(match context.random.chance(5000) {
                 true => ErrorKind::TimedOut,
                 false => ErrorKind::Other,
             });
         } else {
-            let choice = around.random.draw();
-            self.producer.deliver(around.cluster, choice, around.now);
+            let choice = context.random.draw();
+            self.producer.deliver(context.cluster, choice, context.now);
         }
     }
 
-    fn flush(&mut self, around: &mut Surroundings<'_>) -> Commit {
+    fn flush(&mut self, context: &mut StepContext<'_>) -> Commit {
         if let Some(kind) = self.producer.failed {
             return Commit::Abort(client_error(kind));
         }
         if self.producer.undelivered() == 0 {
             return Commit::End;
         }
-        self.deliver_one(around);
+        self.deliver_one(context);
         Commit::Flush
     }
 
-    /// Without a transaction.
-    fn deliver(&mut self, around: &mut Surroundings<'_>) -> Commit {
+    /// Delivers a record without a transaction, until all are delivered.
+    fn deliver(&mut self, context: &mut StepContext<'_>) -> Commit {
         if let Some(kind) = self.producer.failed {
             return Commit::Ended(StepEnd::Aborted(client_error(kind)), None);
         }
         if self.producer.undelivered() == 0 {
             return Commit::Ended(StepEnd::Done, None);
         }
-        self.deliver_one(around);
+        self.deliver_one(context);
         Commit::Deliver
     }
 
-    /// What the audit is told of the batch, should its commit be decided.
-    fn intend(&mut self, cluster: &Cluster) {
+    /// Notes what the audit needs to know of the batch if its commit is decided.
+    fn note_intent(&mut self, cluster: &Cluster) {
         let mut intent = Intent {
             taken: self.committing.clone(),
             produced: self.producer.produced,
@@ -302,34 +305,34 @@ impl Shell {
         self.intent = intent;
     }
 
-    fn end(&mut self, around: &mut Surroundings<'_>) -> Commit {
-        self.intend(around.cluster);
+    fn end(&mut self, context: &mut StepContext<'_>) -> Commit {
+        self.note_intent(context.cluster);
         let (id, epoch) = (self.producer.id, self.producer.epoch);
-        let mut lost = around.faults.lost_commit;
-        if around.random.often(around.faults.lost_answer) {
-            // the request or its answer is lost
-            lost = Some(around.random.often(5000));
+        let mut lost = context.faults.lost_commit;
+        if context.random.chance(context.faults.lost_answer) {
+            // true: the answer is lost; false: the request is lost
+            lost = Some(context.random.chance(5000));
         }
         let unknown = || match (
-            around.sabotage.guess_committed,
-            around.sabotage.guess_aborted,
+            context.sabotage.guess_committed,
+            context.sabotage.guess_aborted,
         ) {
             (true, _) => Commit::Ended(StepEnd::Done, None),
             (_, true) => Commit::Ended(StepEnd::Aborted(client_error(ErrorKind::TimedOut)), None),
             _ => Commit::undecided(ErrorKind::TimedOut),
         };
         if lost == Some(false) {
-            self.producer.over();
+            self.producer.reset();
             return unknown();
         }
         let intent = self.intent.clone();
-        match around.cluster.end(id, epoch, Some(intent)) {
+        match context.cluster.end(id, epoch, Some(intent)) {
             Ok(_) if lost.is_some() => {
-                self.producer.over();
+                self.producer.reset();
                 unknown()
             }
             Ok(number) => {
-                self.producer.over();
+                self.producer.reset();
                 Commit::Ended(StepEnd::Done, number)
             }
             Err(Refused::Busy) => Commit::End,
@@ -337,11 +340,11 @@ impl Shell {
         }
     }
 
-    fn abort_commit(&mut self, error: ClientError, around: &mut Surroundings<'_>) -> Commit {
+    fn abort_commit(&mut self, error: ClientError, context: &mut StepContext<'_>) -> Commit {
         self.producer.purge();
         let (id, epoch) = (self.producer.id, self.producer.epoch);
-        match around.cluster.end(id, epoch, None) {
-            Ok(_) if around.random.often(around.faults.lost_answer) => {
+        match context.cluster.end(id, epoch, None) {
+            Ok(_) if context.random.chance(context.faults.lost_answer) => {
                 Commit::undecided(ErrorKind::TimedOut)
             }
             Ok(_) => Commit::Ended(StepEnd::Aborted(error), None),

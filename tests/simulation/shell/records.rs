@@ -1,4 +1,4 @@
-//! Records on their way to an engine: of the state topic, and of what is consumed.
+//! How records reach the engine: those of the state topic in a restore, and those that are consumed.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use keyfold::engine::arrived::Delivered;
 use keyfold::engine::origin::Header;
 use keyfold::engine::{Event, GroupChange, Loss, Place};
 
-use super::{Shell, Step, Stepped, Surroundings, Then};
+use super::{Shell, Step, StepContext, Stepped, Then};
 use crate::log::{Next, Record};
 use crate::transactions::LogId;
 
@@ -15,7 +15,7 @@ use crate::transactions::LogId;
 pub struct Message {
     place: Place,
     offset: i64,
-    /// None: the client has come to the end of what may be read.
+    /// None if the client has reached the end of what can be read.
     record: Option<Rc<Record>>,
 }
 
@@ -55,16 +55,16 @@ impl Delivered for Message {
 }
 
 impl Shell {
-    pub(super) fn restore(&mut self, around: &mut Surroundings<'_>) {
+    pub(super) fn restore(&mut self, context: &mut StepContext<'_>) {
         self.step = Step::Poll;
         let Some(restorer) = &mut self.restorer else {
             return;
         };
-        for _ in 0..around.random.between(1, 4) {
+        for _ in 0..context.random.between(1, 4) {
             let partitions: Vec<i32> = restorer.keys().copied().collect();
-            let partition = *around.random.pick(&partitions);
+            let partition = *context.random.pick(&partitions);
             let position = restorer.entry(partition).or_default();
-            match around.cluster.log(LogId::State(partition)).next(*position) {
+            match context.cluster.log(LogId::State(partition)).next(*position) {
                 Next::Record(offset, record) => {
                     *position = offset + 1;
                     let state = Event::StateRecord {
@@ -73,21 +73,21 @@ impl Shell {
                         key: record.key.as_deref().unwrap_or_default(),
                         value: record.value.as_deref(),
                     };
-                    self.engine.handle(state, around.now);
+                    self.engine.handle(state, context.now);
                 }
                 Next::End(offset) => {
                     *position = offset;
                     let reached = Event::StateEndReached { partition, offset };
-                    self.engine.handle(reached, around.now);
+                    self.engine.handle(reached, context.now);
                 }
                 Next::OutOfRange => {}
             }
         }
     }
 
-    pub(super) fn consume(&mut self, from: Vec<(Place, i64)>, around: &mut Surroundings<'_>) {
-        let succeeded = !around.random.often(around.faults.no_answer);
-        if !around.sabotage.stale_poll {
+    pub(super) fn consume(&mut self, from: Vec<(Place, i64)>, context: &mut StepContext<'_>) {
+        let succeeded = !context.random.chance(context.faults.no_answer);
+        if !context.sabotage.stale_poll {
             let again = |place| from.iter().any(|(from, _)| *from == place);
             self.messages.retain(|message| !again(message.place));
         }
@@ -95,43 +95,43 @@ impl Shell {
             self.member.consume(&from);
         }
         let started = Event::ConsumeStarted { from, succeeded };
-        self.engine.handle(started, around.now);
+        self.engine.handle(started, context.now);
     }
 
-    pub(super) fn poll(&mut self, around: &mut Surroundings<'_>) -> Stepped {
+    pub(super) fn poll(&mut self, context: &mut StepContext<'_>) -> Stepped {
         self.step = Step::Take;
         if !self.messages.is_empty() {
-            // the rest of the poll before
-            return Stepped::On;
+            // records of the previous poll are left
+            return Stepped::Continue;
         }
-        let most = around.random.between(1, around.faults.max_poll);
+        let most = context.random.between(1, context.faults.max_poll);
         for _ in 0..most {
-            if !self.fetch_one(around) {
+            if !self.fetch_one(context) {
                 break;
             }
         }
         let consuming = self.member.consuming();
         if let Some(&place) = consuming.keys().next()
-            && around.random.often(around.faults.lost_position)
+            && context.random.chance(context.faults.lost_position)
         {
             consuming.remove(&place);
-            self.lost = true;
+            self.position_lost = true;
         }
         self.polled_nothing = self.messages.is_empty();
         let is_busy = self.engine.open_records().is_some() || self.engine.is_committing();
-        let wait = self.engine.poll_wait(around.now);
+        let wait = self.engine.poll_wait(context.now);
         if self.polled_nothing && !is_busy && self.restorer.is_none() {
-            return Stepped::Idle(around.now + wait.min(Duration::from_millis(50)));
+            return Stepped::Idle(context.now + wait.min(Duration::from_millis(50)));
         }
-        Stepped::On
+        Stepped::Continue
     }
 
-    /// Fetches the next record of any place, and notes the ends that are reached; whether there was a record.
-    fn fetch_one(&mut self, around: &mut Surroundings<'_>) -> bool {
+    /// Fetches the next record of a random place, and notes ends that are reached. Returns whether there was a record.
+    fn fetch_one(&mut self, context: &mut StepContext<'_>) -> bool {
         let consuming = self.member.consuming();
         let (mut found, mut ended, mut gone) = (Vec::new(), Vec::new(), None);
         for (&place, &position) in consuming.iter() {
-            match around.cluster.log(LogId::Place(place)).next(position) {
+            match context.cluster.log(LogId::Place(place)).next(position) {
                 Next::Record(offset, record) => found.push((place, offset, record)),
                 Next::End(end) if end > position => ended.push((place, end)),
                 Next::End(_) => {}
@@ -140,7 +140,7 @@ impl Shell {
         }
         if let Some(place) = gone {
             consuming.remove(&place);
-            self.lost = true;
+            self.position_lost = true;
         }
         for (place, offset) in ended {
             consuming.insert(place, offset);
@@ -153,7 +153,7 @@ impl Shell {
         if found.is_empty() {
             return false;
         }
-        let (place, offset, record) = found.swap_remove(around.random.index(found.len()));
+        let (place, offset, record) = found.swap_remove(context.random.index(found.len()));
         consuming.insert(place, offset + 1);
         self.messages.push_back(Message {
             place,
@@ -163,11 +163,11 @@ impl Shell {
         true
     }
 
-    /// Takes the next record that was polled, if the engine takes one now.
-    pub(super) fn take(&mut self, around: &mut Surroundings<'_>) {
-        if std::mem::take(&mut self.lost) {
+    /// Gives the next polled record to the engine, if the engine takes one now.
+    pub(super) fn take(&mut self, context: &mut StepContext<'_>) {
+        if std::mem::take(&mut self.position_lost) {
             let lost = Event::Group(GroupChange::Lost(Loss::Client));
-            self.engine.handle(lost, around.now);
+            self.engine.handle(lost, context.now);
             self.step = Step::Act(Then::Serve);
             return;
         }
@@ -175,8 +175,9 @@ impl Shell {
             self.step = Step::Act(Then::Turn);
             return;
         };
-        if !self.told.is_empty() {
-            // a batch that has survived a rebalance takes nothing more, nor does the next one before it is told
+        if !self.group_events.is_empty() {
+            // (sabotage `batch_survives_revoke`) a batch that has survived a rebalance takes no more records, and the
+            // next batch takes none before the engine knows of the rebalance
             self.messages.pop_front();
             self.step = Step::Take;
             return;
@@ -185,13 +186,13 @@ impl Shell {
         if message.record.is_none() {
             self.messages.pop_front();
             let reached = Event::EndReached { place, offset };
-            self.engine.handle(reached, around.now);
+            self.engine.handle(reached, context.now);
             self.step = Step::Take;
             return;
         }
-        self.step = match self.take_record(around) {
-            Taken::Yes if around.random.often(around.faults.short_turn) => {
-                // the time of the turn is over
+        self.step = match self.take_record(context) {
+            Taken::Yes if context.random.chance(context.faults.short_turn) => {
+                // the time for taking records in this turn is over
                 Step::Act(Then::Turn)
             }
             Taken::Yes => Step::Take,
@@ -199,29 +200,29 @@ impl Shell {
         };
     }
 
-    fn take_record(&mut self, around: &mut Surroundings<'_>) -> Taken {
-        let ignores_limit = around.sabotage.limit_after_poll
+    fn take_record(&mut self, context: &mut StepContext<'_>) -> Taken {
+        let skips_limit_check = context.sabotage.limit_after_poll
             && self.engine.is_full()
             && !self.engine.is_committing();
-        if !self.engine.takes_records() && !ignores_limit {
+        if !self.engine.takes_records() && !skips_limit_check {
             return Taken::NotNow;
         }
         let Some(message) = self.messages.pop_front() else {
             return Taken::Yes;
         };
         let before = self.engine.open_records();
-        let (engine, mut clients, aside) = self.engine_and_clients(usize::MAX, around);
+        let (engine, mut clients, aside) = self.engine_and_clients(usize::MAX, context);
         clients.timestamp = message.record().timestamp;
         if engine.is_committing() {
             clients.aside = Some(aside);
         }
-        if !engine.record(&message, &mut clients, around.now) {
+        if !engine.record(&message, &mut clients, context.now) {
             self.messages.push_front(message);
             return Taken::NotNow;
         }
         if before.is_none() && self.engine.open_records().is_some() {
             self.taken.clear();
-            self.schedule.batch_opened(around.now);
+            self.schedule.batch_opened(context.now);
         }
         if self.engine.open_records() > before {
             self.taken.push((message.place, message.offset));
@@ -232,6 +233,6 @@ impl Shell {
 
 enum Taken {
     Yes,
-    /// What is full, or in flight, ends first.
+    /// The open batch or the commit in flight must end first.
     NotNow,
 }
