@@ -29,7 +29,7 @@ use crate::config::Guarantee;
 use crate::store::Change;
 
 /// If a producer is fenced twice within this time, another process uses its transactional id. A single fencing may come
-/// from an earlier start of this process.
+/// from an earlier producer of the same instance.
 const FENCED_AGAIN_WITHIN: Duration = Duration::from_secs(60);
 
 /// The phase of a commit.
@@ -221,7 +221,7 @@ impl Engine {
             return;
         };
         if error.kind == ErrorKind::TimedOut {
-            self.halve_batches(commit.finished.records);
+            self.halve_batch_limit(commit.finished.records);
         }
         self.report_not_committed(false, error);
         // the next batch first: if both have read from a place, the earlier position is set last and counts
@@ -251,7 +251,7 @@ impl Engine {
         if is_fenced {
             return self.fenced(now);
         }
-        self.halve_batches(commit.finished.records);
+        self.halve_batch_limit(commit.finished.records);
         self.start_over(now, now);
     }
 
@@ -280,7 +280,7 @@ impl Engine {
         self.effects.push_back(Effect::Report(notice));
     }
 
-    fn halve_batches(&mut self, records: usize) {
+    fn halve_batch_limit(&mut self, records: usize) {
         if records > 0 {
             self.batch_limit = (records / 2).max(1);
         }
@@ -291,7 +291,7 @@ impl Engine {
         if let Some(opened) = finished.breaker_opened.take() {
             self.stop(Fatal::BreakerOpen(opened));
         }
-        (self.failed_commits, self.failed_questions) = (0, 0);
+        (self.failed_commits, self.failed_requests) = (0, 0);
         let guarantee = self.settings.policy.processing.guarantee;
         let max_records = self.settings.policy.processing.max_batch_records;
         // a timeout halves the batches; they grow again slowly
@@ -359,10 +359,10 @@ impl Engine {
         }
     }
 
-    /// This engine's producer was fenced. Once, that may be due to an earlier start of this process; without an
-    /// instance id the transactional id is random, so no other process has it. With an instance id, twice in a short
-    /// time means that another process uses the name. A new producer would fence that process in turn, perhaps twice,
-    /// so it is made only after the group has had time to report the other process.
+    /// This engine's producer was fenced. Once, that may be due to an earlier producer of the same instance;
+    /// without an instance id the transactional id is random, so no other process has it. With an instance id, twice in
+    /// a short time means that another process uses the name. A new producer would fence that process in turn, perhaps
+    /// twice, so it is made only after the group has had time to report the other process.
     fn fenced(&mut self, now: Duration) {
         let instance = &self.settings.policy.instance_id;
         let again = self

@@ -123,7 +123,7 @@ pub struct Engine {
     /// Commits that failed since the last successful one.
     failed_commits: u32,
     /// Requests that failed since the last successful one.
-    failed_questions: u32,
+    failed_requests: u32,
     /// The maximum number of records in a batch; it is halved after a timeout.
     batch_limit: usize,
     last_fenced: Option<Duration>,
@@ -143,7 +143,7 @@ pub struct Engine {
     /// Whether the engine is in the group: it has received an assignment, perhaps an empty one, since it last joined.
     joined_group: bool,
     /// Since when the group has refused this instance's id.
-    name_refused_since: Option<Duration>,
+    instance_id_refused_since: Option<Duration>,
     takeover: Takeover,
     schedule: Schedule,
     unreadable: UnreadablePartitions,
@@ -170,7 +170,7 @@ impl Engine {
             restore_wanted: false,
             retry_at: Duration::ZERO,
             failed_commits: 0,
-            failed_questions: 0,
+            failed_requests: 0,
             batch_limit: processing.max_batch_records,
             last_fenced: None,
             renew_producer_at: None,
@@ -180,7 +180,7 @@ impl Engine {
             topic_ids: BTreeMap::new(),
             replaced_inputs: BTreeSet::new(),
             joined_group: false,
-            name_refused_since: None,
+            instance_id_refused_since: None,
             takeover: Takeover::default(),
             schedule: Schedule::default(),
             unreadable: UnreadablePartitions::default(),
@@ -213,7 +213,7 @@ impl Engine {
                 value,
             } => self.restore_record(partition, offset, key, value, now),
             Event::StateEndReached { partition, offset } => {
-                self.restore_reached(partition, offset, now);
+                self.restore_end_reached(partition, offset, now);
             }
             Event::EndReached { place, offset } => self.end_reached(place, offset),
             Event::Unreadable {
@@ -221,7 +221,7 @@ impl Engine {
                 offset,
                 cause,
                 error,
-            } => self.cannot_be_read(log, offset, cause, error, now),
+            } => self.read_failed(log, offset, cause, error, now),
             Event::SchemasArrived => self.assignment.schemas_arrived(),
             Event::TopicsSeen { ids, gone } => self.topics_seen(&ids, gone),
             Event::TopicIdsChecked(ids) => self.topic_ids_checked(&ids, now),
@@ -256,7 +256,8 @@ impl Engine {
         }
         if self.restore_wanted {
             self.restore_wanted = false;
-            self.effects.push_back(Effect::Restore(self.restoring()));
+            self.effects
+                .push_back(Effect::Restore(self.restore_positions()));
         }
         match self.renew_producer_at {
             Some(at) if now < at => return,
@@ -267,7 +268,7 @@ impl Engine {
         let search = self.find_writers(now);
         self.effects.extend(search);
         if now >= self.retry_at {
-            self.plan_questions();
+            self.plan_requests();
         }
     }
 
@@ -284,12 +285,12 @@ impl Engine {
     }
 
     /// Requests what is still unknown, and starts to consume the partitions that are ready.
-    fn plan_questions(&mut self) {
+    fn plan_requests(&mut self) {
         let unknown = self.assignment.ask_unknown();
         if !unknown.is_empty() {
             self.effects.push_back(Effect::FetchOffsets(unknown));
         }
-        let ends = self.state_partitions_to_ask();
+        let ends = self.state_partitions_to_fetch();
         if !ends.is_empty() {
             self.effects.push_back(Effect::FetchStateEnds(ends));
         }
@@ -305,12 +306,12 @@ impl Engine {
     }
 
     /// A request was answered completely, or it was not, and must be sent again after a backoff.
-    fn question_ended(&mut self, answered: bool, now: Duration) {
+    fn request_ended(&mut self, answered: bool, now: Duration) {
         if answered {
-            self.failed_questions = 0;
+            self.failed_requests = 0;
         } else {
-            self.back_off(self.failed_questions, now);
-            self.failed_questions = self.failed_questions.saturating_add(1);
+            self.back_off(self.failed_requests, now);
+            self.failed_requests = self.failed_requests.saturating_add(1);
         }
     }
 

@@ -10,7 +10,7 @@ use super::{Engine, Place};
 
 /// How long the group may refuse an instance id: longer than the session of a killed process can last
 /// (`group.consumer.max.session.timeout.ms`, a minute by default).
-const INSTANCE_ID_HELD: Duration = Duration::from_secs(75);
+const MAX_INSTANCE_ID_REFUSAL: Duration = Duration::from_secs(75);
 
 impl Engine {
     /// Applies a change. It must not be called while a commit is in flight.
@@ -26,7 +26,7 @@ impl Engine {
     /// client has.
     fn assigned(&mut self, places: &[Place]) {
         self.joined_group = true;
-        self.name_refused_since = None;
+        self.instance_id_refused_since = None;
         // the commits that failed were those of the previous assignment
         self.failed_commits = 0;
         self.assignment.hold_consumed();
@@ -72,7 +72,7 @@ impl Engine {
         self.joined_group = false;
         let instance = &self.settings.policy.instance_id;
         match loss {
-            Loss::Client => self.name_refused_since = None,
+            Loss::Client => self.instance_id_refused_since = None,
             // The instance id now belongs to the process that joined later. If this one joined again, the two would
             // keep fencing each other.
             Loss::FencedInstanceId => {
@@ -82,8 +82,8 @@ impl Engine {
             // Under KIP-848 the group refuses an instance id while it has a member with it. A killed process remains a
             // member until its session ends; if the refusal lasts longer, the member is another process.
             Loss::InstanceIdInUse => {
-                let since = *self.name_refused_since.get_or_insert(now);
-                if now.saturating_sub(since) >= INSTANCE_ID_HELD {
+                let since = *self.instance_id_refused_since.get_or_insert(now);
+                if now.saturating_sub(since) >= MAX_INSTANCE_ID_REFUSAL {
                     let instance = instance.clone();
                     return self.stop(Fatal::NameInUse { instance });
                 }

@@ -176,7 +176,7 @@ impl Engine {
         let (label, raw) = (arrived.label, arrived.raw);
         if !arrived.fits(&contribution.customer, settings) {
             let context = arrived.context(opened, settings);
-            return self.reject(&context, &does_not_fit(), out);
+            return self.reject(&context, &too_large_to_forward(), out);
         }
         let home = partition::of_key(contribution.customer.as_bytes(), settings.partitions);
         if !self.assignment.is_ready(home) {
@@ -236,7 +236,7 @@ impl Engine {
             let batch_of_one = share.take(&element, context.frame);
             let headers = share.origin.wrap(&share.headers);
             if !self.produce_forwarded(home, customer, Some(&batch_of_one), &headers, out) {
-                rejection.get_or_insert_with(does_not_fit);
+                rejection.get_or_insert_with(too_large_to_forward);
             }
         }
         match rejection {
@@ -262,7 +262,7 @@ impl Engine {
         if self.produce_forwarded(home, customer, value, &headers, out) {
             Ok((context.label, Outcome::Forwarded))
         } else {
-            self.reject(context, &does_not_fit(), out)
+            self.reject(context, &too_large_to_forward(), out)
         }
     }
 
@@ -348,17 +348,17 @@ impl Engine {
 fn may_produce_too_much(record: &impl Delivered) -> bool {
     const SMALL: usize = 4096;
     const SMALLEST_ELEMENT: usize = 16;
-    const MOST: usize = 8 * 1024 * 1024;
+    const MAX_PRODUCED: usize = 8 * 1024 * 1024;
     let value = record.value().map_or(0, <[u8]>::len);
     if value < SMALL {
         return false;
     }
     let metadata = record.metadata().bytes;
-    (value / SMALLEST_ELEMENT).saturating_mul(metadata + 256) > MOST
+    (value / SMALLEST_ELEMENT).saturating_mul(metadata + 256) > MAX_PRODUCED
 }
 
 /// The rejection of a record that is too large for the forwarded topic.
-fn does_not_fit() -> Rejection {
+fn too_large_to_forward() -> Rejection {
     Rejection::with_message(
         Code::TooLarge,
         "the record with its headers does not fit into the forwarded topic",

@@ -12,7 +12,7 @@ use crate::store::{Store, StoreError};
 impl Engine {
     /// Returns the state partitions whose end must be fetched, and marks them as `Asked`. Their committed offsets must
     /// be known first: those are stable, so the previous owner's transactions are decided, and the end includes them.
-    pub(super) fn state_partitions_to_ask(&mut self) -> Vec<i32> {
+    pub(super) fn state_partitions_to_fetch(&mut self) -> Vec<i32> {
         let states = self.assignment.states.iter();
         let known: Vec<i32> = states
             .filter(|(_, state)| state.loading == Loading::Unknown)
@@ -31,7 +31,7 @@ impl Engine {
     }
 
     /// The state partitions that are being restored, and the offsets from which they are read.
-    pub(super) fn restoring(&self) -> Vec<(i32, i64)> {
+    pub(super) fn restore_positions(&self) -> Vec<(i32, i64)> {
         let states = self.assignment.states.iter();
         states
             .filter_map(|(&partition, state)| match state.loading {
@@ -47,8 +47,8 @@ impl Engine {
         answers: Vec<(i32, Option<(i64, i64)>)>,
         now: Duration,
     ) {
-        self.question_ended(answers.iter().all(|(_, ends)| ends.is_some()), now);
-        let mut refused = None;
+        self.request_ended(answers.iter().all(|(_, ends)| ends.is_some()), now);
+        let mut open_error = None;
         for (partition, answer) in answers {
             let Some(state) = self.assignment.states.get_mut(&partition) else {
                 continue;
@@ -75,7 +75,7 @@ impl Engine {
                     Ok(store) => entry.insert(store),
                     Err(error) => {
                         state.loading = Loading::Unknown;
-                        refused = Some(error);
+                        open_error = Some(error);
                         continue;
                     }
                 },
@@ -96,26 +96,26 @@ impl Engine {
                 self.restore_wanted = true;
             }
         }
-        match refused {
+        match open_error {
             None => self.store_blocked_since = None,
-            Some(error) => self.store_refused(error, now),
+            Some(error) => self.store_not_opened(error, now),
         }
     }
 
     /// A store could not be opened. If it is still in use, the engine tries again: its previous owner may be a worker
     /// that has not yet handled the rebalance.
-    fn store_refused(&mut self, error: StoreError, now: Duration) {
+    fn store_not_opened(&mut self, error: StoreError, now: Duration) {
         let since = *self.store_blocked_since.get_or_insert(now);
         let may_retry = now.saturating_sub(since) <= self.settings.restore_patience;
         if may_retry && matches!(error, StoreError::InUse { .. }) {
-            self.question_ended(false, now);
+            self.request_ended(false, now);
         } else {
             self.stop(error.into());
         }
     }
 
     /// Stops the worker if a restore makes no progress for too long.
-    pub(super) fn look_for_stalled_restore(&mut self, now: Duration) {
+    pub(super) fn check_stalled_restore(&mut self, now: Duration) {
         let timeout = self.settings.restore_patience;
         let stalled = self
             .assignment
@@ -172,7 +172,7 @@ impl Engine {
     }
 
     /// The reader of the state topic has read a partition as far as it can: to the last stable offset.
-    pub(super) fn restore_reached(&mut self, partition: i32, offset: i64, now: Duration) {
+    pub(super) fn restore_end_reached(&mut self, partition: i32, offset: i64, now: Duration) {
         let Some(state) = self.assignment.states.get_mut(&partition) else {
             return;
         };
@@ -189,7 +189,7 @@ impl Engine {
         }
         if offset < *target {
             // an open transaction is in the way
-            return self.waits_for_writer();
+            return self.note_waiting_read();
         }
         if self.fatal.is_some() {
             return;

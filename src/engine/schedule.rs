@@ -20,7 +20,7 @@ const IDLE_WAIT: Duration = Duration::from_millis(50);
 const SHORT_WAIT: Duration = Duration::from_millis(1);
 /// How long a shutdown waits until the consumer reaches the end of its logs: longer than the broker delays an empty
 /// fetch response.
-const LAST_RECORDS: Duration = Duration::from_millis(700);
+const SHUTDOWN_WAIT: Duration = Duration::from_millis(700);
 /// The maximum bytes that the open batch may produce while the previous batch is in flight, because they are buffered.
 const MAX_PRODUCED_AHEAD: usize = 8 * 1024 * 1024;
 
@@ -60,7 +60,7 @@ impl Engine {
             // they come first, because they may begin the transaction that the batch is written to
             return;
         }
-        self.look_for_stalled_restore(now);
+        self.check_stalled_restore(now);
         self.retry_unreadable(now);
         self.compact_a_store(now);
         if self.fatal.is_none() {
@@ -169,7 +169,7 @@ impl Engine {
 
     pub(super) fn shut_down(&mut self, now: Duration) {
         let until = &mut self.schedule.shutdown_until;
-        until.get_or_insert(now + LAST_RECORDS);
+        until.get_or_insert(now + SHUTDOWN_WAIT);
     }
 
     /// Proceeds with a shutdown. First it waits a moment for the end of the logs: often only a transaction marker is

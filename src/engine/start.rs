@@ -20,13 +20,13 @@ impl Engine {
         now: Duration,
     ) {
         match topic_ids {
-            Some(ids) => self.learn_topic_ids(ids),
+            Some(ids) => self.update_topic_ids(ids),
             None => answers.iter_mut().for_each(|(_, offsets)| *offsets = None),
         }
         let answered = answers.iter().all(|(_, offsets)| offsets.is_some());
-        self.question_ended(answered, now);
+        self.request_ended(answered, now);
         if !answered {
-            self.waits_for_writer();
+            self.note_waiting_read();
         }
         self.find_replaced_inputs(&answers);
         for (place, offsets) in answers {
@@ -56,7 +56,7 @@ impl Engine {
                 self.assignment.rewind(place, position);
             }
         }
-        self.question_ended(succeeded, now);
+        self.request_ended(succeeded, now);
     }
 
     /// The offset of the first record to take of a place.
@@ -64,8 +64,8 @@ impl Engine {
         let Some((offset, text)) = &offsets.committed else {
             let replaced = self.replaced_inputs.contains(&place.topic);
             let topic = self.settings.topic_name(place);
-            if replaced && !self.may_start_again(topic) {
-                return Err(self.recreated(topic));
+            if replaced && !self.may_read_from_start(topic) {
+                return Err(self.recreated_error(topic));
             }
             if replaced {
                 self.passed.insert(place);
@@ -80,23 +80,23 @@ impl Engine {
         let Some(metadata) = own else {
             return self.foreign_start(place, offsets, *offset);
         };
-        if self.is_another(&topic, metadata.topic_id.as_deref()) {
-            if !self.may_start_again(&topic) {
-                return Err(self.recreated(&topic));
+        if self.has_another_id(&topic, metadata.topic_id.as_deref()) {
+            if !self.may_read_from_start(&topic) {
+                return Err(self.recreated_error(&topic));
             }
             self.passed.insert(place);
             return Ok(offsets.first);
         }
         if is_forwarded {
             let state_topic = &self.settings.state_topic;
-            if self.is_another(state_topic, metadata.state_topic_id.as_deref()) {
-                return Err(self.recreated(state_topic));
+            if self.has_another_id(state_topic, metadata.state_topic_id.as_deref()) {
+                return Err(self.recreated_error(state_topic));
             }
             if let Some(state) = self.assignment.states.get_mut(&place.partition) {
                 state.known_end = state.known_end.max(metadata.state_end.unwrap_or(0));
             }
         }
-        self.within(place, offsets, *offset)
+        self.offset_in_log(place, offsets, *offset)
     }
 
     /// The start if somebody else committed the offset. The next commit makes it keyfold's own.
@@ -111,7 +111,7 @@ impl Engine {
             return Ok(offset);
         }
         match self.settings.policy.on_foreign_offset {
-            OnForeignOffset::Accept => self.within(place, offsets, offset),
+            OnForeignOffset::Accept => self.offset_in_log(place, offsets, offset),
             OnForeignOffset::Fail => Err(Fatal::ForeignOffset {
                 topic: self.settings.topic_name(place).to_owned(),
                 partition: place.partition,
@@ -123,7 +123,12 @@ impl Engine {
     }
 
     /// The committed offset, if the log still contains it; otherwise what `kafka.on_lost_offset` says.
-    fn within(&self, place: Place, offsets: &PartitionOffsets, offset: i64) -> Result<i64, Fatal> {
+    fn offset_in_log(
+        &self,
+        place: Place,
+        offsets: &PartitionOffsets,
+        offset: i64,
+    ) -> Result<i64, Fatal> {
         if (offsets.first..=offsets.end).contains(&offset) {
             return Ok(offset);
         }

@@ -66,7 +66,7 @@ impl Engine {
 
     /// Whether this worker is backing off after a failed request or commit.
     pub fn is_retrying(&self) -> bool {
-        self.failed_commits + self.failed_questions > 0
+        self.failed_commits + self.failed_requests > 0
     }
 
     /// The number of records of the state topic that were loaded since the start of the engine.

@@ -26,7 +26,7 @@ use std::time::Duration;
 use super::{Effect, Engine, Place};
 
 /// Time between two searches for dead writers.
-const PAUSE: Duration = Duration::from_secs(1);
+const SEARCH_PERIOD: Duration = Duration::from_secs(1);
 
 /// How other workers recognise this worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Writer {
     }
 
     /// The writers that are not members of the group any more, judged by the members' client ids.
-    fn dead(&self, writers: Vec<String>, members: Option<&[String]>) -> Vec<String> {
+    fn dead_writers(&self, writers: Vec<String>, members: Option<&[String]>) -> Vec<String> {
         // A description that lacks this worker is out of date, or does not contain the client ids: then nobody is dead.
         let Some(members) =
             members.filter(|members| self.is_member(members, &self.transactional_id))
@@ -97,7 +97,7 @@ impl Engine {
     }
 
     /// Notes that a read waits, perhaps for a transaction that a dead owner has left open.
-    pub(super) fn waits_for_writer(&mut self) {
+    pub(super) fn note_waiting_read(&mut self) {
         self.takeover.is_waiting = true;
     }
 
@@ -109,7 +109,7 @@ impl Engine {
             return None;
         }
         takeover.is_waiting = false;
-        takeover.next_search = now + PAUSE;
+        takeover.next_search = now + SEARCH_PERIOD;
         // A dead owner may not have committed its id for the place that waits, but it has for others: those that it
         // owned, and the forwarded partitions whose state partitions it joined records into. So all of them are read.
         let own = self.assignment.places.keys().copied();
@@ -128,7 +128,7 @@ impl Engine {
         };
         // a worker that is a member again may begin another transaction and die in it, so it may be fenced again
         fenced.retain(|id| !members.is_some_and(|members| writer.is_member(members, id)));
-        let mut dead = writer.dead(writers, members);
+        let mut dead = writer.dead_writers(writers, members);
         dead.retain(|id| !fenced.contains(id));
         if !dead.is_empty() {
             self.effects.push_back(Effect::Fence(dead));
@@ -152,11 +152,11 @@ mod tests {
             application_id: "keyfold".to_owned(),
             transactional_id: "keyfold-me-0".to_owned(),
         };
-        writer.dead(texts(writers), members.map(texts).as_deref())
+        writer.dead_writers(texts(writers), members.map(texts).as_deref())
     }
 
     #[test]
-    fn only_writers_that_are_no_members_are_fenced() {
+    fn only_writers_that_are_not_members_are_fenced() {
         let members = Some(&["keyfold-me-0", "host7-alive-1"][..]);
         let all = [
             "keyfold-alive-1",
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_fenced_where_the_members_are_not_known() {
+    fn nobody_is_fenced_if_the_members_are_not_known() {
         assert!(dead(&["keyfold-gone-0"], None).is_empty());
         // a description that lacks this worker
         assert!(dead(&["keyfold-gone-0"], Some(&[])).is_empty());

@@ -16,7 +16,7 @@ const LOST_INTERNAL: &str =
 
 impl Engine {
     /// Receives the topic ids that were read together with committed offsets.
-    pub(super) fn learn_topic_ids(&mut self, mut ids: BTreeMap<String, String>) {
+    pub(super) fn update_topic_ids(&mut self, mut ids: BTreeMap<String, String>) {
         // A topic that is consumed keeps the id to which its positions belong: [`Engine::topics_seen`] notices a
         // change.
         for (topic, id) in &self.topic_ids {
@@ -51,8 +51,8 @@ impl Engine {
         let Some(topic) = self.recreated_topic(ids).map(str::to_owned) else {
             return;
         };
-        if !self.may_start_again(&topic) {
-            return self.stop(self.recreated(&topic));
+        if !self.may_read_from_start(&topic) {
+            return self.stop(self.recreated_error(&topic));
         }
         let notice = Notice::TopicRecreated(topic);
         self.effects.push_back(Effect::Report(notice));
@@ -72,12 +72,12 @@ impl Engine {
     }
 
     /// Whether a topic is an input, and the configuration allows to read a recreated input from its start.
-    pub(super) fn may_start_again(&self, topic: &str) -> bool {
+    pub(super) fn may_read_from_start(&self, topic: &str) -> bool {
         let on_lost_offset = self.settings.policy.on_lost_offset;
         self.is_input(topic) && on_lost_offset == OnLostOffset::Earliest
     }
 
-    pub(super) fn recreated(&self, topic: &str) -> Fatal {
+    pub(super) fn recreated_error(&self, topic: &str) -> Fatal {
         let remedy = match self.is_input(topic) {
             true => LOST_INPUT,
             false => LOST_INTERNAL,
@@ -133,7 +133,7 @@ impl Engine {
     }
 
     /// Whether a topic's current id differs from an earlier one; false if either is unknown.
-    pub(super) fn is_another(&self, topic: &str, then: Option<&str>) -> bool {
+    pub(super) fn has_another_id(&self, topic: &str, then: Option<&str>) -> bool {
         let now = self.topic_ids.get(topic).map(String::as_str);
         matches!((then, now), (Some(then), Some(now)) if then != now)
     }

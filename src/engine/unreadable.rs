@@ -69,7 +69,7 @@ impl Engine {
 
     /// The client cannot read the next record. The partition is paused, so that no later record is taken even if the
     /// client skips the unreadable one.
-    pub(super) fn cannot_be_read(
+    pub(super) fn read_failed(
         &mut self,
         log: LogPartition,
         offset: i64,
