@@ -1,4 +1,4 @@
-//! Dead letters: the original record, and why it was rejected in headers (docs/contract.md, section 5).
+//! Dead letters: the original record, with headers that say why it was rejected (docs/contract.md, section 5).
 
 use super::origin::{Header, Origin};
 use crate::model::record::Rejection;
@@ -31,7 +31,7 @@ const NAMES: [&str; 15] = [
     KEY_OMITTED,
 ];
 
-/// What is the same in all dead letters of a processor; it writes them.
+/// What all dead letters of a processor have in common. It writes them.
 #[derive(Debug, Clone)]
 pub struct DeadLetterTemplate {
     pub application: String,

@@ -134,8 +134,8 @@ pub enum Effect {
     /// Pause these partitions.
     Pause(Vec<Place>),
     /// Read the topic ids, then the first offset, the committed offset and the end of these partitions, in this order.
-    /// With it, a committed offset that is not lost lies between first offset and end, even if others commit or delete
-    /// records meanwhile.
+    /// Because of it, a committed offset that is not lost lies between first offset and end, even if others commit or
+    /// delete records meanwhile.
     FetchOffsets(Vec<Place>),
     /// Read the first offset and the end of these partitions of the state topic.
     FetchStateEnds(Vec<i32>),

@@ -12,8 +12,8 @@ use super::{Engine, LogPartition};
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Time until a partition with a corrupt batch is tried again. After a wrong checksum librdkafka 2.12.1 continues at a
 /// wrong position of the fetch response (`rd_kafka_buf_skip_to` in `rdkafka_msgset_reader.c`), and may then fetch an
-/// offset that does not exist. After that, this worker's other partitions have to be assigned again, so it must be
-/// rare.
+/// offset that does not exist. After that, this worker's other partitions must be consumed again from their
+/// positions, so the attempts must be rare.
 const RETRY_CORRUPT_AFTER: Duration = Duration::from_secs(30);
 /// If a partition is tried again and the client reports no error for this long, it counts as readable: the reader is at
 /// the end of the log.
