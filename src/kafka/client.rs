@@ -11,21 +11,21 @@ pub use producer::Targets;
 
 use crate::config::{Config, Kafka};
 
-/// The broker aborts a transaction that is left open after this time (plus up to 10 s, as it looks for such only so often).
-/// That is longer than the session of a dynamic member: its next owner does not wait for it, but fences the producer of a
-/// dead one ([`crate::engine::takeover`]).
+/// The broker aborts a transaction that stays open for longer than this (plus up to 10 s, the interval at which it
+/// looks for such transactions). The timeout is longer than the session of a dynamic member: the next owner of its
+/// partitions does not wait for the timeout, but fences the producer of the dead member ([`crate::engine::takeover`]).
 pub(crate) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How a worker is known to Kafka.
+/// The names under which Kafka knows a worker.
 #[derive(Debug, Clone)]
 pub struct Identity {
     /// `<application_id>-<instance>-<worker>`.
     pub transactional_id: String,
-    /// For static membership; none without an `instance_id`.
+    /// The `group.instance.id`, for static membership. `None` without an `instance_id`.
     pub group_instance_id: Option<String>,
 }
 
-/// Properties that only one kind of client knows; the other would warn of them.
+/// Properties that only one kind of client has. A client of the other kind would log a warning about them.
 const PRODUCER_ONLY: [&str; 13] = [
     "linger.ms",
     "queue.buffering.",
@@ -53,7 +53,7 @@ const CONSUMER_ONLY: [&str; 9] = [
     "coordinator.query.interval.ms",
 ];
 
-/// What all clients of an application are configured from.
+/// The settings from which all clients of an application are configured.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientSettings<'c> {
     pub application_id: &'c str,
@@ -76,8 +76,8 @@ impl ClientSettings<'_> {
             .set("bootstrap.servers", &self.kafka.bootstrap_servers)
             .set("client.id", self.application_id)
             .set("topic.metadata.refresh.interval.ms", "30000")
-            // by default, a client whose connections were cut a few times in a row waits for 10 s before it connects
-            // again, and a transaction does not live much longer
+            // By default, a client whose connections were cut a few times in a row waits for 10 s before it connects
+            // again. That is too long, because a transaction does not live much longer.
             .set("reconnect.backoff.max.ms", "1000")
             .set_log_level(RDKafkaLogLevel::Info);
         for (name, value) in &self.kafka.properties {
@@ -93,26 +93,27 @@ impl ClientSettings<'_> {
         self.base(&[&PRODUCER_ONLY[..], &CONSUMER_ONLY].concat())
     }
 
-    /// A consumer that does not join the group. It names the group all the same, for the client wants one, and so needs
-    /// no further permission.
+    /// A consumer that does not join the group. librdkafka requires a `group.id` all the same. It is that of the
+    /// application, so that no further permission is needed.
     pub(crate) fn reader(self) -> ClientConfig {
         let mut leave_out = PRODUCER_ONLY.to_vec();
         leave_out.extend([
             "session.timeout.ms",
             "heartbeat.interval.ms",
-            // the client refuses one below the session timeout, whose default is longer than some set this
+            // librdkafka refuses a value below the session timeout. The session timeout is left out here, and its
+            // default is longer than some users set this property.
             "max.poll.interval.ms",
             "group.protocol",
         ]);
         let mut client = self.base(&leave_out);
         set_fetching(&mut client, "10000");
-        // that a log has ended is told by an empty answer
+        // The broker reports the end of a log by an empty answer, and waits for this time before it sends one.
         set_defaults(&mut client, &[("fetch.wait.max.ms", "10")]);
         self.set_consuming(&mut client);
         client
     }
 
-    /// What all consumers have in common, and no property may change.
+    /// Sets what all consumers have in common. The user's properties cannot change it.
     fn set_consuming(self, client: &mut ClientConfig) {
         client
             .set("group.id", self.application_id)
@@ -120,27 +121,27 @@ impl ClientSettings<'_> {
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "error")
             .set("isolation.level", "read_committed")
-            // it tells the position behind control and aborted records
+            // The end-of-partition event gives the position after control records and aborted records.
             .set("enable.partition.eof", "true");
     }
 
-    /// A producer that fences another one by its transactional id, and does nothing else.
+    /// A producer that only fences another producer with the same transactional id.
     pub(crate) fn fencing(self, transactional_id: &str) -> ClientConfig {
         let mut client = self.admin();
         client
             .set("transactional.id", transactional_id)
-            // the client's default may be more than the brokers allow
+            // librdkafka's default may be longer than the brokers allow.
             .set(
                 "transaction.timeout.ms",
                 self.transaction_timeout().as_millis().to_string(),
             )
-            // the broker answers with a retriable error while it aborts
+            // The broker answers with a retriable error while it aborts the open transaction.
             .set("retry.backoff.ms", "20")
             .set("retry.backoff.max.ms", "200");
         client
     }
 
-    /// A producer like that of any application, for generated records.
+    /// An ordinary producer without transactions, for generated records.
     pub(crate) fn feed(self) -> ClientConfig {
         let mut leave_out = CONSUMER_ONLY.to_vec();
         leave_out.push("transaction.timeout.ms");
@@ -150,7 +151,7 @@ impl ClientSettings<'_> {
             &[
                 ("compression.codec", "lz4"),
                 ("linger.ms", "20"),
-                // for so long, a topic that is unknown may still appear
+                // For this time, an unknown topic may still appear.
                 ("topic.metadata.propagation.max.ms", "10000"),
             ],
         );
@@ -160,20 +161,20 @@ impl ClientSettings<'_> {
         client
     }
 
-    /// A duration among the properties.
+    /// A property that is a duration in milliseconds.
     fn millis(self, name: &str) -> Option<Duration> {
         let millis = self.kafka.properties.get(name)?.parse().ok()?;
         Some(Duration::from_millis(millis))
     }
 
-    /// How long the broker lets a transaction live.
+    /// The time after which the broker aborts an open transaction.
     pub(crate) fn transaction_timeout(self) -> Duration {
         self.millis("transaction.timeout.ms")
             .unwrap_or(TRANSACTION_TIMEOUT)
     }
 
-    /// What to do where the brokers do not allow transactions as long as keyfold's. `allowed` is their limit, where it is
-    /// known.
+    /// The error message if the brokers do not allow transactions as long as keyfold's. `allowed` is their limit, if it
+    /// is known.
     pub(crate) fn transaction_timeout_refused(self, allowed: Option<&str>) -> String {
         let wanted = self.transaction_timeout().as_millis();
         let (found, at_most) = match allowed {
@@ -185,15 +186,16 @@ impl ClientSettings<'_> {
         )
     }
 
-    /// How long the group keeps a static member that is gone, as far as this configuration says it.
+    /// The session timeout: the group keeps a static member for this long after it has stopped. It is librdkafka's
+    /// default if the configuration does not set it.
     pub(super) fn session_timeout(self) -> Duration {
         const DEFAULT: Duration = Duration::from_secs(45);
         self.millis("session.timeout.ms").unwrap_or(DEFAULT)
     }
 
-    /// Within which time a static member (one with an `instance_id`) learns that another one has replaced it. Under the
-    /// classic protocol the answer to its next heartbeat says so; under KIP-848 the group keeps the member that it has, and
-    /// so nobody replaces it.
+    /// The time within which a static member (one with an `instance_id`) learns that another member has replaced it.
+    /// Under the classic protocol it learns that from the answer to its next heartbeat. Under KIP-848 the group keeps
+    /// the existing member, so nobody replaces it.
     pub(crate) fn static_member_replaced_within(self) -> Duration {
         const HEARTBEAT: Duration = Duration::from_secs(3);
         if self.has_consumer_protocol() {
@@ -209,7 +211,7 @@ impl ClientSettings<'_> {
     }
 }
 
-/// Sets what the properties do not.
+/// Sets default values, where the user's properties have none.
 fn set_defaults(client: &mut ClientConfig, defaults: &[(&str, &str)]) {
     for (name, value) in defaults {
         if client.get(name).is_none() {
@@ -218,21 +220,23 @@ fn set_defaults(client: &mut ClientConfig, defaults: &[(&str, &str)]) {
     }
 }
 
-/// How a consumer fetches. It fetches a partition again while it holds less than `ahead` of its records.
-fn set_fetching(client: &mut ClientConfig, ahead: &str) {
+/// Sets how a consumer fetches. It fetches more of a partition while its queue holds fewer than `min_queued` records of
+/// it.
+fn set_fetching(client: &mut ClientConfig, min_queued: &str) {
     set_defaults(
         client,
         &[
-            // the default of a second stalls a reader that is slower than its fetcher
+            // The default of one second stalls a reader that is slower than librdkafka's fetcher.
             ("fetch.queue.backoff.ms", "2"),
-            ("queued.min.messages", ahead),
+            ("queued.min.messages", min_queued),
             ("queued.max.messages.kbytes", "16384"),
-            // a corrupt batch is neither passed over nor taken for records
+            // With this check, a corrupt batch is an error: it is neither skipped nor read as records.
             ("check.crcs", "true"),
         ],
     );
     if let Some(answer) = client.get("fetch.max.bytes").map(str::to_owned) {
-        // the client does not take less for the one than for the other, whose default is larger than some set this
+        // librdkafka refuses a `fetch.max.bytes` below `message.max.bytes`, whose default is larger than some users set
+        // the former.
         set_defaults(client, &[("message.max.bytes", &answer)]);
     }
 }

@@ -1,4 +1,4 @@
-//! The log and the errors of the clients, and which errors no retry helps against.
+//! The log and the errors of the clients, and which errors are permanent.
 
 use std::sync::Mutex;
 
@@ -7,7 +7,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-/// Why a client could not be made, without the value of the property that is at fault.
+/// Why a client could not be created, without the value of the property that caused it, because that may be secret.
 pub(super) fn creation_error(error: &KafkaError) -> String {
     match error {
         KafkaError::ClientConfig(_, _, name, _) => name.clone(),
@@ -15,7 +15,7 @@ pub(super) fn creation_error(error: &KafkaError) -> String {
     }
 }
 
-/// A text of the client, up to where it quotes a value that holds a secret: it does so only for this property.
+/// A text of librdkafka, cut off where it quotes a secret value. It quotes a value only for this property.
 pub(super) fn without_secret(text: &str) -> &str {
     const NAME: &str = "sasl.oauthbearer.config";
     text.find(NAME)
@@ -23,11 +23,11 @@ pub(super) fn without_secret(text: &str) -> &str {
         .unwrap_or(text)
 }
 
-/// Passes on the client's log, and keeps its last error for the message of a failure.
+/// Writes the client's log to keyfold's, and keeps the client's last error for the message of a failure.
 #[derive(Default)]
 pub(crate) struct LastError {
     last: Mutex<Option<(RDKafkaErrorCode, String)>>,
-    /// The last line of the log that was an error; it says more than a code.
+    /// The last log line at the level of an error; it says more than an error code.
     line: Mutex<Option<String>>,
 }
 
@@ -39,7 +39,7 @@ impl LastError {
         Some((code, line.unwrap_or(reason)))
     }
 
-    /// Notes an error. One of authentication stays, for others follow from it.
+    /// Stores an error. An authentication error is not overwritten, because later errors are its consequences.
     pub(super) fn note(&self, code: RDKafkaErrorCode, reason: &str) {
         if let Ok(mut last) = self.last.lock()
             && last
@@ -51,7 +51,7 @@ impl LastError {
     }
 }
 
-/// Whether no retry helps: the cluster refuses this client.
+/// Whether the error is permanent: the cluster refuses this client.
 pub fn is_refusal(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
@@ -65,12 +65,13 @@ pub fn is_refusal(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// The same, by the text as well: the client also calls it a refusal when a connection breaks during authentication.
+/// Like [`is_refusal`], but looks at the text as well: librdkafka uses the same codes when a connection breaks during
+/// authentication, which a retry can fix.
 pub fn refuses(code: RDKafkaErrorCode, reason: &str) -> bool {
     let broken_connection = [
         "Disconnected",
         "SSL transport error",
-        // the broker has not even said which mechanisms it has
+        // the connection broke before the broker listed its mechanisms
         "supported mechanisms: (n/a)",
     ];
     is_refusal(code) && !broken_connection.iter().any(|text| reason.contains(text))
@@ -96,12 +97,12 @@ impl ClientContext for LastError {
     }
 }
 
-/// The facilities of lines about connections. Every client of every worker logs them at every attempt, and late, for its
-/// log is only read when it is polled; and it logs as errors what it recovers from by itself, such as the first of a host's
-/// addresses that does not answer. What keeps keyfold from its work is logged by the workers.
+/// The log facilities for connections. Every client of every worker logs such lines at every attempt, and with a delay,
+/// because its log is read only when it is polled. It also logs as errors what it recovers from by itself, such as the
+/// first address of a host that does not answer. The workers log the errors that keep keyfold from its work.
 const CONNECTION_FACILITIES: [&str; 4] = ["FAIL", "ERROR", "REQTMOUT", "GETPID"];
 
-/// Passes on a line of the client's log.
+/// Writes a line of the client's log to keyfold's.
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     let message = without_secret(message);
     match level {
@@ -160,9 +161,9 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_says_holds_no_secret() {
-        let text = "Unrecognized sasl.oauthbearer.config beginning at: hunter2".to_owned();
-        let said = creation_error(&KafkaError::ClientCreation(text));
-        assert!(!said.contains("hunter2"), "{said}");
+    fn a_creation_error_holds_no_secret() {
+        let quoted = "Unrecognized sasl.oauthbearer.config beginning at: hunter2".to_owned();
+        let text = creation_error(&KafkaError::ClientCreation(quoted));
+        assert!(!text.contains("hunter2"), "{text}");
     }
 }

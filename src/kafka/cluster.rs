@@ -1,4 +1,5 @@
-//! The cluster: one owner of the clients that ask and administer. A process makes them once, and its threads share them.
+//! The cluster: the owner of the query client and the admin client. A process creates them once, and its threads share
+//! them.
 
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::Client;
@@ -14,7 +15,7 @@ use super::retry::{
 };
 use super::topic_specs::TopicSettings;
 
-/// A failure, with what to do about it.
+/// A failed request to the cluster. The text also says what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ClusterError(pub(super) String);
@@ -22,7 +23,7 @@ pub struct ClusterError(pub(super) String);
 /// Why the cluster could not be checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CheckError {
-    /// Nobody answers, or the cluster is not yet able to: a later attempt may succeed.
+    /// No broker answers, or the cluster is not ready yet: a later attempt may succeed.
     Temporary(String),
     /// The cluster refuses this client, and waiting does not change that.
     Refused(String),
@@ -42,7 +43,7 @@ impl From<RequestError> for CheckError {
     }
 }
 
-/// What to look at where no broker answers.
+/// Advice for the case that no broker answers.
 pub const CONNECTION_ADVICE: &str = "look at kafka.bootstrap_servers, and whether the brokers can be reached from here; brokers that want TLS or SASL need it in [kafka.properties]";
 
 pub struct Cluster {
@@ -53,8 +54,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes the clients, and waits until a broker answers. Fails where none does, or one refuses this client. `give_up`
-    /// is asked while no broker answers.
+    /// Creates the clients, and waits until a broker answers. Fails if none answers in time, or if one refuses this
+    /// client. `give_up` is called after each attempt without an answer; true ends the wait.
     pub fn connect(
         requirements: Requirements,
         give_up: impl Fn() -> bool,
@@ -74,7 +75,7 @@ impl Cluster {
         }
     }
 
-    /// Makes the clients, without waiting for a broker.
+    /// Creates the clients, without waiting for a broker.
     pub fn open(requirements: Requirements) -> Result<Cluster, ClusterError> {
         let setup = |error: KafkaError| {
             let reason = client_log::creation_error(&error);
@@ -100,7 +101,7 @@ impl Cluster {
         let Err(error) = self.query.partitions(topic, FIRST_ATTEMPT_TIMEOUT) else {
             return Ok(());
         };
-        // a broker that has an opinion on a topic can be reached
+        // a broker that refuses access to a topic can be reached
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
             return Ok(());
         }
@@ -134,7 +135,7 @@ impl Cluster {
         &self.query
     }
 
-    /// Waits for an answer of the admin client; `what` says what failed.
+    /// Waits for an answer of the admin client; `what` begins the error message.
     pub(super) fn wait_for<T>(
         &self,
         what: &str,
@@ -143,20 +144,20 @@ impl Cluster {
         explained(what, self.runtime.block_on(answer))
     }
 
-    /// The number of a topic's partitions; none where there is no such topic.
+    /// The number of a topic's partitions; `None` if the topic does not exist.
     pub fn partitions(&self, topic: &str) -> Result<Option<i32>, ClusterError> {
         let what = format!("cannot describe the topic {topic}");
         explained(&what, self.query.partitions(topic, REQUEST_TIMEOUT))
     }
 
-    /// The same, with attempts over other connections where one breaks.
+    /// Like [`Cluster::partitions`], but repeats the request over another connection if one breaks.
     pub(super) fn partitions_with_retries(&self, topic: &str) -> Result<Option<i32>, ClusterError> {
         let what = format!("cannot describe the topic {topic}");
         let ask = || self.query.partitions(topic, ATTEMPT_TIMEOUT);
         explained(&what, with_retries(ask, code_of))
     }
 
-    /// The id of the state topic. None where the brokers are too old to tell.
+    /// The id of the state topic. `None` if the brokers are too old to have topic ids.
     pub fn state_topic_id(&self) -> Result<Option<String>, ClusterError> {
         let topic = self.requirements.topics.state.name.as_str();
         let ask = || {
@@ -174,8 +175,8 @@ impl Cluster {
         })
     }
 
-    /// The settings of topics, in their order. None where they are not told: the binding drops the reason (rust-rdkafka
-    /// 0.39, `DescribeConfigsFuture`), but of a topic that is there it is that this client may not ask.
+    /// The settings of topics, in the order of `topics`. `None` if a topic's settings cannot be read. The binding drops
+    /// the reason (rust-rdkafka 0.39, `DescribeConfigsFuture`); for a topic that exists, it is a missing permission.
     pub(super) fn settings(
         &self,
         topics: &[&str],
@@ -194,15 +195,15 @@ impl Cluster {
         })?;
         let settings = answers.into_iter().map(|answer| {
             let entries = answer.ok()?.entries.into_iter();
-            let told: TopicSettings = entries
+            let by_name: TopicSettings = entries
                 .filter_map(|entry| Some((entry.name, entry.value?)))
                 .collect();
-            (!told.is_empty()).then_some(told)
+            (!by_name.is_empty()).then_some(by_name)
         });
         Ok(settings.collect())
     }
 
-    /// A setting of a broker. None where it is not told: few clients may ask.
+    /// A setting of a broker. `None` if it cannot be read: few clients have the permission.
     pub(super) fn broker_setting(&self, name: &str) -> Option<String> {
         let topic = self.requirements.topics.snapshots.name.as_str();
         let metadata = self.client().fetch_metadata(Some(topic), ATTEMPT_TIMEOUT);

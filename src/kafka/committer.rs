@@ -1,8 +1,8 @@
-//! Commits transactions, and waits for deliveries, from a thread of its own, so that the worker goes on meanwhile.
+//! Commits transactions, and waits for deliveries, on a thread of its own, so that the worker continues meanwhile.
 //!
-//! That also bounds what librdkafka does not: sending offsets to a transaction takes a time-out and does not keep to it,
-//! and may block for minutes where the coordinator went away in its midst. It is given up on time; its producer must
-//! then be thrown away.
+//! The thread also limits what librdkafka does not: `send_offsets_to_transaction` takes a timeout but does not keep to
+//! it, and may block for minutes if the coordinator goes away during the call. The worker gives the call up in time;
+//! its producer must then be discarded.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -22,25 +22,25 @@ enum Report {
     Ended(StepEnd),
 }
 
-/// The thread, and the way to it.
+/// The commit thread, and the channels to and from it.
 pub struct Committer {
-    /// None only while this is dropped.
+    /// `None` only during the drop.
     requests: Option<Sender<Request>>,
     reports: Receiver<Report>,
     thread: Option<JoinHandle<()>>,
-    /// When the current step of the commit is given up; none: no commit is in flight.
-    give_up: Cell<Option<Instant>>,
-    /// Bounds each step. The thread itself gives up sooner, where the client lets it.
+    /// The deadline of the current step of the commit; `None` if no commit is in flight.
+    deadline: Cell<Option<Instant>>,
+    /// Limits each step. The thread itself times out earlier, unless librdkafka blocks.
     step_timeout: Duration,
 }
 
 impl Committer {
     pub fn start(client: Arc<Transactions>) -> Result<Committer, KafkaError> {
         let step_timeout = client.step_timeout + 2 * SLICE;
-        let (requests, asked) = channel::<Request>();
+        let (requests, incoming) = channel::<Request>();
         let (report, reports) = channel();
         let body = move || {
-            while let Ok(request) = asked.recv() {
+            while let Ok(request) = incoming.recv() {
                 // fails only if the receiver is gone
                 let ended = client.end(&request, &mut || {
                     let _ = report.send(Report::Step);
@@ -58,33 +58,33 @@ impl Committer {
             requests: Some(requests),
             reports,
             thread: Some(thread),
-            give_up: Cell::new(None),
+            deadline: Cell::new(None),
             step_timeout,
         })
     }
 
-    /// Begins what the request asks for. Until it has ended, nobody may use the client.
+    /// Starts a request. Until it has ended, nothing else may use the client.
     pub fn begin(&self, request: Request) {
-        self.give_up.set(Some(Instant::now() + self.step_timeout));
+        self.deadline.set(Some(Instant::now() + self.step_timeout));
         if let Some(requests) = &self.requests {
             // fails only if the thread has ended, and then `ended` fails too
             let _ = requests.send(request);
         }
     }
 
-    /// How the request in flight ended; none where it has not ended within `wait`.
+    /// How the request in flight ended; `None` if it has not ended within `wait`.
     pub fn ended(&self, wait: Duration) -> Option<StepEnd> {
         let until = Instant::now() + wait;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.reports.recv_timeout(left) {
                 Ok(Report::Ended(ended)) => {
-                    self.give_up.set(None);
+                    self.deadline.set(None);
                     return Some(ended);
                 }
-                Ok(Report::Step) => self.give_up.set(Some(Instant::now() + self.step_timeout)),
+                Ok(Report::Step) => self.deadline.set(Some(Instant::now() + self.step_timeout)),
                 Err(RecvTimeoutError::Timeout)
-                    if self.give_up.get().is_some_and(|at| Instant::now() < at) =>
+                    if self.deadline.get().is_some_and(|at| Instant::now() < at) =>
                 {
                     return None;
                 }
@@ -101,8 +101,8 @@ impl Committer {
 impl Drop for Committer {
     fn drop(&mut self) {
         self.requests = None;
-        // a thread that is stuck keeps its client until the call returns
-        if self.give_up.get().is_none()
+        // A thread that is blocked in a call is not joined; it keeps its client until the call returns.
+        if self.deadline.get().is_none()
             && let Some(thread) = self.thread.take()
         {
             let _ = thread.join();

@@ -1,5 +1,5 @@
-//! A member of the consumer group. Rebalances are noted for the worker; behind each of them all partitions are paused, those
-//! that are kept too, and are consumed only from the offsets that the worker names.
+//! A member of the consumer group. It records rebalances for the worker. After each rebalance all its partitions are
+//! paused, the kept ones too. They are consumed only from the offsets that the worker names.
 
 use std::collections::HashMap;
 use std::ptr;
@@ -31,26 +31,26 @@ pub enum Rebalance {
     Revoked(Partitions),
 }
 
-/// What the group told, to be taken in after the poll that brought it.
+/// An event of the group. The worker handles it after the poll that delivered it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GroupEvent {
     Rebalance(Rebalance),
-    /// Trouble that the client gets over by itself.
+    /// An error from which librdkafka recovers by itself.
     Trouble(RDKafkaErrorCode, String),
-    /// This client cannot go on and must be made anew.
+    /// This client cannot continue and must be replaced by a new one.
     Broken(RDKafkaErrorCode, String),
 }
 
 struct Context {
-    told: Mutex<Vec<GroupEvent>>,
-    /// The queue of the [`GroupConsumer`] that holds this context's client; null when it is gone.
+    events: Mutex<Vec<GroupEvent>>,
+    /// The queue of the [`GroupConsumer`] that owns this context's client; null once that is dropped.
     queue: AtomicPtr<Queue>,
 }
 
 impl Context {
-    fn tell(&self, told: GroupEvent) {
-        if let Ok(mut list) = self.told.lock() {
-            list.push(told);
+    fn push(&self, event: GroupEvent) {
+        if let Ok(mut list) = self.events.lock() {
+            list.push(event);
         }
     }
 
@@ -61,13 +61,13 @@ impl Context {
     ) -> KafkaResult<()> {
         // SAFETY: the queue is alive while the pointer is not null, see `GroupConsumer::drop`.
         if let Some(queue) = unsafe { self.queue.load(Ordering::Acquire).as_ref() } {
-            take(queue, consumer, partitions);
+            forward(queue, consumer, partitions);
         }
-        // Paused at once: the worker names the offsets when it knows them. The one given here must be a number:
-        // a logical one is looked up, and an answer that comes after the seek makes the client look up again,
-        // which would carry it off to that place and past the records before it.
+        // Pause the partitions at once: the worker names the offsets when it knows them. The offset given here must be
+        // a number: librdkafka looks a logical offset up, and if that answer arrives after the seek, it looks up again.
+        // That would move the position to the logical offset, past the records before it.
         partitions.set_all_offsets(Offset::Offset(0))?;
-        // No fetch may go out from there.
+        // No fetch may start at this offset.
         consumer.pause(partitions)?;
         match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => consumer.incremental_assign(partitions)?,
@@ -87,14 +87,15 @@ impl Context {
         }
     }
 
-    /// Pauses what this member has, before the client goes on with it. For a rebalance the client holds it back, and then
-    /// goes on where it believes that the records were taken to. That may lie behind some that were not: it counts the end
-    /// of a log for a record where it is taken with others (librdkafka before 2.13, its issue 4844), and a position that was
-    /// sought only once a record was taken there.
+    /// Pauses the partitions that this member keeps, before librdkafka resumes them. During a rebalance librdkafka
+    /// stops fetching them, and then resumes where it believes that records were consumed up to. That position may be
+    /// after records that were not consumed: librdkafka counts the end of a log as a record if it is consumed together
+    /// with others (librdkafka before 2.13, its issue 4844), and it counts a seek only once a record was consumed after
+    /// it.
     fn pause_kept(&self, consumer: &BaseConsumer<Self>) -> KafkaResult<()> {
         match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => consumer.pause(&consumer.assignment()?),
-            // of what it had, nothing is kept
+            // this protocol revokes all partitions in a rebalance, so none is kept
             _ => Ok(()),
         }
     }
@@ -107,7 +108,7 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         if let Some(code) = error.rdkafka_error_code() {
-            self.tell(GroupEvent::Trouble(code, reason.to_owned()));
+            self.push(GroupEvent::Trouble(code, reason.to_owned()));
         }
     }
 }
@@ -128,18 +129,18 @@ impl ConsumerContext for Context {
             ),
             _ => (self.revoke(consumer, partitions), Rebalance::Revoked(names)),
         };
-        self.tell(GroupEvent::Rebalance(rebalance));
+        self.push(GroupEvent::Rebalance(rebalance));
         if let Err(error) = paused.and(done) {
             let code = error
                 .rdkafka_error_code()
                 .unwrap_or(RDKafkaErrorCode::Unknown);
-            self.tell(GroupEvent::Broken(code, format!("rebalancing: {error}")));
+            self.push(GroupEvent::Broken(code, format!("rebalancing: {error}")));
         }
     }
 }
 
-/// Has the partitions' records come to the queue.
-fn take(queue: &Queue, consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) {
+/// Forwards the partitions' records to the queue.
+fn forward(queue: &Queue, consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) {
     for element in partitions.elements() {
         // SAFETY: every queue here is one of its consumer's client.
         unsafe {
@@ -157,7 +158,7 @@ fn names(partitions: &TopicPartitionList) -> Partitions {
         .collect()
 }
 
-/// Who this member is to the group. Offsets sent under one that is no longer in force are refused.
+/// The identity of this member in the group. The coordinator refuses offsets that are sent with an outdated one.
 pub struct Membership {
     pub metadata: Arc<ConsumerGroupMetadata>,
     pub generation: Generation,
@@ -167,18 +168,18 @@ pub struct Membership {
 pub type Committed = Option<(i64, String)>;
 
 pub struct GroupConsumer {
-    // dropped before the consumer, which would wait for it
+    // dropped before the consumer, whose drop would otherwise wait for the queue
     queue: Box<Queue>,
     consumer: BaseConsumer<Context>,
-    /// Errors of partitions that came in the place of records are told here.
-    told: Vec<GroupEvent>,
+    /// Events from the client's own queue, such as errors.
+    events: Vec<GroupEvent>,
 }
 
 impl GroupConsumer {
-    /// Makes a client and joins the group.
+    /// Creates a client and joins the group.
     pub fn join(config: &ClientConfig, topics: &[&str]) -> KafkaResult<GroupConsumer> {
         let context = Context {
-            told: Mutex::default(),
+            events: Mutex::default(),
             queue: AtomicPtr::default(),
         };
         let consumer: BaseConsumer<Context> = config.create_with_context(context)?;
@@ -196,14 +197,14 @@ impl GroupConsumer {
         Ok(GroupConsumer {
             queue,
             consumer,
-            told: Vec::new(),
+            events: Vec::new(),
         })
     }
 
-    /// Leaves the group, or waits until `patience` ends. To be called before another member is made that has the
-    /// same instance id.
-    pub fn leave(&self, patience: Duration) {
-        let until = Instant::now() + patience;
+    /// Leaves the group, and waits for that for at most `timeout`. Must be called before another member with the same
+    /// instance id is created.
+    pub fn leave(&self, timeout: Duration) {
+        let until = Instant::now() + timeout;
         if let Err(error) = self.consumer.close_queue() {
             tracing::debug!(%error, "leaving the group");
             return;
@@ -213,10 +214,10 @@ impl GroupConsumer {
         }
     }
 
-    /// Serves the group; what it told. Records never come this way.
+    /// Polls the client's own queue, and returns the events of the group. Records never arrive on that queue.
     pub fn serve(&mut self) -> Vec<GroupEvent> {
         while let Some(polled) = self.consumer.poll(Duration::ZERO) {
-            let told = match polled {
+            let event = match polled {
                 Ok(_) => GroupEvent::Broken(
                     RDKafkaErrorCode::InvalidMessage,
                     "a record came past its queue".to_owned(),
@@ -232,11 +233,11 @@ impl GroupConsumer {
                     )
                 }
             };
-            self.told.push(told);
+            self.events.push(event);
         }
-        let mut all = std::mem::take(&mut self.told);
-        if let Ok(mut told) = self.consumer.context().told.lock() {
-            all.append(&mut told);
+        let mut all = std::mem::take(&mut self.events);
+        if let Ok(mut events) = self.consumer.context().events.lock() {
+            all.append(&mut events);
         }
         all
     }
@@ -251,9 +252,9 @@ impl GroupConsumer {
         self.queue.poll(wait, into);
     }
 
-    /// Who this member is now; none while it is not one.
+    /// The identity of this member now; `None` while it is not a member.
     pub fn membership(&self) -> Option<Membership> {
-        // the generation first: should the metadata be newer, then the comparison at the commit tells
+        // Read the generation first: if the metadata is newer, the comparison at the commit detects it.
         let generation = self.generation()?;
         let metadata = Arc::new(self.consumer.group_metadata()?);
         Some(Membership {
@@ -262,7 +263,7 @@ impl GroupConsumer {
         })
     }
 
-    /// The generation of this member; none while this client is no member.
+    /// The generation of this member; `None` while this client is not a member.
     pub fn generation(&self) -> Option<Generation> {
         // SAFETY: the client is alive; the metadata is destroyed here, after its texts were copied.
         unsafe {
@@ -285,7 +286,7 @@ impl GroupConsumer {
         }
     }
 
-    /// The committed offsets of partitions. A partition that cannot be told now is left out.
+    /// The committed offsets of partitions. A partition whose offset cannot be read now is left out.
     pub fn committed(
         &self,
         partitions: &[(&str, i32)],
@@ -297,8 +298,8 @@ impl GroupConsumer {
         }
         let answer = self.consumer.committed_offsets(list, wait)?;
         let elements = answer.elements();
-        let told = elements.iter().filter(|element| element.error().is_ok());
-        Ok(told
+        let answered = elements.iter().filter(|element| element.error().is_ok());
+        Ok(answered
             .map(|element| {
                 let committed = match element.offset() {
                     Offset::Offset(offset) => Some((offset, element.metadata().to_owned())),
@@ -309,7 +310,7 @@ impl GroupConsumer {
             .collect())
     }
 
-    /// Takes no more records from partitions.
+    /// Stops consuming partitions.
     pub fn pause(&self, partitions: &[(&str, i32)]) -> KafkaResult<()> {
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for (topic, partition) in partitions {
@@ -318,15 +319,17 @@ impl GroupConsumer {
         self.consumer.pause(&list)
     }
 
-    /// Takes records from partitions, from these offsets on.
+    /// Consumes partitions from these offsets.
     pub fn consume(&self, from: &[(&str, i32, i64)], wait: Duration) -> KafkaResult<()> {
         let sought = self.seek(from, wait)?;
-        // Where a partition was taken away and came back, its stop, which the client carries out later, has undone
-        // what the assignment set up. Now that it was sought in, it has started anew; and it is still paused.
-        take(&self.queue, &self.consumer, &sought);
+        // If a partition was revoked and then assigned again, librdkafka carries out the stop later, and thereby
+        // removes the forwarding that the assignment set up. After the seek the partition has started again and is
+        // still paused, so the forwarding can be set up again.
+        forward(&self.queue, &self.consumer, &sought);
         self.consumer.resume(&sought)?;
-        // The client's thread that fetches is woken by a seek, but not by a resume: if it looked at the partitions in
-        // between, it sleeps for a second before it sees that they are paused no more.
+        // A seek wakes librdkafka's fetcher thread, but a resume does not: if the thread looked at the partitions
+        // between the first seek and the resume, it would sleep for a second before it sees that they are no longer
+        // paused.
         self.seek(from, wait)?;
         Ok(())
     }
@@ -348,7 +351,7 @@ impl GroupConsumer {
         self.consumer.commit(offsets, CommitMode::Sync)
     }
 
-    /// The first offset of a partition and the one behind the last that may be read, as last heard.
+    /// The first offset of a partition and the offset after the last readable record, as the client last received them.
     pub fn cached_ends(&self, topic: &str, partition: i32) -> Option<(i64, i64)> {
         // SAFETY: the client is alive.
         unsafe { super::native::cached_ends(self.consumer.client().native_ptr(), topic, partition) }
@@ -357,7 +360,7 @@ impl GroupConsumer {
 
 impl Drop for GroupConsumer {
     fn drop(&mut self) {
-        // closing the consumer still serves rebalances
+        // closing the consumer still calls the rebalance callback, which must not use the queue any more
         let context = self.consumer.context();
         context.queue.store(ptr::null_mut(), Ordering::Release);
     }

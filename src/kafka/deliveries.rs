@@ -1,4 +1,4 @@
-//! Whether the records that a producer was given were delivered.
+//! Delivery reports: whether the records of a producer were delivered.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use rdkafka::producer::{DeliveryResult, ProducerContext};
 
 use super::client_log;
 
-/// Notes the first record of a batch that could not be delivered.
+/// Stores the error of the first record of a batch that could not be delivered.
 #[derive(Default)]
 pub struct Deliveries {
     failed: Mutex<Option<(RDKafkaErrorCode, String)>>,

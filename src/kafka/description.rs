@@ -1,5 +1,5 @@
-//! Topics as the brokers describe them, with their ids and with what this client may do with them (KIP-430). The Rust
-//! binding does not ask for these.
+//! Topics as the brokers describe them, with their ids and with the operations that this client is allowed (KIP-430).
+//! The Rust binding does not offer this request.
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
@@ -10,10 +10,10 @@ use rdkafka::bindings as rd;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::RDKafkaErrorCode;
 
-/// Why a request has no answer.
+/// Why a request failed.
 #[derive(Debug)]
 pub(crate) struct RequestError {
-    /// None where no broker was asked.
+    /// `None` if no broker was asked.
     pub code: Option<RDKafkaErrorCode>,
     pub reason: String,
 }
@@ -37,7 +37,7 @@ impl From<&str> for RequestError {
     }
 }
 
-/// A pointer of librdkafka, and what destroys it.
+/// A pointer of librdkafka, and the function that destroys it.
 pub(super) struct Owned<T>(NonNull<T>, unsafe extern "C" fn(*mut T));
 
 impl<T> Owned<T> {
@@ -65,7 +65,7 @@ impl<T> Drop for Owned<T> {
     }
 }
 
-/// What may be done with a resource of the cluster.
+/// An operation on a resource of the cluster, as access control lists (ACLs) name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
     Read,
@@ -89,7 +89,7 @@ impl Operation {
     }
 }
 
-/// The id of a topic: another one after it was deleted and recreated.
+/// The id of a topic. A topic that is deleted and recreated gets another one.
 #[derive(Debug)]
 pub(crate) enum TopicId {
     /// In base64.
@@ -104,11 +104,12 @@ pub(crate) enum TopicId {
 /// A topic as the brokers describe it.
 pub(super) struct TopicDescription {
     pub name: String,
-    /// In base64. None where the brokers are too old to have topic ids.
+    /// In base64. `None` if the brokers are too old to have topic ids.
     id: Option<String>,
-    /// The number of its partitions; or why it is not described.
+    /// The number of its partitions, or why the topic is not described.
     pub partitions: Result<i32, RDKafkaErrorCode>,
-    /// What this client may do with it; none where it was not asked, or the brokers do not tell.
+    /// The operations that this client is allowed; `None` if they were not requested, or the brokers do not report
+    /// them.
     pub allowed: Option<BTreeSet<Operation>>,
 }
 
@@ -130,7 +131,7 @@ impl TopicDescription {
     }
 }
 
-/// Whether topics are described with what this client may do with them.
+/// Whether the description of a topic includes the operations that this client is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AllowedOperations {
     Ask,
@@ -167,7 +168,7 @@ pub(super) fn describe<C: ClientContext>(
     if all.len() != topics.len() {
         return Err("the answer does not name each topic".into());
     }
-    // the answer has them in an order of its own
+    // the answer has an order of its own
     let position = |one: &TopicDescription| topics.iter().position(|topic| *topic == one.name);
     if all.iter().any(|one| position(one).is_none()) {
         return Err("the answer names another topic".into());
@@ -188,7 +189,7 @@ unsafe fn options(
     timeout: Duration,
 ) -> Result<Owned<rd::rd_kafka_AdminOptions_t>, RequestError> {
     let describe_topics = rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
-    let mut said = [0; 512];
+    let mut error_text = [0; 512];
     // SAFETY: as the caller promises; an error is destroyed once.
     unsafe {
         let options = Owned::new(
@@ -198,8 +199,8 @@ unsafe fn options(
         rd::rd_kafka_AdminOptions_set_request_timeout(
             options.get(),
             millis(timeout),
-            said.as_mut_ptr(),
-            said.len(),
+            error_text.as_mut_ptr(),
+            error_text.len(),
         );
         let refused = rd::rd_kafka_AdminOptions_set_include_authorized_operations(
             options.get(),

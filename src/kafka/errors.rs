@@ -1,4 +1,4 @@
-//! What an error of the client means to the engine.
+//! Translates errors of librdkafka for the engine.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
@@ -41,7 +41,7 @@ fn kind_of(code: RDKafkaErrorCode) -> ErrorKind {
     }
 }
 
-/// Whether an error tells that the cluster, or a part of it, cannot be reached or has no leader.
+/// Whether an error means that the cluster, or a part of it, cannot be reached or has no leader.
 pub fn is_outage(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,

@@ -1,4 +1,5 @@
-//! Produces records as an ordinary application would, partitioned by key as Java does, and counts what became of each.
+//! Produces records as an ordinary application would, partitioned by key as Java's producer does, and counts which of
+//! them were delivered.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,20 +21,20 @@ pub struct Feed {
     sent: u64,
 }
 
-/// For so long the queue may stay full, and at the end no record be delivered, before producing is given up.
+/// Producing fails if the queue stays full for this long, or, at the end, if no record is delivered for this long.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long one wait for deliveries takes.
+/// How long one wait for delivery reports takes.
 const POLL: Duration = Duration::from_millis(100);
 
-/// What became of the records that were handed over.
+/// How many of the produced records were delivered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     pub delivered: u64,
-    /// Of those that were not delivered, how many by topic and reason.
+    /// How many records were not delivered, by topic and reason.
     pub failed: BTreeMap<(String, String), u64>,
     /// Topics that take no record at all: they do not exist, or the cluster refuses this client.
     pub unavailable: Vec<String>,
-    /// Those of which nothing is known: no broker has answered in time.
+    /// Records without a delivery report, because no broker has answered in time.
     pub unconfirmed: u64,
 }
 
@@ -61,7 +62,7 @@ impl Tally {
     }
 }
 
-/// What was not delivered, and why.
+/// Says what was not delivered, and why.
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let failed: u64 = self.failed.values().sum();
@@ -85,13 +86,13 @@ impl fmt::Display for Tally {
     }
 }
 
-/// Counts the deliveries in librdkafka's callbacks.
+/// Counts the delivery reports in librdkafka's callbacks.
 #[derive(Default)]
 struct DeliveryCounter(Mutex<Tally>);
 
 impl DeliveryCounter {
-    fn with<T>(&self, look: impl FnOnce(&mut Tally) -> T) -> T {
-        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, change: impl FnOnce(&mut Tally) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -126,11 +127,9 @@ impl Feed {
         })
     }
 
-    /// Hands a record over for delivery; waits while the queue is full. One that the client does not take counts as not
-    /// delivered.
+    /// Produces a record; waits while the queue is full. A record that the client refuses counts as not delivered.
     ///
-    /// # Errors
-    /// Where the queue stays full.
+    /// The queue stays full.
     pub fn send(&mut self, record: &GeneratedRecord, topic: &str) -> KafkaResult<()> {
         let deadline = Instant::now() + STALL_TIMEOUT;
         loop {
@@ -151,8 +150,8 @@ impl Feed {
             match self.producer.send(message) {
                 Ok(()) => break,
                 Err((error, _)) if !is_full(&error) => {
-                    let receipts = self.producer.context();
-                    receipts.with(|tally| tally.note(topic, &error));
+                    let counter = self.producer.context();
+                    counter.with(|tally| tally.note(topic, &error));
                     break;
                 }
                 Err((error, _)) if Instant::now() >= deadline => return Err(error),
@@ -171,13 +170,13 @@ impl Feed {
         self.producer.poll(Duration::ZERO);
     }
 
-    /// Waits until it is known of every record whether it was delivered, or until none was for a while; what came of
-    /// all of them.
+    /// Waits until there is a delivery report for every record, or until none arrives for a while; returns the counts
+    /// of all records.
     pub fn finish(&self) -> Tally {
         let mut progress = Instant::now();
         let mut tally = self.tally();
         while tally.unconfirmed > 0 && progress.elapsed() < STALL_TIMEOUT {
-            // it also sends what still lingers; its own time-out says nothing more than the tally
+            // The flush also sends records that still linger. Its timeout says no more than the tally.
             let _ = self.producer.flush(POLL);
             let now = self.tally();
             if now.unconfirmed != tally.unconfirmed {
@@ -188,7 +187,7 @@ impl Feed {
         tally
     }
 
-    /// What is known so far.
+    /// The counts so far.
     pub fn tally(&self) -> Tally {
         let mut tally = self.producer.context().with(|tally| tally.clone());
         let known = tally.delivered + tally.failed.values().sum::<u64>();
@@ -209,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tally_says_what_was_not_delivered_and_why() {
+    fn a_tally_shows_what_was_not_delivered_and_why() {
         let mut tally = Tally {
             delivered: 7,
             ..Tally::default()
@@ -222,9 +221,9 @@ mod tests {
         tally.note("b", &large);
         assert!(!tally.all_delivered());
         assert_eq!(tally.unavailable, ["a"]);
-        let said = tally.to_string();
-        assert!(said.starts_with("of 10 records 7 were delivered, and 3 were not: 2 to a ("));
-        assert!(said.contains("), 1 to b ("), "{said}");
+        let text = tally.to_string();
+        assert!(text.starts_with("of 10 records 7 were delivered, and 3 were not: 2 to a ("));
+        assert!(text.contains("), 1 to b ("), "{text}");
         tally.unconfirmed = 5;
         assert!(
             tally

@@ -1,4 +1,4 @@
-//! Fences a producer that is gone, so that nobody waits for the timeout of its open transaction.
+//! Fences the producer of a dead worker, so that nobody waits for the timeout of its open transaction.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,8 +9,8 @@ use rdkafka::producer::{BaseProducer, Producer};
 
 use super::deliveries::{Context, Deliveries};
 
-/// Takes over the transactional id in the configuration: the broker fences its producer, aborts the open transaction, and
-/// answers when that is done.
+/// Takes over the transactional id in the configuration: the broker fences its producer, aborts the open transaction,
+/// and answers when that is done.
 pub fn fence(config: &ClientConfig, timeout: Duration) -> KafkaResult<()> {
     let deadline = Instant::now() + timeout;
     let context = Context(Arc::new(Deliveries::default()));

@@ -1,5 +1,5 @@
-//! A consumer that measures the group's lag: its committed offsets, the ends of the logs, and how old the record is that it
-//! would read next. It is not a member of the group.
+//! A consumer that measures the group's lag: its committed offsets, the ends of the logs, and the age of the record
+//! that it would read next. It is not a member of the group.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ impl LagReader {
     pub fn connect(settings: ClientSettings<'_>) -> KafkaResult<LagReader> {
         let mut client = settings.reader();
         for (name, value) in [
-            // one record is looked at, and a batch comes as a whole, so one batch is enough
+            // Only one record is needed, and the brokers return whole batches, so one batch is enough.
             ("fetch.message.max.bytes", "1"),
             ("queued.min.messages", "1"),
         ] {
@@ -35,12 +35,13 @@ impl LagReader {
         })
     }
 
-    /// Drops the events that wait at the client, which would keep all of them.
+    /// Discards the client's queued events, which would otherwise accumulate.
     pub fn drop_events(&self) {
         while self.client.poll(Duration::ZERO).is_some() {}
     }
 
-    /// The offsets that the group has committed, where it has; partitions of which it is not known now are left out.
+    /// The offsets that the group has committed; `None` for a partition without one. Partitions whose offset cannot be
+    /// read now are left out.
     pub fn committed(
         &self,
         partitions: &[TopicPartition],
@@ -54,7 +55,7 @@ impl LagReader {
         }))
     }
 
-    /// The offsets behind the last records that may be read.
+    /// The end offsets: those after the last readable records.
     pub fn end_offsets(
         &self,
         partitions: &[TopicPartition],
@@ -63,7 +64,7 @@ impl LagReader {
         self.offsets(partitions, Offset::End, wait)
     }
 
-    /// The first offsets.
+    /// The start offsets: those of the first records.
     pub fn start_offsets(
         &self,
         partitions: &[TopicPartition],
@@ -72,7 +73,7 @@ impl LagReader {
         self.offsets(partitions, Offset::Beginning, wait)
     }
 
-    /// The request for the offsets of a time takes [`Offset::End`] and [`Offset::Beginning`] in place of a time.
+    /// The request for offsets by time accepts [`Offset::End`] and [`Offset::Beginning`] in place of a time.
     fn offsets(
         &self,
         partitions: &[TopicPartition],
@@ -89,8 +90,8 @@ impl LagReader {
         }))
     }
 
-    /// The timestamp of the first record from an offset on, in milliseconds; none where there is no record, where it has
-    /// none, or where it cannot be read.
+    /// The timestamp of the first record from an offset on, in milliseconds; `None` if there is no record, if it has no
+    /// timestamp, or if it cannot be read.
     pub fn timestamp_from(
         &self,
         (topic, partition): &TopicPartition,
@@ -117,7 +118,7 @@ impl LagReader {
                 Some(Err(_)) => break,
             }
         }
-        // the client forgets what it fetched beyond
+        // the client discards the other records that it fetched
         let _ = self.client.assign(&TopicPartitionList::new());
         found
     }

@@ -8,24 +8,24 @@ use rdkafka::error::KafkaResult;
 /// A member of the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Of a static member, its `group.instance.id` and a UUID; otherwise `client_id` and a UUID.
+    /// For a static member, its `group.instance.id` and a UUID; otherwise `client_id` and a UUID.
     pub member_id: String,
-    /// Of a worker of keyfold, what [`super::client::ClientSettings::member`] makes it.
+    /// For a worker of keyfold, what [`super::client::ClientSettings::member`] sets.
     pub client_id: String,
     pub host: String,
-    /// The partitions that are assigned to it; none while the group rebalances.
+    /// The partitions that are assigned to it; empty while the group rebalances.
     pub assigned: Vec<(String, i32)>,
 }
 
 impl Member {
-    /// Its `group.instance.id`; none for a dynamic member. The coordinator does not tell it, but the member's id begins
-    /// with it: `<group.instance.id>-<UUID>`.
+    /// Its `group.instance.id`; `None` for a dynamic member. The coordinator does not return it, but the member id
+    /// begins with it: `<group.instance.id>-<UUID>`.
     pub fn name(&self) -> Option<&str> {
         const UUID: usize = 36;
         let end = self.member_id.len().checked_sub(UUID + 1)?;
         let name = self.member_id.get(..end)?;
-        let behind = self.client_id.strip_suffix(name)?;
-        (behind.ends_with('-') && !name.is_empty()).then_some(name)
+        let prefix = self.client_id.strip_suffix(name)?;
+        (prefix.ends_with('-') && !name.is_empty()).then_some(name)
     }
 
     /// The instance that this worker belongs to: its `client.id` without the number of the worker.
@@ -34,8 +34,8 @@ impl Member {
         parts.map_or(&self.client_id, |(instance, _)| instance)
     }
 
-    /// The transactional id of this worker, where it is a dynamic member: its instance is 16 hexadecimal digits then,
-    /// whatever the `client.id` before them.
+    /// The transactional id of this worker, if it is a dynamic member. The instance of such a worker is 16 hexadecimal
+    /// digits, whatever comes before them in the `client.id`.
     pub fn unnamed_worker(&self, application_id: &str) -> Option<String> {
         if self.name().is_some() {
             return None;
@@ -46,9 +46,9 @@ impl Member {
             .then(|| format!("{application_id}-{instance}-{worker}"))
     }
 
-    /// Whether this member is a worker of keyfold: its `client.id` is that of this instance or the application's id, with
-    /// the instance and the worker behind it. Another instance without an `instance_id` may have a `client.id` of its own;
-    /// it is known by the form of what follows: 16 hexadecimal digits and the worker.
+    /// Whether this member is a worker of keyfold: its `client.id` is that of this instance or the application's id,
+    /// followed by the instance and the worker. Another instance without an `instance_id` may have a different
+    /// `client.id`; it is recognised by the form of its end: 16 hexadecimal digits and the worker.
     pub fn is_keyfold(&self, client_id: &str, application_id: &str) -> bool {
         let id = self.client_id.as_str();
         // "<instance>-<worker>"
@@ -56,10 +56,10 @@ impl Member {
             let parts = text.rsplit_once('-');
             parts.is_some_and(|(instance, worker)| !instance.is_empty() && is_number(worker))
         };
-        let behind = |prefix: &str| id.strip_prefix(prefix)?.strip_prefix('-');
+        let suffix = |prefix: &str| id.strip_prefix(prefix)?.strip_prefix('-');
         if [client_id, application_id]
             .into_iter()
-            .any(|prefix| behind(prefix).is_some_and(of_worker))
+            .any(|prefix| suffix(prefix).is_some_and(of_worker))
         {
             return true;
         }
@@ -79,17 +79,17 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether this is the form of an instance without an `instance_id`.
+/// Whether a text has the form of an instance without an `instance_id`.
 fn is_random_instance(text: &str) -> bool {
     let is_hexadecimal = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     text.len() == 16 && text.bytes().all(is_hexadecimal)
 }
 
-/// The members of a group. None: the coordinator does not describe it, as a group of KIP-848 to a client that asks in the
-/// classic way, and its members are not known.
+/// The members of a group. `None` if they are not known, because the coordinator does not describe the group. This is
+/// so for a group of KIP-848, because the client sends the classic request.
 ///
-/// This asks by `rd_kafka_list_groups`. `rd_kafka_DescribeConsumerGroups` must not be used: when its coordinator goes away
-/// while it waits, the client ends the process by a failed assertion (seen with librdkafka 2.12.1, in
+/// This uses `rd_kafka_list_groups`. `rd_kafka_DescribeConsumerGroups` must not be used: if the coordinator goes away
+/// during the request, librdkafka ends the process with a failed assertion (seen with librdkafka 2.12.1, in
 /// `rd_kafka_enq_once_del_source_return`).
 pub fn describe_group<C: ClientContext>(
     client: &Client<C>,
@@ -100,7 +100,7 @@ pub fn describe_group<C: ClientContext>(
     let Some(found) = list.groups().iter().find(|found| found.name() == group) else {
         return Ok(None);
     };
-    // the coordinator also reports a group of another protocol so
+    // the coordinator also reports a group of the other protocol in this way
     if matches!(found.state(), "" | "Dead") {
         return Ok(None);
     }
@@ -113,7 +113,7 @@ pub fn describe_group<C: ClientContext>(
     Ok(Some(members.collect()))
 }
 
-/// The partitions in an assignment of the consumer protocol; none where it is truncated, or of another form.
+/// The partitions in an assignment of the consumer protocol; `None` if it is truncated, or has another form.
 fn assigned(bytes: &[u8]) -> Option<Vec<(String, i32)>> {
     let mut rest = bytes;
     let mut take = |count: usize| {
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_is_known_by_what_follows_the_application() {
+    fn a_worker_is_recognised_by_the_end_of_its_client_id() {
         let id = "keyfold-1a-0";
         assert!(is_worker("keyfold-1a-0", id, "keyfold"));
         assert!(is_worker("shop-client-1a-0", id, "keyfold"));
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_with_a_name_is_known_by_its_id() {
+    fn a_static_member_is_recognised_by_its_member_id() {
         let name = |client_id: &str, member_id: &str| {
             let mut member = member(client_id);
             member_id.clone_into(&mut member.member_id);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_transactional_id_of_a_worker_without_a_name_is_known() {
+    fn the_transactional_id_of_a_dynamic_worker_is_derived() {
         let id = |client_id: &str| member(client_id).unnamed_worker("keyfold");
         let worker = "keyfold-0123456789abcdef-12".to_owned();
         assert_eq!(id("keyfold-0123456789abcdef-12"), Some(worker.clone()));
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn an_assignment_is_read_or_passed_over() {
+    fn a_malformed_assignment_is_ignored() {
         let bytes = b"\0\x03\0\0\0\x02\0\x01a\0\0\0\x02\0\0\0\x00\0\0\0\x07\0\x01b\0\0\0\x01\0\0\0\x01\xff\xff\xff\xff";
         let a = |partition| ("a".to_owned(), partition);
         let expected = vec![a(0), a(7), ("b".to_owned(), 1)];
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn other_clients_of_the_group_are_told_from_workers() {
+    fn other_clients_of_the_group_are_distinguished_from_workers() {
         let is_keyfold = |client_id: &str| member(client_id).is_keyfold("shop", "keyfold");
         for client_id in [
             "shop-0123456789abcdef-0",

@@ -1,4 +1,4 @@
-//! Kafka's clients: thin, and without decisions of their own. Those are [`crate::engine`]'s.
+//! Kafka's clients. They are thin, and make no decisions of their own: those are [`crate::engine`]'s.
 
 pub mod client;
 pub(crate) mod client_log;

@@ -1,5 +1,5 @@
-//! The few calls of librdkafka that its Rust binding does not offer: batches from a queue of one's own, and
-//! transactions that neither poll nor wait in slices. All unsafe code of keyfold is in this folder.
+//! The few functions of librdkafka that its Rust binding does not offer: polling batches from a separate queue, and
+//! transaction calls that neither poll nor wait in slices. All unsafe code of keyfold is in this folder.
 
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString, c_void};
@@ -26,10 +26,10 @@ impl Queue {
         NonNull::new(unsafe { rd::rd_kafka_queue_new(client) }).map(Queue)
     }
 
-    /// Sends the records of a partition to this queue instead of the consumer's. To be called while none are fetched,
-    /// before the partition is assigned or while it is paused; otherwise records arrive on two queues and out of order.
-    /// It is in force until fetching stops, which happens some time after the partition was taken out of the assignment:
-    /// if the partition has come back by then, its records go nowhere.
+    /// Forwards the records of a partition to this queue instead of the consumer's. Must be called while none are
+    /// fetched: before the partition is assigned, or while it is paused. Otherwise records arrive on two queues and out
+    /// of order. The forwarding ends when fetching stops, which happens some time after the partition was removed from
+    /// the assignment: if the partition has been assigned again by then, its records go nowhere.
     ///
     /// # Safety
     /// `client` must be the client of this queue.
@@ -66,10 +66,10 @@ impl Queue {
                 return;
             };
             into.list.push_back(Message(first));
-            // Not much at once: the client fills its queue again with as much as is taken out of it.
-            while into.list.len() < Messages::MOST && into.bytes() < Messages::ENOUGH {
-                let mut more: [*mut rd::rd_kafka_message_t; Messages::AT_ONCE] =
-                    [ptr::null_mut(); Messages::AT_ONCE];
+            // The number is limited, because the client refills its queue with as much as is taken out of it.
+            while into.list.len() < Messages::MAX_COUNT && into.bytes() < Messages::MAX_BYTES {
+                let mut more: [*mut rd::rd_kafka_message_t; Messages::CHUNK] =
+                    [ptr::null_mut(); Messages::CHUNK];
                 let count = rd::rd_kafka_consume_batch_queue(
                     self.0.as_ptr(),
                     0,
@@ -79,7 +79,7 @@ impl Queue {
                 let count = usize::try_from(count).unwrap_or(0);
                 let more = more.into_iter().take(count).filter_map(NonNull::new);
                 into.list.extend(more.map(Message));
-                if count < Messages::AT_ONCE {
+                if count < Messages::CHUNK {
                     break;
                 }
             }
@@ -88,7 +88,7 @@ impl Queue {
 }
 
 impl Queue {
-    /// Whether nothing waits in it.
+    /// Whether no message waits in it.
     pub fn is_empty(&self) -> bool {
         // SAFETY: the queue is alive.
         unsafe { rd::rd_kafka_queue_length(self.0.as_ptr()) == 0 }
@@ -102,17 +102,17 @@ impl Drop for Queue {
     }
 }
 
-/// Messages that were taken at once.
+/// The messages of one poll.
 #[derive(Default)]
 pub struct Messages {
     list: VecDeque<Message>,
 }
 
 impl Messages {
-    const MOST: usize = 128;
-    const AT_ONCE: usize = 32;
-    /// Bytes of keys and values.
-    const ENOUGH: usize = 1024 * 1024;
+    const MAX_COUNT: usize = 128;
+    const CHUNK: usize = 32;
+    /// The poll ends once keys and values have this many bytes.
+    const MAX_BYTES: usize = 1024 * 1024;
 
     fn bytes(&self) -> usize {
         let all = self.list.iter();
@@ -124,14 +124,14 @@ impl Messages {
         self.list.iter()
     }
 
-    /// Takes out the first.
+    /// Removes and returns the first message.
     pub fn take(&mut self) -> Option<Message> {
         self.list.pop_front()
     }
 
-    /// Drops those that do not pass.
-    pub fn retain(&mut self, passes: impl FnMut(&Message) -> bool) {
-        self.list.retain(passes);
+    /// Drops the messages for which `keep` returns false.
+    pub fn retain(&mut self, keep: impl FnMut(&Message) -> bool) {
+        self.list.retain(keep);
     }
 
     pub fn is_empty(&self) -> bool {
@@ -193,7 +193,7 @@ impl Message {
         self.raw().offset
     }
 
-    /// Milliseconds since 1970 as the record has them, negative ones too; -1 says that it has none.
+    /// The record's timestamp in milliseconds since 1970, which may be negative; -1 means that it has none.
     pub fn timestamp(&self) -> Option<i64> {
         let mut kind = rd::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: the message is alive.
@@ -214,7 +214,7 @@ impl Message {
         unsafe { bytes(raw.payload, raw.len) }
     }
 
-    /// The sizes of key and headers. Headers are parsed for it, where there are any, but not copied.
+    /// The sizes of key and headers. If there are headers, they are parsed for it, but not copied.
     pub fn metadata(&self) -> Metadata {
         let mut metadata = Metadata {
             headers: 0,
@@ -227,7 +227,7 @@ impl Message {
         metadata
     }
 
-    /// Names and values in their order. Names are UTF-8 in Kafka; others are passed over.
+    /// Names and values in their order. Names are UTF-8 in Kafka; others are skipped.
     pub fn headers(&self) -> Vec<(&str, Option<&[u8]>)> {
         let mut list = Vec::new();
         self.each_header(|name, value| {
@@ -273,7 +273,8 @@ unsafe fn bytes<'a>(start: *mut c_void, length: usize) -> Option<&'a [u8]> {
     (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start.cast(), length) })
 }
 
-/// A producer's topic, found once and not by its name for each record. It must be dropped before its client.
+/// A producer's handle of a topic, so that the topic is not looked up by name for each record. It must be dropped
+/// before its client.
 pub struct TopicHandle(NonNull<rd::rd_kafka_topic_t>);
 
 impl TopicHandle {
@@ -286,7 +287,7 @@ impl TopicHandle {
         NonNull::new(topic).map(TopicHandle)
     }
 
-    /// Hands over a record without headers, which is copied.
+    /// Produces a record without headers. Key and value are copied.
     pub fn produce(
         &self,
         partition: i32,
@@ -324,7 +325,7 @@ impl Drop for TopicHandle {
     }
 }
 
-/// What went wrong in a call of a transaction, and what the client says can be done.
+/// The error of a transaction call, with librdkafka's flags that say how to react.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransactionError {
     pub code: RDKafkaRespErr,
@@ -334,10 +335,9 @@ pub struct TransactionError {
     pub requires_abort: bool,
 }
 
-/// The error that a call returned, which is destroyed; null is success.
+/// Converts and destroys the error that a call returned; null means success.
 ///
-/// # Safety
-/// The error must be one that was just returned, and be used no more.
+/// The error must have just been returned, and must not be used afterwards.
 pub unsafe fn taken(error: *mut rd::rd_kafka_error_t) -> Result<(), TransactionError> {
     if error.is_null() {
         return Ok(());
@@ -358,8 +358,8 @@ pub unsafe fn taken(error: *mut rd::rd_kafka_error_t) -> Result<(), TransactionE
     }
 }
 
-/// The ends of a partition as the client last heard of them: the first offset and the one behind the last that
-/// a reader may read.
+/// The ends of a partition as the client last received them: the first offset, and the offset after the last readable
+/// record.
 ///
 /// # Safety
 /// `client` must be alive.

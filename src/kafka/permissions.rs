@@ -1,9 +1,11 @@
-//! What this client may do on the cluster. All of it is asked for, so that what is missing is known before it is needed.
+//! The permissions of this client on the cluster. All of them are checked at the start, so that a missing one is known
+//! before it is needed.
 //!
-//! Topics are described together with what this client may do with them (KIP-430). This cannot be asked of a group:
-//! `rd_kafka_DescribeConsumerGroups` may end the process when the coordinator goes away (see [`super::members`]). An
-//! offset of a topic that does not exist is committed in its place; the coordinator looks at the permission first, and
-//! commits nothing. Nor can it be asked of a transactional id: a producer is initialised under one that no worker has.
+//! The description of a topic includes the operations that this client is allowed (KIP-430). For a group this request
+//! cannot be used: `rd_kafka_DescribeConsumerGroups` may end the process when the coordinator goes away (see
+//! [`super::members`]). Instead an offset of a topic that does not exist is committed: the coordinator checks the
+//! permission first, and commits nothing. For transactional ids there is no such request: a producer is initialised
+//! with an id that no worker has.
 
 use std::ffi::CString;
 use std::ptr::NonNull;
@@ -23,7 +25,7 @@ use crate::config::{Guarantee, Kafka};
 pub enum Resource {
     Topic,
     Group,
-    /// All transactional ids that begin so.
+    /// All transactional ids with this prefix.
     TransactionalIds,
 }
 
@@ -37,7 +39,7 @@ pub struct Permission {
 }
 
 impl Permission {
-    /// A required one.
+    /// A required permission on a topic.
     pub(super) fn on_topic(name: &str, operation: Operation) -> Permission {
         Permission {
             resource: Resource::Topic,
@@ -68,7 +70,7 @@ impl Permission {
     }
 }
 
-/// Who this client is to the brokers. Of a certificate only they know.
+/// The principal of this client. Only the brokers know the principal of a certificate.
 fn principal(kafka: &Kafka) -> String {
     match kafka.properties.get("sasl.username") {
         Some(user) if !user.is_empty() => format!("User:{user}"),
@@ -76,7 +78,7 @@ fn principal(kafka: &Kafka) -> String {
     }
 }
 
-/// What `run` needs on topics.
+/// The permissions on topics that `run` needs.
 pub(super) fn on_topics(requirements: &Requirements) -> Vec<Permission> {
     use Operation::{Delete, Describe, DescribeConfigs, Read, Write};
     let topics = &requirements.topics;
@@ -101,7 +103,7 @@ pub(super) fn on_topics(requirements: &Requirements) -> Vec<Permission> {
         .collect()
 }
 
-/// What `run` lacks on its consumer group.
+/// The permissions on its consumer group that `run` lacks.
 pub(super) fn missing_on_group(
     query: &QueryClient,
     group: &str,
@@ -109,7 +111,7 @@ pub(super) fn missing_on_group(
 ) -> Result<Vec<Permission>, RequestError> {
     let may_read = match commit_nothing(query, group, timeout) {
         Some(RDKafkaErrorCode::GroupAuthorizationFailed) => false,
-        // the coordinator has looked at the topic, and so has allowed the group
+        // the coordinator got past the check of the group, so this client may use the group
         Some(
             RDKafkaErrorCode::NoError
             | RDKafkaErrorCode::UnknownTopicOrPartition
@@ -137,7 +139,8 @@ pub(super) fn missing_on_group(
     Ok(if may_read { Vec::new() } else { vec![read] })
 }
 
-/// What the coordinator answers to an offset of a topic that does not exist. None: nothing in time.
+/// The coordinator's answer to the commit of an offset of a topic that does not exist. `None` if there is no answer in
+/// time.
 fn commit_nothing(query: &QueryClient, group: &str, timeout: Duration) -> Option<RDKafkaErrorCode> {
     let deadline = Instant::now() + timeout;
     let topic = CString::new(format!("{group}.permission-check")).ok()?;
@@ -163,7 +166,7 @@ fn commit_nothing(query: &QueryClient, group: &str, timeout: Duration) -> Option
                 let event = Owned::from(event, rd::rd_kafka_event_destroy);
                 return Some(rd::rd_kafka_event_error(event.get()).into());
             }
-            // a client that may not even look for the coordinator waits for it without end
+            // a client that may not look up the coordinator would wait for it without end
             let refused = RDKafkaErrorCode::GroupAuthorizationFailed;
             if query.last_error().is_some_and(|(code, _)| code == refused) {
                 return Some(refused);
@@ -173,7 +176,8 @@ fn commit_nothing(query: &QueryClient, group: &str, timeout: Duration) -> Option
     }
 }
 
-/// What `run` lacks on its transactional ids. `own` is one of those that an instance which is about to start will use.
+/// The permissions on its transactional ids that `run` lacks. `own` is one of those that an instance which is about to
+/// start will use.
 pub(super) fn missing_on_transactional_ids(
     requirements: &Requirements,
     own: Option<&str>,

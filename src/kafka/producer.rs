@@ -1,4 +1,4 @@
-//! The producer of a worker: one transaction a batch under exactly-once, a flush under at-least-once.
+//! The producer of a worker: one transaction for each batch under exactly-once, a flush under at-least-once.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -19,13 +19,14 @@ use super::native::{TopicHandle, TransactionError};
 use super::transaction::{Request, SLICE, Sent, Transactions};
 use crate::engine::event::StepEnd;
 
-/// A queue from which nothing went for so long does not only wait for the broker's next answer.
-const STUCK: Duration = Duration::from_millis(100);
+/// If the queue has been full for this long, it does not only wait for the broker's next answer: its records may
+/// linger, so they are flushed.
+const FLUSH_FULL_QUEUE_AFTER: Duration = Duration::from_millis(100);
 
-/// Bytes of keys and headers that may wait to be sent. The client's bound of its queue counts values alone.
-const UNCOUNTED: usize = 8 * 1024 * 1024;
+/// The most bytes of keys and headers that may wait to be sent. librdkafka's limit of its queue counts values only.
+const MAX_UNCOUNTED_BYTES: usize = 8 * 1024 * 1024;
 
-/// A record to send. Without a partition it is chosen by the key, as Java does.
+/// A record to produce. Without a partition, the partition is chosen by the key, as Java's producer does.
 pub struct Record<'a> {
     pub topic: &'a str,
     pub partition: Option<i32>,
@@ -40,19 +41,20 @@ pub struct BatchProducer {
     committer: Committer,
     transactional: bool,
     client: Arc<Transactions>,
-    /// Bytes handed over since the batch began.
-    handed_over: Cell<usize>,
-    /// Bytes of keys and headers handed over since nothing was left to be sent.
-    uncounted: Cell<usize>,
+    /// Bytes produced since the batch began.
+    produced_bytes: Cell<usize>,
+    /// Bytes of keys and headers produced since the queue was last empty.
+    uncounted_bytes: Cell<usize>,
     /// Since when there is no room in the client's queue.
     full_since: Cell<Option<Instant>>,
-    /// The bytes that the client sends in one request for a partition.
+    /// The most bytes that the client sends in one request for a partition.
     request_bytes: usize,
 }
 
 impl BatchProducer {
-    /// Makes a producer. A transactional one takes over its id: whatever a predecessor left open is decided.
-    /// `waiting` is called every second while the cluster lets it wait; false gives up.
+    /// Creates a producer. A transactional one takes over its transactional id: a transaction that a predecessor left
+    /// open is committed or aborted. `waiting` is called every second while the cluster has not answered; false gives
+    /// up.
     pub fn connect(
         config: &ClientConfig,
         step_timeout: Duration,
@@ -81,8 +83,8 @@ impl BatchProducer {
             committer: Committer::start(Arc::clone(&client))?,
             transactional,
             client,
-            handed_over: Cell::new(0),
-            uncounted: Cell::new(0),
+            produced_bytes: Cell::new(0),
+            uncounted_bytes: Cell::new(0),
             full_since: Cell::new(None),
             request_bytes: config
                 .get("batch.size")
@@ -94,7 +96,7 @@ impl BatchProducer {
     /// Begins a batch.
     pub fn begin(&self) {
         self.client.deliveries.take();
-        self.handed_over.set(0);
+        self.produced_bytes.set(0);
         self.full_since.set(None);
         if self.is_transactional()
             && let Err(error) = self.client.producer.begin_transaction()
@@ -108,34 +110,35 @@ impl BatchProducer {
         deliveries.note(code_of(error), error.to_string());
     }
 
-    /// Hands a record over for delivery, and waits for room. A failure shows when the batch ends.
+    /// Produces a record, and waits until there is room for it. A failure is reported when the batch ends.
     pub fn send(&self, record: &Record<'_>) {
         while !self.offer(record) {
-            // the queue is bounded; what is in it is on its way
+            // the queue is bounded, and its records are being sent
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// Hands a record over for delivery if there is room for it; whether there was. A failure shows when the batch ends,
-    /// and so does a queue that has been full for too long.
+    /// Produces a record if there is room for it; returns whether there was. A failure is reported when the batch ends,
+    /// and so is a queue that has been full for too long.
     pub fn offer(&self, record: &Record<'_>) -> bool {
-        if self.uncounted.get() >= UNCOUNTED {
+        if self.uncounted_bytes.get() >= MAX_UNCOUNTED_BYTES {
             if self.client.producer.in_flight_count() == 0 {
-                self.uncounted.set(0);
+                self.uncounted_bytes.set(0);
             } else if self.may_wait() {
-                self.client.let_all_go();
+                self.client.flush_lingering();
                 return false;
             }
         }
-        match self.hand_over(record) {
+        match self.produce(record) {
             Ok(()) => {
                 let headers = record.headers.iter();
                 let headers =
                     headers.map(|(name, value)| name.len() + value.as_ref().map_or(0, Vec::len));
-                let beside = record.key.map_or(0, <[u8]>::len) + headers.sum::<usize>();
-                let bytes = beside + record.value.map_or(0, <[u8]>::len);
-                self.uncounted.set(self.uncounted.get() + beside);
-                self.handed_over.set(self.handed_over.get() + bytes);
+                let key_and_headers = record.key.map_or(0, <[u8]>::len) + headers.sum::<usize>();
+                let bytes = key_and_headers + record.value.map_or(0, <[u8]>::len);
+                self.uncounted_bytes
+                    .set(self.uncounted_bytes.get() + key_and_headers);
+                self.produced_bytes.set(self.produced_bytes.get() + bytes);
                 self.full_since.set(None);
             }
             Err(RDKafkaErrorCode::QueueFull) if self.may_wait() => return false,
@@ -147,18 +150,18 @@ impl BatchProducer {
         true
     }
 
-    /// Whether a queue that is full has not been so for too long.
+    /// Whether the caller may wait for room in a full queue: false once it has been full for too long.
     fn may_wait(&self) -> bool {
         let since = self.full_since.get().unwrap_or_else(Instant::now);
         self.full_since.set(Some(since));
-        if since.elapsed() >= STUCK {
-            // what is in it may all be waiting for more
-            self.client.let_all_go();
+        if since.elapsed() >= FLUSH_FULL_QUEUE_AFTER {
+            // all records in it may be lingering, to fill their requests
+            self.client.flush_lingering();
         }
         since.elapsed() < self.client.step_timeout
     }
 
-    fn hand_over(&self, record: &Record<'_>) -> Result<(), RDKafkaErrorCode> {
+    fn produce(&self, record: &Record<'_>) -> Result<(), RDKafkaErrorCode> {
         if record.headers.is_empty()
             && let Some(partition) = record.partition
             && let Some(topic) = self.topic(record.topic)
@@ -176,7 +179,7 @@ impl BatchProducer {
         sent.map_err(|(error, _)| code_of(&error))
     }
 
-    /// The client's handle of a topic, which is looked up once.
+    /// The client's handle of a topic, which is created once.
     fn topic(&self, name: &str) -> Option<Rc<TopicHandle>> {
         let mut topics = self.topics.borrow_mut();
         if let Some((_, topic)) = topics.iter().find(|(known, _)| known == name) {
@@ -189,15 +192,15 @@ impl BatchProducer {
         Some(topic)
     }
 
-    /// Begins to commit the transaction with the offsets of what was read, under the membership of its beginning.
-    /// Nothing else may be done with this producer before it has [`ended`](Self::ended).
+    /// Starts to commit the transaction with the offsets of the consumed records, under the membership of its
+    /// beginning. Nothing else may be done with this producer before the commit has [`ended`](Self::ended).
     pub fn start_commit(&self, offsets: TopicPartitionList, membership: &Membership) {
         let metadata = Arc::clone(&membership.metadata);
         self.start(Some(Sent { offsets, metadata }));
     }
 
-    /// Begins to wait until what was handed over is delivered, without a transaction. Nothing else may be done with
-    /// this producer before that has [`ended`](Self::ended).
+    /// Starts to wait until all produced records are delivered, without a transaction. Nothing else may be done with
+    /// this producer before the wait has [`ended`](Self::ended).
     pub fn start_delivery(&self) {
         self.start(None);
     }
@@ -209,16 +212,16 @@ impl BatchProducer {
         });
     }
 
-    /// How that has ended which was begun; none where it has not within `wait`.
+    /// How the commit or wait ended; `None` if it has not ended within `wait`.
     pub fn ended(&self, wait: Duration) -> Option<StepEnd> {
         self.committer.ended(wait)
     }
 
     fn fills_requests(&self) -> bool {
-        self.handed_over.get() >= self.request_bytes
+        self.produced_bytes.get() >= self.request_bytes
     }
 
-    /// Aborts the transaction. `waiting` is called every second while the cluster lets it wait.
+    /// Aborts the transaction. `waiting` is called every second while the cluster has not answered.
     pub fn abort(&self, waiting: &mut dyn FnMut()) -> Result<(), TransactionError> {
         if !self.is_transactional() {
             return Ok(());
@@ -230,7 +233,7 @@ impl BatchProducer {
         self.transactional
     }
 
-    /// How a batch without a transaction ended that failed with this error.
+    /// The result of a batch without a transaction that failed with this error.
     pub fn not_delivered(&self, code: RDKafkaErrorCode, text: String) -> StepEnd {
         self.client.not_delivered(code, text)
     }

@@ -1,5 +1,5 @@
-//! What is wrong with the client's properties: all of it, before any request to a broker. Values are not shown, for they may
-//! be secret.
+//! Finds what is wrong with the client's properties: all of it, before any request to a broker. Values are not shown,
+//! because they may be secret.
 
 mod refusals;
 
@@ -13,7 +13,7 @@ use super::property_table::{self, Property};
 use crate::config::{Config, Guarantee, is_refused_property};
 use refusals::refusals;
 
-/// What is wrong: the key (among the rules below only the property), and why.
+/// A finding: the configuration key (within [`Rules`] only the property's name), and what is wrong with it.
 type Finding = (String, String);
 
 /// All that is wrong with the client's settings, each with its key.
@@ -56,7 +56,7 @@ struct Rules<'c> {
 impl Rules<'_> {
     /// What is wrong with each property by itself.
     fn single_properties(&self) -> Vec<Finding> {
-        let taken = |name: &str, value: &str| {
+        let is_accepted = |name: &str, value: &str| {
             let mut client = ClientConfig::new();
             client.set(name, value).create_native_config().is_ok()
         };
@@ -64,7 +64,7 @@ impl Rules<'_> {
             if let Some(instead) = of_java(name) {
                 return Some((name.clone(), instead.to_owned()));
             }
-            if taken(name, value) {
+            if is_accepted(name, value) {
                 return None;
             }
             Some((
@@ -90,37 +90,37 @@ impl Rules<'_> {
         Some((name, value.parse().ok()?))
     }
 
-    /// Values that do not go together with the delivery that keyfold promises, or with another property.
+    /// Values that conflict with the delivery that keyfold promises, or with another property.
     fn combinations(&self) -> Vec<Finding> {
         let mut wrong = Vec::new();
-        let mut say = |name: &str, text: String| wrong.push((name.to_owned(), text));
+        let mut add = |name: &str, text: String| wrong.push((name.to_owned(), text));
         const FOR_ORDER: &str = "for the producer is idempotent: records must not be lost, repeated or change their order";
         if let Some((name, value)) = self.number(&RETRIES)
             && value < 1.0
         {
-            say(name, format!("expected 1 .. 2147483647, {FOR_ORDER}"));
+            add(name, format!("expected 1 .. 2147483647, {FOR_ORDER}"));
         }
         if let Some((name, value)) = self.number(&IN_FLIGHT)
             && value > 5.0
         {
-            say(name, format!("expected 1 .. 5, {FOR_ORDER}"));
+            add(name, format!("expected 1 .. 5, {FOR_ORDER}"));
         }
         if let Some((name, value)) = self.given(&["queuing.strategy"])
             && value != "fifo"
         {
-            say(name, format!("expected fifo, {FOR_ORDER}"));
+            add(name, format!("expected fifo, {FOR_ORDER}"));
         }
         if let Some((name, value)) = self.number(&["queue.buffering.backpressure.threshold"])
             && value > 1.0
         {
-            say(name, format!("expected 1, {FOR_ORDER}"));
+            add(name, format!("expected 1, {FOR_ORDER}"));
         }
         let transaction = self.settings.transaction_timeout().as_millis() as f64;
         if let Some((name, value)) = self.number(&MESSAGE_TIMEOUT)
             && self.guarantee == Guarantee::ExactlyOnce
             && value > transaction
         {
-            say(
+            add(
                 name,
                 format!(
                     "expected 1 .. {transaction}, for no record outlives its transaction (`transaction.timeout.ms`)"
@@ -132,7 +132,7 @@ impl Rules<'_> {
             && timeout > 0.0
             && linger >= timeout
         {
-            say(
+            add(
                 name,
                 format!("expected less than {timeout}, which `message.timeout.ms` is"),
             );
@@ -141,7 +141,7 @@ impl Rules<'_> {
         wrong
     }
 
-    /// The session of a member of the group.
+    /// Checks the session timeout and the heartbeat interval of a group member.
     fn session(&self) -> Vec<Finding> {
         const NAMES: [&str; 2] = ["session.timeout.ms", "heartbeat.interval.ms"];
         let mut wrong = Vec::new();
@@ -188,7 +188,7 @@ impl Rules<'_> {
         wrong
     }
 
-    /// What is missing for authentication.
+    /// Checks whether a property is missing for authentication.
     fn authentication(&self) -> Vec<Finding> {
         const MECHANISM: [&str; 2] = ["sasl.mechanism", "sasl.mechanisms"];
         const MECHANISMS: [&str; 4] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
@@ -207,7 +207,7 @@ impl Rules<'_> {
                 );
                 wrong.push(("security.protocol".to_owned(), text));
             }
-            // the client's default, which this build does not have
+            // librdkafka's default, which this build does not support
             Some((_, "GSSAPI")) if !authenticates => {}
             Some((name, mechanism)) if !MECHANISMS.contains(&mechanism) => {
                 wrong.push((

@@ -1,4 +1,4 @@
-//! The properties of librdkafka as it lists them itself: names, and what each may be.
+//! The properties of librdkafka as it lists them itself: their names and allowed values.
 
 use std::ffi::CStr;
 use std::ptr::null_mut;
@@ -10,14 +10,15 @@ use rdkafka::bindings as rd;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Property {
     pub name: String,
-    /// Its possible values: words separated by commas, or two numbers with `..` between; none for free text.
+    /// Its possible values: words separated by commas, or two numbers with `..` between them; `None` for free text.
     pub range: Option<String>,
 }
 
-/// All properties, aliases included, and without those that are for its own tests. Empty where the library does not tell.
+/// All properties with their aliases, without those that are for librdkafka's own tests. Empty if the library does not
+/// list them.
 pub fn all() -> &'static [Property] {
     static ALL: OnceLock<Vec<Property>> = OnceLock::new();
-    ALL.get_or_init(|| shown().lines().filter_map(row).collect())
+    ALL.get_or_init(|| table_text().lines().filter_map(row).collect())
 }
 
 /// The property with this name.
@@ -25,7 +26,7 @@ pub fn find(name: &str) -> Option<&'static Property> {
     all().iter().find(|property| property.name == name)
 }
 
-/// A row of the table: the name, whom it is for, the range, and more.
+/// Reads a row of the table: the name, the kind of client, the range, and more.
 fn row(line: &str) -> Option<Property> {
     let mut cells = line.split(" | ").map(str::trim);
     let (name, _, range) = (cells.next()?, cells.next()?, cells.next()?);
@@ -37,8 +38,8 @@ fn row(line: &str) -> Option<Property> {
     })
 }
 
-/// The table, which the library writes to a file only.
-fn shown() -> String {
+/// The table, which the library can only write to a file.
+fn table_text() -> String {
     let (mut text, mut length) = (null_mut(), 0);
     // SAFETY: the file is closed before its text is read, which then ends with a null character and is freed once.
     unsafe {

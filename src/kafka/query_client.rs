@@ -1,5 +1,6 @@
-//! A consumer that only asks: for the ends of logs, committed offsets and partitions. It reads uncommitted: with the
-//! default isolation the end of a log is the last stable offset, which misses committed records behind an open transaction.
+//! A consumer that only makes requests: for the ends of logs, committed offsets and partitions. It reads uncommitted:
+//! with the default isolation level the end of a log is the last stable offset, which leaves out committed records
+//! after the start of an open transaction.
 
 use std::time::Duration;
 
@@ -28,20 +29,21 @@ impl QueryClient {
         })
     }
 
-    /// The first offset of a partition, and the one behind its last record. It may take twice `timeout`.
+    /// The first offset of a partition, and the offset after its last record. It may take twice `timeout`.
     pub fn watermarks(
         &self,
         topic: &str,
         partition: i32,
         timeout: Duration,
     ) -> KafkaResult<(i64, i64)> {
-        let told = self.client.fetch_watermarks(topic, partition, timeout);
-        let Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownPartition)) = told else {
-            return told;
+        let watermarks = self.client.fetch_watermarks(topic, partition, timeout);
+        let Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownPartition)) = watermarks else {
+            return watermarks;
         };
-        // The client says this too when the leader that it knows of is a broker that is gone, and asks nobody for the
-        // new one: rd_kafka_topic_partition_list_get_leaders takes that for permanent. It forgets what it knows of a
-        // topic only after three refresh intervals.
+        // librdkafka also returns this error if the leader that it knows is a broker that is gone, and does not ask
+        // another broker for the new leader: rd_kafka_topic_partition_list_get_leaders takes the error for permanent.
+        // It drops its metadata of a topic only after three refresh intervals. Fetching the metadata updates the
+        // leader.
         self.client.fetch_metadata(Some(topic), timeout)?;
         self.client.fetch_watermarks(topic, partition, timeout)
     }
@@ -50,7 +52,7 @@ impl QueryClient {
         self.client.client()
     }
 
-    /// The metadata of the group's committed offsets, whether or not an open transaction may still move those.
+    /// The metadata of the group's committed offsets, even while an open transaction may still change them.
     pub fn committed_metadata(
         &self,
         partitions: &[(&str, i32)],
@@ -81,7 +83,7 @@ impl QueryClient {
         context.last_error()
     }
 
-    /// The number of a topic's partitions; none where there is no such topic.
+    /// The number of a topic's partitions; `None` if the topic does not exist.
     pub fn partitions(&self, topic: &str, timeout: Duration) -> KafkaResult<Option<i32>> {
         let metadata = self.client.fetch_metadata(Some(topic), timeout)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);

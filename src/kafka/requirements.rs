@@ -1,4 +1,4 @@
-//! What keyfold needs of the cluster, made of the configuration once.
+//! What keyfold needs from the cluster, derived once from the configuration.
 
 use super::client::ClientSettings;
 use super::topic_specs::TopicSpecs;
@@ -16,7 +16,7 @@ pub struct Requirements {
     pub(super) inputs: Vec<(Source, String)>,
     /// The topics that keyfold writes to.
     pub(super) topics: TopicSpecs,
-    /// How those are created.
+    /// How these topics are created.
     pub(super) creation: Topics,
 }
 
@@ -46,7 +46,7 @@ impl Requirements {
         }
     }
 
-    /// The brokers as commands are told of them.
+    /// The brokers, as they are named in suggested commands.
     pub(super) fn servers(&self) -> &str {
         &self.kafka.bootstrap_servers
     }

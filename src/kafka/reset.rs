@@ -1,4 +1,4 @@
-//! `keyfold topics reset`: drops what a rebuild computes anew.
+//! `keyfold topics reset`: deletes what a rebuild computes again.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use super::cluster::{Cluster, ClusterError, options};
 use super::members::{self, Member};
 use super::retry::ATTEMPT_TIMEOUT;
 
-/// Between two attempts while the group still knows a member.
+/// The pause between two attempts while the group still knows a member.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long the brokers may take to notice that a session has ended.
 const EXPIRY_DELAY: Duration = Duration::from_secs(5);
@@ -16,8 +16,9 @@ const EXPIRY_DELAY: Duration = Duration::from_secs(5);
 const MAX_NAMED: usize = 3;
 
 impl Cluster {
-    /// Deletes the internal topics and the group's offsets, and recreates the topics. Refuses while the group has members,
-    /// but waits for static ones, which the group keeps for a while after they have stopped; `say` tells of it.
+    /// Deletes the internal topics and the group's offsets, and recreates the topics. Refuses while the group has
+    /// members, but waits for static ones, which the group keeps for a while after they have stopped; `say` receives a
+    /// message about the wait.
     pub fn reset(&self, say: impl Fn(&str)) -> Result<(), ClusterError> {
         self.delete_group(say)?;
         let internal = self.requirements().topics.internal();
@@ -42,7 +43,7 @@ impl Cluster {
         let group = self.requirements().application_id.as_str();
         let session = self.requirements().clients().session_timeout();
         let deadline = Instant::now() + session + EXPIRY_DELAY;
-        let mut said = false;
+        let mut is_wait_reported = false;
         loop {
             let options = options();
             let deleted = self.admin().delete_groups(&[group], &options);
@@ -67,20 +68,20 @@ impl Cluster {
                     "an instance of {group} is running: stop all instances first (one that was killed leaves the group when its session ends)"
                 )));
             };
-            if !said {
+            if !is_wait_reported {
                 let seconds = session.as_secs();
                 say(&format!(
                     "the group {group} still knows {named} by its instance_id until its session ends (up to {seconds} s after its stop): waiting for that"
                 ));
-                said = true;
+                is_wait_reported = true;
             }
             std::thread::sleep(PAUSE);
         }
     }
 }
 
-/// The members, if all of them are static, which the group keeps for a while after they have stopped. None: one of them is
-/// not, and so it runs.
+/// The names of the members, if all of them are static: the group keeps these for a while after they have stopped.
+/// `None` if one is dynamic, because then an instance is running.
 fn named(members: &[Member]) -> Option<String> {
     let names: Option<Vec<&str>> = members.iter().map(Member::name).collect();
     let names = names.filter(|names| !names.is_empty())?;

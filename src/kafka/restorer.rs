@@ -11,12 +11,12 @@ use super::client::ClientSettings;
 use super::native::{Messages, Queue};
 
 pub struct Restorer {
-    // dropped before the consumer, which would wait for it
+    // dropped before the consumer, whose drop would otherwise wait for the queue
     queue: Queue,
     consumer: BaseConsumer<DefaultConsumerContext>,
     topic: String,
     reading: BTreeSet<i32>,
-    /// Partitions that are no longer read; this client cannot read them again, see [`Queue::take_partition`].
+    /// Partitions that are no longer read. This client cannot read them again, see [`Queue::take_partition`].
     abandoned: BTreeSet<i32>,
 }
 
@@ -35,7 +35,7 @@ impl Restorer {
         })
     }
 
-    /// Whether [`Restorer::read`] can be asked for these partitions; if not, a new reader must be made.
+    /// Whether [`Restorer::read`] accepts these partitions; if not, a new reader must be created.
     pub fn can_read(&self, from: &[(i32, i64)]) -> bool {
         !from.iter().any(|(at, _)| self.abandoned.contains(at))
     }

@@ -1,4 +1,4 @@
-//! For how long a request to the cluster is repeated before it counts as failed.
+//! How long a request to the cluster is repeated before it counts as failed.
 
 use std::time::{Duration, Instant};
 
@@ -8,12 +8,13 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long one attempt may take: a connection that is only half open never answers, and the next attempt uses another.
 pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The same for the first request to the cluster, which may fail for a reason that no waiting changes.
+/// Like [`ATTEMPT_TIMEOUT`], for the first request to the cluster, which may fail for a reason that waiting does not
+/// change.
 pub(super) const FIRST_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Between two attempts.
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The code of a failure, also of one of the admin client, of which the Rust binding tells none.
+/// The code of an error. It also knows the errors of the admin client, for which the Rust binding returns no code.
 pub(super) fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
     match error {
         KafkaError::AdminOp(code) => Some(*code),
@@ -21,7 +22,7 @@ pub(super) fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
     }
 }
 
-/// Repeats a request while `again` wants it, for [`REQUEST_TIMEOUT`] in all; the last answer.
+/// Repeats a request while `again` returns true, for [`REQUEST_TIMEOUT`] in total; returns the last answer.
 pub(super) fn repeat<T>(
     attempt_timeout: Duration,
     ask: impl Fn() -> T,
@@ -38,7 +39,7 @@ pub(super) fn repeat<T>(
     }
 }
 
-/// Repeats a request whose connection broke, or that a broker did not answer.
+/// Repeats a request if its connection broke, or if a broker did not answer.
 pub(super) fn with_retries<T, E>(
     ask: impl Fn() -> Result<T, E>,
     code: impl Fn(&E) -> Option<RDKafkaErrorCode>,
@@ -56,8 +57,8 @@ pub(super) fn with_retries<T, E>(
     })
 }
 
-/// The time that failed attempts have taken. One counts for no longer than its timeout: if it took longer, this process
-/// was suspended, which says nothing of the cluster.
+/// The time that failed attempts have taken. An attempt counts for at most its timeout: if it took longer, this process
+/// was suspended, which says nothing about the cluster.
 struct RetryBudget {
     attempt_timeout: Duration,
     spent: Duration,
@@ -71,7 +72,7 @@ impl RetryBudget {
         }
     }
 
-    /// Notes an attempt that failed. Whether that was the last one.
+    /// Adds a failed attempt; returns whether it was the last one.
     fn is_spent_after(&mut self, took: Duration) -> bool {
         self.spent += took.min(self.attempt_timeout) + PAUSE;
         self.spent >= REQUEST_TIMEOUT

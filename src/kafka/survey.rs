@@ -1,5 +1,5 @@
-//! All that is to be known of the cluster before keyfold works on it: whether its topics exist and are as they should be,
-//! and whether this client may do what it has to. Everything that is wrong is found at once, not one by one.
+//! What keyfold must know of the cluster before it works on it: whether its topics exist and are as they should be, and
+//! whether this client has the permissions that it needs. All problems are found at once, not one by one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const DEFAULT_MAX_MESSAGE_BYTES: usize = 1_048_588;
 /// How long a command waits for a coordinator.
 const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The topics as they are.
+/// The topics as they were found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundTopics {
     /// Partitions of the state topic.
@@ -60,10 +60,10 @@ impl RecordLimits {
     }
 }
 
-/// What was found.
+/// The result of a survey.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Survey {
-    /// The topics as they are; none where one of them is missing or not described.
+    /// The topics as they were found; `None` if one of them is missing or not described.
     pub found: Option<FoundTopics>,
     /// Topics that do not exist.
     pub missing: Vec<Difference>,
@@ -77,7 +77,7 @@ pub struct Survey {
     pub broker_problems: Vec<String>,
 }
 
-/// What is said of a topic in [`Survey::hidden`].
+/// The message about a topic in [`Survey::hidden`].
 pub const HIDDEN: &str =
     "it does not exist, or this client may not describe it, which the cluster does not tell apart";
 
@@ -88,7 +88,7 @@ impl Survey {
         missing.chain(&self.hidden).any(|one| topics.contains(one))
     }
 
-    /// What keeps keyfold from working, each with what fixes it.
+    /// The problems that keep keyfold from working, each with what fixes it.
     pub fn refusals(&self, kafka: &Kafka) -> Vec<String> {
         let missing = self.missing.iter();
         let missing =
@@ -96,7 +96,7 @@ impl Survey {
         let hidden = self.hidden.iter();
         let hidden = hidden.map(|topic| format!("the topic {topic}: {HIDDEN}"));
         let mut all: Vec<String> = missing.chain(hidden).collect();
-        // where a required one is missing, the others are told as well
+        // if a required permission is missing, the recommended ones are listed as well
         if self.denied.iter().any(|one| one.need == Need::Required) {
             let grants: Vec<String> = self.denied.iter().map(|one| one.grant(kafka)).collect();
             let lines = grants.join("\n    ");
@@ -114,7 +114,7 @@ impl Survey {
         all
     }
 
-    /// What does not keep it from working.
+    /// The problems that do not keep keyfold from working.
     pub fn warnings(&self, kafka: &Kafka) -> Vec<String> {
         let differences = self.differences.iter();
         let differences = differences
@@ -134,8 +134,7 @@ impl Survey {
         differences.chain(denied).collect()
     }
 
-    /// Notes a permission that is missing. Whoever may read, write or delete may also describe: that is not granted
-    /// besides them.
+    /// Adds a missing permission. Read, Write and Delete imply Describe, which is therefore not listed besides them.
     fn deny(&mut self, permission: Permission) {
         let of_same =
             |one: &Permission| one.resource == permission.resource && one.name == permission.name;
@@ -157,7 +156,7 @@ impl Survey {
 }
 
 impl Cluster {
-    /// Looks at the topics, and at what this client may do with them.
+    /// Checks the topics, and this client's permissions on them.
     fn survey_topics(&self) -> Result<Survey, CheckError> {
         let mut survey = Survey::default();
         let needed = permissions::on_topics(self.requirements());
@@ -201,9 +200,9 @@ impl Cluster {
         Ok(survey)
     }
 
-    /// The same for a command, which gives up after a while. The group and the transactional ids are looked at as far
-    /// as their coordinators answer. Topics that were `created` just now are waited for: the brokers learn of them one
-    /// after the other, and any of them may answer.
+    /// The survey for a command, which gives up after a while. The group and the transactional ids are checked only if
+    /// their coordinators answer. Topics that were just `created` are waited for: the brokers learn of them one after
+    /// the other, and any of them may answer.
     pub fn survey_with_retries(&self, created: &[String]) -> Result<Survey, ClusterError> {
         let ask = || self.survey_topics();
         let again = |answer: &Result<Survey, CheckError>| match answer {
@@ -220,8 +219,8 @@ impl Cluster {
         let on_group = permissions::missing_on_group(self.query(), group, COORDINATOR_TIMEOUT);
         let on_ids =
             permissions::missing_on_transactional_ids(requirements, None, COORDINATOR_TIMEOUT);
-        for told in [on_group, self.without_timeout(on_ids, &mut survey)] {
-            match told {
+        for missing in [on_group, self.without_timeout(on_ids, &mut survey)] {
+            match missing {
                 Ok(lacking) => lacking.into_iter().for_each(|one| survey.deny(one)),
                 Err(error) => {
                     tracing::debug!(reason = error.reason, "a permission is not known");
@@ -231,7 +230,7 @@ impl Cluster {
         Ok(survey)
     }
 
-    /// Looks also at what this client may do with its group and its transactional ids, of which `own` is one.
+    /// Also checks this client's permissions on its group and its transactional ids, of which `own` is one.
     pub fn survey(&self, own: &str, timeout: Duration) -> Result<Survey, CheckError> {
         let mut survey = self.survey_topics()?;
         let requirements = self.requirements();
@@ -246,7 +245,8 @@ impl Cluster {
         Ok(survey)
     }
 
-    /// A transaction timeout that the brokers find too long is no question of permissions, and waiting does not help.
+    /// Reports a transaction timeout that the brokers refuse as a problem of the brokers: it is no missing permission,
+    /// and waiting does not help.
     fn without_timeout(
         &self,
         on_ids: Result<Vec<Permission>, RequestError>,
@@ -263,24 +263,25 @@ impl Cluster {
                 survey.broker_problems.push(problem);
                 Ok(Vec::new())
             }
-            told => told,
+            result => result,
         }
     }
 
-    /// Inputs whose records have another time than their producers gave them, as far as this client may know.
+    /// Finds inputs whose records have another timestamp than their producers set, if this client may read the
+    /// settings.
     fn survey_inputs(
         &self,
         described: &[TopicDescription],
         survey: &mut Survey,
     ) -> Result<(), CheckError> {
         let requirements = self.requirements();
-        let is_told = |topic: &&TopicDescription| {
+        let is_readable = |topic: &&TopicDescription| {
             let allowed = topic.allowed.as_ref();
             topic.partitions.is_ok()
                 && requirements.source_of(&topic.name).is_some()
                 && allowed.is_none_or(|allowed| allowed.contains(&Operation::DescribeConfigs))
         };
-        let inputs = described.iter().filter(is_told);
+        let inputs = described.iter().filter(is_readable);
         let inputs: Vec<&str> = inputs.map(|topic| topic.name.as_str()).collect();
         let answers = self.settings(&inputs)?;
         for (topic, settings) in inputs.into_iter().zip(answers) {
@@ -298,7 +299,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// The settings and the partitions of the topics that keyfold writes to.
+    /// Checks the settings and the partitions of the topics that keyfold writes to.
     fn survey_settings(
         &self,
         described: &[TopicDescription],
@@ -313,7 +314,7 @@ impl Cluster {
         let asked: Vec<&TopicSpec> = asked.collect();
         let names: Vec<&str> = asked.iter().map(|spec| spec.name.as_str()).collect();
         let answers = self.settings(&names)?;
-        let mut told = BTreeMap::new();
+        let mut settings_of = BTreeMap::new();
         for (spec, answer) in asked.into_iter().zip(answers) {
             let describe_configs = Permission::on_topic(&spec.name, Operation::DescribeConfigs);
             let Some(settings) = answer else {
@@ -326,7 +327,7 @@ impl Cluster {
             let servers = self.requirements().servers();
             let differences = spec.differences(&settings, servers);
             survey.differences.extend(differences);
-            told.insert(spec.name.as_str(), settings);
+            settings_of.insert(spec.name.as_str(), settings);
         }
         let partitions = |spec: &TopicSpec| {
             let found = described.iter().find(|found| found.name == spec.name);
@@ -338,10 +339,10 @@ impl Cluster {
             return Ok(());
         };
         survey.differences.extend(uneven(specs, state, forwarded));
-        let all_are_told = told.len() == specs.all().len();
-        if let Some(snapshot_partitions) = partitions(&specs.snapshots).filter(|_| all_are_told) {
+        let all_are_known = settings_of.len() == specs.all().len();
+        if let Some(snapshot_partitions) = partitions(&specs.snapshots).filter(|_| all_are_known) {
             let limit = |spec: &TopicSpec| {
-                let settings = told.get(spec.name.as_str());
+                let settings = settings_of.get(spec.name.as_str());
                 let bytes = settings.and_then(|settings| settings.get("max.message.bytes"));
                 let bytes = bytes.and_then(|bytes| bytes.parse().ok());
                 bytes.unwrap_or(DEFAULT_MAX_MESSAGE_BYTES)

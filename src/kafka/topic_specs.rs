@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::config::Config;
 use crate::model::record::TOPIC_HEADROOM;
 
-/// How badly something is needed.
+/// How important a setting or a permission is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
     Recommended,
@@ -16,7 +16,7 @@ pub enum Need {
 /// The settings of a topic by their names.
 pub(super) type TopicSettings = HashMap<String, String>;
 
-/// Which values are as good as the expected one.
+/// Which values besides the expected one are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Bound {
     Exactly,
@@ -63,12 +63,13 @@ pub struct Difference {
 pub(super) struct TopicSpec {
     pub name: String,
     settings: Vec<ExpectedSetting>,
-    /// What is checked, but left to the brokers' defaults where the topic is created.
+    /// Settings that are checked, but not set when the topic is created: the brokers' defaults apply.
     only_checked: Vec<ExpectedSetting>,
 }
 
 impl TopicSpec {
-    /// The settings that the topic is created with: of two bounds on one setting the stricter comes first.
+    /// The settings that the topic is created with: of two bounds on one setting the stricter one comes first, and is
+    /// used.
     pub(super) fn to_create(&self) -> Vec<(&'static str, &str)> {
         let mut all: Vec<(&'static str, &str)> = Vec::new();
         for setting in &self.settings {
@@ -79,7 +80,7 @@ impl TopicSpec {
         all
     }
 
-    /// What is not as it should be: one entry for a setting, with the command that fixes all of it.
+    /// The settings that are not as they should be: one entry for a setting, with the command that fixes all of it.
     pub(super) fn differences(&self, found: &TopicSettings, servers: &str) -> Vec<Difference> {
         let mut differences: Vec<Difference> = Vec::new();
         let mut named = Vec::new();
@@ -150,13 +151,14 @@ fn setting(name: &'static str, bound: Bound, value: &str, need: Need) -> Expecte
     }
 }
 
-/// A topic that takes records of this size, in bytes.
+/// The setting of a topic that takes records of this size, in bytes.
 fn record_size(bytes: usize, need: Need) -> ExpectedSetting {
     let bytes = (bytes + TOPIC_HEADROOM).to_string();
     setting("max.message.bytes", Bound::AtLeast, &bytes, need)
 }
 
-/// A compacted topic. Erased data would stay readable in the segment that is written to.
+/// The settings of a compacted topic. Compaction leaves out the segment that is written to, so erased data would stay
+/// readable in it if it were not closed in time.
 fn compacted(need: Need) -> [ExpectedSetting; 3] {
     use Bound::{AtMost, Exactly};
     [
@@ -172,7 +174,7 @@ impl From<&Config> for TopicSpecs {
         use Need::{Recommended, Required};
         let limits = &config.validation;
         let largest = limits.max_record_bytes.max(limits.max_state_bytes);
-        // records as they came, with their key and headers
+        // a record as it was consumed, with its key and headers
         let whole = largest.max(limits.max_record_bytes + limits.max_metadata_bytes);
         let of_states = [
             record_size(largest, Recommended),
@@ -209,7 +211,7 @@ impl From<&Config> for TopicSpecs {
                     setting("cleanup.policy", Exactly, "delete", Recommended),
                     record_size(whole, Recommended),
                 ],
-                // whoever looks into them needs time for it
+                // people need time to look into dead letters
                 only_checked: vec![
                     setting("retention.ms", AtLeast, DAY, Recommended),
                     setting("retention.bytes", AtLeast, "16777216", Recommended),

@@ -15,17 +15,17 @@ impl Cluster {
     pub fn create_missing(&self) -> Result<Vec<(String, i32)>, ClusterError> {
         let requirements = self.requirements();
         let largest = self.largest_input()?;
-        let wished = requirements.creation.partitions;
-        let wished = wished.and_then(|wished| i32::try_from(wished).ok());
+        let configured = requirements.creation.partitions;
+        let configured = configured.and_then(|configured| i32::try_from(configured).ok());
         let internal = requirements.topics.internal();
         let mut created = Vec::new();
         for spec in requirements.topics.all() {
             if self.partitions(&spec.name)?.is_some() {
                 continue;
             }
-            let mut partitions = wished.unwrap_or(largest);
+            let mut partitions = configured.unwrap_or(largest);
             if internal.contains(&spec) {
-                // an internal topic that exists decides for the other one
+                // both internal topics have the same number of partitions
                 for other in internal {
                     if let Some(found) = self.partitions(&other.name)? {
                         partitions = found;
@@ -119,8 +119,8 @@ impl Cluster {
                 .iter()
                 .filter(|topic| requirements.source_of(&topic.name).is_some());
             let largest = inputs.filter_map(|topic| topic.partitions.ok()).max();
-            let wished = requirements.creation.partitions;
-            let partitions = wished.map(|wished| wished.to_string());
+            let configured = requirements.creation.partitions;
+            let partitions = configured.map(|configured| configured.to_string());
             let partitions = partitions.or_else(|| largest.map(|largest| largest.to_string()));
             let mut command = create(partitions.as_deref().unwrap_or("<partitions>"));
             let mut specs = requirements.topics.all().into_iter();

@@ -1,5 +1,4 @@
-//! The transactions of a producer: how one is committed, and how it is aborted; and, without transactions, how what was
-//! handed over is delivered.
+//! The transactions of a producer: commit and abort; and, without transactions, the delivery of the produced records.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,41 +17,41 @@ use crate::engine::client_error::ClientError;
 use crate::engine::event::StepEnd;
 use crate::failpoint;
 
-/// A step of a commit is waited for in slices, so that a worker that waits for it shows that it is alive.
+/// A step of a commit is waited for in slices of this length, so that a waiting worker shows that it is alive.
 pub const SLICE: Duration = Duration::from_secs(1);
 
-/// When nothing was delivered for so long, then what is left fills no request.
-const STILL: Duration = Duration::from_millis(10);
+/// Once nothing was delivered for this long, the records that are left fill no request.
+const IDLE: Duration = Duration::from_millis(10);
 
-/// What is asked of the producer at the end of a batch.
+/// A request to the producer at the end of a batch.
 pub struct Request {
-    /// What its transaction is committed with. None: there is no transaction, and it is delivered only.
+    /// What its transaction is committed with. `None`: there is no transaction, and the batch is only delivered.
     pub transaction: Option<Sent>,
-    /// Whether the batch has filled a request.
+    /// Whether the batch has filled a produce request.
     pub fills_requests: bool,
 }
 
-/// What goes to the group's coordinator with a transaction.
+/// What is sent to the group's coordinator within a transaction.
 pub struct Sent {
-    /// The offsets of what was read.
+    /// The offsets of the consumed records.
     pub offsets: TopicPartitionList,
-    /// The membership of the batch's beginning.
+    /// The group metadata at the beginning of the batch.
     pub metadata: Arc<ConsumerGroupMetadata>,
 }
 
-/// A producer, as far as its transactions go. Only one thread may use it at a time.
+/// The transactional side of a producer. Only one thread may use it at a time.
 pub struct Transactions {
     pub producer: ThreadedProducer<Context>,
     pub deliveries: Arc<Deliveries>,
-    /// Bounds each step of a commit.
+    /// The timeout of each step of a commit.
     pub step_timeout: Duration,
 }
 
 impl Transactions {
-    /// Carries out what is asked. `step` is called when another step begins, which has the whole of `step_timeout` again.
+    /// Carries out a request. `step` is called when another step begins; each step has the whole `step_timeout`.
     pub fn end(&self, request: &Request, step: &mut dyn FnMut()) -> StepEnd {
         if request.fills_requests {
-            self.let_requests_go();
+            self.wait_for_full_requests();
         }
         match &request.transaction {
             Some(sent) => self.commit(sent, step),
@@ -63,7 +62,7 @@ impl Transactions {
         }
     }
 
-    /// Waits until everything that was handed over is delivered, without a transaction.
+    /// Waits until all produced records are delivered, without a transaction.
     fn deliver(&self) -> StepEnd {
         let deadline = Instant::now() + self.step_timeout;
         loop {
@@ -83,7 +82,7 @@ impl Transactions {
         }
     }
 
-    /// How a batch without a transaction ended that failed with this error.
+    /// The result of a batch without a transaction that failed with this error.
     pub fn not_delivered(&self, code: RDKafkaErrorCode, text: String) -> StepEnd {
         let error = client_error(code, text);
         match self.producer.client().fatal_error() {
@@ -100,7 +99,7 @@ impl Transactions {
         step();
         let deadline = Instant::now() + self.step_timeout;
         loop {
-            // takes a time-out, and does not keep to it
+            // this call takes a timeout, but does not keep to it
             match self
                 .producer
                 .send_offsets_to_transaction(&sent.offsets, &sent.metadata, SLICE)
@@ -142,12 +141,12 @@ impl Transactions {
         }
     }
 
-    /// Waits while full requests go out. The client sends one request at a time for a partition, and while it
-    /// flushes, its thread spins until the answer is there; so it is let flush only what fills no request.
-    fn let_requests_go(&self) {
+    /// Waits while full requests are sent. librdkafka sends one request at a time for a partition, and during a flush
+    /// its thread spins until the answer arrives. Therefore the flush is left only the records that fill no request.
+    fn wait_for_full_requests(&self) {
         let mut left = self.producer.in_flight_count();
         let mut moved = Instant::now();
-        while left > 0 && moved.elapsed() < STILL {
+        while left > 0 && moved.elapsed() < IDLE {
             std::thread::sleep(Duration::from_micros(500));
             let now_left = self.producer.in_flight_count();
             if now_left != left {
@@ -156,11 +155,11 @@ impl Transactions {
         }
     }
 
-    /// Lets go out what fills no request, and does not wait for its delivery.
-    pub(super) fn let_all_go(&self) {
-        const BRIEFLY: Duration = Duration::from_millis(1);
-        // SAFETY: the client is alive. That it has not delivered all within that time is no failure.
-        unsafe { rd::rd_kafka_flush(self.producer.client().native_ptr(), millis(BRIEFLY)) };
+    /// Sends the records that fill no request, and does not wait for their delivery.
+    pub(super) fn flush_lingering(&self) {
+        const FLUSH_TIMEOUT: Duration = Duration::from_millis(1);
+        // SAFETY: the client is alive. If the timeout ends before all is delivered, that is no failure.
+        unsafe { rd::rd_kafka_flush(self.producer.client().native_ptr(), millis(FLUSH_TIMEOUT)) };
     }
 
     fn abort_because(
@@ -180,7 +179,7 @@ impl Transactions {
         }
     }
 
-    /// Aborts the open transaction. `waiting` is called every second while the cluster lets it wait.
+    /// Aborts the open transaction. `waiting` is called every second while the cluster has not answered.
     pub fn abort(&self, waiting: &mut dyn FnMut()) -> Result<(), TransactionError> {
         let deadline = Instant::now() + self.step_timeout;
         loop {
@@ -202,7 +201,7 @@ impl Transactions {
     }
 }
 
-/// An error after which nothing can be done with the producer.
+/// An error after which the producer cannot be used any more.
 pub fn undecided(error: &TransactionError) -> ClientError {
     client_error(RDKafkaErrorCode::from(error.code), error.text.clone())
 }

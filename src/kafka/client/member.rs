@@ -6,22 +6,23 @@ use rdkafka::config::ClientConfig;
 
 use super::{ClientSettings, Identity, PRODUCER_ONLY, set_defaults, set_fetching};
 
-/// How much one answer of the brokers may hold, compressed, of all partitions together; a larger batch comes alone. All of
-/// it is decompressed before its first record can be taken, and zeros decompress to 20,000 times as much.
+/// The most bytes of one fetch response, compressed, of all partitions together; a larger batch comes alone. librdkafka
+/// decompresses the whole response before it delivers the first record, and zeros decompress to 20,000 times as much.
 const FETCH_BYTES: &str = "16384";
-/// How much of it may be of one partition, where there may be more of all.
+/// The most bytes of one partition in a fetch response. It matters if the user raises the limit over all partitions.
 const PARTITION_FETCH_BYTES: &str = "262144";
 
-/// A dynamic member (one without an `instance_id`) never comes back under its name, so nothing is won by waiting for it
-/// long. A static one keeps its partitions over a restart, and has the client's session of 45 s for that. Under KIP-848 the
-/// session is set at the broker.
+/// The session timeout of a dynamic member (one without an `instance_id`). It is short, because such a member never
+/// comes back under its name, so a long wait for it gains nothing. A static member keeps its partitions over a restart,
+/// and has librdkafka's default session of 45 s for that. Under KIP-848 the brokers set the session timeout.
 const SESSION: Duration = Duration::from_secs(10);
-/// How soon a member notices that the group rebalances, because another one has come or is gone.
+/// The heartbeat interval. A member learns from a heartbeat that the group rebalances because another member has joined
+/// or left.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 impl ClientSettings<'_> {
     /// A member of the consumer group. Its `client.id` ends in the instance and the worker, so that the group's other
-    /// members can tell which worker it is ([`crate::engine::takeover::is_worker`]).
+    /// members know which worker it is ([`crate::engine::takeover::is_worker`]).
     pub fn member(self, identity: &Identity) -> ClientConfig {
         let mut client = self.base(&PRODUCER_ONLY);
         if let Some(worker) = identity.transactional_id.strip_prefix(self.application_id) {
@@ -31,11 +32,12 @@ impl ClientSettings<'_> {
         if identity.group_instance_id.is_none() && !self.has_consumer_protocol() {
             set_dynamic_session(&mut client);
         }
-        // What waits to be taken is memory: each record that the client holds takes half a kilobyte besides its own bytes,
-        // and an answer is decompressed as a whole. A worker takes less than 200 records in a millisecond.
+        // Records that wait to be polled take memory: each of them takes half a kilobyte besides its own bytes, and a
+        // response is decompressed as a whole. A short queue is enough, because a worker processes fewer than 200
+        // records in a millisecond.
         set_fetching(&mut client, "2000");
         set_fetch_bytes(&mut client);
-        // only a range assignor gives a worker the same partitions of all topics
+        // Only the range assignor gives a worker the same partitions of all topics.
         if self.has_consumer_protocol() {
             client.set("group.remote.assignor", "range");
         } else {
@@ -50,26 +52,27 @@ impl ClientSettings<'_> {
     }
 }
 
-/// Sets what an answer may hold, as far as the properties do not.
+/// Sets the size limits of a fetch response, where the user's properties do not.
 fn set_fetch_bytes(client: &mut ClientConfig) {
-    const OF_EACH: [&str; 2] = ["fetch.message.max.bytes", "max.partition.fetch.bytes"];
-    const OF_ALL: &str = "fetch.max.bytes";
-    // the client does not take less for OF_ALL than for this, whose default is larger
-    const LEAST: &str = "message.max.bytes";
+    const PER_PARTITION: [&str; 2] = ["fetch.message.max.bytes", "max.partition.fetch.bytes"];
+    const TOTAL: &str = "fetch.max.bytes";
+    // librdkafka refuses a TOTAL below this property, whose default is larger.
+    const LOWER_BOUND: &str = "message.max.bytes";
     let is_set = |client: &ClientConfig, name: &str| client.get(name).is_some();
-    // who lets each partition have more wants more of all
-    if !OF_EACH.iter().any(|name| is_set(client, name)) {
-        client.set(OF_EACH[0], PARTITION_FETCH_BYTES);
-        if !is_set(client, LEAST) {
-            set_defaults(client, &[(OF_ALL, FETCH_BYTES)]);
+    // If the user sets the limit of each partition, the limit of all partitions must not be lowered, because the user
+    // expects more records in a response.
+    if !PER_PARTITION.iter().any(|name| is_set(client, name)) {
+        client.set(PER_PARTITION[0], PARTITION_FETCH_BYTES);
+        if !is_set(client, LOWER_BOUND) {
+            set_defaults(client, &[(TOTAL, FETCH_BYTES)]);
         }
     }
-    if let Some(answer) = client.get(OF_ALL).map(str::to_owned) {
-        set_defaults(client, &[(LEAST, &answer)]);
+    if let Some(answer) = client.get(TOTAL).map(str::to_owned) {
+        set_defaults(client, &[(LOWER_BOUND, &answer)]);
     }
 }
 
-/// Sets the session of a dynamic member, as far as the properties do not.
+/// Sets the session timeout and the heartbeat interval of a dynamic member, where the user's properties do not.
 fn set_dynamic_session(client: &mut ClientConfig) {
     let millis = |client: &ClientConfig, name: &str| {
         let set = client.get(name).and_then(|set| set.parse().ok());
@@ -78,9 +81,9 @@ fn set_dynamic_session(client: &mut ClientConfig) {
     if client.get("session.timeout.ms").is_none() {
         let heartbeat = millis(client, "heartbeat.interval.ms").unwrap_or(HEARTBEAT);
         let session = SESSION.max(heartbeat * 3);
-        // the client refuses a session that is longer than this
-        let most = millis(client, "max.poll.interval.ms").unwrap_or(session);
-        let session = session.min(most).as_millis();
+        // librdkafka refuses a session timeout above `max.poll.interval.ms`.
+        let max_session = millis(client, "max.poll.interval.ms").unwrap_or(session);
+        let session = session.min(max_session).as_millis();
         client.set("session.timeout.ms", session.to_string());
     }
     if client.get("heartbeat.interval.ms").is_none() {

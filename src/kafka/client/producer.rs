@@ -5,7 +5,7 @@ use rdkafka::config::ClientConfig;
 use super::{CONSUMER_ONLY, ClientSettings, Identity, TRANSACTION_TIMEOUT, set_defaults};
 use crate::config::Guarantee;
 
-/// What is to be known of the topics that a worker writes to before its producer is made.
+/// Limits of the topics that a worker writes to. They must be known before its producer is created.
 #[derive(Debug, Clone, Copy)]
 pub struct Targets {
     /// The largest record that one of them takes, in bytes.
@@ -26,24 +26,27 @@ impl ClientSettings<'_> {
     ) -> ClientConfig {
         let mut client = self.base(&CONSUMER_ONLY);
         let max_bytes = targets.record_bytes;
-        // What waits to be sent is memory. A batch may write more; then the worker goes on with the next one until there
-        // is room again.
+        // Records that wait to be sent take memory, so the queue is bounded. A batch may be larger; then the worker
+        // continues with the next batch until there is room again.
         const QUEUE: usize = 16 * 1024 * 1024;
         let queue = (max_bytes * 2).max(QUEUE) / 1024;
-        // A request that is not full lingers. If all partitions had one, and those filled the queue, nothing would be sent.
+        // A produce request that is not full lingers. If all partitions had such a request, and these filled the queue,
+        // nothing would be sent. Therefore all of them together may take half the queue.
         let share = QUEUE / 2 / targets.partitions.max(1);
         let batch = share.min(targets.batch_bytes).min(1_000_000);
         set_defaults(
             &mut client,
             &[
                 ("compression.codec", "lz4"),
-                // the end of a batch flushes; a record that has lingered while another request of its partition is in
-                // flight makes the client's thread spin
+                // A long linger delays nothing, because the end of a batch flushes. A short one would cost CPU time: a
+                // record that has lingered while another request of its partition is in flight makes librdkafka's
+                // thread spin.
                 ("linger.ms", "1000"),
                 ("batch.size", &batch.to_string()),
                 ("queue.buffering.max.messages", "500000"),
                 ("queue.buffering.max.kbytes", &queue.to_string()),
-                // a transaction that begins right after another is refused for a moment; the default of 100 ms shows
+                // The broker refuses a transaction that begins right after another one for a moment. The default
+                // backoff of 100 ms would slow each commit down.
                 ("retry.backoff.ms", "2"),
                 ("retry.backoff.max.ms", "1000"),
             ],

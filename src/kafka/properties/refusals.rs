@@ -1,4 +1,4 @@
-//! What the client itself refuses when it is made, without any broker.
+//! What librdkafka itself refuses when a client is created. That needs no broker.
 
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -11,7 +11,8 @@ use crate::config::Config;
 use crate::kafka::client::{ClientSettings, Targets};
 use crate::kafka::client_log;
 
-/// Properties that are known to be `wrong` are left out, and with them what may only be refused because of those.
+/// Properties that are known to be `wrong` are left out, and also those that librdkafka might refuse only because of
+/// them.
 pub(super) fn refusals(config: &Config, wrong: &[Finding]) -> Vec<Finding> {
     let mut kafka = config.kafka.clone();
     let properties = &mut kafka.properties;
@@ -58,7 +59,7 @@ fn refused_producer(mut client: ClientConfig) -> Option<KafkaError> {
     made.err()
 }
 
-/// What the client says, under the key of the property that it names.
+/// librdkafka's message, under the key of the property that it names.
 fn refusal(config: &Config, error: &KafkaError) -> Finding {
     let text = match error {
         KafkaError::ClientCreation(text) => text.clone(),
@@ -75,7 +76,7 @@ fn refusal(config: &Config, error: &KafkaError) -> Finding {
     (key, format!("the client refuses: {text}"))
 }
 
-/// Drops what a client says that is only made to see whether it can be.
+/// Discards the log of a client that is created only as a check.
 struct Silent;
 
 impl ClientContext for Silent {

@@ -1,4 +1,4 @@
-//! What is found, and that it is told without any value.
+//! Which mistakes are found, and that no message shows a value.
 
 use super::*;
 
@@ -31,7 +31,7 @@ fn assert_found(set: &[(&str, &str)], name: &str, parts: &[&str]) {
 }
 
 #[test]
-fn usual_settings_are_right() {
+fn usual_settings_are_accepted() {
     for set in [
         &[][..],
         &[
@@ -64,7 +64,7 @@ fn usual_settings_are_right() {
 }
 
 #[test]
-fn a_name_that_is_not_known_has_its_nearest() {
+fn an_unknown_name_suggests_the_nearest_one() {
     for (name, near) in [
         ("security.protocl", "security.protocol"),
         ("sasl.passwort", "sasl.password"),
@@ -82,7 +82,7 @@ fn a_name_that_is_not_known_has_its_nearest() {
 }
 
 #[test]
-fn a_value_that_is_not_allowed_has_those_that_are() {
+fn a_wrong_value_lists_the_allowed_ones() {
     for (name, value, allowed) in [
         ("security.protocol", SECRET, "sasl_ssl"),
         ("compression.type", SECRET, "zstd"),
@@ -103,7 +103,7 @@ fn a_value_that_is_not_allowed_has_those_that_are() {
 }
 
 #[test]
-fn what_does_not_go_together_is_told() {
+fn conflicting_properties_are_reported() {
     let sasl = ("security.protocol", "SASL_SSL");
     assert_found(&[sasl], "security.protocol", &["sasl.mechanism", "PLAIN"]);
     let plain = [sasl, ("sasl.mechanism", "PLAIN"), ("sasl.username", "ada")];
@@ -124,7 +124,7 @@ fn what_does_not_go_together_is_told() {
         ("session.timeout.ms", "6000"),
     ];
     assert_found(&consumer, "session.timeout.ms", &["group.protocol"]);
-    // what only the client itself knows
+    // a rule that only librdkafka knows
     let backoff = [
         ("reconnect.backoff.ms", "5000"),
         ("reconnect.backoff.max.ms", "2000"),
@@ -137,7 +137,7 @@ fn what_does_not_go_together_is_told() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_told() {
+fn a_missing_file_is_reported() {
     let file = [("ssl.ca.location", "/no/such/file.pem")];
     assert_found(&file, "ssl.ca.location", &["cannot be read"]);
     let both = [file[0], ("security.protocol", "ssl")];
@@ -164,7 +164,7 @@ fn all_is_found_at_once() {
 }
 
 #[test]
-fn a_user_belongs_into_the_properties() {
+fn a_user_in_the_bootstrap_servers_is_reported() {
     let mut config = Config::default();
     "ada:hunter2@host:9092".clone_into(&mut config.kafka.bootstrap_servers);
     let found = findings(&config);
