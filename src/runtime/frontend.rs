@@ -1,4 +1,4 @@
-//! What the outside sees of a process, from its first moment on: the HTTP server, health and metrics.
+//! What is visible of a process from outside, from its first moment on: the HTTP server, health and metrics.
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -13,7 +13,7 @@ use crate::serve::{Health, Metrics, ProcessInfo, Server, ServerSetup};
 
 /// The version of keyfold.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// A worker without a heartbeat for this long is no longer alive.
+/// A worker without a heartbeat for this long counts as dead.
 const HEARTBEAT_LIMIT: Duration = Duration::from_secs(90);
 
 pub struct Frontend {
@@ -22,12 +22,12 @@ pub struct Frontend {
     pub metrics: Arc<Metrics>,
     pub health: Arc<Health>,
     pub server: Server,
-    /// For each worker, the look-ups that it is to answer.
+    /// For each worker, the receiver of the look-ups that it must answer.
     pub lookups: Vec<Receiver<LookupRequest>>,
 }
 
 impl Frontend {
-    /// Opens the server, so that it shows all that comes after.
+    /// Starts the server first, so that it shows everything that follows.
     pub fn open(
         info: ProcessInfo,
         http: &Http,

@@ -1,5 +1,5 @@
-//! The lag of partitions that no worker of this process reports: those that nobody works at. One of the instances that are
-//! alive reports them, so that their lag does not disappear together with the instance that had them.
+//! The lag of partitions that no worker of this process reports, because no instance works on them. One of the live
+//! instances reports them, so that their lag does not disappear together with the instance that owned them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -10,23 +10,24 @@ use crate::kafka::query_client::QueryClient;
 use crate::serve::Metrics;
 use crate::serve::metrics::lag::{self, Lag};
 
-/// The longest wait for an answer.
+/// The timeout of a request.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-/// An instance that commits nothing for this long, while records wait for it, is taken for dead. The group learns of that
-/// only when its session ends.
+/// An instance that commits nothing for this long, although records wait for it, is considered dead. The group notices
+/// that only when its session ends.
 const DEAD_AFTER: Duration = Duration::from_secs(3);
-/// Time between two looks at the numbers of partitions, which may grow.
+/// Time between two reads of the partition counts, which may grow.
 const COUNT_INTERVAL: Duration = Duration::from_secs(30);
-/// The oldest record of a partition is looked for once it has waited for this many milliseconds,
+/// The timestamp of a partition's oldest record is read once the record has waited for this many milliseconds,
 const MIN_WAIT_MILLIS: i64 = 1000;
-/// for this long in a round over all partitions,
+/// for at most this long in one round over all partitions,
 const SEARCH_BUDGET: Duration = Duration::from_millis(800);
-/// with at least this much time for one partition. What is not found in it is taken for not there.
+/// with at least this much time for one partition. A record that is not found in that time counts as missing.
 const MIN_SEARCH: Duration = Duration::from_millis(300);
-/// Time until a position at which no record was found is searched again, because each search fetches a whole batch.
+/// Time until a position without a found record is searched again. It is long, because each search fetches a whole
+/// batch.
 const SEARCH_AGAIN: Duration = Duration::from_secs(60);
 
-/// How far a partition was when it was last looked at.
+/// The committed position and the end of a partition at the last round.
 #[derive(Debug, Clone, Copy)]
 struct Progress {
     position: i64,
@@ -38,7 +39,7 @@ struct Progress {
 }
 
 pub struct GroupLag {
-    /// None in tests.
+    /// `None` in tests.
     reader: Option<LagReader>,
     topics: Vec<String>,
     partitions: Vec<TopicPartition>,
@@ -46,7 +47,7 @@ pub struct GroupLag {
     progress: BTreeMap<TopicPartition, Progress>,
     /// The instance that the group assigned each partition to; while it rebalances, the last one known.
     owners: BTreeMap<TopicPartition, String>,
-    /// Positions at which no record was found, and when that was.
+    /// Positions at which no record was found, with the time of the search.
     not_found: BTreeMap<(TopicPartition, i64), Instant>,
 }
 
@@ -64,7 +65,7 @@ impl GroupLag {
         }
     }
 
-    /// `members`: those of the group that are keyfold, where it tells its members; `own`: this instance, as
+    /// `members`: the group's members that are keyfold, `None` if they are not known; `own`: this instance, as
     /// [`Member::instance`] names it.
     pub fn refresh(
         &mut self,
@@ -112,14 +113,15 @@ impl GroupLag {
         now: Instant,
     ) -> rdkafka::error::KafkaResult<()> {
         let committed = reader.committed(&self.partitions, ANSWER_TIMEOUT)?;
-        let never = committed.iter().filter(|(_, offset)| offset.is_none());
-        let never: Vec<TopicPartition> = never.map(|(key, _)| key.clone()).collect();
-        let begins = reader.start_offsets(&never, ANSWER_TIMEOUT)?;
+        let without_commit = committed.iter().filter(|(_, offset)| offset.is_none());
+        let without_commit: Vec<TopicPartition> =
+            without_commit.map(|(key, _)| key.clone()).collect();
+        let starts = reader.start_offsets(&without_commit, ANSWER_TIMEOUT)?;
         let ends = reader.end_offsets(&self.partitions, ANSWER_TIMEOUT)?;
         let mut progress = BTreeMap::new();
         for (key, end) in ends {
             let answered = committed.get(&key).copied();
-            let position = answered.and_then(|offset| offset.or(begins.get(&key).copied()));
+            let position = answered.and_then(|offset| offset.or(starts.get(&key).copied()));
             if let Some(position) = position {
                 let before = self.progress.get(&key);
                 progress.insert(key, Progress::after(before, position, end, now));
@@ -151,7 +153,8 @@ impl GroupLag {
                 };
             let count: &mut i64 = unowned.entry(key.0.clone()).or_default();
             *count += i64::from(is_unowned);
-            // no other instance reports one of this instance's own whose lag its worker does not know yet
+            // a partition of this instance whose lag its worker does not know yet is reported here, because no other
+            // instance reports it
             let is_own = owned.all.contains(key);
             if !owned.reported.contains(key) && (is_own || reports && is_unowned) {
                 let lag = Lag {
@@ -169,8 +172,8 @@ impl GroupLag {
         metrics.lag.set_unowned(&unowned);
     }
 
-    /// Looks how old the oldest record is where records wait and no worker has read them, one partition after the other:
-    /// each search fetches a whole batch.
+    /// Reads the age of the oldest record of partitions in which records wait and no worker has read them, one
+    /// partition after the other, because each search fetches a whole batch.
     fn find_oldest(&mut self, reader: &LagReader, metrics: &Metrics) {
         self.not_found.retain(|_, at| at.elapsed() < SEARCH_AGAIN);
         let until = Instant::now() + SEARCH_BUDGET;
@@ -195,7 +198,7 @@ impl GroupLag {
         }
     }
 
-    /// Instances that are taken for dead: records wait for them, and they have committed nothing for a while.
+    /// Instances that are considered dead: records wait for them, and they have committed nothing for a while.
     fn dead_instances(&self, own: &str, now: Instant) -> BTreeSet<String> {
         let mut waited_for = BTreeSet::new();
         let mut alive = BTreeSet::from([own]);
@@ -299,17 +302,18 @@ mod tests {
             }
         }
 
-        /// Looks after so many seconds at the positions and ends of partitions; the metrics of unowned partitions and of the lag of partition 1.
-        fn look(
+        /// Runs a round after so many seconds with these positions and ends of partitions; returns the metrics of
+        /// unowned partitions and of the lag of partition 1.
+        fn round_after(
             &mut self,
             after: u64,
-            stand: &[(i64, i64)],
+            offsets: &[(i64, i64)],
             members: Option<&[Member]>,
             own: &str,
         ) -> (Option<i64>, Option<i64>) {
             let now = self.start + Duration::from_secs(after);
             let mut seen = BTreeMap::new();
-            for (partition, (position, end)) in (0..).zip(stand) {
+            for (partition, (position, end)) in (0..).zip(offsets) {
                 let before = self.lag.progress.get(&key(partition));
                 let now = Progress::after(before, *position, *end, now);
                 seen.insert(key(partition), now);
@@ -332,22 +336,31 @@ mod tests {
     fn partitions_of_a_dead_instance_are_reported_before_the_group_knows_and_after() {
         let both = [member("k-a-0", &[1]), member("k-b-0", &[0])];
         let mut group = Group::new();
-        let mut look = |after, stand: &[(i64, i64)], members: &[Member]| {
-            group.look(after, stand, Some(members), "k-b")
+        let mut round_after = |after, offsets: &[(i64, i64)], members: &[Member]| {
+            group.round_after(after, offsets, Some(members), "k-b")
         };
-        // the other one is alive, comes first by its name, and reports
-        assert_eq!(look(0, &[(5, 5), (5, 5)], &both), (None, None));
-        assert_eq!(look(2, &[(5, 5), (9, 30)], &both), (None, None));
+        // the other instance is alive, its name comes first, and so it reports
+        assert_eq!(round_after(0, &[(5, 5), (5, 5)], &both), (None, None));
+        assert_eq!(round_after(2, &[(5, 5), (9, 30)], &both), (None, None));
         // it dies
-        assert_eq!(look(4, &[(5, 5), (9, 40)], &both), (None, None));
-        assert_eq!(look(6, &[(5, 5), (9, 40)], &both), (Some(1), Some(31)));
-        // the group knows, and has not given its partition to anybody yet
+        assert_eq!(round_after(4, &[(5, 5), (9, 40)], &both), (None, None));
+        assert_eq!(
+            round_after(6, &[(5, 5), (9, 40)], &both),
+            (Some(1), Some(31))
+        );
+        // the group has noticed, and has not yet assigned its partition to anybody
         let rest = [member("k-b-0", &[])];
-        assert_eq!(look(8, &[(5, 5), (9, 40)], &rest), (Some(1), Some(31)));
+        assert_eq!(
+            round_after(8, &[(5, 5), (9, 40)], &rest),
+            (Some(1), Some(31))
+        );
         let rest = [member("k-b-0", &[0])];
-        assert_eq!(look(9, &[(5, 5), (9, 40)], &rest), (Some(1), Some(31)));
+        assert_eq!(
+            round_after(9, &[(5, 5), (9, 40)], &rest),
+            (Some(1), Some(31))
+        );
         let rest = [member("k-b-0", &[0, 1])];
-        assert_eq!(look(10, &[(5, 5), (9, 40)], &rest).0, Some(0));
+        assert_eq!(round_after(10, &[(5, 5), (9, 40)], &rest).0, Some(0));
     }
 
     #[test]
@@ -356,8 +369,8 @@ mod tests {
         let mut group = Group::new();
         for round in 0..5 {
             let moves = i64::try_from(round).unwrap();
-            let stand = [(5, 5), (9, 40), (moves, 40)];
-            let reported = group.look(2 * round, &stand, Some(&both), "k-b");
+            let offsets = [(5, 5), (9, 40), (moves, 40)];
+            let reported = group.round_after(2 * round, &offsets, Some(&both), "k-b");
             assert_eq!(reported, (None, None), "{round}");
         }
     }
@@ -371,8 +384,8 @@ mod tests {
         ];
         for (mine, expected) in [("k-b", (Some(1), Some(31))), ("k-c", (None, None))] {
             let mut group = Group::new();
-            group.look(0, &[(5, 5), (9, 40)], Some(&all), mine);
-            let reported = group.look(4, &[(5, 5), (9, 40)], Some(&all), mine);
+            group.round_after(0, &[(5, 5), (9, 40)], Some(&all), mine);
+            let reported = group.round_after(4, &[(5, 5), (9, 40)], Some(&all), mine);
             assert_eq!(reported, expected, "{mine}");
         }
     }
@@ -380,10 +393,13 @@ mod tests {
     #[test]
     fn without_members_a_partition_that_stands_still_is_unowned() {
         let mut group = Group::new();
-        assert_eq!(group.look(0, &[(5, 5), (9, 40)], None, "k-b").0, Some(0));
-        let reported = group.look(4, &[(5, 5), (9, 40)], None, "k-b");
+        assert_eq!(
+            group.round_after(0, &[(5, 5), (9, 40)], None, "k-b").0,
+            Some(0)
+        );
+        let reported = group.round_after(4, &[(5, 5), (9, 40)], None, "k-b");
         assert_eq!(reported, (Some(1), Some(31)));
-        let reported = group.look(6, &[(5, 5), (11, 40)], None, "k-b");
+        let reported = group.round_after(6, &[(5, 5), (11, 40)], None, "k-b");
         assert_eq!(reported, (Some(0), None));
     }
 }

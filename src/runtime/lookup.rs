@@ -13,16 +13,16 @@ use crate::serve::{CustomerLookup, LookupReply};
 
 /// Requests that may wait at a worker.
 const MAX_WAITING: usize = 64;
-/// The longest wait for a worker's answer. One that commits may take a moment.
+/// The timeout of a worker's answer. A worker that is committing may take a moment.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A request to a worker, with the way back.
+/// A request to a worker, with the channel for its reply.
 pub struct LookupRequest {
     id: String,
     reply: SyncSender<LookupReply>,
 }
 
-/// The way to one worker, and its end.
+/// The channel to one worker.
 pub fn channel() -> (SyncSender<LookupRequest>, Receiver<LookupRequest>) {
     sync_channel(MAX_WAITING)
 }
@@ -63,7 +63,7 @@ fn ask(worker: &SyncSender<LookupRequest>, id: &str) -> LookupReply {
 pub fn answer(requests: &Receiver<LookupRequest>, worker: &Engine, partitions: i32, view: &View) {
     for request in requests.try_iter() {
         let reply = reply(&request.id, worker, partitions, view);
-        // nobody listens if the answer took too long
+        // the receiver is gone if the answer took too long
         let _ = request.reply.try_send(reply);
     }
 }

@@ -1,4 +1,4 @@
-//! Maintenance: one thread a process deletes the records of the forwarded topic that are processed, and checks the
+//! Maintenance: one thread of a process deletes the records of the forwarded topic that are processed, and checks the
 //! partition counts, which must not change.
 
 use std::collections::BTreeMap;
@@ -27,9 +27,9 @@ pub struct Maintenance {
 }
 
 impl Maintenance {
-    /// Runs until it is told to stop.
+    /// Runs until the stop is set.
     pub fn run(self) -> Result<(), Fatal> {
-        // up to where each partition of the forwarded topic is deleted
+        // the offset before which each partition of the forwarded topic is deleted
         let mut deleted = BTreeMap::new();
         let mut last = Instant::now();
         while !self.stop.is_set() {
@@ -49,7 +49,8 @@ impl Maintenance {
         Ok(())
     }
 
-    /// Logs that something could not be done now. In an outage that is what the workers log.
+    /// Logs that something could not be done now. During an outage only at debug level, because the workers log the
+    /// outage.
     fn log_delay(&self, reason: &str) {
         if self.outage.is_ongoing() {
             tracing::debug!(reason, "maintenance is delayed");
@@ -60,7 +61,7 @@ impl Maintenance {
 
     fn check_partitions(&self) -> Result<(), Fatal> {
         for (topic, expected) in &self.partitions {
-            // that the cluster does not answer now is what the workers report
+            // if the cluster does not answer, the workers log that
             if let Ok(Some(found)) = self.cluster.partitions(topic)
                 && found != *expected
             {

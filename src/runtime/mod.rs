@@ -1,5 +1,5 @@
-//! The processor at work: worker threads that share nothing, each with its consumer, its producer and its part of
-//! the state. [`driver`] carries out what a [`crate::engine::Engine`] decides.
+//! Runs the processor: worker threads that share nothing, each with its own consumer, producer and part of the state.
+//! [`driver`] carries out what a [`crate::engine::Engine`] decides.
 
 pub mod driver;
 mod frontend;

@@ -1,5 +1,5 @@
-//! Where a worker's output goes: from the engine's outbox to the producer, or aside while the previous transaction is being
-//! committed.
+//! Where a worker's output goes: from the engine's outbox to the producer, or to [`Aside`] while the previous
+//! transaction is being committed.
 
 use std::collections::VecDeque;
 
@@ -18,14 +18,15 @@ pub struct OutputTopics {
     pub dead_letters: String,
 }
 
-/// What a batch has produced while the previous transaction is being committed. Its own begins after that.
+/// What a batch has produced while the previous transaction is being committed. It is kept because the batch's own
+/// transaction begins only after that.
 #[derive(Debug, Default)]
 pub struct Aside {
-    records: Vec<Kept>,
+    records: Vec<KeptRecord>,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct KeptRecord {
     output: Output,
     key: Option<Vec<u8>>,
     value: Option<Vec<u8>>,
@@ -38,7 +39,7 @@ impl Aside {
     }
 
     fn keep(&mut self, outgoing: &Outgoing<'_>) {
-        self.records.push(Kept {
+        self.records.push(KeptRecord {
             output: outgoing.output,
             key: outgoing.key.map(<[u8]>::to_vec),
             value: outgoing.value.map(<[u8]>::to_vec),
@@ -46,7 +47,7 @@ impl Aside {
         });
     }
 
-    /// Produces what was kept, in its order. The transaction of its batch must have begun.
+    /// Produces the kept records in their order. The transaction of their batch must have begun.
     pub fn produce(&mut self, producer: &BatchProducer, topics: &OutputTopics) {
         for kept in std::mem::take(self).records {
             let outgoing = Outgoing {
@@ -78,35 +79,35 @@ impl OutputTopics {
     }
 }
 
-/// What an engine uses of the clients while it works.
+/// The clients as the engine uses them.
 pub struct KafkaClients<'d> {
     pub settings: &'d Settings,
     pub consumer: &'d GroupConsumer,
     pub producer: &'d BatchProducer,
     pub topics: &'d OutputTopics,
     pub memberships: &'d mut Memberships,
-    /// While the transaction before is committed.
+    /// Set while the previous transaction is being committed.
     pub aside: Option<&'d mut Aside>,
-    /// What was polled and is not taken yet.
+    /// Messages that were polled and are not processed yet.
     pub polled: &'d Messages,
     pub polled_nothing: bool,
 }
 
-/// The memberships under which the last batches began: the open one's, and that of the one in flight.
+/// The memberships under which the last batches began: that of the open batch, and that of the batch in flight.
 #[derive(Default)]
 pub struct Memberships(VecDeque<Membership>);
 
 impl Memberships {
-    const KEPT: usize = 2;
+    const MAX_KEPT: usize = 2;
 
     fn keep(&mut self, membership: Membership) {
-        if self.0.len() == Memberships::KEPT {
+        if self.0.len() == Memberships::MAX_KEPT {
             self.0.pop_front();
         }
         self.0.push_back(membership);
     }
 
-    /// The one of this generation.
+    /// The membership of this generation.
     pub fn of(&self, generation: &Generation) -> Option<&Membership> {
         let mut all = self.0.iter();
         all.find(|membership| membership.generation == *generation)

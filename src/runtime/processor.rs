@@ -23,7 +23,7 @@ use crate::kafka::survey::FoundTopics;
 use crate::serve::{Health, Metrics, ProcessInfo, Server};
 use crate::telemetry::summary::Summary;
 
-/// Runs until it is told to stop, or cannot continue. `commit`: the one that the program is built from.
+/// Runs until the stop is set, or a thread cannot continue. `commit`: the commit that the program was built from.
 pub fn run(config: Config, commit: &'static str, stop: &Stop) -> Result<(), Failure> {
     let frontend = open(&config, commit)?;
     let instance = instance_name(&config.instance_id);
@@ -37,7 +37,7 @@ pub fn run(config: Config, commit: &'static str, stop: &Stop) -> Result<(), Fail
         Err(failure) => Err(failure),
     };
     match started {
-        // it cannot continue, but is not to do so anyway
+        // it could not start, but it should stop anyway
         Err(_) if stop.is_set() => Ok(()),
         started => started?.wait(stop),
     }
@@ -81,7 +81,7 @@ impl fmt::Display for Part {
     }
 }
 
-/// How a thread has ended.
+/// How a thread ended.
 type End = (Part, Result<(), Fatal>);
 
 /// The threads of a process, and its HTTP server.
@@ -96,8 +96,7 @@ pub struct Processor {
 }
 
 impl Processor {
-    /// Starts workers on a cluster that was made for this, so that it needs no check, and that can be administrated by
-    /// nobody.
+    /// Starts workers on a cluster that was created for them. It needs no check, and cannot be administered.
     pub fn start(
         config: Config,
         found: FoundTopics,
@@ -114,7 +113,7 @@ impl Processor {
         Processor::launch(frontend, config, instance, checked, stop)
     }
 
-    /// Prepares what the threads have in common, and starts them.
+    /// Prepares what the threads share, and starts them.
     fn launch(
         frontend: Frontend,
         config: Config,
@@ -130,7 +129,7 @@ impl Processor {
             }
             false => Some(PreparedSchemas::default()),
         };
-        // told to stop meanwhile: nothing is started
+        // without schemas the stop was set meanwhile, so nothing is started
         let shared = schemas
             .map(|schemas| Shared::new(config, instance, &frontend, &checked, schemas, stop));
         let shared = shared.transpose()?;
@@ -165,7 +164,7 @@ impl Processor {
             let (end, part) = (end.clone(), Part::Worker(worker));
             self.workers.push(spawn(part.to_string(), move || {
                 let result = driver::run(parts);
-                // nobody listens once the processor has given up
+                // the receiver is gone once the processor has given up
                 let _ = end.send((part, result));
             })?);
         }
@@ -180,7 +179,7 @@ impl Processor {
         end: Sender<End>,
     ) -> Result<(), Failure> {
         let watch = shared.watch(cluster);
-        // it ends with the stop, within the wait for an answer; nothing waits for it
+        // The watch ends after the stop, at the latest with the timeout of a request, so nothing needs to wait for it.
         spawn("watch".to_owned(), move || watch.run())?;
         let maintenance = shared.maintenance(cluster);
         self.maintenance = Some(spawn(Part::Maintenance.to_string(), move || {
@@ -195,7 +194,7 @@ impl Processor {
         self.server.address()
     }
 
-    /// Waits until the processor is told to stop, or a thread cannot continue; then stops everything.
+    /// Waits until the stop is set, or a thread cannot continue; then stops everything.
     pub fn wait(self, stop: &Stop) -> Result<(), Failure> {
         let mut failures = self.wait_for_workers(stop);
         stop.set();
@@ -231,7 +230,7 @@ impl Processor {
                     stop.set();
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    // a worker that ends without reporting it has panicked
+                    // a worker that ends without a report has panicked
                     let finished = self.workers.iter().filter(|one| one.is_finished()).count();
                     if finished > self.workers.len() - running {
                         break;
@@ -240,7 +239,7 @@ impl Processor {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        // what was sent between the last look and the end
+        // results that were sent after the last receive
         failures.extend(self.ended.try_iter().filter_map(|(_, result)| result.err()));
         failures
     }

@@ -1,4 +1,4 @@
-//! The schema registry's part in a run: plans of writer schemas, and the schema that snapshots are written with.
+//! What a run needs from the schema registry: plans of writer schemas, and the schema that snapshots are written with.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,20 +13,20 @@ use crate::serve::Health;
 use crate::source::framing::{NoSchemas, SchemaLookup};
 use crate::telemetry::reporter::registry_away;
 
-/// Between two attempts to reach the registry at the start.
+/// The wait between two attempts to reach the registry at the start.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
 
-/// What workers need of the registry.
+/// What workers need from the registry.
 #[derive(Clone, Default)]
 pub struct PreparedSchemas {
-    /// None: no source is Avro.
+    /// `None`: no source is Avro.
     pub cached: Option<Arc<CachedSchemas>>,
-    /// The id of the snapshots' schema; none: they are JSON.
+    /// The id of the snapshots' schema; `None`: they are JSON.
     pub snapshot: Option<u32>,
 }
 
 impl PreparedSchemas {
-    /// Waits for as long as the registry is away, and says so in `health`. None: it was told to stop meanwhile.
+    /// Waits while the registry cannot be reached, and says so in `health`. `None`: the stop was set meanwhile.
     ///
     /// # Errors
     /// The configuration is wrong, or the registry does not take the snapshots' schema.
@@ -60,7 +60,7 @@ impl PreparedSchemas {
     }
 }
 
-/// The id of the snapshots' schema. None: it was told to stop meanwhile.
+/// The id of the snapshots' schema. `None`: the stop was set meanwhile.
 fn snapshot_schema(
     registry: &Registry,
     snapshot: &Snapshot,

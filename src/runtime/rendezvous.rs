@@ -1,16 +1,16 @@
-//! The workers of a process join the group side by side. A group that is complete before the last of them has come would
-//! have to rebalance at once, and those that joined first notice that only with a heartbeat.
+//! Lets the workers of a process join the group at the same time. If the group became stable before the last worker
+//! joined, it would have to rebalance again at once, and the first workers would notice that only with a heartbeat.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::signals::Stop;
 
-/// The longest wait: a worker whose producer waits for the cluster does not delay the others any longer.
+/// The longest wait: a worker whose producer still waits for the cluster does not delay the others for longer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// Where workers wait for each other before they join.
+/// A barrier at which the workers wait for each other before they join.
 pub struct Rendezvous {
     missing: AtomicUsize,
 }
@@ -22,7 +22,7 @@ impl Rendezvous {
         }
     }
 
-    /// This worker is ready to join; waits until all are.
+    /// Reports this worker as ready to join, and waits until all are.
     pub fn wait(&self, stop: &Stop) {
         self.missing.fetch_sub(1, Ordering::AcqRel);
         let began = Instant::now();

@@ -1,5 +1,5 @@
-//! What the threads of a process have in common, made from the configuration and what was found in the cluster. The
-//! configuration is taken apart here: what comes after gets the settings that it needs.
+//! What the threads of a process share, created from the configuration and what was found in the cluster. The
+//! configuration is split here: the other objects get only the settings that they need.
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -65,7 +65,7 @@ impl Shared {
             instance,
             outputs: outputs(&config),
             targets: Targets {
-                // what is too large for its own topic is noticed before
+                // a record that is too large for its own topic is detected earlier
                 record_bytes: found.limits.most(),
                 batch_bytes: found.limits.least(),
                 partitions: (found.partitions + found.snapshot_partitions) as usize,
@@ -161,7 +161,7 @@ fn outputs(config: &Config) -> OutputTopics {
     }
 }
 
-/// Where the customers' states are kept. The directory of stores on disk belongs to this process from here on.
+/// The stores of the customers' states. From here on, the directory of stores on disk is locked for this process.
 fn stores(
     config: &Config,
     checked: &CheckedCluster,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// How soon a pause notices that it was told to stop.
+/// The interval at which a pause checks the stop.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Set when the processor is to stop.
@@ -20,7 +20,7 @@ impl Stop {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Waits, but not longer than until it is set.
+    /// Waits for this duration, or until the stop is set.
     pub fn wait(&self, duration: Duration) {
         let until = Instant::now() + duration;
         while Instant::now() < until && !self.is_set() {
@@ -28,7 +28,7 @@ impl Stop {
         }
     }
 
-    /// Sets this on SIGTERM and SIGINT. Repeats change nothing: some senders signal twice.
+    /// Sets the stop on SIGTERM and SIGINT. Repeated signals change nothing, because some senders signal twice.
     pub fn on_signals(&self) -> std::io::Result<()> {
         for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
             signal_hook::flag::register(signal, Arc::clone(&self.0))?;

@@ -1,5 +1,5 @@
-//! The check of the cluster at the start. A cluster that is away is waited for, as it is later; what waiting cannot fix
-//! ends the start, with all findings at once.
+//! The check of the cluster at the start. It waits for a cluster that cannot be reached, as keyfold does later. A
+//! problem that waiting cannot fix ends the start, and all such problems are reported at once.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -13,38 +13,38 @@ use crate::kafka::survey::{FoundTopics, Survey};
 use crate::serve::Health;
 use crate::telemetry::throttle::Throttle;
 
-/// Time between two attempts to reach a cluster that is away.
+/// Time between two attempts to reach a cluster that does not answer.
 const RETRY_INTERVAL: Duration = Duration::from_millis(300);
-/// How many times in a row the same must be found before it ends the start: a broker that is just starting does not know
-/// all topics and permissions yet.
+/// How many times in a row the same problems must be found before they end the start: a broker that is just starting
+/// does not know all topics and permissions yet.
 const CONFIRMATIONS: u32 = 3;
-/// Time between two of them.
+/// Time between two such checks.
 const CONFIRMATION_INTERVAL: Duration = Duration::from_secs(1);
-/// The longest wait for one answer about a group or a transactional id.
+/// The timeout of one request about a group or a transactional id.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Minimum time between repeats of the same warning.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
-/// How long a stop waits for the thread that asks the cluster.
+/// How long a stop waits for the thread that checks the cluster.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A cluster that is as it must be.
+/// A cluster that has passed the check.
 pub struct CheckedCluster {
     pub found: FoundTopics,
-    /// The id of the state topic, where the stores are on disk.
+    /// The id of the state topic, if the stores are on disk.
     pub state_topic_id: Option<String>,
-    /// For maintenance and the watch. None: the cluster needs neither.
+    /// For maintenance and the watch. `None`: the cluster needs neither.
     pub cluster: Option<Arc<Cluster>>,
 }
 
-/// What the thread that asks the cluster reports.
+/// A report of the thread that checks the cluster.
 enum Event {
     /// It waits, for this reason.
     Waiting(String),
     Ended(Result<CheckedCluster, Failure>),
 }
 
-/// Checks the cluster until it is as it must be. `instance` is the part of the transactional ids between application
-/// and worker. None: it was told to stop meanwhile.
+/// Checks the cluster until it passes. `instance` is the part of the transactional ids between application and worker.
+/// `None`: the stop was set meanwhile.
 pub fn check_cluster(
     config: &Config,
     instance: &str,
@@ -95,7 +95,7 @@ fn subject(reason: &str) -> &str {
     reason.split(':').next().unwrap_or(reason)
 }
 
-/// Lets the thread drop its client, which could otherwise be in the way of the process's end.
+/// Waits for the thread to drop its client, which could otherwise delay the end of the process.
 fn wait_for_end(reported: &Receiver<Event>) {
     let deadline = Instant::now() + STOP_TIMEOUT;
     loop {
@@ -107,10 +107,10 @@ fn wait_for_end(reported: &Receiver<Event>) {
     }
 }
 
-/// Asks the cluster, on a thread of its own: a call to the client cannot be interrupted.
+/// Checks the cluster on a thread of its own, because a call to the client cannot be interrupted.
 struct Check {
     config: Config,
-    /// One of those that this instance is going to use.
+    /// One of the transactional ids that this instance will use.
     transactional_id: String,
     events: Sender<Event>,
     stop: Stop,
@@ -119,7 +119,7 @@ struct Check {
 impl Check {
     fn run(self) {
         let result = self.check();
-        // nobody listens any more after a stop
+        // the receiver is gone after a stop
         let _ = self.events.send(Event::Ended(result));
     }
 

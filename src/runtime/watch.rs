@@ -1,5 +1,5 @@
-//! The watch: one thread a process looks, every two seconds, at what no worker would see by itself: topics that were
-//! deleted or recreated, members of the group that are not keyfold, and partitions that nobody works at.
+//! The watch: one thread of a process checks, every two seconds, what no worker would notice by itself: topics that
+//! were deleted or recreated, members of the group that are not keyfold, and partitions that no instance works on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -15,15 +15,17 @@ use crate::serve::{Health, Metrics};
 
 /// Time between two rounds.
 const INTERVAL: Duration = Duration::from_secs(2);
-/// The longest wait for an answer.
+/// The timeout of a request.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-/// A topic that is missing for this long was deleted. One that is being recreated is missing for a moment only.
+/// A topic that is missing for this long counts as deleted. A topic that is being recreated is missing only for a
+/// moment.
 const DELETED_AFTER: Duration = Duration::from_secs(8);
 /// How many members a message names.
 const MAX_NAMED: usize = 3;
 /// A rebalance that takes longer waits for a member.
 const LONG_REBALANCE: Duration = Duration::from_secs(4);
-/// How long a worker that was a member is remembered: longer than its session, and than its transaction may live.
+/// How long a worker that was a member is remembered: longer than its session, and longer than its transaction may stay
+/// open.
 const REMEMBERED: Duration = Duration::from_secs(120);
 
 /// The `client.id` and the host of a member that is not keyfold.
@@ -33,11 +35,11 @@ type ForeignMember = (String, String);
 #[derive(Debug, Default)]
 pub struct Seen {
     pub round: u64,
-    /// Ids of topics by their names, where the brokers have ids.
+    /// Ids of topics by their names, if the brokers have topic ids.
     pub ids: BTreeMap<String, String>,
     /// A topic that was deleted.
     pub gone: Option<String>,
-    /// The transactional ids of workers without an `instance_id` that are members of the group, or were a while ago.
+    /// The transactional ids of workers without an `instance_id` that are members of the group, or were recently.
     pub workers: Vec<String>,
 }
 
@@ -46,7 +48,7 @@ pub type Watched = Arc<Mutex<Seen>>;
 pub struct Watch {
     /// The `application_id`.
     pub group: String,
-    /// What the `client.id` of keyfold's members begins with.
+    /// The beginning of the `client.id` of keyfold's members.
     pub client_id: String,
     /// This instance, as [`Member::instance`] names it.
     pub instance: String,
@@ -74,21 +76,21 @@ impl Watch {
             if Instant::now() < next {
                 continue;
             }
-            // clears it: errors of the cluster as a whole are what the workers report
+            // discards the last error: the workers report errors of the cluster as a whole
             query.last_error();
-            self.look_at_topics(query, &mut missing);
-            let members = self.look_at_members(query, &mut foreign);
+            self.check_topics(query, &mut missing);
+            let members = self.check_members(query, &mut foreign);
             let members = members.as_deref();
             self.remember_workers(members, &mut workers);
-            self.look_at_rebalance(members, &mut rebalance);
+            self.check_rebalance(members, &mut rebalance);
             self.group_lag
                 .refresh(&self.metrics, query, members, &self.instance);
             next = Instant::now() + INTERVAL;
         }
     }
 
-    /// Learns the ids of the topics, and which topics were deleted. `missing`: since when topics are missing.
-    fn look_at_topics(&self, query: &QueryClient, missing: &mut BTreeMap<String, Instant>) {
+    /// Reads the ids of the topics, and detects which topics were deleted. `missing`: since when topics are missing.
+    fn check_topics(&self, query: &QueryClient, missing: &mut BTreeMap<String, Instant>) {
         let names: Vec<&str> = self.topics.iter().map(String::as_str).collect();
         let Ok(all) = description::topic_ids(query.client(), &names, ANSWER_TIMEOUT) else {
             return;
@@ -117,8 +119,8 @@ impl Watch {
         }
     }
 
-    /// Remembers the workers that are members now, and shows them to the workers of this process together with those that
-    /// were members a while ago.
+    /// Remembers the workers that are members now, and makes them known to the workers of this process together with
+    /// those that were members recently.
     fn remember_workers(
         &self,
         members: Option<&[Member]>,
@@ -133,16 +135,16 @@ impl Watch {
         }
     }
 
-    /// Reports the members of the group that are not keyfold, and returns those that are, where the group tells its
-    /// members. `before`: those that are not keyfold at the last look.
-    fn look_at_members(
+    /// Reports the members of the group that are not keyfold, and returns those that are, `None` if the members are not
+    /// known. `before`: the members that were not keyfold in the last round.
+    fn check_members(
         &self,
         query: &QueryClient,
         before: &mut BTreeSet<ForeignMember>,
     ) -> Option<Vec<Member>> {
         let group = &self.group;
         let members = members::describe_group(query.client(), group, ANSWER_TIMEOUT).ok()?;
-        let is_told = members.is_some();
+        let are_members_known = members.is_some();
         let (keyfold, foreign): (Vec<Member>, Vec<Member>) = members
             .unwrap_or_default()
             .into_iter()
@@ -170,12 +172,12 @@ impl Watch {
         }
         self.health.group_problem(group_problem(group, &foreign));
         *before = foreign;
-        is_told.then_some(keyfold)
+        are_members_known.then_some(keyfold)
     }
 
-    /// Logs which members a long rebalance waits for. An instance that is ready waits for nobody, though it may have
-    /// nothing to do.
-    fn look_at_rebalance(&self, members: Option<&[Member]>, rebalance: &mut Rebalance) {
+    /// Logs which members a long rebalance waits for. An instance that is ready is not waiting for a rebalance, even if
+    /// it has no partitions.
+    fn check_rebalance(&self, members: Option<&[Member]>, rebalance: &mut Rebalance) {
         let is_ready = self.health.ready(Instant::now()).is_ok();
         let members = members.filter(|_| !is_ready).unwrap_or_default();
         if let Some(members) = rebalance.waits_for(members, &self.instance) {
@@ -217,7 +219,7 @@ impl Rebalance {
     }
 }
 
-/// What `/readyz` says of members that are not keyfold.
+/// The message in `/readyz` about members that are not keyfold.
 fn group_problem(group: &str, foreign: &BTreeSet<ForeignMember>) -> Option<String> {
     let named = |(client_id, host): &ForeignMember| format!("{client_id} at {host}");
     let mut names: Vec<String> = foreign.iter().take(MAX_NAMED).map(named).collect();
@@ -243,7 +245,7 @@ mod tests {
             group_problem("keyfold", &(0..count).map(member).collect())
         };
         assert_eq!(all(0), None);
-        assert!(all(1).is_some_and(|said| said.contains(": kcat-0 at /10.0.0.1.")));
-        assert!(all(5).is_some_and(|said| said.contains("kcat-2 at /10.0.0.1, 2 more.")));
+        assert!(all(1).is_some_and(|text| text.contains(": kcat-0 at /10.0.0.1.")));
+        assert!(all(5).is_some_and(|text| text.contains("kcat-2 at /10.0.0.1, 2 more.")));
     }
 }

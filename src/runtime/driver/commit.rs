@@ -1,4 +1,4 @@
-//! The end of a batch: the steps of its commit are carried out, and their ends told to the engine.
+//! Commits batches: carries out the steps of a commit, and reports their results to the engine.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use crate::runtime::outputs::{Aside, KafkaClients};
 use crate::serve::metrics::TransactionResult;
 use crate::telemetry::reporter::StuckPartitions;
 
-/// How long to wait for room at the producer: what is in it is on its way.
-const FULL: Duration = Duration::from_millis(1);
+/// The pause while the producer's queue is full: its records are being sent.
+const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(1);
 
 const ABORTING: &str = "an abort waits for the cluster";
 
 impl Driver {
-    /// Has the engine look at the time, and at what there is to write and to commit.
+    /// Lets the engine check its timers, and write and commit what is due.
     pub(super) fn turn(&mut self, polled_nothing: bool) {
         let now = self.now();
         let (engine, mut clients, _) = self.engine_and_clients();
@@ -32,7 +32,8 @@ impl Driver {
         engine.turn(&mut clients, now);
     }
 
-    /// The engine, what it uses of the clients, and what is produced by the batch behind the one in flight.
+    /// The engine, the clients that it uses, and the records that a batch has produced while the batch before it is in
+    /// flight.
     pub(super) fn engine_and_clients(&mut self) -> (&mut Engine, KafkaClients<'_>, &mut Aside) {
         let clients = KafkaClients {
             settings: &self.parts.settings,
@@ -47,13 +48,14 @@ impl Driver {
         (&mut self.engine, clients, &mut self.aside)
     }
 
-    /// Waits for the end of the step of a commit that is under way, and goes on with its writing; whether it came on.
+    /// Waits for the end of the current step of a commit, or continues with its writing; returns whether the commit
+    /// made progress.
     pub(super) fn advance_commit(&mut self, wait: Duration) -> bool {
         if self.engine.is_writing() {
             let before = self.engine.written();
             self.turn(false);
             if self.engine.is_writing() && !wait.is_zero() {
-                std::thread::sleep(FULL);
+                std::thread::sleep(QUEUE_FULL_PAUSE);
             }
             return !self.engine.is_writing() || self.engine.written() != before;
         }
@@ -159,7 +161,7 @@ impl Driver {
         }))
     }
 
-    /// Commits offsets without a transaction; how that ended.
+    /// Commits offsets without a transaction; returns how that ended.
     fn commit_offsets(&self, offsets: &[Offset]) -> StepEnd {
         let committed = self
             .offset_list(offsets)
@@ -172,7 +174,7 @@ impl Driver {
         }
     }
 
-    /// Shows what the engine wants to be shown.
+    /// Reports a notice of the engine in the log and the metrics.
     pub(super) fn report_notice(&mut self, notice: Notice) {
         let worker = self.parts.reporter.worker();
         match notice {
@@ -225,7 +227,7 @@ impl Driver {
         }
     }
 
-    /// Tells of the partitions that cannot be read in `/readyz` and in the metric.
+    /// Shows the partitions that cannot be read in `/readyz` and in the metric.
     fn show_unreadable(&mut self) {
         let mut all = self.engine.unreadable();
         let count = all.len();

@@ -1,10 +1,10 @@
-//! What a worker says of its trouble: each kind now and then, and that of the cluster as a whole once ([`outage`]).
+//! What a worker logs about errors: each kind once in a while, and those of the cluster as a whole once ([`outage`]).
 
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::{Driver, LOOK};
+use super::{BROKER_CHECK_INTERVAL, Driver};
 use crate::engine::client_error::{ClientError, ErrorKind};
 use crate::kafka::errors::{code_of, is_outage};
 use crate::telemetry::outage::CALM;
@@ -13,7 +13,7 @@ use crate::telemetry::outage::CALM;
 pub(super) const WARNING_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Driver {
-    /// Says what keeps the worker, but not over and over. Other trouble does not wait for it.
+    /// Logs why the worker cannot make progress, but not repeatedly. Different errors do not suppress each other.
     pub(super) fn explain(&mut self, what: &str, code: RDKafkaErrorCode, reason: &str) {
         self.explain_at(what, None, code, reason);
     }
@@ -41,7 +41,7 @@ impl Driver {
         self.explain_as(what, at, is_outage(code), &format!("{code:?}"), reason);
     }
 
-    /// Says what the client said of something that keyfold tries again.
+    /// Logs an error of the client after which keyfold tries again.
     pub(super) fn explain_client_error(&mut self, what: &str, error: &ClientError) {
         let is_outage = matches!(error.kind, ErrorKind::Unavailable | ErrorKind::TimedOut);
         self.explain_as(what, None, is_outage, &error.code, &error.text);
@@ -57,7 +57,7 @@ impl Driver {
     ) {
         let (worker, now) = (self.parts.reporter.worker(), Instant::now());
         if is_outage {
-            self.troubled = Some(now);
+            self.last_outage_error = Some(now);
             return self.parts.outage.trouble(worker, what, code, reason);
         }
         let (topic, partition) = at.unzip();
@@ -73,17 +73,25 @@ impl Driver {
         }
     }
 
-    /// Looks whether the trouble that this worker had with the cluster is over.
-    pub(super) fn look_for_calm(&mut self) {
-        let calm = self.troubled.is_some_and(|at| at.elapsed() >= CALM);
-        let soon = self.calm_looked.is_some_and(|at| at.elapsed() < LOOK);
-        if !calm || soon || self.away || self.engine.is_retrying() {
+    /// Checks whether the cluster's outage is over for this worker.
+    pub(super) fn check_outage(&mut self) {
+        let is_calm = self
+            .last_outage_error
+            .is_some_and(|at| at.elapsed() >= CALM);
+        let checked_recently = self
+            .outage_checked
+            .is_some_and(|at| at.elapsed() < BROKER_CHECK_INTERVAL);
+        if !is_calm || checked_recently || self.is_unreachable || self.engine.is_retrying() {
             return;
         }
-        self.calm_looked = Some(Instant::now());
+        self.outage_checked = Some(Instant::now());
         let topic = &self.parts.settings.state_topic;
-        if self.query.partitions(topic, LOOK / 2).is_ok() {
-            self.troubled = None;
+        if self
+            .query
+            .partitions(topic, BROKER_CHECK_INTERVAL / 2)
+            .is_ok()
+        {
+            self.last_outage_error = None;
             self.parts.outage.over(self.parts.reporter.worker());
         }
     }

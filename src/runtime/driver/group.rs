@@ -1,4 +1,4 @@
-//! What the group tells a worker: what it owns, and when its client cannot go on.
+//! Handles the events of the group: changes of the assignment, and errors after which the client cannot continue.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use crate::engine::{Event, GroupChange, Loss, Place};
 use crate::kafka::client_log;
 use crate::kafka::consumer::{GroupEvent, Rebalance};
 
-/// The longest wait for a client to leave the group that is replaced.
-const LEAVE: Duration = Duration::from_secs(5);
+/// The longest wait for a client that is being replaced to leave the group.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause between leaving the group and joining it with a new client.
 const REJOIN_PAUSE: Duration = Duration::from_millis(500);
 
 impl Driver {
-    /// Tells the engine what the group told.
+    /// Passes the group's events to the engine.
     pub(super) fn serve_group(&mut self) -> Result<(), Halt> {
-        for told in self.consumer.serve() {
-            match told {
+        for event in self.consumer.serve() {
+            match event {
                 GroupEvent::Rebalance(Rebalance::Assigned(partitions)) => {
                     let places = self.note_rebalance("assigned", &partitions);
                     self.group_changed(GroupChange::Assigned(places))?;
@@ -26,7 +26,7 @@ impl Driver {
                 GroupEvent::Rebalance(Rebalance::Revoked(partitions)) => {
                     let places = self.note_rebalance("revoked", &partitions);
                     self.group_changed(GroupChange::Revoked(places))?;
-                    // before their next owner shows that it has them
+                    // update the metrics before the next owner reports these partitions
                     self.report();
                 }
                 GroupEvent::Trouble(code, reason) => self.trouble(code, &reason)?,
@@ -44,7 +44,7 @@ impl Driver {
         places
     }
 
-    /// Tells the engine, and carries out what follows, behind the commit that is in flight.
+    /// Passes the change to the engine, and carries out what follows once the commit in flight has ended.
     fn group_changed(&mut self, change: GroupChange) -> Result<(), Halt> {
         let now = self.now();
         self.engine.handle(Event::Group(change), now);
@@ -65,13 +65,14 @@ impl Driver {
             .collect()
     }
 
-    /// The client gets over most trouble by itself; what it never will ends the worker.
+    /// The client recovers from most errors by itself; an error from which it never recovers ends the worker.
     pub(super) fn trouble(&mut self, code: RDKafkaErrorCode, reason: &str) -> Result<(), Halt> {
         if client_log::refuses(code, reason) {
             return Err(not_authorized(reason).into());
         }
         if code == RDKafkaErrorCode::UnknownTopicOrPartition {
-            // if it stays away, the watch says which it is; if it is recreated meanwhile, it knows that by its id
+            // If the topic stays missing, the watch reports that it was deleted. If it is recreated meanwhile, the
+            // watch recognises that by its id.
             self.explain("a topic does not exist", code, reason);
             return Ok(());
         }
@@ -80,7 +81,7 @@ impl Driver {
         Ok(())
     }
 
-    /// The client of the group cannot go on.
+    /// Handles an error after which the client of the group cannot continue.
     pub(super) fn client_lost(&mut self, code: RDKafkaErrorCode, reason: &str) -> Result<(), Halt> {
         self.explain("the group's client cannot go on", code, reason);
         self.group_changed(GroupChange::Lost(match code {
@@ -93,7 +94,7 @@ impl Driver {
 
     /// Leaves the group, and joins it with a new client.
     pub(super) fn rejoin(&mut self) -> Result<(), Halt> {
-        self.consumer.leave(LEAVE);
+        self.consumer.leave(LEAVE_TIMEOUT);
         std::thread::sleep(REJOIN_PAUSE);
         self.handles.clear();
         self.polled.clear();

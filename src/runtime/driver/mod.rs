@@ -1,8 +1,8 @@
-//! One worker thread: it polls, tells the engine what happened, and carries out what the engine wants to be done. It decides
-//! nothing itself.
+//! One worker thread: it polls, passes events to the engine, and carries out the effects that the engine asks for. It
+//! makes no decisions itself.
 //!
-//! The loop is here. [`group`] has what the group tells, [`partitions`] the way of partitions to being consumed,
-//! [`records`] what is consumed, [`commit`] the end of a batch, [`explain`] what is logged of failures.
+//! The loop is here. [`group`] handles the events of the group, [`partitions`] the steps until a partition is consumed,
+//! [`records`] the consumed records, [`commit`] the end of a batch, [`explain`] the log of failures.
 
 mod commit;
 mod explain;
@@ -42,15 +42,15 @@ use crate::telemetry::outage::Outage;
 use crate::telemetry::reporter::Reporter;
 use crate::telemetry::throttle::Throttle;
 
-/// How long records are taken before the group, the clock and a stop are looked at.
+/// How long records are processed before the loop serves the group, and checks the timers and the stop.
 const TURN: Duration = Duration::from_millis(50);
 const COMMITTING: &str = "a commit waits for the cluster";
-/// The longest wait for a step of a commit: longer than a transaction may live.
-const COMMIT: Duration = TRANSACTION_TIMEOUT.saturating_add(Duration::from_secs(5));
-/// How often brokers are looked for that are away.
-const LOOK: Duration = Duration::from_secs(1);
-/// How often maintenance is told up to where the forwarded topic is processed.
-const PUBLISH: Duration = Duration::from_secs(1);
+/// The timeout of a step of a commit. It is longer than a transaction may stay open.
+const COMMIT_STEP_TIMEOUT: Duration = TRANSACTION_TIMEOUT.saturating_add(Duration::from_secs(5));
+/// The interval at which an unreachable cluster is checked.
+const BROKER_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// The interval at which maintenance receives the committed positions of the forwarded topic.
+const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What a driver is made from.
 pub struct Parts {
@@ -60,12 +60,12 @@ pub struct Parts {
     pub outputs: OutputTopics,
     pub targets: Targets,
     pub reporter: Reporter,
-    /// None: no source is Avro.
+    /// `None`: no source is Avro.
     pub schemas: Option<Arc<CachedSchemas>>,
     pub lookups: Receiver<LookupRequest>,
     pub forwarded_positions: ForwardedPositions,
     pub rendezvous: Arc<Rendezvous>,
-    /// What is seen of the topics; none where their ids can't be asked for, as of the demo's broker.
+    /// What the watch has seen of the topics; `None` if their ids cannot be requested, as with the demo's broker.
     pub watched: Option<Watched>,
     pub outage: Arc<Outage>,
     pub stop: Stop,
@@ -74,9 +74,10 @@ pub struct Parts {
 /// The committed positions of forwarded partitions, from the workers to maintenance.
 pub type ForwardedPositions = Arc<Mutex<BTreeMap<i32, i64>>>;
 
-/// Why a worker goes no further.
+/// Why a worker ends.
 enum Halt {
-    /// It was told to stop while it waited for the cluster. Nothing is open that a stop would have to commit.
+    /// It received the stop while it waited for the cluster. Nothing is open that would have to be committed before a
+    /// stop.
     Stopped,
     Fatal(Fatal),
 }
@@ -87,7 +88,7 @@ impl From<Fatal> for Halt {
     }
 }
 
-/// Runs a worker until it is told to stop, or can't go on.
+/// Runs a worker until it receives the stop, or cannot continue.
 pub fn run(parts: Parts) -> Result<(), Fatal> {
     let ended = Driver::start(parts).and_then(|mut driver| {
         let ended = driver.run();
@@ -103,36 +104,36 @@ pub fn run(parts: Parts) -> Result<(), Fatal> {
 struct Driver {
     parts: Parts,
     engine: Engine,
-    // the clients in the order in which they are dropped
+    // the clients, in the order in which they must be dropped
     restorer: Option<Restorer>,
-    /// What was polled and is not taken yet.
+    /// Messages that were polled and are not processed yet.
     polled: Messages,
     consumer: GroupConsumer,
     producer: BatchProducer,
     query: QueryClient,
     memberships: Memberships,
-    /// A step of a commit is under way at the producer.
+    /// Whether the producer is carrying out a step of a commit.
     step_started: bool,
-    /// What the batch behind the one in flight has produced meanwhile.
+    /// What the next batch has produced while the batch before it is in flight.
     aside: Aside,
     started: Instant,
-    /// The last round of the watch that was looked at.
-    watched: u64,
+    /// The last round of the watch that this worker has passed to the engine.
+    last_watch_round: u64,
     published_at: Instant,
     /// Indexes of topics by the client's handle of them.
     handles: HashMap<usize, usize>,
-    /// The engine knows that the process is to end.
+    /// Whether the engine has received the stop.
     stopping: bool,
     warnings: Throttle<String>,
-    /// When this worker last met trouble with the cluster, and when it was last looked whether that is over.
-    troubled: Option<Instant>,
-    calm_looked: Option<Instant>,
-    /// Whether the group's client has said that no broker is there, and when that was last looked at.
+    /// When this worker last had an error of an outage, and when it last checked whether the outage is over.
+    last_outage_error: Option<Instant>,
+    outage_checked: Option<Instant>,
+    /// Whether the group's client has reported that all brokers are down, and when that was last checked.
     all_brokers_down: bool,
-    looked: Option<Instant>,
-    /// No broker can be reached.
-    away: bool,
-    /// How much the schema registry had answered when it was last looked.
+    brokers_checked: Option<Instant>,
+    /// Whether no broker can be reached.
+    is_unreachable: bool,
+    /// The number of the schema registry's answers at the last check.
     registry_answers: u64,
 }
 
@@ -154,16 +155,16 @@ impl Driver {
             step_started: false,
             aside: Aside::default(),
             started: now,
-            watched: 0,
+            last_watch_round: 0,
             published_at: now,
             handles: HashMap::new(),
             stopping: false,
             warnings: Throttle::new(explain::WARNING_INTERVAL),
-            troubled: None,
-            calm_looked: None,
+            last_outage_error: None,
+            outage_checked: None,
             all_brokers_down: false,
-            looked: None,
-            away: false,
+            brokers_checked: None,
+            is_unreachable: false,
             registry_answers: 0,
             parts,
         })
@@ -180,15 +181,15 @@ impl Driver {
     fn run(&mut self) -> Result<(), Halt> {
         let mut messages = Messages::default();
         loop {
-            self.look_at_stop();
+            self.check_stop();
             self.serve_group()?;
-            self.look_for_schemas();
-            self.look_for_brokers();
-            self.look_for_calm();
-            self.look_at_topics();
+            self.check_schemas();
+            self.check_brokers();
+            self.check_outage();
+            self.check_topics();
             self.act()?;
             self.restore(&mut messages)?;
-            let polled_nothing = self.take_records()?;
+            let polled_nothing = self.process_records()?;
             if self.advance_commit(Duration::ZERO) {
                 self.act()?;
             }
@@ -202,8 +203,8 @@ impl Driver {
         }
     }
 
-    /// Tells the engine once that the process is to end.
-    fn look_at_stop(&mut self) {
+    /// Passes the stop to the engine, once.
+    fn check_stop(&mut self) {
         if self.parts.stop.is_set() && !self.stopping {
             self.stopping = true;
             self.parts.reporter.stopping();
@@ -212,26 +213,32 @@ impl Driver {
         }
     }
 
-    /// Shows how the worker is.
+    /// Updates the worker's metrics and readiness.
     fn report(&mut self) {
         let reporter = &mut self.parts.reporter;
-        reporter.tick(&self.engine, &self.consumer, self.away);
+        reporter.tick(&self.engine, &self.consumer, self.is_unreachable);
     }
 
-    /// A worker without anything to do would not notice that the brokers are away, nor that they are back.
-    fn look_for_brokers(&mut self) {
-        let soon = self.looked.is_some_and(|at| at.elapsed() < LOOK);
-        if !self.all_brokers_down || soon {
+    /// Checks whether any broker can be reached. A worker that has nothing to do would not notice that the brokers are
+    /// gone, nor that they are back.
+    fn check_brokers(&mut self) {
+        let checked_recently = self
+            .brokers_checked
+            .is_some_and(|at| at.elapsed() < BROKER_CHECK_INTERVAL);
+        if !self.all_brokers_down || checked_recently {
             return;
         }
         let topic = &self.parts.settings.state_topic;
-        self.away = self.query.partitions(topic, LOOK / 2).is_err();
-        self.all_brokers_down = self.away;
-        self.looked = Some(Instant::now());
+        self.is_unreachable = self
+            .query
+            .partitions(topic, BROKER_CHECK_INTERVAL / 2)
+            .is_err();
+        self.all_brokers_down = self.is_unreachable;
+        self.brokers_checked = Some(Instant::now());
     }
 
-    /// Whatever the schema registry has answered since, who waits looks again.
-    fn look_for_schemas(&mut self) {
+    /// If the schema registry has answered since the last check, lets the partitions that wait for a schema try again.
+    fn check_schemas(&mut self) {
         let Some(schemas) = &self.parts.schemas else {
             return;
         };
@@ -243,9 +250,9 @@ impl Driver {
         }
     }
 
-    /// Carries out what the engine wants to be done, and waits for the commit that is in flight where the engine does.
+    /// Carries out the engine's effects, and waits for the commit in flight if the engine does.
     fn act(&mut self) -> Result<(), Halt> {
-        let mut came_on = Instant::now();
+        let mut progressed_at = Instant::now();
         loop {
             while let Some(effect) = self.engine.next_effect(self.now()) {
                 self.carry_out(effect)?;
@@ -253,11 +260,12 @@ impl Driver {
             if !self.engine.awaits_commit() {
                 return Ok(());
             }
-            self.wait_for_commit(&mut came_on);
+            self.wait_for_commit(&mut progressed_at);
         }
     }
 
-    /// Waits for the commit where the engine does; then nothing of what follows is carried out yet.
+    /// Waits for the commit in flight if the engine does; the effects after it must not be carried out before it has
+    /// ended.
     fn await_commit(&mut self) -> Result<(), Halt> {
         match self.engine.awaits_commit() {
             true => self.act(),
@@ -265,11 +273,11 @@ impl Driver {
         }
     }
 
-    /// Waits a while for the commit in flight, and shows that this worker waits if nothing has come on for longer.
-    fn wait_for_commit(&mut self, came_on: &mut Instant) {
+    /// Waits a while for the commit in flight, and shows that this worker waits if there is no progress for longer.
+    fn wait_for_commit(&mut self, progressed_at: &mut Instant) {
         if self.advance_commit(SLICE) {
-            *came_on = Instant::now();
-        } else if came_on.elapsed() >= SLICE {
+            *progressed_at = Instant::now();
+        } else if progressed_at.elapsed() >= SLICE {
             self.parts.reporter.waiting(COMMITTING);
         }
     }
@@ -300,7 +308,7 @@ impl Driver {
             .map(|place| (settings.topic_name(*place), place.partition))
             .collect();
         if let Err(error) = self.consumer.pause(&owned) {
-            // what is not owned any more needs no pause
+            // a partition that is not owned any more needs no pause
             tracing::debug!(%error, "pausing");
         }
     }
@@ -310,9 +318,9 @@ impl Driver {
         Ok(())
     }
 
-    /// Tells the maintenance once a second what of the forwarded topic is not needed any more.
+    /// Passes the committed positions of the forwarded topic to maintenance, which deletes the records before them.
     fn publish_positions(&mut self) {
-        if self.published_at.elapsed() < PUBLISH {
+        if self.published_at.elapsed() < PUBLISH_INTERVAL {
             return;
         }
         self.published_at = Instant::now();
@@ -330,7 +338,8 @@ impl Driver {
     }
 }
 
-/// Who this worker is to the others; none without transactions, and where it has a name that it comes back with.
+/// The identity by which other workers can take over from this one; `None` without transactions, and for a named
+/// instance, which returns with the same transactional id.
 fn writer(parts: &Parts) -> Option<Writer> {
     let config = &*parts.config;
     let transactions = config.processing.guarantee == Guarantee::ExactlyOnce;
@@ -351,7 +360,7 @@ fn join(parts: &Parts) -> Result<GroupConsumer, Fatal> {
     GroupConsumer::join(&member, &topics).map_err(service)
 }
 
-/// Makes a producer, for as long as it takes.
+/// Creates a producer, and waits for the cluster as long as that takes.
 fn connect_producer(parts: &mut Parts) -> Result<BatchProducer, Halt> {
     let config = &*parts.config;
     let producer = ClientSettings::from(config).producer(
@@ -361,7 +370,7 @@ fn connect_producer(parts: &mut Parts) -> Result<BatchProducer, Halt> {
     );
     let (reporter, stop) = (&mut parts.reporter, &parts.stop);
     let (outage, worker) = (&parts.outage, reporter.worker());
-    let connected = BatchProducer::connect(&producer, COMMIT, |error| {
+    let connected = BatchProducer::connect(&producer, COMMIT_STEP_TIMEOUT, |error| {
         reporter.waiting("the producer waits for the cluster");
         let what = "the producer waits for the cluster";
         let code = format!("{:?}", code_of(error));

@@ -1,4 +1,4 @@
-//! How partitions come to be consumed: their offsets, the restore of their states, and from where on.
+//! The steps until a partition is consumed: its offsets, the restore of its state, and the offset to consume from.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,17 +17,17 @@ use crate::kafka::errors::client_error;
 use crate::kafka::native::Messages;
 use crate::kafka::restorer::Restorer;
 
-/// The longest wait for an answer that a rebalance may have to wait for too.
-const ASK: Duration = Duration::from_secs(2);
-/// The same for the first question for committed offsets.
-const FIRST_ASK: Duration = Duration::from_millis(500);
-/// What the ends of many partitions may take together, before each is given no more than a moment: those whose
-/// leader is away must not keep the others, nor the group, waiting.
-const ASK_ALL: Duration = Duration::from_secs(4);
-const MOMENT: Duration = Duration::from_millis(100);
+/// The timeout of a request during which a rebalance may have to wait.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+/// The timeout of the first request for committed offsets.
+const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_millis(500);
+/// The time for reading the ends of many partitions, after which each further one has only [`MIN_REQUEST_TIMEOUT`]:
+/// partitions whose leader is away must not delay the others, nor the group.
+const ALL_ENDS_TIMEOUT: Duration = Duration::from_secs(4);
+const MIN_REQUEST_TIMEOUT: Duration = Duration::from_millis(100);
 
 impl Driver {
-    /// Reads what [`Effect::FetchOffsets`] asks for, in the order that it asks for.
+    /// Reads the offsets that [`Effect::FetchOffsets`] asks for, in the order that it requires.
     ///
     /// [`Effect::FetchOffsets`]: crate::engine::Effect::FetchOffsets
     pub(super) fn fetch_offsets(&mut self, places: &[Place]) {
@@ -43,17 +43,18 @@ impl Driver {
 
     fn offsets_of(&mut self, places: &[Place]) -> Vec<(Place, Option<PartitionOffsets>)> {
         let settings = Arc::clone(&self.parts.settings);
-        let asked: Vec<_> = places
+        let requested: Vec<_> = places
             .iter()
             .map(|place| (settings.topic_name(*place), place.partition))
             .collect();
-        let starts = self.ends_of(&asked);
-        // where a dead owner has left a transaction open, waiting alone does not help
+        let starts = self.ends_of(&requested);
+        // A retry waits for longer: if a dead owner has left a transaction open, the coordinator does not return the
+        // offsets at once.
         let wait = match self.engine.is_retrying() {
-            false => FIRST_ASK,
-            true => ASK,
+            false => FIRST_REQUEST_TIMEOUT,
+            true => REQUEST_TIMEOUT,
         };
-        let committed = match self.consumer.committed(&asked, wait) {
+        let committed = match self.consumer.committed(&requested, wait) {
             Ok(committed) => committed,
             Err(error) => {
                 self.explain_error(
@@ -63,10 +64,10 @@ impl Driver {
                 HashMap::new()
             }
         };
-        let ends = self.ends_of(&asked);
+        let ends = self.ends_of(&requested);
         let mut offsets = Vec::with_capacity(places.len());
         for (at, &place) in places.iter().enumerate() {
-            let (topic, partition) = asked[at];
+            let (topic, partition) = requested[at];
             let committed = committed.get(&(topic.to_owned(), partition));
             let known = match (committed, starts[at], ends[at]) {
                 (Some(committed), Some((first, _)), Some((_, end))) => Some(PartitionOffsets {
@@ -81,15 +82,17 @@ impl Driver {
         offsets
     }
 
-    /// The first offsets and the ends of partitions, as far as they can be learnt.
+    /// The first offsets and the ends of partitions; `None` for a partition whose offsets cannot be read now.
     fn ends_of(&mut self, partitions: &[(&str, i32)]) -> Vec<Option<(i64, i64)>> {
         let mut ends = Vec::with_capacity(partitions.len());
         let began = Instant::now();
         for (topic, partition) in partitions {
-            let left = ASK_ALL.saturating_sub(began.elapsed());
-            let answer = self
-                .query
-                .watermarks(topic, *partition, ASK.min(left).max(MOMENT));
+            let left = ALL_ENDS_TIMEOUT.saturating_sub(began.elapsed());
+            let answer = self.query.watermarks(
+                topic,
+                *partition,
+                REQUEST_TIMEOUT.min(left).max(MIN_REQUEST_TIMEOUT),
+            );
             if let Err(error) = &answer {
                 let at = Some((*topic, *partition));
                 self.explain_error_at("the end of a log cannot be read", at, error);
@@ -101,8 +104,8 @@ impl Driver {
 
     pub(super) fn fetch_state_ends(&mut self, partitions: &[i32]) {
         let topic = self.parts.settings.state_topic.clone();
-        let asked: Vec<_> = partitions.iter().map(|at| (topic.as_str(), *at)).collect();
-        let ends = self.ends_of(&asked);
+        let requested: Vec<_> = partitions.iter().map(|at| (topic.as_str(), *at)).collect();
+        let ends = self.ends_of(&requested);
         let now = self.now();
         let ends = partitions.iter().copied().zip(ends).collect();
         self.engine.handle(Event::StateEndsFetched(ends), now);
@@ -127,7 +130,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Reads on in the state topic, while the group is served in between.
+    /// Continues to read the state topic, a little in each turn, so that the group is served in between.
     pub(super) fn restore(&mut self, messages: &mut Messages) -> Result<(), Halt> {
         let Some(restorer) = &self.restorer else {
             return Ok(());
@@ -169,7 +172,7 @@ impl Driver {
                             error: client_error(code, text),
                         };
                         self.engine.handle(unreadable, now);
-                        // the client would go on behind it
+                        // the client would continue after the unreadable batch
                         break 'reading;
                     }
                 };
@@ -188,7 +191,7 @@ impl Driver {
 
     pub(super) fn consume(&mut self, from: &[(Place, i64)]) {
         let settings = Arc::clone(&self.parts.settings);
-        // What was polled before lies behind these offsets, with a gap between.
+        // Messages that were polled earlier are after these offsets, with a gap between.
         self.polled.retain(|message| {
             let old = |(place, _): &(Place, i64)| {
                 place.partition == message.partition()
@@ -200,7 +203,7 @@ impl Driver {
             .iter()
             .map(|(place, offset)| (settings.topic_name(*place), place.partition, *offset))
             .collect();
-        let consumed = self.consumer.consume(&named, ASK);
+        let consumed = self.consumer.consume(&named, REQUEST_TIMEOUT);
         if let Err(error) = &consumed {
             self.explain_error("partitions cannot be consumed", error);
         }
@@ -213,7 +216,7 @@ impl Driver {
     }
 }
 
-/// Why a batch cannot be taken; none where it is not the batch that is at fault, but the way to it.
+/// Why a batch cannot be read; `None` if the error is not in the batch, but in the connection or the broker.
 pub(super) fn unreadable_cause(code: RDKafkaErrorCode) -> Option<Cause> {
     Some(match code {
         RDKafkaErrorCode::BadCompression => Cause::CannotBeUnpacked,

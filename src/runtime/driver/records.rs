@@ -1,4 +1,4 @@
-//! Taking records, and what is said of partitions in their place.
+//! Processes the polled messages: records, and errors of partitions in their place.
 
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,10 @@ use crate::kafka::native::Message;
 use crate::source::metadata::Metadata;
 
 impl Driver {
-    /// Takes records for a while: those that were polled and not taken yet, or else new ones; whether a poll found none.
-    /// What is left when the time is over is taken in the next turn, behind whatever else there is to do.
-    pub(super) fn take_records(&mut self) -> Result<bool, Halt> {
+    /// Processes records for a while: those that were polled before and not processed yet, or else new ones; returns
+    /// whether a poll found none. What is left when the time is over is processed in the next turn, after the other
+    /// work.
+    pub(super) fn process_records(&mut self) -> Result<bool, Halt> {
         let mut polled_nothing = false;
         if self.polled.is_empty() {
             let wait = match self.restorer {
@@ -30,9 +31,9 @@ impl Driver {
         let until = self.now() + TURN;
         while let Some(message) = self.polled.take() {
             if let Some(error) = message.error() {
-                self.partition_trouble(&message, error.into())?;
+                self.handle_partition_event(&message, error.into())?;
             } else {
-                self.take_record(&message)?;
+                self.process_record(&message)?;
             }
             if self.now() >= until {
                 break;
@@ -42,7 +43,7 @@ impl Driver {
         Ok(polled_nothing)
     }
 
-    fn take_record(&mut self, message: &Message) -> Result<(), Halt> {
+    fn process_record(&mut self, message: &Message) -> Result<(), Halt> {
         let Some(topic) = self.topic_of(message) else {
             return Ok(());
         };
@@ -54,24 +55,25 @@ impl Driver {
             if engine.is_committing() {
                 clients.aside = Some(aside);
             }
-            // if a batch is aborted, what was polled of its places is passed over until they are consumed again
+            // After an abort, records of its partitions that were already polled are skipped until the partitions are
+            // consumed again.
             if engine.record(&record, &mut clients, now) {
                 return Ok(());
             }
         }
     }
 
-    /// Lets what is full end, and waits for the commit that is in flight where that is needed, until a record can be taken.
+    /// Ends a batch that is full, and waits for the commit in flight if necessary, until the engine accepts a record.
     fn make_room(&mut self) -> Result<(), Halt> {
         if self.engine.takes_records() {
             return Ok(());
         }
-        let mut came_on = Instant::now();
+        let mut progressed_at = Instant::now();
         while !self.engine.takes_records() {
             self.turn(false);
             self.act()?;
             if !self.engine.takes_records() {
-                self.wait_for_commit(&mut came_on);
+                self.wait_for_commit(&mut progressed_at);
             }
         }
         Ok(())
@@ -89,8 +91,12 @@ impl Driver {
         Some(topic)
     }
 
-    /// What the client says of a partition in the place of a record.
-    fn partition_trouble(&mut self, message: &Message, code: RDKafkaErrorCode) -> Result<(), Halt> {
+    /// Handles an error, or the end of a log, that the client reports for a partition in place of a record.
+    fn handle_partition_event(
+        &mut self,
+        message: &Message,
+        code: RDKafkaErrorCode,
+    ) -> Result<(), Halt> {
         let (now, reason) = (self.now(), message.error_text());
         let (partition, offset) = (message.partition(), message.offset());
         let place = self
@@ -102,8 +108,8 @@ impl Driver {
             }
             (RDKafkaErrorCode::PartitionEOF, None) => {}
             (RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange, Some(_)) => {
-                // The client has stopped fetching the partition, and would refuse to seek in it. The engine asks again where
-                // the partition stands, and decides.
+                // The client has stopped fetching the partition, and would refuse a seek in it. The engine reads the
+                // partition's offsets again, and decides.
                 let topic = message.topic();
                 let reason = format!("the position in {topic}[{partition}] is lost: {reason}");
                 return self.client_lost(RDKafkaErrorCode::AutoOffsetReset, &reason);
@@ -123,7 +129,7 @@ impl Driver {
     }
 }
 
-/// A record as the worker sees it.
+/// A consumed record as the engine sees it.
 struct Consumed<'m> {
     message: &'m Message,
     topic: usize,

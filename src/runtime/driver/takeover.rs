@@ -1,4 +1,5 @@
-//! What takes over from a dead owner: who wrote last, who is in the group, and the end of what the dead one left open.
+//! Takes over from a dead owner: finds out who wrote last and who is in the group, and aborts what the dead owner left
+//! open.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,33 +12,34 @@ use crate::engine::{Event, Place};
 use crate::kafka::client::ClientSettings;
 use crate::kafka::{fence, members};
 
-/// The longest wait for each of the questions, and for a producer to be fenced: the group is not served meanwhile.
-const ASK: Duration = Duration::from_secs(2);
+/// The timeout of each request, and of the fencing of a producer. The group is not served meanwhile.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Driver {
-    /// Asks who committed last at these places, and for the members of the group.
+    /// Reads who committed last at these places, and the members of the group.
     pub(super) fn find_writers(&mut self, places: &[Place]) {
         let settings = Arc::clone(&self.parts.settings);
-        let asked: Vec<_> = places
+        let requested: Vec<_> = places
             .iter()
             .map(|place| (settings.topic_name(*place), place.partition))
             .collect();
-        let mut writers: Vec<String> = match self.query.committed_metadata(&asked, ASK) {
-            Ok(texts) => texts
-                .iter()
-                .filter_map(|text| OffsetMetadata::parse(text)?.writer)
-                .collect(),
-            Err(error) => {
-                tracing::debug!(%error, "the last writers cannot be read");
-                return;
-            }
-        };
+        let mut writers: Vec<String> =
+            match self.query.committed_metadata(&requested, REQUEST_TIMEOUT) {
+                Ok(texts) => texts
+                    .iter()
+                    .filter_map(|text| OffsetMetadata::parse(text)?.writer)
+                    .collect(),
+                Err(error) => {
+                    tracing::debug!(%error, "the last writers cannot be read");
+                    return;
+                }
+            };
         writers.extend(self.workers_seen());
         if writers.is_empty() {
             return;
         }
         let group = &self.parts.config.application_id;
-        let members = match members::describe_group(self.query.client(), group, ASK) {
+        let members = match members::describe_group(self.query.client(), group, REQUEST_TIMEOUT) {
             Ok(members) => members,
             Err(error) => {
                 tracing::debug!(%error, "the group is not described");
@@ -51,8 +53,8 @@ impl Driver {
         self.engine.handle(found, now);
     }
 
-    /// Workers that are members of the group, or were a while ago. One that died in its first transaction is named by no
-    /// offset.
+    /// Workers that are members of the group, or were recently. No offset names a worker that died in its first
+    /// transaction.
     fn workers_seen(&self) -> Vec<String> {
         let watched = self.parts.watched.as_ref();
         match watched.map(|watched| watched.lock()) {
@@ -61,14 +63,14 @@ impl Driver {
         }
     }
 
-    /// Takes over the transactional ids of dead owners, side by side, for each takes half a second and more. Where that
-    /// fails, the broker's time-out is waited for.
+    /// Takes over the transactional ids of dead owners in parallel, because each takes half a second or more. If that
+    /// fails, the worker waits for the broker's transaction timeout.
     pub(super) fn fence(&mut self, ids: &[String]) {
         let config = self.config();
         let results: Vec<KafkaResult<()>> = std::thread::scope(|scope| {
             let fence = |id: &String| {
                 let client = ClientSettings::from(config).fencing(id);
-                scope.spawn(move || fence::fence(&client, ASK))
+                scope.spawn(move || fence::fence(&client, REQUEST_TIMEOUT))
             };
             let threads: Vec<_> = ids.iter().map(fence).collect();
             let joined = threads.into_iter().map(|thread| thread.join());
