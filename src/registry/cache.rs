@@ -1,12 +1,12 @@
-//! What is known of each schema id, and the thread that asks the registry.
+//! The cache of schemas by id, and the thread that asks the registry.
 //!
-//! A plan is compiled once for a source and an id, and kept for ever: a registry never gives an id to another
-//! schema. That the registry lacks an id is believed for `registry.unknown_ids_for`, then it is asked again. It is
-//! asked a second time, a moment later, before it is believed at all, unless unknown ids come in numbers: schemas
-//! are registered moments before their first record.
+//! A plan is compiled once for a source and an id, and kept forever: a registry never gives an id to another schema.
+//! That the registry lacks an id is believed for `registry.unknown_ids_for`; then it is asked again. Before it is
+//! believed at all, the registry is asked a second time a moment later, because schemas are registered moments before
+//! their first record. The second request is left out while many ids are unknown.
 //!
-//! Bounds: 10,000 answers are kept, each for one source and one id, and 1,000 ids wait at a time. Beyond the first,
-//! ids that the registry lacks give way before plans do.
+//! Limits: 10,000 answers are kept, each for one source and one id, and 1,000 ids can wait at a time. Beyond 10,000
+//! answers, those about unknown ids are dropped before plans are.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,13 +21,13 @@ use super::{Fetched, Registry, Requests, one_line};
 use crate::model::record::Source;
 use crate::source::framing::{SchemaId, SchemaLookup, WriterSchema};
 
-/// The most schemas that are kept.
+/// The max_entries answers that are kept.
 const MAX_ENTRIES: usize = 10_000;
-/// How much of what is wrong with a schema goes into the log, in characters.
+/// The max_entries characters of a schema's error that are logged.
 const MAX_LOGGED: usize = 300;
 
-/// The cache, and the thread that asks the registry. The thread ends after the cache is dropped, at the latest when the
-/// request that is under way has ended.
+/// The cache, and the thread that asks the registry. The thread ends after the cache is dropped, at the latest when its
+/// current request has ended.
 pub struct CachedSchemas {
     shared: Arc<Shared>,
     asking: JoinHandle<()>,
@@ -46,29 +46,28 @@ type Entries = HashMap<(Source, SchemaId), Entry, ahash::RandomState>;
 
 struct Entry {
     schema: WriterSchema,
-    /// Believed until then; none: for ever.
+    /// The answer expires then; `None`: never.
     until: Option<Instant>,
 }
 
 impl Entry {
-    fn is_stale(&self) -> bool {
+    fn has_expired(&self) -> bool {
         self.until.is_some_and(|until| Instant::now() >= until)
     }
 }
 
 struct Work {
     queue: Queue,
-    /// When an id was last found to be unknown.
+    /// When the registry was last found to lack an id.
     unknown: Option<Instant>,
     stopping: bool,
 }
 
 impl CachedSchemas {
-    /// Starts the thread, which asks for nothing before the first id is requested. `unknown_ids_for`: how long it is
+    /// Starts the thread, which makes no request before the first id is requested. `unknown_ids_for`: how long it is
     /// believed that the registry lacks an id.
     ///
-    /// # Errors
-    /// The system gives no thread.
+    /// The operating system cannot create a thread.
     pub fn start(
         registry: Registry,
         unknown_ids_for: Duration,
@@ -100,8 +99,8 @@ impl CachedSchemas {
         Ok(Arc::new(CachedSchemas { shared, asking }))
     }
 
-    /// Why answers are missing at present, for `/readyz` and the log: the registry is away. None where nothing is
-    /// waited for, or only for a first answer.
+    /// Why answers are missing now, for `/readyz` and the log: the registry is away. `None` if nothing waits, or only
+    /// for a first answer.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
         if self.asking.is_finished() {
@@ -110,14 +109,14 @@ impl CachedSchemas {
         self.shared.work().queue.failure().map(str::to_owned)
     }
 
-    /// Grows whenever it is worth asking again for what was not known. Take it before asking: what is answered in
-    /// between is noticed then.
+    /// Grows whenever a caller should ask again for what was not known. Read it before asking: then an answer that
+    /// comes in between is noticed.
     #[must_use]
     pub fn answers(&self) -> u64 {
         self.shared.answers.load(Ordering::Acquire)
     }
 
-    /// The requests since the start, those of the registry's clones too.
+    /// The requests since the start, including those of the registry's clones.
     #[must_use]
     pub fn requests(&self) -> Requests {
         self.shared.registry.requests()
@@ -142,12 +141,12 @@ impl Shared {
     fn cached(&self, source: Source, id: SchemaId) -> Option<WriterSchema> {
         let entries = self.entries();
         let entry = entries.get(&(source, id))?;
-        (!entry.is_stale()).then(|| entry.schema.clone())
+        (!entry.has_expired()).then(|| entry.schema.clone())
     }
 
     fn request(&self, source: Source, id: SchemaId) -> Option<WriterSchema> {
         let mut work = self.work();
-        // The answer may have come in between; it is noted while the work is locked.
+        // The answer may have arrived in between; it is stored while the work is locked.
         let found = self.cached(source, id);
         if found.is_none() && work.queue.request(source, id, Instant::now()) {
             self.wake.notify_all();
@@ -155,7 +154,7 @@ impl Shared {
         found
     }
 
-    /// The thread.
+    /// The body of the thread.
     fn run(&self) {
         while let Some((id, sources)) = self.next() {
             match self.registry.schema(id) {
@@ -173,7 +172,7 @@ impl Shared {
         }
     }
 
-    /// Waits for the next id to ask for. None: the cache is gone.
+    /// Waits for the next id to ask for. `None`: the cache was dropped.
     fn next(&self) -> Option<(SchemaId, Vec<Source>)> {
         let mut work = self.work();
         loop {
@@ -220,15 +219,15 @@ impl Shared {
     fn unknown(&self, id: SchemaId, sources: &[Source]) {
         let now = Instant::now();
         let mut work = self.work();
-        // Before it is rechecked: the first answer makes all that wait due at once.
+        // This comes before the recheck, because the first answer after a failure makes all waiting ids due at once.
         self.log_recovery(work.queue.answered(now));
         let is_known = sources
             .iter()
             .any(|&source| self.entries().contains_key(&(source, id)));
-        let in_numbers = work
+        let many_are_unknown = work
             .unknown
             .is_some_and(|last| now.saturating_duration_since(last) < self.unknown_ids_for);
-        if !is_known && !in_numbers && work.queue.recheck(id, now) {
+        if !is_known && !many_are_unknown && work.queue.recheck(id, now) {
             return;
         }
         work.unknown = Some(now);
@@ -240,7 +239,7 @@ impl Shared {
         self.store(work, id, found.collect(), Some(until));
     }
 
-    /// Notes what is known of an id now.
+    /// Stores the answer about an id.
     fn store(
         &self,
         mut work: MutexGuard<'_, Work>,
@@ -254,7 +253,7 @@ impl Shared {
             evict(&mut entries, MAX_ENTRIES);
             entries.insert((source, id), Entry { schema, until });
         }
-        // Who sees the answer sees the count too.
+        // Within the lock, so that a caller who sees the answer also sees the new count.
         self.answers.fetch_add(1, Ordering::Release);
         drop(entries);
         work.queue.resolved(id, &sources);
@@ -282,18 +281,18 @@ impl Shared {
     }
 }
 
-/// Makes room for one answer: what is no longer believed goes first, then what is no plan, then any.
-fn evict(answers: &mut Entries, most: usize) {
-    if answers.len() < most {
+/// Makes room for one answer: expired answers are dropped first, then one that is no plan, then any.
+fn evict(answers: &mut Entries, max_entries: usize) {
+    if answers.len() < max_entries {
         return;
     }
-    answers.retain(|_, entry| !entry.is_stale());
-    if answers.len() < most {
+    answers.retain(|_, entry| !entry.has_expired());
+    if answers.len() < max_entries {
         return;
     }
     let is_plan = |entry: &Entry| matches!(entry.schema, WriterSchema::Plan(_));
-    let least = answers.iter().min_by_key(|(_, entry)| is_plan(entry));
-    if let Some(key) = least.map(|(key, _)| *key) {
+    let least_valuable = answers.iter().min_by_key(|(_, entry)| is_plan(entry));
+    if let Some(key) = least_valuable.map(|(key, _)| *key) {
         answers.remove(&key);
     }
 }
@@ -318,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stale_gives_way_first_and_plans_last() {
+    fn expired_answers_are_evicted_first_and_plans_last() {
         let source = Source::LoyaltyCustomers;
         let mut answers = Entries::default();
         let mut note = |number, schema, until| {
@@ -337,8 +336,8 @@ mod tests {
         note(3, WriterSchema::Unknown, Some(Instant::now()));
         note(4, WriterSchema::Plan(plan), None);
         let mut left = Vec::new();
-        for most in [5, 4, 3, 2] {
-            evict(&mut answers, most);
+        for max_entries in [5, 4, 3, 2] {
+            evict(&mut answers, max_entries);
             let mut numbers: Vec<_> = answers.keys().map(|(_, id)| *id).collect();
             numbers.sort();
             left.push(numbers);

@@ -1,4 +1,4 @@
-//! The client of the registry: schemas by id, with those that they refer to.
+//! The client of the registry: schemas by id, with the schemas that they refer to.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -18,19 +18,19 @@ use crate::source::framing::{SchemaId, WriterSchema};
 
 /// The most schemas that one schema may refer to, directly or through others.
 const MAX_REFERENCES: usize = 200;
-/// How deep the references may go.
+/// The most levels of references.
 const MAX_DEPTH: usize = 20;
 /// The most bytes of one schema with all that it refers to.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// What is encoded in a path: all but the characters that RFC 3986 calls unreserved.
+/// The characters that are percent-encoded in a path: all but those that RFC 3986 calls unreserved.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Why there can be no client: the configuration is wrong. No text quotes a URL, a password or a token.
+/// Why no client can be created: the configuration is wrong. No text quotes a URL, a password or a token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegistryError {
     #[error("registry.url is empty")]
@@ -55,12 +55,12 @@ pub struct Fetched {
     /// The texts of the schemas that it refers to, directly and through others. Each comes after those that it
     /// refers to itself.
     pub references: Vec<String>,
-    /// Why no value of it can be read, where that is known already: it is not Avro, or refers to too many others.
+    /// Why no value of this schema can be read, if that is known already: it is not Avro, or refers to too many others.
     pub unusable: Option<String>,
 }
 
 impl Fetched {
-    /// What it is to a source.
+    /// The writer schema for a source.
     #[must_use]
     pub fn writer_schema(&self, source: Source) -> WriterSchema {
         match &self.unusable {
@@ -73,7 +73,7 @@ impl Fetched {
     }
 }
 
-/// The client. It blocks: each call may take the time-out of one request, for each URL and each schema that is
+/// The client. It blocks: each call may take the timeout of one request, for each URL and for each schema that is
 /// referred to. Clones share the connections and the counters.
 #[derive(Clone)]
 pub struct Registry(Arc<Inner>);
@@ -121,19 +121,18 @@ impl Registry {
         })))
     }
 
-    /// Asks for a schema once, at one URL after the other. None: the registry says that there is no such schema, at
-    /// every URL that answers.
+    /// Asks for a schema once, at one URL after the other. `None`: every URL that answers says that there is no such
+    /// schema.
     ///
-    /// # Errors
-    /// No URL answers. Nothing is known of the schema then.
+    /// No URL answers. Then it is not known whether the schema exists.
     pub fn schema(&self, id: SchemaId) -> Result<Option<Fetched>, Unavailable> {
-        // The frame's four bytes are a signed number to the registry, and its ids are positive. Asked for a larger
-        // one it would not answer as for an id that it lacks.
+        // The registry reads the frame's four bytes as a signed number, and its ids are positive. For a larger number
+        // it would not answer as for an id that it lacks.
         if matches!(id, SchemaId::Number(number) if i32::try_from(number).is_err()) {
             return Ok(None);
         }
         let path = path_of(id);
-        // A node that lags behind does not know a schema yet that another one does.
+        // A registry node that lags behind may not know a schema yet that another node knows.
         self.in_turn(&path, Option::is_some, |endpoint| {
             match self.0.http.look_up(endpoint, &path)? {
                 Some(stored) => self.with_references(endpoint, stored).map(Some),
@@ -142,14 +141,14 @@ impl Registry {
         })
     }
 
-    /// The requests since the start, those of all clones.
+    /// The requests since the start, including those of all clones.
     #[must_use]
     pub fn requests(&self) -> Requests {
         self.0.http.requests()
     }
 
-    /// Asks the endpoints in turn until an answer settles the question, beginning with the one that answered last.
-    /// Where none does, the first answer counts. `asked` says for what.
+    /// Asks the endpoints in turn until an answer settles the question, beginning with the one that answered last. If
+    /// none settles it, the first answer counts. `asked` names the request in an error.
     pub(super) fn in_turn<T>(
         &self,
         asked: &str,
@@ -184,12 +183,12 @@ impl Registry {
             .ok_or_else(|| Unavailable::new(&format!("{} (asked for {asked})", faults.join("; "))))
     }
 
-    /// One request to an endpoint.
+    /// The HTTP client, for one request to an endpoint.
     pub(super) fn http(&self) -> &Http {
         &self.0.http
     }
 
-    /// Fetches what a schema refers to.
+    /// Fetches the schemas that a schema refers to.
     fn with_references(
         &self,
         endpoint: &Endpoint,
@@ -208,7 +207,7 @@ impl Registry {
                 &mut found,
             )?;
         } else {
-            // The registry's word; it knows three of them.
+            // The text is from the registry, so it is shortened.
             found.unusable = Some(format!("it is {}, not Avro", super::one_line(kind, 20)));
         }
         Ok(Fetched {
@@ -240,7 +239,7 @@ impl Registry {
                 ));
                 return Ok(());
             }
-            // A version that was deleted since still belongs to the schema.
+            // A version that was deleted later still belongs to the schema.
             let path = format!(
                 "/subjects/{}/versions/{version}?deleted=true",
                 encoded(subject)
@@ -278,11 +277,11 @@ impl fmt::Debug for Registry {
     }
 }
 
-/// A schema in the registry's words; what else they hold is passed over.
+/// A schema as the registry returns it; other fields are ignored.
 #[derive(Deserialize)]
 struct Stored {
     schema: String,
-    /// Left out where it is AVRO.
+    /// Left out by the registry if it is AVRO.
     #[serde(rename = "schemaType")]
     kind: Option<String>,
     references: Option<Vec<Reference>>,

@@ -15,11 +15,11 @@ pub(super) struct Endpoint {
     base: String,
     /// The value of the header `Authorization`.
     authorization: Option<HeaderValue>,
-    /// What no text may hold.
+    /// Texts that no message may contain.
     secrets: Vec<String>,
 }
 
-/// What an [`Endpoint`] without credentials of its own sends.
+/// The credentials for an [`Endpoint`] whose URL has none.
 pub(super) enum Credentials<'a> {
     None,
     Basic {
@@ -30,8 +30,8 @@ pub(super) enum Credentials<'a> {
 }
 
 impl Endpoint {
-    /// `number` counts the URLs from 1: an error names the URL by it, for the URL may hold a password. Credentials
-    /// in the URL, percent-encoded, go before the given ones.
+    /// `number` counts the URLs from 1: an error names the URL by it, because the URL may hold a password.
+    /// Percent-encoded credentials in the URL take precedence over the given ones.
     pub fn new(
         url: &str,
         number: usize,
@@ -98,7 +98,7 @@ impl Endpoint {
         self.authorization.as_ref()
     }
 
-    /// Whether a text of the server's quotes the credentials that it was sent.
+    /// Whether a text of the server quotes the credentials that it received.
     pub fn is_quoted_in(&self, text: &str) -> bool {
         self.secrets.iter().any(|secret| text.contains(secret))
     }
@@ -138,7 +138,7 @@ fn bearer(token: &str) -> Result<Header, RegistryError> {
 }
 
 fn header(text: &str, secrets: &[&str]) -> Result<Header, RegistryError> {
-    // The text is not base64 only where it is a token.
+    // Only a token can be invalid here, because the other texts are base64.
     let mut value = HeaderValue::from_str(text).map_err(|_| RegistryError::Token)?;
     value.set_sensitive(true);
     let secrets = secrets.iter().filter(|secret| !secret.is_empty());
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_in_the_url_go_before_the_configured_ones() {
+    fn credentials_in_the_url_take_precedence() {
         let configured = Credentials::Basic {
             username: "ada",
             password: "pw",
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_is_refused_without_being_quoted() {
+    fn an_invalid_url_is_refused_without_being_quoted() {
         for url in [
             "",
             "host:8081",

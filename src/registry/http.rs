@@ -1,4 +1,4 @@
-//! One request, and what its answer means.
+//! One request, and the interpretation of its answer.
 
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,9 +15,9 @@ use super::one_line;
 
 /// The largest answer that is read, in bytes. Registries take schemas of up to 1 MiB.
 const MAX_ANSWER: u64 = 4 * 1024 * 1024;
-/// How much of the registry's own words is quoted, in characters.
+/// The most characters of the registry's own message that are quoted.
 const MAX_MESSAGE: usize = 300;
-/// What the registries of all makers answer with.
+/// The content types with which the registries of all vendors answer.
 const ACCEPT: &str = "application/vnd.schemaregistry.v1+json, application/json";
 const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 
@@ -32,17 +32,17 @@ pub struct Requests {
     pub failed: u64,
 }
 
-/// What the registry says to a request.
+/// The registry's answer to a request.
 #[derive(Debug)]
 pub(super) enum Answer<T> {
     Found(T),
-    /// There is no such thing, in the registry's own words.
+    /// The registry itself says that what was asked for does not exist.
     NotFound,
-    /// It does not do what it is asked to, and says why.
+    /// The registry declines the request, for this reason.
     Declined(String),
 }
 
-/// Why one URL gave no answer; it begins with the URL.
+/// Why one URL gave no answer; the text begins with the URL.
 #[derive(Debug)]
 pub(super) struct EndpointError(pub String);
 
@@ -56,9 +56,9 @@ struct ExchangeError {
 /// Whether an exchange ended with a status of 4xx that waiting does not change, and who sent it.
 enum ClientError {
     None,
-    /// It may be the registry's, or that of a proxy before it.
+    /// It may come from the registry, or from a proxy in front of it.
     OfUnknownOrigin,
-    /// In the form of the registry's own words.
+    /// The body has the form of the registry's own errors.
     OfTheRegistry,
 }
 
@@ -71,7 +71,7 @@ pub(super) struct Http {
     failed: AtomicU64,
 }
 
-/// An answer before it is judged.
+/// An answer before its interpretation.
 struct Reply {
     status: StatusCode,
     is_page: bool,
@@ -79,12 +79,13 @@ struct Reply {
 }
 
 impl Http {
-    /// `timeout` is that of one request, from looking up the host's name to the end of the answer. `roots` is what
-    /// `https` trusts. Proxies are those of the environment: `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
+    /// `timeout` is that of one request, from the look-up of the host's name to the end of the answer. `roots` are the
+    /// certificate authorities that `https` trusts. Proxies come from the environment: `HTTP_PROXY`, `HTTPS_PROXY` and
+    /// `NO_PROXY`.
     pub fn new(timeout: Duration, roots: Option<RootCerts>) -> Http {
-        // Without a URL of https, a proxy's may still be one.
+        // Even if no URL is https, that of a proxy may be.
         let roots = roots.unwrap_or(RootCerts::PlatformVerifier);
-        // OpenSSL is in the program already, for Kafka, so that both trust the same.
+        // The Kafka client needs OpenSSL anyway. It is used here too, so that both trust the same.
         let tls = TlsConfig::builder()
             .provider(TlsProvider::NativeTls)
             .root_certs(roots);
@@ -92,7 +93,7 @@ impl Http {
             .tls_config(tls.build())
             .timeout_global(Some(timeout))
             .http_status_as_error(false)
-            // A registry does not send elsewhere; a proxy that wants a log-in does.
+            // A registry does not redirect; a proxy that requires a log-in does.
             .max_redirects(0)
             .user_agent(concat!("keyfold/", env!("CARGO_PKG_VERSION")))
             .accept(ACCEPT);
@@ -124,10 +125,10 @@ impl Http {
         answer
     }
 
-    /// Asks for a schema by its id. None: the registry does not have it. Whoever produces a record chooses the id,
-    /// so a status that waiting does not change must not stand for a registry that is away: it would hold up the
-    /// partition for good. One that is not in the registry's own words may be that of a proxy, and counts only where
-    /// the registry is seen to answer beside it.
+    /// Asks for a schema by its id. `None`: the registry does not have it. The producer of a record chooses the id, so
+    /// a status that waiting does not change must not count as a registry that is away: it would block the partition
+    /// forever. A status without the registry's own error body may come from a proxy, and counts as an unknown schema
+    /// only if the registry answers another request.
     pub fn look_up<T: DeserializeOwned>(
         &self,
         endpoint: &Endpoint,
@@ -151,7 +152,7 @@ impl Http {
         found
     }
 
-    /// Whether the registry answers what every registry can be asked for: the kinds of schemas that it takes.
+    /// Whether the registry answers a request that every registry supports: the types of schemas that it takes.
     fn answers(&self, endpoint: &Endpoint) -> bool {
         let kinds = self.ask::<Vec<String>>(endpoint, "/schemas/types", None);
         matches!(kinds, Ok(Answer::Found(_)))
@@ -257,11 +258,12 @@ impl ExchangeError {
 /// Whether the answer is a web page.
 fn is_page<B>(response: &Response<B>, body: &[u8]) -> bool {
     let content_type = response.headers().get("content-type");
-    let says_so = content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
-    says_so || body.trim_ascii_start().first() == Some(&b'<')
+    let is_declared_html =
+        content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
+    is_declared_html || body.trim_ascii_start().first() == Some(&b'<')
 }
 
-/// The registry's own words for what it does not do.
+/// The registry's own error body.
 #[derive(Deserialize)]
 struct Refusal {
     error_code: i64,
@@ -270,7 +272,7 @@ struct Refusal {
 }
 
 impl Refusal {
-    /// Its code and message, without credentials that it may quote.
+    /// Its code and message; the message is left out if it quotes credentials.
     fn text(&self, endpoint: &Endpoint) -> String {
         let code = self.error_code;
         match self.message.as_str() {
@@ -282,7 +284,7 @@ impl Refusal {
     }
 }
 
-/// What an answer says, or why it is none.
+/// Interprets an answer, or says why it cannot be one.
 fn interpret<T: DeserializeOwned>(
     reply: &Reply,
     endpoint: &Endpoint,
@@ -297,7 +299,7 @@ fn interpret<T: DeserializeOwned>(
             ))),
         };
     }
-    // Only whole answers of this form are the registry's own; a page of a proxy is not.
+    // Only a body that is completely of this form comes from the registry; a page of a proxy is not.
     let refusal = serde_json::from_slice::<Refusal>(&reply.body).ok();
     let code = refusal.as_ref().map(|refusal| refusal.error_code);
     let words = refusal.map(|refusal| refusal.text(endpoint));
@@ -320,8 +322,8 @@ fn interpret<T: DeserializeOwned>(
     })
 }
 
-/// The statuses of 4xx that say nothing of what was asked for: it may be answered later, once the credentials are fixed
-/// or the load has passed.
+/// The statuses of 4xx that say nothing about what was asked for: it may be answered later, once the credentials are
+/// fixed or the load is lower.
 fn may_pass(status: StatusCode) -> bool {
     [
         StatusCode::UNAUTHORIZED,
@@ -335,7 +337,7 @@ fn may_pass(status: StatusCode) -> bool {
     .contains(&status)
 }
 
-/// Why an answer that is no success is none, with the registry's words, if it has any.
+/// The reason of an answer that is no success, with the registry's own message, if there is one.
 fn refused(reply: &Reply, words: Option<String>) -> String {
     match reply.status {
         status @ StatusCode::NOT_FOUND => format!(
@@ -358,7 +360,7 @@ fn refused(reply: &Reply, words: Option<String>) -> String {
     }
 }
 
-/// What stands in the place of an answer.
+/// Describes the body that came instead of an answer.
 fn unexpected_body(reply: &Reply) -> &'static str {
     if reply.is_page {
         "with a web page: a proxy answers in the registry's place, or registry.url is not that of a registry"

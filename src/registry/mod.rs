@@ -5,18 +5,18 @@
 //! |---|---|
 //! | `endpoint` | one URL of the registry, with its credentials |
 //! | `roots` | the certificate authorities that `https` trusts |
-//! | `http` | one request, and what its answer means |
+//! | `http` | one request, and the interpretation of its answer |
 //! | `client` | [`Registry`]: schemas by id, with those that they refer to |
 //! | `subjects` | the schema that is written: looked up, checked, registered |
-//! | `cache` | [`CachedSchemas`]: what is known of each id, and the thread that asks |
+//! | `cache` | [`CachedSchemas`]: the cache of schemas by id, and the thread that asks the registry |
 //! | `queue` | the ids that are waited for, and when each is asked for next |
 //!
-//! **What an answer means.** A registry that is away never makes a dead letter (docs/contract.md, section 2), so that "there
-//! is no such schema" is believed only where the registry says it in its own words: status 404, and a JSON object
-//! whose `error_code` is 404 and two more digits. All else that is no answer, such as a page of a proxy, a refused
-//! password, a cut connection or an error of the server, is [`Unavailable`]: the record waits.
+//! **What an answer means.** A registry that is away never causes a dead letter (docs/contract.md, section 2).
+//! Therefore "there is no such schema" is believed only if the registry itself says it: status 404, and a JSON object
+//! whose `error_code` is 404 and two more digits. Everything else that is no answer, such as a page of a proxy, a
+//! refused password, a cut connection or an error of the server, is [`Unavailable`]: the record waits.
 //!
-//! No text made here holds a password or a token.
+//! No text from this module contains a password or a token.
 
 mod cache;
 mod client;
@@ -34,8 +34,8 @@ pub use client::{Fetched, Registry, RegistryError};
 pub use http::Requests;
 pub use subjects::EnsureError;
 
-/// Why the registry gave no answer, in words for a person: what was asked, and for each URL what happened. At most
-/// 1,000 characters on one line, without credentials.
+/// Why the registry gave no answer, for people: what was asked, and what happened at each URL. At most 1,000 characters
+/// on one line, without credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unavailable(String);

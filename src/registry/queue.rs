@@ -1,4 +1,5 @@
-//! The schema ids that records wait for, and when the registry is asked for each next. The clock is passed in.
+//! The schema ids that records wait for, and when the registry is asked for each of them next. The caller passes the
+//! clock in.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use crate::backoff::Backoff;
 use crate::model::record::Source;
 use crate::source::framing::SchemaId;
 
-/// The most ids that wait at a time. A further one is not taken, and must be requested again after the next answer.
+/// The most ids that wait at a time. A further id is not accepted, and must be requested again after the next answer.
 const MAX_WAITING: usize = 1_000;
 
 /// How long the thread waits between requests.
@@ -15,10 +16,10 @@ const MAX_WAITING: usize = 1_000;
 pub(super) struct RetryPolicy {
     /// After a failure. The longest wait is short, so that work resumes soon after the registry is back.
     pub backoff: Backoff,
-    /// Before an id is asked for a second time that the registry does not know: a schema is written by the
-    /// registry's leader, and a node that follows it may be asked a moment too early.
+    /// Before the registry is asked again for an id that it does not know: its leader writes a new schema, and a
+    /// follower node may be asked a moment too early.
     pub recheck_unknown: Duration,
-    /// An id that fails, and that nobody has requested for so long, is forgotten.
+    /// An id whose requests fail, and that nobody has requested for this long, is forgotten.
     pub forget_after: Duration,
 }
 
@@ -33,7 +34,7 @@ impl RetryPolicy {
 pub(super) struct Queue {
     policy: RetryPolicy,
     waiting: HashMap<SchemaId, Waiting>,
-    /// Failures since the last answer, whatever they were for.
+    /// Failures since the last answer, over all ids.
     failures_in_a_row: u32,
 }
 
@@ -45,7 +46,7 @@ struct Waiting {
     failures: u32,
     /// Why the last attempt failed.
     reason: Option<String>,
-    /// The registry has said once that there is no such schema, and is asked again.
+    /// Whether the registry has said once that there is no such schema, and is asked again.
     rechecked: bool,
 }
 
@@ -53,7 +54,7 @@ struct Waiting {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
     Ask(SchemaId, Vec<Source>),
-    /// Nothing for so long; none: until an id is requested.
+    /// Nothing for this long; `None`: until an id is requested.
     Wait(Option<Duration>),
 }
 
@@ -66,7 +67,7 @@ impl Queue {
         }
     }
 
-    /// Notes that a record of a source waits for an id. True: that is new.
+    /// Records that a record of a source waits for an id. True: it was not waiting before.
     pub fn request(&mut self, source: Source, id: SchemaId, now: Instant) -> bool {
         if let Some(waiting) = self.waiting.get_mut(&id) {
             waiting.requested_at = now;
@@ -87,7 +88,7 @@ impl Queue {
         true
     }
 
-    /// The id that has been due for longest.
+    /// Returns the id that has been due for longest, or how long to wait for one.
     pub fn next(&self, now: Instant) -> Next {
         let Some((id, first)) = self.waiting.iter().min_by_key(|(_, waiting)| waiting.due) else {
             return Next::Wait(None);
@@ -98,7 +99,7 @@ impl Queue {
         Next::Ask(*id, first.sources.iter().copied().collect())
     }
 
-    /// The registry gave no answer. True for the first time in a row.
+    /// Call it if the registry gave no answer. True for the first failure in a row.
     pub fn failed(&mut self, id: SchemaId, reason: String, now: Instant) -> bool {
         if let Some(waiting) = self.waiting.get_mut(&id) {
             waiting.failures = waiting.failures.saturating_add(1);
@@ -109,7 +110,8 @@ impl Queue {
         self.failures_in_a_row == 1
     }
 
-    /// The registry gave an answer. True for the first after a failure: then all that wait are tried at once.
+    /// Call it if the registry gave an answer. True for the first answer after a failure: then all waiting ids become
+    /// due at once.
     pub fn answered(&mut self, now: Instant) -> bool {
         let is_back = self.failures_in_a_row > 0;
         self.failures_in_a_row = 0;
@@ -121,7 +123,7 @@ impl Queue {
         is_back
     }
 
-    /// The registry does not know an id. True: it is to be asked once more before that is believed.
+    /// Call it if the registry does not know an id. True: it must be asked once more before that is believed.
     pub fn recheck(&mut self, id: SchemaId, now: Instant) -> bool {
         match self.waiting.get_mut(&id) {
             Some(waiting) if !waiting.rechecked => {
@@ -135,7 +137,7 @@ impl Queue {
         }
     }
 
-    /// No record of these sources waits for an id any more.
+    /// Call it when no record of these sources waits for an id any more.
     pub fn resolved(&mut self, id: SchemaId, sources: &[Source]) {
         if let Some(waiting) = self.waiting.get_mut(&id) {
             waiting.sources.retain(|source| !sources.contains(source));
@@ -145,8 +147,8 @@ impl Queue {
         }
     }
 
-    /// Forgets ids that fail and that nobody has requested lately. True: there were any, and a record that still waits for
-    /// one must request it again.
+    /// Forgets ids whose requests fail and that nobody has requested lately. True: there were such ids, and a record
+    /// that still waits for one must request it again.
     pub fn forget_abandoned(&mut self, now: Instant) -> bool {
         let before = self.waiting.len();
         let forget_after = self.policy.forget_after;
@@ -157,7 +159,7 @@ impl Queue {
         self.waiting.len() < before
     }
 
-    /// Why the id that has failed most often is not there.
+    /// The last error of the id that has failed most often.
     pub fn failure(&self) -> Option<&str> {
         let failing = self.waiting.values().filter(|waiting| waiting.failures > 0);
         failing
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_up_to_the_longest() {
+    fn waits_double_up_to_a_maximum() {
         let (mut queue, now) = queue();
         queue.request(ONE, ID, now);
         let mut waits = Vec::new();
@@ -211,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn one_id_that_fails_does_not_hold_up_another() {
+    fn one_id_that_fails_does_not_delay_another() {
         let (mut queue, now) = queue();
         queue.request(ONE, ID, now);
         queue.failed(ID, "broken".to_owned(), now);
@@ -236,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_id_is_doubted_once() {
+    fn an_unknown_id_is_rechecked_once() {
         let (mut queue, now) = queue();
         queue.request(ONE, ID, now);
         assert!(queue.recheck(ID, now));
@@ -249,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_wants_any_more_is_let_go() {
+    fn an_id_that_nobody_requests_any_more_is_forgotten() {
         let (mut queue, now) = queue();
         queue.request(ONE, ID, now);
         queue.request(ONE, OTHER, now);

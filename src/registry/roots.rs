@@ -7,7 +7,7 @@ use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
 use super::RegistryError;
 
 /// The system's authorities (`SSL_CERT_FILE` and `SSL_CERT_DIR`, or the places where distributions keep them), and
-/// those of the PEM file. A system without any is none to fail for, as long as the file has one.
+/// those of the PEM file. A system without any is no error, as long as the file has one.
 pub(super) fn trusted(further: &str) -> Result<RootCerts, RegistryError> {
     let system = rustls_native_certs::load_native_certs();
     let mut trusted: Vec<Certificate<'static>> = system
@@ -19,7 +19,7 @@ pub(super) fn trusted(further: &str) -> Result<RootCerts, RegistryError> {
         tracing::debug!(%error, "a certificate authority of the system cannot be read");
     }
     if !further.is_empty() {
-        trusted.extend(of_file(Path::new(further))?);
+        trusted.extend(read_pem_file(Path::new(further))?);
     }
     if trusted.is_empty() {
         return Err(RegistryError::NoAuthorities);
@@ -27,8 +27,8 @@ pub(super) fn trusted(further: &str) -> Result<RootCerts, RegistryError> {
     Ok(RootCerts::from(trusted))
 }
 
-/// The certificates of a PEM file. A key in it is passed over, a broken certificate is an error.
-pub(super) fn of_file(path: &Path) -> Result<Vec<Certificate<'static>>, RegistryError> {
+/// The certificates of a PEM file. A key in it is skipped, a broken certificate is an error.
+pub(super) fn read_pem_file(path: &Path) -> Result<Vec<Certificate<'static>>, RegistryError> {
     let pem = std::fs::read(path).map_err(|error| RegistryError::Authorities {
         path: path.to_owned(),
         error: error.to_string(),

@@ -1,4 +1,4 @@
-//! The schema that snapshots are written by: looked up under its subject, checked, registered.
+//! The schema that snapshots are written with: looked up under its subject, checked, registered.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -7,24 +7,24 @@ use super::client::{Registry, encoded};
 use super::http::Answer;
 use super::{Unavailable, one_line};
 
-/// How many of the registry's messages are quoted, and how much of each, in characters.
+/// The most messages of the registry that are quoted, and the most characters of each.
 const MAX_MESSAGES: usize = 5;
 const MAX_MESSAGE: usize = 300;
 
-/// Why there is no id to write under.
+/// Why there is no schema id to write snapshots with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnsureError {
     /// The registry is away; asking again later may help.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// Asking again does not help. Says what does.
+    /// Asking again does not help. The text says what does.
     #[error("{0}")]
     Refused(String),
 }
 
 impl Registry {
-    /// The id of a schema under its subject. Where it is not registered there, it is checked against the latest
-    /// version and registered, as long as `auto_register` allows that. The schema is Avro and refers to no other.
+    /// The id of a schema under its subject. If it is not registered there, it is checked against the latest version
+    /// and registered, provided that `auto_register` allows that. The schema is Avro and refers to no other.
     ///
     /// # Errors
     /// No URL answers, or the registry does not take the schema.
@@ -38,8 +38,8 @@ impl Registry {
         let body = serde_json::json!({ "schema": schema }).to_string();
         let encoded = encoded(subject);
         let path = format!("/subjects/{encoded}");
-        match self.post::<Numbered>(&path, &body)? {
-            Answer::Found(Numbered { id }) => return Ok(id),
+        match self.post::<SchemaIdAnswer>(&path, &body)? {
+            Answer::Found(SchemaIdAnswer { id }) => return Ok(id),
             Answer::NotFound => {}
             Answer::Declined(words) => return Err(declined(subject, &words)),
         }
@@ -53,13 +53,13 @@ impl Registry {
             Answer::Found(verdict) if !verdict.is_compatible => {
                 return Err(incompatible(subject, &verdict.reasons()));
             }
-            // Without a version there is nothing that it could break.
+            // If there is no version yet, there is nothing to be incompatible with.
             Answer::Found(_) | Answer::NotFound => {}
             Answer::Declined(words) => return Err(declined(subject, &words)),
         }
         let path = format!("/subjects/{encoded}/versions");
-        match self.post::<Numbered>(&path, &body)? {
-            Answer::Found(Numbered { id }) => Ok(id),
+        match self.post::<SchemaIdAnswer>(&path, &body)? {
+            Answer::Found(SchemaIdAnswer { id }) => Ok(id),
             Answer::NotFound => Err(declined(subject, "it says that there is no such subject")),
             Answer::Declined(words) => Err(declined(subject, &words)),
         }
@@ -75,14 +75,14 @@ impl Registry {
 }
 
 #[derive(Deserialize)]
-struct Numbered {
+struct SchemaIdAnswer {
     id: u32,
 }
 
 #[derive(Deserialize)]
 struct Verdict {
     is_compatible: bool,
-    /// Why not. Apicurio gives one text of the name `reason` in their place.
+    /// Why it is not compatible. Apicurio returns one text named `reason` instead.
     messages: Option<Vec<serde_json::Value>>,
     reason: Option<serde_json::Value>,
 }

@@ -1,4 +1,4 @@
-//! The cache against a registry that is there, that is away, and that comes back.
+//! Tests of the cache against a registry that answers, that is away, and that recovers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use crate::source::framing::{SchemaId, SchemaLookup, WriterSchema};
 
 const SOURCE: Source = Source::LoyaltyCustomers;
 const LONG: Duration = Duration::from_secs(3_600);
-const QUICK: RetryPolicy = RetryPolicy {
+const SHORT_WAITS: RetryPolicy = RetryPolicy {
     backoff: Backoff::new(Duration::from_millis(1), Duration::from_millis(4)),
     recheck_unknown: Duration::from_millis(1),
     forget_after: LONG,
@@ -25,7 +25,7 @@ fn id(number: u32) -> SchemaId {
 }
 
 /// Our own reader schema, which is a writer schema too.
-fn sound() -> Reply {
+fn valid_schema() -> Reply {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/schemas/loyalty-customers.avsc"
@@ -34,7 +34,7 @@ fn sound() -> Reply {
 }
 
 fn cache(server: &Server, unknown_ids_for: Duration) -> Arc<CachedSchemas> {
-    CachedSchemas::start_at(registry(server), unknown_ids_for, QUICK).unwrap()
+    CachedSchemas::start_at(registry(server), unknown_ids_for, SHORT_WAITS).unwrap()
 }
 
 /// Waits for an answer as a worker does.
@@ -51,13 +51,13 @@ fn is_plan(known: &WriterSchema) -> bool {
     matches!(known, WriterSchema::Plan(_))
 }
 
-/// A registry that is away until it is told otherwise.
+/// A registry that is away until the test switches it on.
 fn switched(
     fault: fn() -> Reply,
     answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
 ) -> (Server, Arc<AtomicBool>) {
-    let is_here = Arc::new(AtomicBool::new(false));
-    let switch = Arc::clone(&is_here);
+    let is_available = Arc::new(AtomicBool::new(false));
+    let switch = Arc::clone(&is_available);
     let server = Server::start(move |seen, _| {
         if switch.load(Ordering::SeqCst) {
             answer(seen)
@@ -65,12 +65,12 @@ fn switched(
             fault()
         }
     });
-    (server, is_here)
+    (server, is_available)
 }
 
 #[test]
 fn a_schema_is_fetched_once() {
-    let server = Server::start(|_, _| sound());
+    let server = Server::start(|_, _| valid_schema());
     let cache = cache(&server, LONG);
     assert_eq!(cache.answers(), 0);
     let WriterSchema::Plan(plan) = answer(&cache, SOURCE, id(7)) else {
@@ -89,7 +89,7 @@ fn a_schema_is_fetched_once() {
 
 #[test]
 fn each_source_has_a_plan_of_its_own() {
-    let server = Server::start(|_, _| sound());
+    let server = Server::start(|_, _| valid_schema());
     let cache = cache(&server, LONG);
     assert!(is_plan(&answer(&cache, SOURCE, id(7))));
     let other = Source::PublisherCustomers;
@@ -99,7 +99,7 @@ fn each_source_has_a_plan_of_its_own() {
 }
 
 #[test]
-fn a_schema_that_does_not_fit_is_unusable_for_ever() {
+fn a_schema_that_does_not_fit_is_unusable_forever() {
     for body in [
         r#"{"schema":"\"int\""}"#,
         r#"{"schema":"no schema at all"}"#,
@@ -151,7 +151,7 @@ fn an_unknown_id_is_asked_for_twice_and_then_believed() {
         ));
     }
     assert_eq!(cache.requests().not_found, 2);
-    // Where unknown ids come in numbers, once is enough.
+    // While many ids are unknown, one request for each is enough.
     for number in 8..18 {
         assert!(matches!(
             answer(&cache, SOURCE, id(number)),
@@ -166,7 +166,7 @@ fn an_unknown_id_is_asked_for_twice_and_then_believed() {
 fn an_unknown_id_is_asked_for_again_after_its_time() {
     let server = Server::start(|_, before| match before {
         0..10 => unknown_id(),
-        _ => sound(),
+        _ => valid_schema(),
     });
     let cache = cache(&server, Duration::from_millis(1));
     assert!(matches!(
@@ -187,7 +187,7 @@ fn an_unknown_id_is_asked_for_again_after_its_time() {
 fn a_schema_that_was_registered_a_moment_ago_is_not_unknown() {
     let server = Server::start(|_, before| match before {
         0 => unknown_id(),
-        _ => sound(),
+        _ => valid_schema(),
     });
     let cache = cache(&server, LONG);
     assert!(is_plan(&answer(&cache, SOURCE, id(7))));
@@ -202,7 +202,7 @@ fn while_the_registry_is_away_it_is_tried_again() {
         || json(200, "{}"),
     ];
     for fault in faults {
-        let (server, is_here) = switched(fault, |_| sound());
+        let (server, is_available) = switched(fault, |_| valid_schema());
         let cache = cache(&server, LONG);
         assert_eq!(cache.failure(), None);
         eventually("several attempts", || {
@@ -212,17 +212,17 @@ fn while_the_registry_is_away_it_is_tried_again() {
         let trouble = cache.failure().unwrap();
         assert!(trouble.starts_with(&server.url()), "{trouble}");
         assert!(trouble.contains("/schemas/ids/7"), "{trouble}");
-        is_here.store(true, Ordering::SeqCst);
+        is_available.store(true, Ordering::SeqCst);
         assert!(is_plan(&answer(&cache, SOURCE, id(7))));
         assert_eq!(cache.failure(), None);
     }
 }
 
 #[test]
-fn one_broken_schema_does_not_hold_up_the_others() {
+fn one_broken_schema_does_not_delay_the_others() {
     let server = Server::start(|seen, _| match seen.line.as_str() {
         "GET /schemas/ids/7" => page(500),
-        _ => sound(),
+        _ => valid_schema(),
     });
     let cache = cache(&server, LONG);
     assert!(cache.writer_schema(SOURCE, id(7)).is_none());
@@ -234,15 +234,15 @@ fn one_broken_schema_does_not_hold_up_the_others() {
 }
 
 #[test]
-fn what_nobody_asks_for_any_more_is_let_go() {
+fn an_id_that_nobody_asks_for_any_more_is_forgotten() {
     let server = Server::start(|_, _| page(503));
     let policy = RetryPolicy {
         forget_after: Duration::ZERO,
-        ..QUICK
+        ..SHORT_WAITS
     };
     let cache = CachedSchemas::start_at(registry(&server), LONG, policy).unwrap();
     assert!(cache.writer_schema(SOURCE, id(7)).is_none());
-    // Who waits for it all the same is told to ask again.
+    // A caller that still waits for it learns that it must ask again.
     eventually("it is let go", || cache.answers() > 0);
     assert_eq!(cache.failure(), None);
     let failed = cache.requests().failed;
@@ -252,7 +252,7 @@ fn what_nobody_asks_for_any_more_is_let_go() {
 
 #[test]
 fn workers_may_ask_at_once() {
-    let server = Server::start(|_, _| sound());
+    let server = Server::start(|_, _| valid_schema());
     let cache = cache(&server, LONG);
     std::thread::scope(|scope| {
         for _ in 0..4 {

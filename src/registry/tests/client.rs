@@ -1,4 +1,4 @@
-//! Schemas by id: what is an answer, and what is none.
+//! Tests of schemas by id: what counts as an answer, and what does not.
 
 use std::net::TcpStream;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::source::framing::SchemaId;
 
 const ID: SchemaId = SchemaId::Number(7);
 
-/// Why a server that always answers so is away.
+/// The reason why a server that always answers like this counts as away.
 fn fault(answer: impl Fn() -> Reply + Send + Sync + 'static) -> String {
     let server = Server::start(move |_, _| answer());
     let registry = registry(&server);
@@ -64,8 +64,8 @@ fn a_base_path_is_kept() {
 const IDS: [SchemaId; 2] = [ID, SchemaId::Guid([7; 16])];
 
 #[test]
-fn the_registrys_own_words_say_that_there_is_no_such_schema() {
-    // 404 and 405 are what registries answer that have no schemas by GUID
+fn an_error_of_the_registry_itself_means_that_there_is_no_such_schema() {
+    // registries without schemas by GUID answer 404 or 405
     for (status, code) in [
         (404, 40400),
         (404, 40401),
@@ -96,7 +96,7 @@ fn the_registrys_own_words_say_that_there_is_no_such_schema() {
 }
 
 #[test]
-fn in_other_words_there_is_no_such_schema_only_while_the_registry_is_seen_to_work() {
+fn another_error_means_that_there_is_no_such_schema_only_if_the_registry_works() {
     for body in [
         "",
         "{}",
@@ -138,7 +138,7 @@ fn in_other_words_there_is_no_such_schema_only_while_the_registry_is_seen_to_wor
 }
 
 #[test]
-fn what_may_pass_is_waited_for_whatever_its_words() {
+fn a_temporary_status_is_waited_for_whatever_its_body() {
     for status in [200, 302, 401, 403, 407, 408, 425, 429, 500, 502, 503, 504] {
         for id in IDS {
             let server = Server::start(move |seen, _| match seen.line.as_str() {
@@ -157,7 +157,7 @@ fn what_may_pass_is_waited_for_whatever_its_words() {
 }
 
 #[test]
-fn whatever_else_happens_the_registry_is_away() {
+fn any_other_failure_means_that_the_registry_is_away() {
     type Make = fn() -> Reply;
     let cases: [(Make, &str); 13] = [
         (
@@ -234,7 +234,7 @@ fn a_slow_registry_is_away() {
 }
 
 #[test]
-fn nobody_listens() {
+fn a_refused_connection_is_named() {
     // The client's end of a connection has a port that nobody listens on.
     let server = Server::start(|_, _| Reply::Closed);
     let taken = TcpStream::connect(server.address()).unwrap();
@@ -336,7 +336,7 @@ fn references_come_after_what_they_refer_to() {
         match seen.line.as_str() {
             "GET /schemas/ids/7" => refers("root", &[("a/b", 1), ("c", 2)]),
             "GET /subjects/a%2Fb/versions/1?deleted=true" => refers("ab", &[("d", -1), ("c", 2)]),
-            // It refers back to where it came from, which no registry lets through.
+            // It refers back to the schema that refers to it, which no registry allows.
             "GET /subjects/c/versions/2?deleted=true" => refers("c", &[("a/b", 1)]),
             "GET /subjects/d/versions/-1?deleted=true" => refers("d", &[]),
             line => panic!("{line}"),
@@ -349,7 +349,7 @@ fn references_come_after_what_they_refer_to() {
 }
 
 #[test]
-fn a_registry_that_lacks_a_reference_is_wrong() {
+fn a_registry_that_lacks_a_reference_counts_as_away() {
     let server = Server::start(|seen, _| match seen.line.as_str() {
         "GET /schemas/ids/7" => json(
             200,

@@ -1,4 +1,4 @@
-//! The client and the cache against a registry that the tests answer for.
+//! Tests of the client and the cache against a registry whose answers the tests choose.
 
 mod cache;
 mod client;
@@ -13,13 +13,13 @@ use server::Server;
 use super::Registry;
 use crate::config;
 
-/// How long a condition may take to come true, and a request that is to be answered.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The timeout of a condition that must become true, and of a request that must be answered.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn config(urls: &[&str]) -> config::Registry {
     config::Registry {
         url: urls.join(","),
-        timeout: PATIENCE,
+        timeout: TIMEOUT,
         ..config::Registry::default()
     }
 }
@@ -28,10 +28,10 @@ pub(super) fn registry(server: &Server) -> Registry {
     Registry::new(&config(&[&server.url()])).unwrap()
 }
 
-/// Waits for something that is to come true.
-pub(super) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
+/// Waits until a condition becomes true.
+pub(super) fn eventually(what: &str, mut is_true: impl FnMut() -> bool) {
+    let deadline = Instant::now() + TIMEOUT;
+    while !is_true() {
         assert!(Instant::now() < deadline, "not so in time: {what}");
         std::thread::sleep(Duration::from_millis(1));
     }

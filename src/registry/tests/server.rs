@@ -1,4 +1,4 @@
-//! A server that answers as a test says, well or badly.
+//! A server that answers as a test chooses, correctly or not.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-/// A request as it came.
+/// A request as it was received.
 #[derive(Debug, Clone)]
 pub struct Seen {
     /// "GET /schemas/ids/7".
@@ -18,7 +18,7 @@ pub struct Seen {
 pub enum Reply {
     /// A status, a content type and a body.
     Whole(u16, &'static str, String),
-    /// The beginning of a body that says to be longer.
+    /// The beginning of a body whose announced length is longer.
     Cut(String),
     /// Nothing, not even a status line.
     Closed,
@@ -79,13 +79,13 @@ impl Server {
             ended: AtomicBool::new(false),
             silent: Mutex::default(),
         });
-        let accepts = Arc::clone(&shared);
+        let accepting_side = Arc::clone(&shared);
         let accepting = std::thread::spawn(move || {
             for stream in listener.incoming() {
-                if accepts.ended.load(Ordering::SeqCst) {
+                if accepting_side.ended.load(Ordering::SeqCst) {
                     return;
                 }
-                accepts.serve(stream.unwrap());
+                accepting_side.serve(stream.unwrap());
             }
         });
         Server {
@@ -115,7 +115,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
-        // Wakes the thread that accepts.
+        // Wakes the thread that accepting_side.
         let _ = TcpStream::connect(self.address);
         if let Some(accepting) = self.accepting.take() {
             let _ = accepting.join();
@@ -124,7 +124,7 @@ impl Drop for Server {
 }
 
 impl Shared {
-    /// One request a connection. A client that goes away is none of the test's business.
+    /// Serves one request of a connection. If the client goes away, that does not matter to the test.
     fn serve(&self, mut stream: TcpStream) {
         let Some(seen) = read(&stream) else {
             return;

@@ -1,4 +1,4 @@
-//! The schema that is written: looked up, checked, registered.
+//! Tests of the schema that snapshots are written with: looked up, checked, registered.
 
 use super::registry;
 use super::server::{Reply, Seen, Server, json, page};
@@ -34,7 +34,7 @@ fn server(lookup: fn() -> Reply, check: fn() -> Reply, register: fn() -> Reply) 
     })
 }
 
-fn never() -> Reply {
+fn must_not_be_asked() -> Reply {
     json(
         500,
         r#"{"error_code":50001,"message":"this was not to be asked"}"#,
@@ -56,7 +56,7 @@ fn a_registered_schema_is_only_looked_up() {
             r#"{"subject":"a/b-value","id":42,"version":3,"schema":"{}"}"#,
         )
     };
-    let server = server(lookup, never, never);
+    let server = server(lookup, must_not_be_asked, must_not_be_asked);
     assert_eq!(ensure(&server, false), Ok(42));
     assert_eq!(server.lines(), [LOOKUP]);
     let body: serde_json::Value = serde_json::from_str(&server.seen()[0].body).unwrap();
@@ -78,8 +78,8 @@ fn a_compatible_schema_becomes_a_new_version() {
 }
 
 #[test]
-fn without_leave_nothing_is_registered() {
-    let server = server(no_schema, never, never);
+fn without_auto_register_nothing_is_registered() {
+    let server = server(no_schema, must_not_be_asked, must_not_be_asked);
     let text = refused(ensure(&server, false));
     for expected in ["\"a/b-value\"", "not registered", "snapshot.auto_register"] {
         assert!(text.contains(expected), "{text}");
@@ -95,7 +95,7 @@ fn an_incompatible_schema_is_refused_with_the_registrys_messages() {
         let body = serde_json::json!({"is_compatible": false, "messages": messages});
         json(200, &body.to_string())
     };
-    let server = server(no_schema, check, never);
+    let server = server(no_schema, check, must_not_be_asked);
     let text = refused(ensure(&server, true));
     for expected in [
         "not compatible",
@@ -111,9 +111,9 @@ fn an_incompatible_schema_is_refused_with_the_registrys_messages() {
 }
 
 #[test]
-fn one_reason_does_as_well() {
+fn a_single_reason_is_quoted_too() {
     let check = || json(200, r#"{"is_compatible":false,"reason":"b at /fields/1"}"#);
-    let server = server(no_schema, check, never);
+    let server = server(no_schema, check, must_not_be_asked);
     let text = refused(ensure(&server, true));
     assert!(text.contains("b at /fields/1"), "{text}");
 }
@@ -137,8 +137,8 @@ fn a_registry_that_declines_is_quoted() {
     ];
     for decline in declines {
         for server in [
-            server(decline, never, never),
-            server(no_schema, decline, never),
+            server(decline, must_not_be_asked, must_not_be_asked),
+            server(no_schema, decline, must_not_be_asked),
             server(no_schema, compatible, decline),
         ] {
             let text = refused(ensure(&server, true));
@@ -163,8 +163,8 @@ fn a_registry_that_is_away_refuses_nothing() {
     ];
     for fault in away {
         for server in [
-            server(fault, never, never),
-            server(no_schema, fault, never),
+            server(fault, must_not_be_asked, must_not_be_asked),
+            server(no_schema, fault, must_not_be_asked),
             server(no_schema, compatible, fault),
         ] {
             let result = ensure(&server, true);

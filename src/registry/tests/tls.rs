@@ -1,4 +1,4 @@
-//! `https`: whom the client trusts. The certificates are made by each test.
+//! Tests of `https`: which servers the client trusts. Each test creates its certificates.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -71,7 +71,7 @@ fn serve(certified: &Certified) -> (SocketAddr, JoinHandle<()>) {
     let address = listener.local_addr().unwrap();
     let serving = std::thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
-        // A client that does not trust us goes away.
+        // A client that does not trust this server closes the connection.
         let Ok(mut stream) = acceptor.accept(stream) else {
             return;
         };
@@ -94,7 +94,7 @@ fn serve(certified: &Certified) -> (SocketAddr, JoinHandle<()>) {
     (address, serving)
 }
 
-/// A PEM file, as long as it is held.
+/// A PEM file, which exists as long as the value is held.
 fn pem_file(certified: &[&Certified]) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(b"# Authorities of the tests\n").unwrap();
@@ -134,7 +134,7 @@ fn a_certificate_that_signs_itself_is_trusted_when_it_is_in_the_file() {
 }
 
 #[test]
-fn anyone_else_is_away() {
+fn a_server_that_is_not_trusted_counts_as_away() {
     let authority = certified("authority", None);
     let other = certified("other", None);
     let file = pem_file(&[&other]);
@@ -147,7 +147,7 @@ fn anyone_else_is_away() {
 }
 
 #[test]
-fn a_port_without_tls_is_away() {
+fn a_port_without_tls_counts_as_away() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let authority = certified("authority", None);
