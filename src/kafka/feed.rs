@@ -129,6 +129,7 @@ impl Feed {
 
     /// Produces a record; waits while the queue is full. A record that the client refuses counts as not delivered.
     ///
+    /// # Errors
     /// The queue stays full.
     pub fn send(&mut self, record: &GeneratedRecord, topic: &str) -> KafkaResult<()> {
         let deadline = Instant::now() + STALL_TIMEOUT;

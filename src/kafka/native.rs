@@ -337,6 +337,7 @@ pub struct TransactionError {
 
 /// Converts and destroys the error that a call returned; null means success.
 ///
+/// # Safety
 /// The error must have just been returned, and must not be used afterwards.
 pub unsafe fn taken(error: *mut rd::rd_kafka_error_t) -> Result<(), TransactionError> {
     if error.is_null() {

@@ -21,9 +21,9 @@ use super::{Fetched, Registry, Requests, one_line};
 use crate::model::record::Source;
 use crate::source::framing::{SchemaId, SchemaLookup, WriterSchema};
 
-/// The max_entries answers that are kept.
+/// The most answers that are kept.
 const MAX_ENTRIES: usize = 10_000;
-/// The max_entries characters of a schema's error that are logged.
+/// The most characters of a schema's error that are logged.
 const MAX_LOGGED: usize = 300;
 
 /// The cache, and the thread that asks the registry. The thread ends after the cache is dropped, at the latest when its
@@ -67,6 +67,7 @@ impl CachedSchemas {
     /// Starts the thread, which makes no request before the first id is requested. `unknown_ids_for`: how long it is
     /// believed that the registry lacks an id.
     ///
+    /// # Errors
     /// The operating system cannot create a thread.
     pub fn start(
         registry: Registry,

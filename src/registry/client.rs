@@ -124,6 +124,7 @@ impl Registry {
     /// Asks for a schema once, at one URL after the other. `None`: every URL that answers says that there is no such
     /// schema.
     ///
+    /// # Errors
     /// No URL answers. Then it is not known whether the schema exists.
     pub fn schema(&self, id: SchemaId) -> Result<Option<Fetched>, Unavailable> {
         // The registry reads the frame's four bytes as a signed number, and its ids are positive. For a larger number
