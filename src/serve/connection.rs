@@ -1,5 +1,5 @@
-//! One connection: it closes itself when it is idle for too long, when a request's head takes too long, or when the
-//! listener needs its place for a newer one.
+//! One connection. It closes itself when it is idle for too long, when the head of a request takes too long, or when
+//! the listener needs its place for a newer one.
 
 use std::future::Future;
 use std::io;
@@ -21,33 +21,35 @@ use tokio::time::{Instant, Sleep, sleep};
 /// The time limits of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// Without a byte in either direction.
+    /// The longest time without a byte in either direction.
     pub idle: Duration,
-    /// From the accept, or the first byte of a later request, to the end of its head, however many bytes come.
+    /// The longest time from the accept, or from the first byte of a later request, to the end of its head, however
+    /// many bytes come.
     pub head: Duration,
 }
 
-/// What the server knows of a connection's requests.
+/// Counts of a connection's requests.
 #[derive(Debug, Default)]
 struct Requests {
-    /// How many have a complete head so far.
+    /// How many requests have had a complete head so far.
     heads: AtomicU64,
-    /// How many are being answered.
+    /// How many requests are being answered.
     answering: AtomicUsize,
 }
 
-/// What its requests and the listener know of a connection.
+/// The state of a connection that its requests and the listener share.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Handle(Arc<Requests>);
 
 impl Handle {
-    /// Whether a request of it is being answered. One that only waits for its client can be closed for a newer one.
+    /// Whether one of its requests is being answered. A connection that only waits for its client can be closed for a
+    /// newer one.
     pub(super) fn is_answering(&self) -> bool {
         self.0.answering.load(Ordering::Relaxed) > 0
     }
 }
 
-/// Counts a request whose head is complete, and for how long it is being answered.
+/// Counts a request whose head is complete, and tracks it while it is being answered.
 pub(super) async fn track_request(
     ConnectInfo(Handle(requests)): ConnectInfo<Handle>,
     request: Request,
@@ -65,24 +67,25 @@ pub(super) async fn track_request(
     next.run(request).await
 }
 
-/// A connection that fails with `TimedOut` once it has exceeded a limit, or is to be closed for a newer one.
+/// A connection that fails with `TimedOut` once it has exceeded a limit, or must be closed for a newer one.
 pub(super) struct BoundedStream {
     inner: TcpStream,
     limits: Limits,
     pub(super) handle: Handle,
-    /// How many heads were complete when this was last looked at.
+    /// How many heads were complete at the last check.
     heads: u64,
     /// When the head that is being read must be complete.
     head_until: Option<Instant>,
     idle_until: Instant,
-    /// Wakes at the earlier of the two.
+    /// Wakes the task at the earlier of the two.
     deadline: Pin<Box<Sleep>>,
-    /// Receives the order to close; none once it was received.
+    /// Receives the order to close; `None` once it was received.
     close: Option<oneshot::Receiver<()>>,
 }
 
 impl BoundedStream {
-    /// The stream, its handle, and the sender of the order to close, which is closed itself when the stream is gone.
+    /// Returns the stream, its handle, and the sender of the order to close, which is closed itself once the stream is
+    /// dropped.
     pub(super) fn new(
         inner: TcpStream,
         limits: Limits,
@@ -103,7 +106,7 @@ impl BoundedStream {
         (stream, handle, order)
     }
 
-    /// Passes a result on and moves the deadlines; while pending, checks them.
+    /// Returns a result and moves the deadlines; while it is pending, checks them.
     fn check<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -121,7 +124,7 @@ impl BoundedStream {
                 self.head_until.get_or_insert(now + self.limits.head);
             }
         }
-        // a head that comes byte by byte is always ready, and has a deadline all the same
+        // a head that arrives byte by byte is always ready, but its deadline applies all the same
         if self.head_until.is_some_and(|until| now >= until) || self.is_to_close(context) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
@@ -140,7 +143,7 @@ impl BoundedStream {
         let Some(close) = &mut self.close else {
             return true;
         };
-        // the listener keeps the sender for as long as this exists
+        // the listener keeps the sender for as long as this stream exists
         let ordered = Pin::new(close).poll(context).is_ready();
         if ordered {
             self.close = None;
@@ -171,7 +174,7 @@ impl AsyncWrite for BoundedStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // A TCP flush does nothing, so it is no sign of life.
+        // A TCP flush does nothing, so it does not count as activity.
         Pin::new(&mut self.inner).poll_flush(context)
     }
 

@@ -1,7 +1,7 @@
 //! Whether the process works (`/healthz`) and whether it is caught up (`/readyz`)
 //! (docs/contract.md, section 8).
 //!
-//! Workers report; nothing here measures by itself. The clock is passed in.
+//! The workers report their state; nothing here measures anything. The caller passes the clock in.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 /// The longest reason kept, in characters.
 const MAX_REASON_CHARS: usize = 300;
 
-/// What a worker says about its partitions and services.
+/// What a worker reports about its partitions and services.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
     /// All its partitions are restored and consumed, and no service is away.
     Ready,
-    /// Why not: "restoring partition 3, 1200 records remain". The text is public: no ids of
-    /// customers, no payload, no secrets. It is cut at 300 characters and put on one line.
+    /// Not ready, for this reason, for example "restoring partition 3, 1200 records remain". The text is public: no ids
+    /// of customers, no payload, no secrets. It is cut at 300 characters and put on one line.
     NotReady(String),
 }
 
@@ -26,21 +26,21 @@ pub struct Health {
     workers: Mutex<BTreeMap<usize, Worker>>,
     /// What is wrong with the consumer group as a whole.
     group_problem: Mutex<Option<String>>,
-    /// What the start waits for, before there are workers.
+    /// What the start is waiting for, before there are workers.
     starting: Mutex<Option<String>>,
 }
 
 struct Worker {
     last_heartbeat: Instant,
-    /// It is within a call to the cluster that it cannot interrupt.
+    /// Whether the worker is in a call to the cluster that it cannot interrupt.
     in_call: bool,
     ended: bool,
     readiness: Readiness,
 }
 
-/// A call to the cluster that takes longer makes a worker unready.
+/// A call to the cluster that takes longer than this makes a worker unready.
 const SLOW_CALL: Duration = Duration::from_secs(3);
-/// A worker within a call to the cluster counts as alive for this long.
+/// A worker in a call to the cluster counts as alive for this long.
 const LONGEST_CALL: Duration = Duration::from_secs(15 * 60);
 
 impl Health {
@@ -65,12 +65,12 @@ impl Health {
         }
     }
 
-    /// Sets what the start waits for, before there are workers: the process is alive, and not ready.
+    /// Sets what the start is waiting for, before there are workers: the process is alive, and not ready.
     pub fn starting(&self, reason: &str) {
         *lock(&self.starting) = Some(bounded(reason));
     }
 
-    /// The start waits for nothing any more: from here on health is that of the workers, all of which are alive now.
+    /// The start has ended: from here on the health is that of the workers, all of which are alive now.
     pub fn started(&self, now: Instant) {
         *lock(&self.starting) = None;
         for worker in lock(&self.workers).values_mut() {
@@ -78,7 +78,7 @@ impl Health {
         }
     }
 
-    /// A worker went round its loop.
+    /// A worker has completed a turn of its loop.
     pub fn heartbeat(&self, worker: usize, now: Instant) {
         if let Some(worker) = lock(&self.workers).get_mut(&worker) {
             worker.last_heartbeat = now;
@@ -87,8 +87,7 @@ impl Health {
         }
     }
 
-    /// A worker begins a call to the cluster that may take as long as the cluster is away. The next heartbeat
-    /// ends it.
+    /// A worker begins a call to the cluster that may last as long as the cluster is away. The next heartbeat ends it.
     pub(crate) fn begin_blocking_call(&self, worker: usize, now: Instant) {
         if let Some(worker) = lock(&self.workers).get_mut(&worker) {
             worker.last_heartbeat = now;
@@ -96,14 +95,14 @@ impl Health {
         }
     }
 
-    /// A worker left its loop, for whatever reason.
+    /// A worker has left its loop, for whatever reason.
     pub fn ended(&self, worker: usize) {
         if let Some(worker) = lock(&self.workers).get_mut(&worker) {
             worker.ended = true;
         }
     }
 
-    /// A worker says whether it is ready. This is no heartbeat.
+    /// A worker reports whether it is ready. This does not count as a heartbeat.
     pub fn readiness(&self, worker: usize, readiness: Readiness) {
         let readiness = match readiness {
             Readiness::Ready => Readiness::Ready,
@@ -122,7 +121,7 @@ impl Health {
     /// `/healthz`: every worker is alive.
     ///
     /// # Errors
-    /// One line for each worker that does not.
+    /// One line for each worker that is not.
     pub fn live(&self, now: Instant) -> Result<(), Vec<String>> {
         if lock(&self.starting).is_some() {
             return Ok(());
@@ -148,10 +147,10 @@ impl Health {
         let mut lines: Vec<String> = lock(&self.workers)
             .iter()
             .filter_map(|(index, worker)| {
-                let waits = now.saturating_duration_since(worker.last_heartbeat) > SLOW_CALL;
+                let is_slow = now.saturating_duration_since(worker.last_heartbeat) > SLOW_CALL;
                 let reason = match (worker.fault(self.limit, now), &worker.readiness) {
                     (Some(fault), _) => fault,
-                    _ if worker.in_call && waits => "waits for the cluster".to_owned(),
+                    _ if worker.in_call && is_slow => "waits for the cluster".to_owned(),
                     (None, Readiness::NotReady(reason)) => reason.clone(),
                     (None, Readiness::Ready) => return None,
                 };
@@ -172,7 +171,7 @@ impl Worker {
         if self.ended {
             return Some("ended".to_owned());
         }
-        // Saturates at zero, so a heartbeat from another thread after `now` was taken is no fault.
+        // This saturates at zero, so a heartbeat from another thread after `now` was read is no fault.
         let silent = now.saturating_duration_since(self.last_heartbeat);
         let limit = if self.in_call { LONGEST_CALL } else { limit };
         (silent > limit).then(|| format!("no sign of life for {} s", silent.as_secs()))
@@ -183,7 +182,7 @@ fn none_or(lines: Vec<String>) -> Result<(), Vec<String>> {
     if lines.is_empty() { Ok(()) } else { Err(lines) }
 }
 
-/// One line of bounded length, whatever a library's error text holds.
+/// Makes a text one line of limited length, whatever a library's error text contains.
 fn bounded(reason: &str) -> String {
     let mut chars = reason.chars().map(|c| if c.is_control() { ' ' } else { c });
     let mut text: String = chars.by_ref().take(MAX_REASON_CHARS).collect();
@@ -240,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn ready_when_all_workers_are() {
+    fn the_process_is_ready_when_all_workers_are() {
         let now = Instant::now();
         let health = Health::new(2, LIMIT, now);
         health.readiness(0, Readiness::Ready);

@@ -1,6 +1,6 @@
 //! The HTTP server (docs/contract.md, section 8), on a thread of its own.
 //!
-//! Everything is read-only. Requests are not logged: their paths hold customer ids.
+//! Everything is read-only. Requests are not logged, because their paths contain customer ids.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -35,7 +35,7 @@ use super::page::Page;
 const MAX_LOOKUPS: usize = 32;
 /// How many threads run look-ups.
 const LOOKUP_THREADS: usize = 4;
-/// A look-up that takes longer gets 503. The implementation should give up earlier.
+/// A look-up that takes longer than this gets 503. The implementation should give up earlier.
 const LOOKUP_LIMIT: Duration = Duration::from_secs(10);
 /// How long open requests may take after [`Server::stop`].
 const STOP_GRACE: Duration = Duration::from_secs(2);
@@ -43,7 +43,7 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 const JSON: &str = "application/json";
 const METRICS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What a look-up of one customer gives.
+/// The result of a look-up of one customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LookupReply {
     /// The snapshot as JSON.
@@ -52,13 +52,13 @@ pub enum LookupReply {
     NotFound,
     /// The customer's partition is not on this instance.
     NotHere,
-    /// No answer now, and why. The text is public: no ids, no payload.
+    /// No answer is possible now, for this reason. The text is public: no ids, no payload.
     Unavailable(&'static str),
 }
 
 /// Finds one customer's snapshot in the state of this instance.
 pub trait CustomerLookup: Send + Sync {
-    /// May block, but not for longer than a few seconds; it runs on a thread for blocking work.
+    /// This may block, but not for longer than a few seconds; it runs on a thread for blocking work.
     fn lookup(&self, id: &str) -> LookupReply;
 }
 
@@ -75,7 +75,7 @@ pub enum ServeError {
         /// The operating system's reason.
         source: io::Error,
     },
-    /// No thread or event loop could be made.
+    /// The thread or the event loop could not be created.
     #[error("cannot start the HTTP server: {0}")]
     Runtime(#[from] io::Error),
 }
@@ -106,7 +106,7 @@ impl Server {
     /// `localhost`, so that a web page elsewhere cannot reach it by rebinding its own name.
     ///
     /// # Errors
-    /// The address cannot be bound, or the thread cannot be made.
+    /// The address cannot be bound, or the thread cannot be created.
     pub fn start(setup: ServerSetup) -> Result<Server, ServeError> {
         let bind = |source| ServeError::Bind {
             address: setup.listen,
@@ -147,9 +147,9 @@ impl Server {
         self.address
     }
 
-    /// Takes no new connections, lets open requests end for two seconds, and returns.
+    /// Accepts no new connections, gives open requests two seconds to end, and returns.
     pub fn stop(self) {
-        // Without a receiver the thread has ended already.
+        // If the receiver is gone, the thread has ended already.
         let _ = self.stop.send(true);
         if self.thread.join().is_err() {
             tracing::error!("the HTTP server's thread panicked");
@@ -168,21 +168,21 @@ fn serve(
             listener,
             router.into_make_service_with_connect_info::<Handle>(),
         )
-        .with_graceful_shutdown(told_to_stop(stopped.clone()));
+        .with_graceful_shutdown(wait_for_stop(stopped.clone()));
         tokio::select! {
             result = async { serving.await } => {
                 if let Err(error) = result {
                     tracing::error!(%error, "the HTTP server ended");
                 }
             }
-            () = async { told_to_stop(stopped).await; tokio::time::sleep(STOP_GRACE).await } => {}
+            () = async { wait_for_stop(stopped).await; tokio::time::sleep(STOP_GRACE).await } => {}
         }
     });
-    // A look-up that still blocks must not hold up the process's end.
+    // A look-up that still blocks must not delay the end of the process.
     runtime.shutdown_background();
 }
 
-async fn told_to_stop(mut stopped: watch::Receiver<bool>) {
+async fn wait_for_stop(mut stopped: watch::Receiver<bool>) {
     // An error means that the server was dropped: stop as well.
     let _ = stopped.wait_for(|stop| *stop).await;
 }
@@ -290,7 +290,7 @@ fn check_access(app: &App, headers: &HeaderMap) -> Result<(), Refusal> {
     Err(Refusal(StatusCode::FORBIDDEN, error))
 }
 
-/// Looks a customer up on a thread for blocking work, and gives its snapshot.
+/// Looks a customer up on a thread for blocking work, and returns its snapshot.
 async fn look_up(app: &App, id: String) -> Result<Bytes, Refusal> {
     let unavailable = |error| Refusal(StatusCode::SERVICE_UNAVAILABLE, error);
     let Ok(permit) = Arc::clone(&app.lookups).try_acquire_owned() else {
@@ -299,7 +299,7 @@ async fn look_up(app: &App, id: String) -> Result<Bytes, Refusal> {
     let lookup = Arc::clone(&app.setup.lookup);
     let task = tokio::task::spawn_blocking(move || {
         let reply = lookup.lookup(&id);
-        // Held here and not in the request, which may be gone before the look-up ends.
+        // The permit is held here and not in the request, which may be dropped before the look-up ends.
         drop(permit);
         reply
     });
@@ -322,7 +322,7 @@ async fn look_up(app: &App, id: String) -> Result<Bytes, Refusal> {
     Err(Refusal(status, error))
 }
 
-/// An answer without a customer, and why.
+/// An error answer: its status and its reason.
 struct Refusal(StatusCode, &'static str);
 
 impl IntoResponse for Refusal {
@@ -333,7 +333,8 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// A `Host` that no one can point here by DNS: an address, or `localhost` and names under it.
+/// Whether a `Host` cannot be pointed to this machine by somebody else's DNS: an address, or `localhost` and names
+/// under it.
 fn names_this_machine(host: &HeaderValue) -> bool {
     let Ok(host) = host.to_str() else {
         return false;

@@ -1,8 +1,8 @@
-//! Accepts a bounded number of connections. When one more comes, the oldest that only waits for its client is closed, so
-//! that no number of silent or slow clients keeps a probe out.
+//! Accepts a limited number of connections. When one more comes, the oldest one that only waits for its client is
+//! closed, so that silent or slow clients cannot keep a probe out, however many they are.
 //!
-//! Without the bound, idle sockets from one careless client could use up the process's file descriptors,
-//! which the Kafka clients need too.
+//! Without the limit, idle sockets of one careless client could use up the process's file descriptors, which the Kafka
+//! clients need too.
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use super::connection::{BoundedStream, Handle, Limits};
 /// Connections served at once.
 const MAX_CONNECTIONS: usize = 128;
 const LIMITS: Limits = Limits {
-    // longer than Prometheus' default scrape interval of a minute, so that its connection is kept
+    // longer than Prometheus' default scrape interval of a minute, so that its connection stays open
     idle: Duration::from_secs(90),
     head: Duration::from_secs(10),
 };
@@ -36,7 +36,7 @@ pub(super) struct BoundedListener {
     open: Vec<Open>,
 }
 
-/// A connection that is served.
+/// An open connection.
 struct Open {
     handle: Handle,
     close: oneshot::Sender<()>,
@@ -56,18 +56,18 @@ impl BoundedListener {
         }
     }
 
-    /// Closes a connection if there are as many as may be: the oldest that is not being answered. Those that are, are
-    /// answered within moments or fail within seconds.
+    /// Closes a connection if there are as many as allowed: the oldest one that is not being answered. A request that
+    /// is being answered ends within moments, or fails within seconds.
     fn make_room(&mut self) {
         self.open.retain(|open| !open.close.is_closed());
         if self.open.len() < self.connections {
             return;
         }
-        let waits = self
+        let waiting = self
             .open
             .iter()
             .position(|open| !open.handle.is_answering());
-        let oldest = self.open.remove(waits.unwrap_or(0));
+        let oldest = self.open.remove(waiting.unwrap_or(0));
         // an error means that it has just closed by itself
         let _ = oldest.close.send(());
     }
@@ -84,7 +84,7 @@ impl Listener for BoundedListener {
                     self.make_room();
                     let (stream, handle, close) = BoundedStream::new(inner, self.limits);
                     self.open.push(Open { handle, close });
-                    // in a flood of connections, those before it are read first
+                    // if many connections arrive at once, those that were accepted before are read first
                     yield_now().await;
                     return (stream, address);
                 }
@@ -129,19 +129,19 @@ mod tests {
     use super::super::connection::track_request;
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(30);
+    const TIMEOUT: Duration = Duration::from_secs(30);
     const LONG: Duration = Duration::from_secs(600);
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-    /// Serves "ok" until the test ends; `/slow` does not answer in that time.
+    /// Serves "ok" until the test ends; `/slow` does not answer within that time.
     fn serve(connections: usize, limits: Limits) -> SocketAddr {
-        serve_and_tell(connections, limits).0
+        serve_and_report(connections, limits).0
     }
 
-    /// Also tells when `/slow` was asked.
-    fn serve_and_tell(connections: usize, limits: Limits) -> (SocketAddr, Receiver<()>) {
-        let (tell, told) = channel();
-        let (ask, asked) = channel();
+    /// Like [`serve`], and also returns a receiver that reports each request to `/slow`.
+    fn serve_and_report(connections: usize, limits: Limits) -> (SocketAddr, Receiver<()>) {
+        let (send_address, address) = channel();
+        let (report_slow, slow_requests) = channel();
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -149,14 +149,14 @@ mod tests {
                 .unwrap();
             runtime.block_on(async {
                 let inner = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-                tell.send(inner.local_addr().unwrap()).unwrap();
+                send_address.send(inner.local_addr().unwrap()).unwrap();
                 let listener = BoundedListener::with_limits(inner, connections, limits);
                 let router = Router::new()
                     .route("/", get(|| async { "ok" }))
                     .route(
                         "/slow",
                         get(move || {
-                            ask.send(()).unwrap();
+                            report_slow.send(()).unwrap();
                             sleep(LONG)
                         }),
                     )
@@ -165,7 +165,7 @@ mod tests {
                 axum::serve(listener, service).await.unwrap();
             });
         });
-        (told.recv().unwrap(), asked)
+        (address.recv().unwrap(), slow_requests)
     }
 
     fn limits(idle: Duration, head: Duration) -> Limits {
@@ -174,11 +174,11 @@ mod tests {
 
     fn connect(address: SocketAddr) -> StdStream {
         let stream = StdStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         stream
     }
 
-    /// The status of the answer; none where the connection is closed instead.
+    /// The status of the answer; `None` if the connection is closed instead.
     fn answer(stream: &mut StdStream) -> Option<String> {
         let mut answer = Vec::new();
         while !answer.ends_with(b"ok") {
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_that_drips_is_closed_and_a_kept_connection_is_not() {
+    fn a_head_that_arrives_byte_by_byte_is_closed_and_a_kept_connection_is_not() {
         let address = serve(8, limits(LONG, Duration::from_millis(300)));
         let mut kept = connect(address);
         kept.write_all(REQUEST).unwrap();
@@ -223,10 +223,10 @@ mod tests {
             dripping.write_all(b"G").is_err()
         });
         assert!(closed);
-        // longer than a head may take has passed since its answer
+        // since its answer, more time has passed than a head may take
         kept.write_all(REQUEST).unwrap();
         assert_eq!(answer(&mut kept).as_deref(), Some("200"));
-        // its next head drips
+        // its next head arrives byte by byte
         let closed = (0..10_000).any(|_| {
             thread::sleep(Duration::from_millis(10));
             kept.write_all(b"G").is_err()
@@ -236,12 +236,12 @@ mod tests {
 
     #[test]
     fn the_oldest_that_waits_for_its_client_is_closed_for_a_newer_one() {
-        let (address, asked) = serve_and_tell(3, limits(LONG, LONG));
+        let (address, slow_requests) = serve_and_report(3, limits(LONG, LONG));
         let mut answered = connect(address);
         answered
             .write_all(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
             .unwrap();
-        asked.recv_timeout(PATIENCE).unwrap();
+        slow_requests.recv_timeout(TIMEOUT).unwrap();
         let mut silent = connect(address);
         let mut dripping = connect(address);
         dripping.write_all(b"GET / HT").unwrap();

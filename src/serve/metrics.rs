@@ -112,8 +112,8 @@ impl TransactionResult {
 
 /// All metrics of one process, over a registry of their own. Share it in an `Arc`.
 ///
-/// Counts of records, rejections, warnings and snapshots belong to a batch: add them when its commit
-/// is confirmed, never before, or the ledger does not balance after an abort.
+/// Counts of records, rejections, warnings and snapshots belong to a batch: add them when its commit is confirmed,
+/// never before. Otherwise the ledger does not balance after an abort.
 pub struct Metrics {
     registry: Registry,
     families: Families,
@@ -163,7 +163,7 @@ impl Metrics {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 
-    /// Makes the series of a label appear with 0, for all outcomes and its lateness.
+    /// Creates the series of a label with the value 0, for all outcomes and its lateness.
     pub fn announce(&self, label: Label) {
         for outcome in Outcome::ALL {
             self.records(label, outcome, 0);
@@ -171,7 +171,7 @@ impl Metrics {
         self.families.lateness.with_label_values(&[label.name()]);
     }
 
-    /// Adds `n` committed records with an outcome. Those that were read from an input count there too.
+    /// Adds `n` committed records with an outcome. Records of an input are counted as input records too.
     pub fn records(&self, label: Label, outcome: Outcome, n: u64) {
         let labels = [label.name(), outcome.name()];
         self.families.records.with_label_values(&labels).inc_by(n);
@@ -212,18 +212,18 @@ impl Metrics {
         transactions.with_label_values(&[result.name()]).inc();
     }
 
-    /// Observes how long a commit took, and that it was confirmed now, in seconds since 1970.
+    /// Observes how long a commit took, and that it was confirmed at `now`, in seconds since 1970.
     pub fn commit(&self, duration: Duration, now: f64) {
         let duration = duration.as_secs_f64();
         self.families.commit_duration.observe(duration);
-        // of two workers the later one counts, whoever comes first
+        // of two workers' commits the later one counts, whichever is reported first
         if now > self.families.last_commit.get() {
             self.families.last_commit.set(now);
         }
     }
 
-    /// Observes how long records took from their timestamps to the commit, in seconds, each value so many times. A clock
-    /// that runs ahead gives 0.
+    /// Observes the time from the timestamps of records to their commit, in seconds, each value the given number of
+    /// times. A clock that is ahead gives 0.
     pub fn latencies(&self, latencies: impl IntoIterator<Item = (f64, u32)>) {
         let local = self.families.latency.local();
         for (seconds, times) in latencies {
@@ -231,8 +231,8 @@ impl Metrics {
         }
     }
 
-    /// Observes how far events lie behind the newest known of their customers, in seconds, each value so many times. An
-    /// event that is itself the newest gives 0.
+    /// Observes how far events are behind the newest event known of their customers, in seconds, each value the given
+    /// number of times. The newest event itself gives 0.
     pub fn lateness(&self, lateness: impl IntoIterator<Item = (Label, f64, u32)>) {
         let mut locals = BTreeMap::new();
         for (label, seconds, times) in lateness {
@@ -269,10 +269,10 @@ impl Metrics {
         remaining.with_label_values(&labels).set(n.max(0));
     }
 
-    /// Removes the restore progress of a partition that was given away.
+    /// Removes the restore progress of a partition that was revoked.
     pub fn forget_restore(&self, partition: i32) {
         let remaining = &self.families.restore_remaining;
-        // The only error is a series that never was.
+        // The only possible error is that the series does not exist.
         let _ = remaining.remove_label_values(&[&partition.to_string()]);
     }
 
@@ -303,7 +303,7 @@ impl Metrics {
     }
 }
 
-/// Into a histogram without locks, which is added to the shared one when it is dropped.
+/// Observes a value in a local histogram without locks, which is added to the shared one when it is dropped.
 fn observe(local: &LocalHistogram, seconds: f64, times: u32) {
     for _ in 0..times {
         local.observe(seconds.max(0.0));

@@ -1,8 +1,8 @@
 //! What keyfold shows over HTTP: metrics, health, one customer's snapshot, and a page for people
 //! (docs/contract.md, section 8).
 //!
-//! Nothing here knows Kafka. Workers report into [`Metrics`] and [`Health`]; [`Server`] reads them on
-//! a thread of its own, so that a slow client never delays a worker.
+//! This module does not depend on Kafka. Workers report into [`Metrics`] and [`Health`]; [`Server`] reads them on a
+//! thread of its own, so that a slow client never delays a worker.
 
 mod connection;
 mod health;
@@ -15,7 +15,7 @@ pub use health::{Health, Readiness};
 pub use http::{CustomerLookup, LookupReply, Server, ServerSetup};
 pub use metrics::Metrics;
 
-/// What the metrics and the page say about the process.
+/// Information about the process for the metrics and the page.
 #[derive(Debug, Clone)]
 pub struct ProcessInfo {
     /// The version of keyfold.

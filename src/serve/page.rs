@@ -17,7 +17,7 @@ impl Page {
         let application_id = escape(&info.application_id);
         let customers = if shows_customers { "on" } else { "off" };
         let outcomes = format!("{:?}", Outcome::ALL.map(Outcome::name));
-        // Split first, so that no value that is filled in can bring a nonce along.
+        // Split at the nonce first, so that a value that is filled in cannot contain the nonce's placeholder.
         let parts = TEMPLATE
             .split(NONCE)
             .map(|part| {
@@ -30,8 +30,7 @@ impl Page {
         Page { parts }
     }
 
-    /// The page, and the `Content-Security-Policy` that lets its own script and style run and
-    /// nothing else.
+    /// Returns the page, and the `Content-Security-Policy` that allows its own script and style and nothing else.
     pub(super) fn render(&self) -> (String, String) {
         let nonce = format!("{:032x}", rand::random::<u128>());
         let policy = format!(

@@ -1,5 +1,5 @@
-//! What keyfold reports of its work: the ledger of a committed batch as metrics, the readiness of a worker, and log lines
-//! that do not repeat themselves.
+//! What keyfold reports about its work: the ledger of a committed batch as metrics, the readiness of a worker, and log
+//! lines that are not repeated too often.
 
 pub(crate) mod outage;
 mod record_log;

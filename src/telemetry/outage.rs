@@ -1,29 +1,29 @@
-//! Trouble with the cluster as a whole, such as a broker that restarts. Every client of every worker meets it, and again
-//! with every attempt; the process logs it once when it begins, and once when it is over.
+//! An outage: errors of the cluster as a whole, such as while a broker restarts. Every client of every worker gets
+//! them, and again at every attempt; the process logs the outage once when it begins, and once when it is over.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A worker that meets no more trouble for so long has none.
+/// A worker without such an error for this long is no longer in the outage.
 pub const CALM: Duration = Duration::from_secs(5);
 
-/// What is said of the outage. One for a process.
+/// The outage that is being logged. A process has one of these.
 #[derive(Debug, Default)]
 pub(crate) struct Outage(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// When it began, and when a worker last met it.
+    /// When the outage began, and when a worker last had an error.
     ongoing: Option<(Instant, Instant)>,
-    /// The workers that met it and are not through yet.
+    /// The workers that are still in the outage.
     workers: BTreeSet<usize>,
     /// How many errors were not logged as warnings.
     suppressed: u64,
 }
 
 impl Outage {
-    /// A worker met trouble.
+    /// A worker had an error of an outage.
     pub fn trouble(&self, worker: usize, what: &str, code: &str, reason: &str) {
         if self.begins(worker, Instant::now()) {
             tracing::warn!(
@@ -37,7 +37,7 @@ impl Outage {
         }
     }
 
-    /// A worker has no trouble any more.
+    /// A worker is no longer in the outage.
     pub(crate) fn over(&self, worker: usize) {
         if let Some((lasted, left_out)) = self.ends(worker) {
             let seconds = (lasted.as_secs_f64() * 10.0).round() / 10.0;
@@ -49,7 +49,7 @@ impl Outage {
         self.lock().ongoing.is_some()
     }
 
-    /// Notes that a worker met the outage; whether it is the first to do so.
+    /// Records an error of a worker; returns whether it is the first one of the outage.
     fn begins(&self, worker: usize, now: Instant) -> bool {
         let mut state = self.lock();
         state.workers.insert(worker);
@@ -66,7 +66,8 @@ impl Outage {
         }
     }
 
-    /// How long the outage took and how many errors were suppressed, if that was the last of the workers that met it.
+    /// Records that a worker is out of the outage. If it is the last one, returns how long the outage lasted and how
+    /// many errors were suppressed.
     fn ends(&self, worker: usize) -> Option<(Duration, u64)> {
         let mut state = self.lock();
         if !state.workers.remove(&worker) || !state.workers.is_empty() {
@@ -86,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_begins_once_and_ends_when_all_workers_are_through() {
+    fn an_outage_begins_once_and_ends_when_it_is_over_for_all_workers() {
         let (outage, start) = (Outage::default(), Instant::now());
         assert!(outage.begins(0, start));
         assert!(!outage.begins(0, start));

@@ -1,6 +1,6 @@
-//! Logs which records were rejected, and which were accepted with a warning: for each source and code how many, and where
-//! the last of them lies. A stream may have one such record after another, so each source and code has one line an
-//! interval at most.
+//! Logs which records were rejected, and which were accepted with a warning: for each source and code the number of
+//! records, and the location of the last one. A stream may have many such records in a row, so each source and code has
+//! at most one line in an interval.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::model::record::{Code, Location, Source};
 /// Minimum time between two lines about the same source and code.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// What became of the records.
+/// What happened to the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Kind {
     Rejected,

@@ -1,4 +1,4 @@
-//! Reports on one worker: counts its committed batches, and shows how it is, what it owns and how far behind that is.
+//! Reports on one worker: counts its committed batches, and shows its state, what it owns and how far that is behind.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::serve::metrics::lag::{self, Lag};
 use crate::serve::metrics::{RegistryResult, StateShare, TransactionResult, WorkerState};
 use crate::serve::{Health, Metrics, Readiness};
 
-/// Minimum time between two looks at the figures that take a while to collect, such as the size of the state.
+/// Minimum time between two updates of the figures that take a while to collect, such as the size of the state.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
 /// Time between two log lines about the progress of a restore.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
@@ -32,7 +32,7 @@ pub(crate) struct Reporter {
     metrics: Arc<Metrics>,
     health: Arc<Health>,
     settings: Arc<Settings>,
-    /// None: no source is Avro.
+    /// `None`: no source is Avro.
     schemas: Option<Arc<CachedSchemas>>,
     /// State partitions whose restore progress is in the metrics.
     restores: BTreeSet<i32>,
@@ -132,14 +132,14 @@ impl Reporter {
         self.metrics.lateness(lateness);
     }
 
-    /// To be called in every turn of the worker's loop: the worker is alive. Now and then also refreshes metrics and
-    /// readiness. `away`: no broker can be reached.
+    /// Must be called in every turn of the worker's loop, as a sign that the worker is alive. At intervals it also
+    /// refreshes the metrics and the readiness. `away`: no broker can be reached.
     pub(crate) fn tick(&mut self, worker: &Engine, consumer: &GroupConsumer, away: bool) {
         let now = Instant::now();
         self.health.heartbeat(self.worker, now);
         self.log_records(now);
-        // Two things are shown at once: that the worker has become ready, and what it owns, because another worker may
-        // count that too.
+        // Two changes are shown at once, without waiting for the interval: that the worker has become ready, and what
+        // it owns, because another worker may report the same partitions.
         let became_ready = !self.was_ready && !away && worker.unready().is_none();
         let owned = std::mem::replace(&mut self.owned, worker.owned_states());
         let changed = became_ready || owned != self.owned;
@@ -168,7 +168,7 @@ impl Reporter {
         self.refresh_state_size(worker);
         self.refresh_restore(worker, now);
         self.refresh_lag(worker, consumer);
-        // Readiness comes last, so that whoever waits for it finds the metrics up to date.
+        // The readiness is set last, so that the metrics are up to date once it is visible.
         self.was_ready = unready.is_none();
         let stuck = self.stuck.as_ref().map(|stuck| stuck.reason.clone());
         // A partition that cannot be read may be why a restore makes no progress, so it comes first.
@@ -283,7 +283,7 @@ impl Reporter {
         self.metrics.lag.set_owned(self.worker, owned, lags, now);
     }
 
-    /// The worker waits for a service before it can do anything.
+    /// The worker is waiting for a service before it can continue.
     pub(crate) fn waiting(&mut self, reason: &str) {
         self.health.heartbeat(self.worker, Instant::now());
         self.not_ready(WorkerState::Retrying, reason);
@@ -294,7 +294,7 @@ impl Reporter {
         self.health.begin_blocking_call(self.worker, Instant::now());
     }
 
-    /// The worker ends, by itself or by a failure.
+    /// The worker has ended, as intended or by a failure.
     pub(crate) fn ended(&mut self) {
         self.record_log.log_all(self.worker, &self.nearness);
         self.metrics.worker_state(self.worker, WorkerState::Stopped);

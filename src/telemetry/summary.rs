@@ -1,4 +1,4 @@
-//! The log lines about the process as a whole: once that it is ready, and every minute a summary.
+//! The log lines about the process as a whole: one when it is ready, and a summary every minute.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ impl Summary {
         }
     }
 
-    /// Logs what is due.
+    /// Logs the lines that are due.
     pub(crate) fn log_due(&mut self, metrics: &Metrics, health: &Health, now: Instant) {
         let reasons = health.ready(now).err();
         let ready = reasons.is_none();
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_can_be_read() {
+    fn digits_are_grouped_by_thousands() {
         let all = [0, 999, 1_000, 93_000, 1_234_567].map(grouped);
         assert_eq!(all, ["0", "999", "1,000", "93,000", "1,234,567"]);
     }

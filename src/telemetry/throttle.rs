@@ -1,10 +1,10 @@
-//! Keeps a condition that lasts from filling the log with the same line.
+//! Prevents a lasting condition from filling the log with the same line.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-/// Says whether a log line is due, for each message by itself: a message never suppresses a different one.
+/// Decides whether a log line is due, for each message separately: a message never suppresses a different one.
 #[derive(Debug)]
 pub(crate) struct Throttle<M> {
     /// Minimum time between repeats of the same message.

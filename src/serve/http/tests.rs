@@ -6,15 +6,15 @@ use super::*;
 use crate::model::record::{Label, Outcome, Source};
 use crate::serve::health::Readiness;
 
-/// Answers by the id, and notes what it was asked.
+/// Answers depending on the id, and records the ids that it is called with.
 #[derive(Default)]
 struct Fixed {
-    asked: Mutex<Vec<String>>,
+    requested_ids: Mutex<Vec<String>>,
 }
 
 impl CustomerLookup for Fixed {
     fn lookup(&self, id: &str) -> LookupReply {
-        self.asked.lock().unwrap().push(id.to_owned());
+        self.requested_ids.lock().unwrap().push(id.to_owned());
         match id {
             "elsewhere" => LookupReply::NotHere,
             "away" => LookupReply::Unavailable("worker 0: \"restoring\""),
@@ -141,7 +141,7 @@ fn a_customer_is_found_by_any_percent_encoded_id() {
     assert!(answer.head.contains("content-type: application/json"));
     assert!(answer.head.contains("cache-control: no-store"));
     assert_eq!(answer.body, "{\"schemaVersion\":1}");
-    assert_eq!(*fixture.lookup.asked.lock().unwrap(), ["a/b é%+?"]);
+    assert_eq!(*fixture.lookup.requested_ids.lock().unwrap(), ["a/b é%+?"]);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn customers_are_refused_when_switched_off() {
     let answer = fixture.get("/customers/1");
     assert_eq!(answer.status, 403);
     assert!(answer.body.contains("http.customers"));
-    assert!(fixture.lookup.asked.lock().unwrap().is_empty());
+    assert!(fixture.lookup.requested_ids.lock().unwrap().is_empty());
     assert!(fixture.get("/").body.contains("data-customers=\"off\""));
 }
 
@@ -197,7 +197,7 @@ fn customers_on_the_loopback_need_a_host_that_is_this_machine() {
         let answer = fixture.send("GET", "/customers/1", host);
         assert_eq!(answer.status, 200, "{host}");
     }
-    // What holds no personal data answers to any name.
+    // Pages without personal data answer to any name.
     assert_eq!(fixture.send("GET", "/metrics", "evil.example").status, 200);
 }
 
@@ -265,7 +265,7 @@ fn the_page_is_html_with_its_own_policy() {
 }
 
 #[test]
-fn too_many_look_ups_at_once_are_refused_and_the_rest_goes_on() {
+fn too_many_look_ups_at_once_are_refused_and_other_requests_are_answered() {
     let fixture = start(true);
     let mut waiting = Vec::new();
     for _ in 0..MAX_LOOKUPS {
@@ -310,7 +310,7 @@ fn an_address_in_use_is_named_with_its_key() {
 fn stop_frees_the_address_at_once() {
     let fixture = start(true);
     let address = fixture.server.address();
-    // An idle connection that is kept alive must not hold it up.
+    // An idle connection that is kept alive must not delay the stop.
     let mut idle = TcpStream::connect(address).unwrap();
     idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .unwrap();
@@ -329,8 +329,8 @@ fn a_request_with_a_huge_head_is_refused() {
     assert_eq!(fixture.get("/healthz").status, 200);
 }
 
-/// More half-open requests than there is room for, each with a byte now and then: Kubernetes would restart the pod, and
-/// Prometheus see nothing.
+/// There are more half-open requests than connections are allowed, each with a byte now and then. If these kept probes
+/// out, Kubernetes would restart the pod, and Prometheus would get no metrics.
 #[test]
 fn requests_that_drip_do_not_keep_probes_out() {
     let fixture = start(true);
@@ -340,7 +340,7 @@ fn requests_that_drip_do_not_keep_probes_out() {
         .collect();
     for _ in 0..3 {
         for stream in &mut dripping {
-            // those that were closed come again
+            // connections that were closed are opened again
             if stream.write_all(b"G").is_err() {
                 *stream = TcpStream::connect(address).unwrap();
                 stream.write_all(b"G").unwrap();

@@ -32,7 +32,7 @@ kinds! {
     HistogramVec = |opts, labels, buckets| HistogramVec::new(HistogramOpts::from(opts).buckets(buckets.to_vec()), labels);
 }
 
-/// Makes a metric and registers it.
+/// Creates a metric and registers it.
 pub(super) fn register<F: Family>(
     registry: &Registry,
     (name, help): (&str, &str),
@@ -44,7 +44,7 @@ pub(super) fn register<F: Family>(
     Ok(family)
 }
 
-/// Declares a struct of metrics, whose `register` makes and registers all of them.
+/// Declares a struct of metrics, whose `register` creates and registers all of them.
 macro_rules! families {
     ($name:ident { $(
         $field:ident: $kind:ident = $metric:literal $([$($label:literal),+])? $(in $buckets:ident)?,

@@ -1,7 +1,7 @@
 //! How far behind the group is, for each partition: in records, and in time.
 //!
-//! A worker reports what it owns. Partitions that nobody owns are reported by the watch of one instance, so that their lag
-//! does not disappear with the instance that had them.
+//! A worker reports the partitions that it owns. The watch of one instance reports those that nobody owns, so that
+//! their lag does not disappear with the instance that owned them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,14 +21,14 @@ pub struct Lag {
     pub position: i64,
     /// Offsets from there to the end.
     pub records: i64,
-    /// The timestamp of the first record that is not committed, in milliseconds, where it is known.
+    /// The timestamp of the first record that is not committed, in milliseconds, if it is known.
     pub oldest: Option<i64>,
 }
 
 /// What the workers of this process own.
 pub struct Owned {
     pub all: BTreeSet<Key>,
-    /// Those whose lag a worker reports; of the others it does not know it yet.
+    /// The partitions whose lag a worker reports; it does not know the lag of the others yet.
     pub reported: BTreeSet<Key>,
 }
 
@@ -51,7 +51,8 @@ struct Report {
 }
 
 impl Report {
-    /// The age of the oldest unread record in seconds; where its timestamp is not known, how long it was seen to wait.
+    /// The age of the oldest unread record in seconds; if its timestamp is not known, the time since it was first seen
+    /// waiting.
     fn seconds(&self, now: i64) -> f64 {
         if self.lag.records == 0 {
             return 0.0;
@@ -98,7 +99,7 @@ impl LagMetrics {
         })
     }
 
-    /// Sets what a worker owns, and the lag of it as far as it is known; `now` in milliseconds.
+    /// Sets the partitions that a worker owns, and their lag as far as it is known; `now` in milliseconds.
     pub fn set_owned(
         &self,
         worker: usize,
@@ -110,7 +111,7 @@ impl LagMetrics {
         let lags: BTreeMap<Key, Lag> = lags.into_iter().collect();
         let before = state.owned.insert(worker, owned).unwrap_or_default();
         for key in before.iter().filter(|key| !lags.contains_key(*key)) {
-            // another worker of this process may have got it meanwhile
+            // another worker of this process may own it by now
             let mut others = state.owned.iter().filter(|(other, _)| **other != worker);
             if !others.any(|(_, owned)| owned.contains(key))
                 && state.reports.get(key).is_some_and(|report| report.by_owner)
@@ -126,13 +127,13 @@ impl LagMetrics {
     /// Sets the lag of all partitions that no worker of this process reports.
     pub fn set_others(&self, lags: BTreeMap<Key, Lag>, now: i64) {
         let mut state = self.lock();
-        let gone: Vec<Key> = state
+        let no_longer_reported: Vec<Key> = state
             .reports
             .iter()
             .filter(|(key, report)| !report.by_owner && !lags.contains_key(*key))
             .map(|(key, _)| key.clone())
             .collect();
-        for key in gone {
+        for key in no_longer_reported {
             self.forget(&mut state, &key);
         }
         for (key, lag) in lags {
@@ -148,12 +149,12 @@ impl LagMetrics {
         self.lock().ends = ends;
     }
 
-    /// Sets how many partitions of each topic nobody works at; empty where another instance reports them.
+    /// Sets how many partitions of each topic no instance works on; empty if another instance reports them.
     pub fn set_unowned(&self, topics: &BTreeMap<String, i64>) {
         let mut state = self.lock();
-        let gone = |topic: &&String| !topics.contains_key(*topic);
-        for topic in state.unowned_topics.iter().filter(gone) {
-            // the only error is a series that never was
+        let no_longer_reported = |topic: &&String| !topics.contains_key(*topic);
+        for topic in state.unowned_topics.iter().filter(no_longer_reported) {
+            // the only possible error is that the series does not exist
             let _ = self.families.unowned.remove_label_values(&[topic]);
         }
         for (topic, partitions) in topics {
@@ -172,8 +173,8 @@ impl LagMetrics {
         }
     }
 
-    /// Partitions at whose position records have waited for so many milliseconds, and the timestamp of whose oldest record
-    /// is not known, with the position.
+    /// Partitions in which records have waited at the committed position for so many milliseconds, and in which the
+    /// timestamp of the oldest record is not known; each with its position.
     pub fn without_timestamp(&self, waited: i64, now: i64) -> Vec<(Key, i64)> {
         let state = self.lock();
         let unknown = state.reports.iter().filter(|(_, report)| {
@@ -204,7 +205,7 @@ impl LagMetrics {
         }
     }
 
-    /// Brings the ages up to date.
+    /// Updates the metric of the ages.
     pub(super) fn refresh(&self) {
         let now = millis();
         for ((topic, partition), report) in &self.lock().reports {
@@ -242,7 +243,7 @@ impl LagMetrics {
     fn forget(&self, state: &mut State, key: &Key) {
         state.reports.remove(key);
         let labels = [key.0.as_str(), &key.1.to_string()];
-        // the only error is a series that never was
+        // the only possible error is that the series does not exist
         let _ = self.families.records.remove_label_values(&labels);
         let _ = self.families.seconds.remove_label_values(&labels);
     }
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_was_asked_for_counts_where_the_client_knows_less() {
+    fn an_end_that_the_watch_has_read_counts_if_the_client_knows_less() {
         let metrics = metrics();
         metrics.set_ends(BTreeMap::from([(key(0), 30)]));
         let report = |lag| metrics.set_owned(0, BTreeSet::from([key(0)]), [(key(0), lag)], 0);
@@ -319,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_that_changes_hands_is_reported_once_and_always() {
+    fn a_partition_that_changes_its_owner_is_always_reported_exactly_once() {
         let metrics = metrics();
         let one = |now| {
             metrics.set_owned(

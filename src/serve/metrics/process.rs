@@ -4,13 +4,14 @@ use prometheus::core::{Collector, Desc};
 use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
 
-/// What the library's collector calls the time that the process had of the processors.
+/// The library's name of the metric of the CPU time.
 const CPU: &str = "process_cpu_seconds_total";
-/// Ticks a second in `/proc`. The kernel counts so for programs on every architecture that keyfold is built for.
+/// Ticks in a second in `/proc`. The kernel uses this unit for programs on every architecture that keyfold is built
+/// for.
 const TICKS: f64 = 100.0;
 
-/// The library's collector, but for the time of the processors: that one it cuts to whole seconds, so that a rate over a
-/// short window would be 0 in one window and a whole processor in the next.
+/// The library's collector, except for the CPU time. The library cuts it to whole seconds, so that a rate over a short
+/// window would be 0 in one window and a whole processor in the next.
 pub(super) struct Process(ProcessCollector);
 
 impl Process {
@@ -40,11 +41,11 @@ impl Collector for Process {
     }
 }
 
-/// The user and the system time in what `/proc/self/stat` says.
+/// The user and system time in the text of `/proc/self/stat`.
 fn cpu_seconds(stat: &str) -> Option<f64> {
-    // the name of the program comes second, in brackets, and may hold spaces and brackets
-    let (_, behind) = stat.rsplit_once(')')?;
-    let mut numbers = behind.split_ascii_whitespace().skip(11);
+    // the name of the program is the second field, in brackets, and may contain spaces and brackets
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut numbers = after_name.split_ascii_whitespace().skip(11);
     let user: f64 = numbers.next()?.parse().ok()?;
     let system: f64 = numbers.next()?.parse().ok()?;
     Some((user + system) / TICKS)
@@ -62,18 +63,18 @@ mod tests {
     }
 
     #[test]
-    fn the_collector_tells_the_time_of_this_process() {
-        let told = || {
+    fn the_collector_reports_the_cpu_time_of_this_process() {
+        let cpu_time = || {
             let families = Process::new().collect();
             let cpu = families.iter().find(|family| family.name() == CPU);
             cpu.map(|family| family.get_metric()[0].get_counter().get_value())
         };
-        let before = told().unwrap();
-        // until a part of a second has passed that is no whole one
-        while told().is_some_and(|now| now - before < 0.05) {
+        let before = cpu_time().unwrap();
+        // until a fraction of a second has passed
+        while cpu_time().is_some_and(|now| now - before < 0.05) {
             std::hint::black_box((0..100_000_u64).sum::<u64>());
         }
-        let now = told().unwrap();
+        let now = cpu_time().unwrap();
         let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
         assert!(cpu_seconds(&stat).is_some_and(|later| later >= now));
         assert!(now < before + 1.0 || now.fract() > 0.0);

@@ -33,7 +33,7 @@ impl RegistryResult {
     }
 }
 
-/// Beyond the metrics that are promised (docs/contract.md, section 8); without series where nothing is Avro.
+/// These metrics go beyond those that docs/contract.md, section 8, promises. They have no series if no source is Avro.
 pub struct RegistryMetrics(Mutex<Families>);
 
 impl RegistryMetrics {
@@ -43,7 +43,7 @@ impl RegistryMetrics {
 
     /// Raises the number of requests with a result to `total`, counted since the start.
     pub fn requests(&self, result: RegistryResult, total: u64) {
-        // Under the lock, because another worker may set the same total.
+        // This happens under the lock, because another worker may set the same total.
         let families = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let counter = families.requests.with_label_values(&[result.name()]);
         counter.inc_by(total.saturating_sub(counter.get()));

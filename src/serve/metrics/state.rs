@@ -1,4 +1,4 @@
-//! How large the state of this instance is, over all its workers.
+//! The size of the state of this instance, over all its workers.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +18,7 @@ families! {
     }
 }
 
-/// What a worker holds of the state.
+/// A worker's share of the state.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StateShare {
     pub customers: i64,
@@ -44,7 +44,7 @@ impl StateMetrics {
     pub(super) fn set(&self, worker: usize, share: StateShare) {
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
         shares.insert(worker, share);
-        // Set under the lock, so that the last one to write saw every share.
+        // Set under the lock, so that the last writer has seen every share.
         let (all, families) = (shares.values(), &self.families);
         let customers = all.clone().map(|share| share.customers).sum();
         families.customers.set(customers);

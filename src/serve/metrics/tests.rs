@@ -134,7 +134,7 @@ fn state_is_the_sum_over_workers() {
 }
 
 #[test]
-fn what_was_given_away_disappears() {
+fn metrics_of_revoked_partitions_disappear() {
     let metrics = filled();
     metrics.lag.set_owned(0, BTreeSet::new(), [], lag::millis());
     metrics.lag.set_unowned(&BTreeMap::new());
@@ -203,15 +203,15 @@ fn the_page_and_the_dashboard_ask_only_for_metrics_that_exist() {
         ("the dashboard", dashboard),
         ("the page", include_str!("../page.html")),
     ] {
-        let asked = names(text);
-        assert!(!asked.is_empty());
-        let unknown: Vec<_> = asked.difference(&known).collect();
+        let used = names(text);
+        assert!(!used.is_empty());
+        let unknown: Vec<_> = used.difference(&known).collect();
         assert!(unknown.is_empty(), "{what} asks for {unknown:?}");
     }
 }
 
 #[test]
-fn the_documentation_lists_the_metrics_that_there_are() {
+fn the_documentation_lists_exactly_the_metrics_that_exist() {
     let document = include_str!(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/docs/metrics-and-http.md"

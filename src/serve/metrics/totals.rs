@@ -44,7 +44,7 @@ impl Metrics {
     }
 }
 
-/// Over all series of a counter.
+/// The sum over all series of a counter.
 fn sum(counters: &impl Collector) -> u64 {
     let families = counters.collect();
     let series = families.iter().flat_map(|family| family.get_metric());
