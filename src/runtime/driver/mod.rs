@@ -189,7 +189,7 @@ impl Driver {
             self.check_topics();
             self.act()?;
             self.restore(&mut messages)?;
-            let polled_nothing = self.process_records()?;
+            let polled_nothing = self.take_records()?;
             if self.advance_commit(Duration::ZERO) {
                 self.act()?;
             }

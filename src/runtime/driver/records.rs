@@ -18,7 +18,7 @@ impl Driver {
     /// Processes records for a while: those that were polled before and not processed yet, or else new ones; returns
     /// whether a poll found none. What is left when the time is over is processed in the next turn, after the other
     /// work.
-    pub(super) fn process_records(&mut self) -> Result<bool, Halt> {
+    pub(super) fn take_records(&mut self) -> Result<bool, Halt> {
         let mut polled_nothing = false;
         if self.polled.is_empty() {
             let wait = match self.restorer {
@@ -33,7 +33,7 @@ impl Driver {
             if let Some(error) = message.error() {
                 self.handle_partition_event(&message, error.into())?;
             } else {
-                self.process_record(&message)?;
+                self.take_record(&message)?;
             }
             if self.now() >= until {
                 break;
@@ -43,7 +43,7 @@ impl Driver {
         Ok(polled_nothing)
     }
 
-    fn process_record(&mut self, message: &Message) -> Result<(), Halt> {
+    fn take_record(&mut self, message: &Message) -> Result<(), Halt> {
         let Some(topic) = self.topic_of(message) else {
             return Ok(());
         };
