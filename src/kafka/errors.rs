@@ -5,7 +5,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use super::client_log::is_refusal;
 use crate::engine::client_error::{ClientError, ErrorKind};
 
-/// The code of an error, `Unknown` where it has none.
+/// The code of an error, `Unknown` if it has none.
 pub fn code_of(error: &KafkaError) -> RDKafkaErrorCode {
     error
         .rdkafka_error_code()

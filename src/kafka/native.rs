@@ -55,7 +55,7 @@ impl Queue {
         true
     }
 
-    /// Waits for a first message, and takes what else is available at once.
+    /// Waits for the first message, and takes the others that are available without waiting.
     pub fn poll(&self, wait: Duration, into: &mut Messages) {
         into.clear();
         let wait = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
@@ -152,7 +152,8 @@ impl Message {
         unsafe { self.0.as_ref() }
     }
 
-    /// None for a record; an error otherwise, [`RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF`] at the end of a log.
+    /// `None` for a record; an error otherwise, [`RDKafkaRespErr::RD_KAFKA_RESP_ERR__PARTITION_EOF`] at the end of a
+    /// log.
     pub fn error(&self) -> Option<RDKafkaRespErr> {
         let error = self.raw().err;
         (error != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).then_some(error)

@@ -109,7 +109,7 @@ pub(super) fn missing_on_group(
     group: &str,
     timeout: Duration,
 ) -> Result<Vec<Permission>, RequestError> {
-    let may_read = match commit_nothing(query, group, timeout) {
+    let may_read = match commit_to_missing_topic(query, group, timeout) {
         Some(RDKafkaErrorCode::GroupAuthorizationFailed) => false,
         // the coordinator got past the check of the group, so this client may use the group
         Some(
@@ -141,7 +141,11 @@ pub(super) fn missing_on_group(
 
 /// The coordinator's answer to the commit of an offset of a topic that does not exist. `None` if there is no answer in
 /// time.
-fn commit_nothing(query: &QueryClient, group: &str, timeout: Duration) -> Option<RDKafkaErrorCode> {
+fn commit_to_missing_topic(
+    query: &QueryClient,
+    group: &str,
+    timeout: Duration,
+) -> Option<RDKafkaErrorCode> {
     let deadline = Instant::now() + timeout;
     let topic = CString::new(format!("{group}.permission-check")).ok()?;
     let client = query.client().native_ptr();

@@ -61,7 +61,7 @@ impl Rules<'_> {
             client.set(name, value).create_native_config().is_ok()
         };
         let wrong = self.properties.iter().filter_map(|(name, value)| {
-            if let Some(instead) = of_java(name) {
+            if let Some(instead) = java_alternative(name) {
                 return Some((name.clone(), instead.to_owned()));
             }
             if is_accepted(name, value) {
@@ -163,14 +163,14 @@ impl Rules<'_> {
         let session = millis(NAMES[0], 45_000.0);
         let heartbeat = millis(NAMES[1], 3_000.0);
         let poll = millis("max.poll.interval.ms", 300_000.0);
-        let culprit = |names: [&str; 2]| {
+        let configured_name = |names: [&str; 2]| {
             let given = names
                 .iter()
                 .find(|name| self.properties.contains_key(**name));
             given.map(|name| (*name).to_owned())
         };
         if heartbeat >= session
-            && let Some(name) = culprit([NAMES[1], NAMES[0]])
+            && let Some(name) = configured_name([NAMES[1], NAMES[0]])
         {
             let text = format!(
                 "`heartbeat.interval.ms` ({heartbeat}) must be less than `session.timeout.ms` ({session}), a third of it as a rule"
@@ -178,7 +178,7 @@ impl Rules<'_> {
             wrong.push((name, text));
         }
         if session > poll
-            && let Some(name) = culprit(["max.poll.interval.ms", NAMES[0]])
+            && let Some(name) = configured_name(["max.poll.interval.ms", NAMES[0]])
         {
             let text = format!(
                 "`max.poll.interval.ms` ({poll}) must not be less than `session.timeout.ms` ({session})"
@@ -277,8 +277,8 @@ const IN_FLIGHT: [&str; 2] = ["max.in.flight", "max.in.flight.requests.per.conne
 const MESSAGE_TIMEOUT: [&str; 2] = ["message.timeout.ms", "delivery.timeout.ms"];
 const LINGER: [&str; 2] = ["linger.ms", "queue.buffering.max.ms"];
 
-/// What to set instead of a property that only Java's clients have.
-fn of_java(name: &str) -> Option<&'static str> {
+/// What to set in place of a property that only Java's clients have.
+fn java_alternative(name: &str) -> Option<&'static str> {
     Some(match name {
         "sasl.jaas.config" => {
             "is a property of Java's clients; set `sasl.mechanism`, `sasl.username` and `sasl.password` instead"

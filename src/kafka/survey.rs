@@ -39,7 +39,7 @@ pub struct RecordLimits {
 }
 
 impl RecordLimits {
-    /// The same for each topic.
+    /// The same limit for each topic.
     pub const fn all(bytes: usize) -> RecordLimits {
         RecordLimits {
             state: bytes,
@@ -307,15 +307,15 @@ impl Cluster {
     ) -> Result<(), CheckError> {
         let specs = &self.requirements().topics;
         let is_missing = |name: &str| survey.missing.iter().any(|missing| missing.topic == name);
-        let asked = specs
+        let existing = specs
             .all()
             .into_iter()
             .filter(|spec| !is_missing(&spec.name));
-        let asked: Vec<&TopicSpec> = asked.collect();
-        let names: Vec<&str> = asked.iter().map(|spec| spec.name.as_str()).collect();
+        let existing: Vec<&TopicSpec> = existing.collect();
+        let names: Vec<&str> = existing.iter().map(|spec| spec.name.as_str()).collect();
         let answers = self.settings(&names)?;
         let mut settings_of = BTreeMap::new();
-        for (spec, answer) in asked.into_iter().zip(answers) {
+        for (spec, answer) in existing.into_iter().zip(answers) {
             let describe_configs = Permission::on_topic(&spec.name, Operation::DescribeConfigs);
             let Some(settings) = answer else {
                 survey.deny(describe_configs);
@@ -338,7 +338,9 @@ impl Cluster {
         else {
             return Ok(());
         };
-        survey.differences.extend(uneven(specs, state, forwarded));
+        survey
+            .differences
+            .extend(partition_difference(specs, state, forwarded));
         let all_are_known = settings_of.len() == specs.all().len();
         if let Some(snapshot_partitions) = partitions(&specs.snapshots).filter(|_| all_are_known) {
             let limit = |spec: &TopicSpec| {
@@ -362,8 +364,8 @@ impl Cluster {
     }
 }
 
-/// State and forwarded topic have the same number of partitions.
-fn uneven(specs: &TopicSpecs, state: i32, forwarded: i32) -> Option<Difference> {
+/// Checks that the state topic and the forwarded topic have the same number of partitions.
+fn partition_difference(specs: &TopicSpecs, state: i32, forwarded: i32) -> Option<Difference> {
     (state != forwarded).then(|| Difference {
         topic: specs.forwarded.name.clone(),
         what: format!(

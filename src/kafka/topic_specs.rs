@@ -200,7 +200,7 @@ impl From<&Config> for TopicSpecs {
                 ],
             ),
             snapshots: {
-                // readers that were away must still see the tombstone of an erased customer
+                // readers that were stopped for a while must still see the tombstone of an erased customer
                 let tombstones = setting("delete.retention.ms", AtLeast, WEEK, Recommended);
                 let all = [&compacted(Recommended)[..], &[tombstones], &of_states];
                 spec(config.snapshot.topic.clone(), all.concat())

@@ -11,7 +11,7 @@ use super::retry::REQUEST_TIMEOUT;
 use super::topic_specs::{Difference, Need, TopicSpec};
 
 impl Cluster {
-    /// Creates the topics that are missing; their names and partitions.
+    /// Creates the topics that are missing; returns their names and partitions.
     pub fn create_missing(&self) -> Result<Vec<(String, i32)>, ClusterError> {
         let requirements = self.requirements();
         let largest = self.largest_input()?;
@@ -74,7 +74,7 @@ impl Cluster {
                 return Err(ClusterError(format!("{what}: {code}")));
             }
         }
-        // a topic without leaders is not ready yet
+        // wait until the topic has leaders, because without them it is not ready
         self.wait_until(&what, || {
             Ok(matches!(self.partitions(&spec.name), Ok(Some(_))))
         })

@@ -30,7 +30,7 @@ const MAX_LOGGED: usize = 300;
 /// current request has ended.
 pub struct CachedSchemas {
     shared: Arc<Shared>,
-    asking: JoinHandle<()>,
+    thread: JoinHandle<()>,
 }
 
 struct Shared {
@@ -93,25 +93,25 @@ impl CachedSchemas {
             wake: Condvar::new(),
             answers: AtomicU64::new(0),
         });
-        let asks = Arc::clone(&shared);
-        let asking = std::thread::Builder::new()
+        let thread_shared = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
             .name("schema registry".to_owned())
-            .spawn(move || asks.run())?;
-        Ok(Arc::new(CachedSchemas { shared, asking }))
+            .spawn(move || thread_shared.run())?;
+        Ok(Arc::new(CachedSchemas { shared, thread }))
     }
 
     /// Why answers are missing now, for `/readyz` and the log: the registry is away. `None` if nothing waits, or only
     /// for a first answer.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
-        if self.asking.is_finished() {
+        if self.thread.is_finished() {
             return Some("the thread that asks it has ended: restart keyfold".to_owned());
         }
         self.shared.work().queue.failure().map(str::to_owned)
     }
 
     /// Grows whenever a caller should ask again for what was not known. Read it before asking: then an answer that
-    /// comes in between is noticed.
+    /// arrives in between is noticed.
     #[must_use]
     pub fn answers(&self) -> u64 {
         self.shared.answers.load(Ordering::Acquire)

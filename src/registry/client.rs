@@ -89,7 +89,7 @@ impl Registry {
     /// Reads the certificate authorities, and does no other I/O.
     ///
     /// # Errors
-    /// What is wrong with the configuration.
+    /// The configuration is wrong.
     pub fn new(config: &config::Registry) -> Result<Registry, RegistryError> {
         let credentials = if !config.token.is_empty() {
             Credentials::Bearer(&config.token)
@@ -134,7 +134,7 @@ impl Registry {
         }
         let path = path_of(id);
         // A registry node that lags behind may not know a schema yet that another node knows.
-        self.in_turn(&path, Option::is_some, |endpoint| {
+        self.ask_in_turn(&path, Option::is_some, |endpoint| {
             match self.0.http.look_up(endpoint, &path)? {
                 Some(stored) => self.with_references(endpoint, stored).map(Some),
                 None => Ok(None),
@@ -150,7 +150,7 @@ impl Registry {
 
     /// Asks the endpoints in turn until an answer settles the question, beginning with the one that answered last. If
     /// none settles it, the first answer counts. `asked` names the request in an error.
-    pub(super) fn in_turn<T>(
+    pub(super) fn ask_in_turn<T>(
         &self,
         asked: &str,
         settles: impl Fn(&T) -> bool,
@@ -218,7 +218,7 @@ impl Registry {
         })
     }
 
-    /// Depth first, so that a schema's own references come before it.
+    /// Adds references depth first, so that a schema's own references come before it.
     fn add_references(
         &self,
         endpoint: &Endpoint,

@@ -312,7 +312,7 @@ fn interpret<T: DeserializeOwned>(
     }
     let reason = refused(reply, words);
     let client_error = match code {
-        _ if !status.is_client_error() || may_pass(status) => ClientError::None,
+        _ if !status.is_client_error() || is_temporary(status) => ClientError::None,
         Some(_) => ClientError::OfTheRegistry,
         None => ClientError::OfUnknownOrigin,
     };
@@ -324,7 +324,7 @@ fn interpret<T: DeserializeOwned>(
 
 /// The statuses of 4xx that say nothing about what was asked for: it may be answered later, once the credentials are
 /// fixed or the load is lower.
-fn may_pass(status: StatusCode) -> bool {
+fn is_temporary(status: StatusCode) -> bool {
     [
         StatusCode::UNAUTHORIZED,
         StatusCode::PAYMENT_REQUIRED,

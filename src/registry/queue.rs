@@ -14,7 +14,7 @@ const MAX_WAITING: usize = 1_000;
 /// How long the thread waits between requests.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RetryPolicy {
-    /// After a failure. The longest wait is short, so that work resumes soon after the registry is back.
+    /// The wait after a failure. Its maximum is short, so that work resumes soon after the registry is back.
     pub backoff: Backoff,
     /// Before the registry is asked again for an id that it does not know: its leader writes a new schema, and a
     /// follower node may be asked a moment too early.

@@ -66,7 +66,7 @@ impl Registry {
     }
 
     fn post<T: DeserializeOwned>(&self, path: &str, body: &str) -> Result<Answer<T>, Unavailable> {
-        self.in_turn(
+        self.ask_in_turn(
             path,
             |_| true,
             |endpoint| self.http().ask(endpoint, path, Some(body)),

@@ -17,11 +17,12 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 const DEAD_AFTER: Duration = Duration::from_secs(3);
 /// Time between two reads of the partition counts, which may grow.
 const COUNT_INTERVAL: Duration = Duration::from_secs(30);
-/// The timestamp of a partition's oldest record is read once the record has waited for this many milliseconds,
+/// The oldest record of a partition is searched for once it has waited for this long, in milliseconds.
 const MIN_WAIT_MILLIS: i64 = 1000;
-/// for at most this long in one round over all partitions,
+/// The most time that the searches of one round may take, over all partitions together.
 const SEARCH_BUDGET: Duration = Duration::from_millis(800);
-/// with at least this much time for one partition. A record that is not found in that time counts as missing.
+/// The least time for the search in one partition; if less is left, the round ends. A record that is not found in the
+/// time of its search counts as missing.
 const MIN_SEARCH: Duration = Duration::from_millis(300);
 /// Time until a position without a found record is searched again. It is long, because each search fetches a whole
 /// batch.
@@ -32,7 +33,7 @@ const SEARCH_AGAIN: Duration = Duration::from_secs(60);
 struct Progress {
     position: i64,
     end: i64,
-    /// Since when records wait at this position.
+    /// Since when records have been waiting at this position.
     waiting_since: Option<Instant>,
     /// When the position was last seen to have moved.
     moved: Option<Instant>,
@@ -251,7 +252,7 @@ fn owners(members: &[Member]) -> BTreeMap<TopicPartition, String> {
         .collect()
 }
 
-/// Whether this instance is the one that reports: the first by name of those that are alive.
+/// Whether this instance reports the unowned partitions: it does if its name is the first of all live instances.
 fn is_first_alive(members: &[Member], dead: &BTreeSet<String>, own: &str) -> bool {
     let alive = members.iter().map(Member::instance);
     let first = alive.filter(|one| !dead.contains(*one)).min();
@@ -342,7 +343,7 @@ mod tests {
         // the other instance is alive, its name comes first, and so it reports
         assert_eq!(round_after(0, &[(5, 5), (5, 5)], &both), (None, None));
         assert_eq!(round_after(2, &[(5, 5), (9, 30)], &both), (None, None));
-        // it dies
+        // the other instance dies: it stops committing
         assert_eq!(round_after(4, &[(5, 5), (9, 40)], &both), (None, None));
         assert_eq!(
             round_after(6, &[(5, 5), (9, 40)], &both),

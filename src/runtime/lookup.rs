@@ -1,4 +1,4 @@
-//! Looking up a customer: each worker answers from its own state.
+//! Looks a customer up: each worker answers from its own state.
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::model::partition;
 use crate::serve::{CustomerLookup, LookupReply};
 
-/// Requests that may wait at a worker.
+/// The most requests that may wait at a worker.
 const MAX_WAITING: usize = 64;
 /// The timeout of a worker's answer. A worker that is committing may take a moment.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);

@@ -17,7 +17,7 @@ const INTERVAL: Duration = Duration::from_secs(20);
 
 pub struct Maintenance {
     pub cluster: Arc<Cluster>,
-    /// How many partitions topics had at the start.
+    /// How many partitions the topics had at the start.
     pub partitions: Vec<(String, i32)>,
     /// The committed positions of the forwarded topic, from all workers.
     pub committed: ForwardedPositions,

@@ -161,7 +161,7 @@ impl Check {
     }
 
     fn survey(&self, cluster: &Cluster) -> Result<Survey, CheckError> {
-        cluster.reach().map_err(|trouble| match trouble {
+        cluster.reach().map_err(|error| match error {
             CheckError::Temporary(reason) => {
                 let servers = &self.config.kafka.bootstrap_servers;
                 CheckError::Temporary(format!(

@@ -22,11 +22,11 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const DELETED_AFTER: Duration = Duration::from_secs(8);
 /// How many members a message names.
 const MAX_NAMED: usize = 3;
-/// A rebalance that takes longer waits for a member.
+/// A rebalance that takes longer than this waits for a member.
 const LONG_REBALANCE: Duration = Duration::from_secs(4);
 /// How long a worker that was a member is remembered: longer than its session, and longer than its transaction may stay
 /// open.
-const REMEMBERED: Duration = Duration::from_secs(120);
+const REMEMBER_FOR: Duration = Duration::from_secs(120);
 
 /// The `client.id` and the host of a member that is not keyfold.
 type ForeignMember = (String, String);
@@ -129,7 +129,7 @@ impl Watch {
         let now = Instant::now();
         let members = members.unwrap_or_default().iter();
         workers.extend(members.filter_map(|one| Some((one.unnamed_worker(&self.group)?, now))));
-        workers.retain(|_, seen| seen.elapsed() < REMEMBERED);
+        workers.retain(|_, seen| seen.elapsed() < REMEMBER_FOR);
         if let Ok(mut watched) = self.watched.lock() {
             watched.workers = workers.keys().cloned().collect();
         }

@@ -133,7 +133,7 @@ impl Health {
                 Some(format!("worker {index}: {reason}"))
             })
             .collect();
-        none_or(lines)
+        ok_if_empty(lines)
     }
 
     /// `/readyz`: every worker is alive and ready. An instance without a partition is ready.
@@ -158,7 +158,7 @@ impl Health {
             })
             .collect();
         lines.extend(lock(&self.group_problem).clone());
-        none_or(lines)
+        ok_if_empty(lines)
     }
 }
 
@@ -178,7 +178,7 @@ impl Worker {
     }
 }
 
-fn none_or(lines: Vec<String>) -> Result<(), Vec<String>> {
+fn ok_if_empty(lines: Vec<String>) -> Result<(), Vec<String>> {
     if lines.is_empty() { Ok(()) } else { Err(lines) }
 }
 

@@ -48,7 +48,7 @@ const METRICS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub enum LookupReply {
     /// The snapshot as JSON.
     Snapshot(Bytes),
-    /// The customer is unknown, or there is nothing to show.
+    /// The customer is unknown, or there is nothing to show for it.
     NotFound,
     /// The customer's partition is not on this instance.
     NotHere,

@@ -200,7 +200,7 @@ impl Metrics {
         self.families.warnings.with_label_values(&labels).inc_by(n);
     }
 
-    /// Adds committed snapshots with a value, and those without.
+    /// Adds committed snapshots with a value, and those without (tombstones).
     pub fn snapshots(&self, snapshots: u64, tombstones: u64) {
         for (kind, n) in [("snapshot", snapshots), ("tombstone", tombstones)] {
             self.families.snapshots.with_label_values(&[kind]).inc_by(n);

@@ -17,7 +17,7 @@ fn found(set: &[(&str, &str)]) -> Vec<Finding> {
     found
 }
 
-/// The only finding is about this property, and says this.
+/// Asserts that the only finding is about this property, and that its text contains these parts.
 #[track_caller]
 fn assert_found(set: &[(&str, &str)], name: &str, parts: &[&str]) {
     let found = found(set);
@@ -142,7 +142,7 @@ fn a_missing_file_is_reported() {
     assert_found(&file, "ssl.ca.location", &["cannot be read"]);
     let both = [file[0], ("security.protocol", "ssl")];
     assert_found(&both, "ssl.ca.location", &["cannot be read"]);
-    // it is there, but holds no certificate
+    // the file exists, but contains no certificate
     let other = [
         ("security.protocol", "ssl"),
         ("ssl.ca.location", "Cargo.toml"),

@@ -178,7 +178,7 @@ fn an_unknown_id_is_asked_for_again_after_its_time() {
             .writer_schema(SOURCE, id(7))
             .is_some_and(|known| is_plan(&known))
     });
-    // Twice at first, then once each time.
+    // It was asked for twice at first, then once each time.
     assert_eq!(cache.requests().not_found, 10);
     assert_eq!(cache.requests().ok, 1);
 }

@@ -1,4 +1,4 @@
-//! What a worker logs about errors: each kind once in a while, and those of the cluster as a whole once ([`outage`]).
+//! What a worker logs about errors: each kind once in a while, and those of the cluster as a whole once ([`crate::telemetry::outage`]).
 
 use std::time::{Duration, Instant};
 

@@ -29,8 +29,8 @@ impl Driver {
                     // update the metrics before the next owner reports these partitions
                     self.report();
                 }
-                GroupEvent::Trouble(code, reason) => self.trouble(code, &reason)?,
-                GroupEvent::Broken(code, reason) => self.client_lost(code, &reason)?,
+                GroupEvent::Trouble(code, reason) => self.handle_client_error(code, &reason)?,
+                GroupEvent::Broken(code, reason) => self.handle_client_loss(code, &reason)?,
             }
         }
         Ok(())
@@ -66,7 +66,11 @@ impl Driver {
     }
 
     /// The client recovers from most errors by itself; an error from which it never recovers ends the worker.
-    pub(super) fn trouble(&mut self, code: RDKafkaErrorCode, reason: &str) -> Result<(), Halt> {
+    pub(super) fn handle_client_error(
+        &mut self,
+        code: RDKafkaErrorCode,
+        reason: &str,
+    ) -> Result<(), Halt> {
         if client_log::refuses(code, reason) {
             return Err(not_authorized(reason).into());
         }
@@ -82,14 +86,18 @@ impl Driver {
     }
 
     /// Handles an error after which the client of the group cannot continue.
-    pub(super) fn client_lost(&mut self, code: RDKafkaErrorCode, reason: &str) -> Result<(), Halt> {
+    pub(super) fn handle_client_loss(
+        &mut self,
+        code: RDKafkaErrorCode,
+        reason: &str,
+    ) -> Result<(), Halt> {
         self.explain("the group's client cannot go on", code, reason);
         self.group_changed(GroupChange::Lost(match code {
             RDKafkaErrorCode::FencedInstanceId => Loss::FencedInstanceId,
             RDKafkaErrorCode::UnreleasedInstanceId => Loss::InstanceIdInUse,
             _ => Loss::Client,
         }))?;
-        self.act()
+        self.carry_out_effects()
     }
 
     /// Leaves the group, and joins it with a new client.

@@ -43,7 +43,7 @@ use crate::telemetry::reporter::Reporter;
 use crate::telemetry::throttle::Throttle;
 
 /// How long records are processed before the loop serves the group, and checks the timers and the stop.
-const TURN: Duration = Duration::from_millis(50);
+const TURN_DURATION: Duration = Duration::from_millis(50);
 const COMMITTING: &str = "a commit waits for the cluster";
 /// The timeout of a step of a commit. It is longer than a transaction may stay open.
 const COMMIT_STEP_TIMEOUT: Duration = TRANSACTION_TIMEOUT.saturating_add(Duration::from_secs(5));
@@ -52,7 +52,7 @@ const BROKER_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The interval at which maintenance receives the committed positions of the forwarded topic.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What a driver is made from.
+/// What a driver is created from.
 pub struct Parts {
     pub config: Arc<Config>,
     pub settings: Arc<Settings>,
@@ -187,14 +187,14 @@ impl Driver {
             self.check_brokers();
             self.check_outage();
             self.check_topics();
-            self.act()?;
+            self.carry_out_effects()?;
             self.restore(&mut messages)?;
             let polled_nothing = self.take_records()?;
             if self.advance_commit(Duration::ZERO) {
-                self.act()?;
+                self.carry_out_effects()?;
             }
             self.turn(polled_nothing);
-            self.act()?;
+            self.carry_out_effects()?;
             self.report();
             let view = &self.parts.settings.view;
             let partitions = self.parts.settings.partitions;
@@ -251,7 +251,7 @@ impl Driver {
     }
 
     /// Carries out the engine's effects, and waits for the commit in flight if the engine does.
-    fn act(&mut self) -> Result<(), Halt> {
+    fn carry_out_effects(&mut self) -> Result<(), Halt> {
         let mut progressed_at = Instant::now();
         loop {
             while let Some(effect) = self.engine.next_effect(self.now()) {
@@ -268,7 +268,7 @@ impl Driver {
     /// ended.
     fn await_commit(&mut self) -> Result<(), Halt> {
         match self.engine.awaits_commit() {
-            true => self.act(),
+            true => self.carry_out_effects(),
             false => Ok(()),
         }
     }

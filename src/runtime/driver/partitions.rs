@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
-use super::{Driver, Halt, TURN, not_authorized, service};
+use super::{Driver, Halt, TURN_DURATION, not_authorized, service};
 use crate::engine::LogPartition;
 use crate::engine::client_error::Cause;
 use crate::engine::{Event, PartitionOffsets, Place};
@@ -138,8 +138,8 @@ impl Driver {
         let now = self.started.elapsed();
         let before = self.engine.restored_records();
         let since = Instant::now();
-        let mut trouble = None;
-        'reading: while since.elapsed() < TURN {
+        let mut read_error = None;
+        'reading: while since.elapsed() < TURN_DURATION {
             restorer.poll(Duration::from_millis(5), messages);
             if messages.is_empty() {
                 break;
@@ -162,7 +162,7 @@ impl Driver {
                             return Err(not_authorized(&text).into());
                         }
                         let Some(cause) = unreadable_cause(code) else {
-                            trouble = Some((code, text));
+                            read_error = Some((code, text));
                             continue;
                         };
                         let unreadable = Event::Unreadable {
@@ -181,7 +181,7 @@ impl Driver {
             }
         }
         messages.clear();
-        if let Some((code, text)) = trouble {
+        if let Some((code, text)) = read_error {
             self.explain("the state topic cannot be read", code, &text);
         }
         let restored = self.engine.restored_records() - before;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::partitions::unreadable_cause;
-use super::{Driver, Halt, TURN};
+use super::{Driver, Halt, TURN_DURATION};
 use crate::engine::LogPartition;
 use crate::engine::arrived::Delivered;
 use crate::engine::origin::Header;
@@ -28,7 +28,7 @@ impl Driver {
             self.consumer.poll(wait, &mut self.polled);
             polled_nothing = self.polled.is_empty();
         }
-        let until = self.now() + TURN;
+        let until = self.now() + TURN_DURATION;
         while let Some(message) = self.polled.take() {
             if let Some(error) = message.error() {
                 self.handle_partition_event(&message, error.into())?;
@@ -39,7 +39,7 @@ impl Driver {
                 break;
             }
         }
-        self.act()?;
+        self.carry_out_effects()?;
         Ok(polled_nothing)
     }
 
@@ -71,7 +71,7 @@ impl Driver {
         let mut progressed_at = Instant::now();
         while !self.engine.takes_records() {
             self.turn(false);
-            self.act()?;
+            self.carry_out_effects()?;
             if !self.engine.takes_records() {
                 self.wait_for_commit(&mut progressed_at);
             }
@@ -112,7 +112,7 @@ impl Driver {
                 // partition's offsets again, and decides.
                 let topic = message.topic();
                 let reason = format!("the position in {topic}[{partition}] is lost: {reason}");
-                return self.client_lost(RDKafkaErrorCode::AutoOffsetReset, &reason);
+                return self.handle_client_loss(RDKafkaErrorCode::AutoOffsetReset, &reason);
             }
             (code, Some(place)) if let Some(cause) = unreadable_cause(code) => {
                 let unreadable = Event::Unreadable {
@@ -123,7 +123,7 @@ impl Driver {
                 };
                 self.engine.handle(unreadable, now);
             }
-            _ => self.trouble(code, &reason)?,
+            _ => self.handle_client_error(code, &reason)?,
         }
         Ok(())
     }
