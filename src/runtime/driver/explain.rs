@@ -1,4 +1,5 @@
-//! What a worker logs about errors: each kind once in a while, and those of the cluster as a whole once ([`crate::telemetry::outage`]).
+//! What a worker logs about errors: each kind once in a while, and those of the cluster as a whole once for all workers
+//! ([`crate::telemetry::outage`]).
 
 use std::time::{Duration, Instant};
 

@@ -339,7 +339,7 @@ impl Driver {
 }
 
 /// The identity by which other workers can take over from this one; `None` without transactions, and for a named
-/// instance, which returns with the same transactional id.
+/// instance, which comes back with the same transactional id.
 fn writer(parts: &Parts) -> Option<Writer> {
     let config = &*parts.config;
     let transactions = config.processing.guarantee == Guarantee::ExactlyOnce;
