@@ -90,7 +90,7 @@ impl Store for MemoryStore {
     }
 }
 
-/// Stores in memory: every one begins empty.
+/// Opens stores in memory: each starts empty.
 #[derive(Debug, Clone, Copy)]
 pub struct MemoryStores;
 

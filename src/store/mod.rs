@@ -1,8 +1,8 @@
 //! What a worker knows of the customers of one state partition: what is committed in Kafka, and nothing else.
 //!
-//! Kafka's state topic is the truth. A [`Store`] is a copy of one partition of it, with the offset up to which the
-//! copy goes; it is written only after a commit is confirmed, or with records that were read back from the topic.
-//! So a store that is lost, damaged or doubtful costs time, and never data.
+//! Kafka's state topic is the truth. A [`Store`] is a copy of one of its partitions, with the offset up to which the
+//! copy is complete. It is written only after a commit is confirmed, or with records that were read back from the
+//! topic. So a lost, damaged or doubtful store costs time, but never data.
 
 pub(crate) mod disk;
 pub mod memory;
@@ -21,37 +21,40 @@ pub struct Change<'a> {
     pub id: &'a [u8],
     /// The encoded state.
     pub state: Bytes,
-    /// How many bytes the store gave for this customer when the batch asked; none: it did not know the customer.
+    /// The size of the customer's state when the batch read it from the store, in bytes; none if the store did not know
+    /// the customer.
     pub before: Option<usize>,
 }
 
 /// The customers of one state partition.
 pub trait Store: Debug + Send {
-    /// A customer's encoded state. Not to be asked while records are loaded.
+    /// A customer's encoded state. Must not be called while records are loaded.
     fn get(&self, id: &[u8]) -> Result<Option<Bytes>, StoreError>;
 
-    /// The offset in the state topic up to which (exclusive) every record is in the store. It may lag: records
-    /// behind it may be in the store as well. None: nothing was ever loaded to the end.
+    /// Every record of the state topic before this offset is in the store. The store may be ahead of it: it may hold
+    /// later records as well. None: no restore has ever finished.
     fn checkpoint(&self) -> Option<i64>;
 
-    /// Writes what a batch has committed, no customer twice, and the checkpoint: all of it or nothing.
+    /// Writes the changes of a committed batch, each customer at most once, together with the checkpoint: all of it or
+    /// nothing.
     fn commit(&mut self, changes: &[Change<'_>], checkpoint: i64) -> Result<(), StoreError>;
 
-    /// Takes a record of the state topic, null values as well; `next` is the offset behind it. Records come in the
-    /// order of their offsets, and may be gathered in memory.
+    /// Loads a record of the state topic; a state of none is a tombstone. `next` is the offset after the record.
+    /// Records come in the order of their offsets; the store may buffer them in memory.
     fn load(&mut self, id: &[u8], state: Option<&[u8]>, next: i64) -> Result<(), StoreError>;
 
-    /// Every record before the checkpoint was loaded: writes what was gathered, and the checkpoint.
+    /// Ends a load when every record before the checkpoint was loaded: writes what was buffered, and the checkpoint.
     fn finish_load(&mut self, checkpoint: i64) -> Result<(), StoreError>;
 
-    /// Forgets what was loaded and not written: loading starts again from [`Store::checkpoint`].
+    /// Discards what was loaded but not written: the load starts again from [`Store::checkpoint`].
     fn restart_load(&mut self) {}
 
-    /// Forgets everything: the checkpoint is not in the log, which holds the offsets from `low` to `high`.
+    /// Discards everything, because the checkpoint lies outside of the log, which holds the offsets from `low` to
+    /// `high`.
     fn discard(&mut self, low: i64, high: i64) -> Result<(), StoreError>;
 
-    /// Removes what was overwritten, where that is still kept somewhere, if it is time; whether it was. `now` is of any
-    /// clock, always the same.
+    /// If a compaction is due, removes overwritten values that are still stored somewhere; returns whether it did.
+    /// `now` may be the time of any clock, as long as it is always the same clock.
     fn compact_if_due(&mut self, now: Duration) -> Result<bool, StoreError> {
         let _ = now;
         Ok(false)
@@ -63,15 +66,16 @@ pub trait Store: Debug + Send {
     /// The bytes of ids and encoded states.
     fn bytes(&self) -> usize;
 
-    /// How large the states are. A store on disk does not know those that it was opened with one by one.
+    /// How large the states are. For states that were there when a store on disk was opened, it does not know the
+    /// single sizes.
     fn sizes(&self) -> &Sizes;
 
-    /// The size of the largest state. A store on disk tells the largest that it ever held.
+    /// The size of the largest state. A store on disk reports the largest that it has ever held.
     fn largest(&self) -> usize {
         self.sizes().largest()
     }
 
-    /// Whether the store can be closed and opened again, and must be closed for another owner.
+    /// Whether the store survives being closed. Such a store must be closed before another owner opens it.
     fn is_durable(&self) -> bool {
         false
     }
@@ -79,11 +83,11 @@ pub trait Store: Debug + Send {
 
 /// Opens stores.
 pub trait Stores: Debug + Send + Sync {
-    /// Opens the store of a state partition, as it was left or empty.
+    /// Opens the store of a state partition, with its earlier content or empty.
     fn open(&self, partition: i32) -> Result<Box<dyn Store>, StoreError>;
 }
 
-/// Why a store has failed. Nothing is lost: Kafka has it all.
+/// Why a store has failed. Nothing is lost, because Kafka has all of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     #[error(

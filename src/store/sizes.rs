@@ -1,21 +1,22 @@
-//! How large the states of a store are, where that matters: a customer whose state reaches its limit takes nothing more.
+//! The sizes of the states of a store, exact where it matters: a customer whose state reaches the limit accepts no more
+//! data.
 
 use std::collections::BTreeMap;
 
-/// Sizes of states in bytes: each of the large ones, and the most that any of the others had.
+/// Sizes of states in bytes: the exact size of each large one, and an upper bound for all others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sizes {
-    /// How many customers have a state of that size.
+    /// For each size of a large state, how many customers have it.
     large: BTreeMap<usize, u64>,
-    /// What the largest of the others had once; it may have become smaller since.
+    /// The largest size that any of the others ever had; that state may have become smaller since.
     small: usize,
 }
 
 impl Sizes {
-    /// From here on a state is large. Hardly any customer's is, so that these few can be held one by one.
+    /// A state of this size or more is large. Hardly any customer has one, so these few can be tracked exactly.
     const LARGE: usize = 16 * 1024;
 
-    /// A customer's state had this size, if there was one, and has that one now.
+    /// Replaces a customer's size `before`, if there was one, by `after`.
     #[inline]
     pub fn replace(&mut self, before: Option<usize>, after: Option<usize>) {
         let (old, new) = (before.unwrap_or(0), after.unwrap_or(0));
@@ -43,13 +44,13 @@ impl Sizes {
         }
     }
 
-    /// The largest state.
+    /// The size of the largest state.
     pub fn largest(&self) -> usize {
         let large = self.large.last_key_value();
         large.map_or(self.small, |(size, _)| *size)
     }
 
-    /// How many customers have a state of at least so many bytes, which are to be no fewer than make a large one.
+    /// How many customers have a state of at least this size. `bytes` must not be less than [`LARGE`].
     pub fn at_least(&self, bytes: usize) -> u64 {
         self.large.range(bytes..).map(|(_, count)| count).sum()
     }
@@ -75,7 +76,7 @@ mod tests {
         sizes.replace(Some(500 * KIB), None);
         assert_eq!(sizes.largest(), 500 * KIB);
         assert_eq!(sizes.at_least(450 * KIB), 1);
-        // one that was there before this was counted
+        // A state that was in the store before sizes were counted.
         sizes.replace(Some(900 * KIB), Some(KIB));
         sizes.replace(Some(500 * KIB), None);
         assert_eq!(sizes.largest(), 20 * KIB);

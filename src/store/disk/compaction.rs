@@ -1,8 +1,9 @@
-//! Compaction: what was overwritten is removed from the disk, that of an erased customer above all.
+//! Compaction: removes overwritten values from the disk, above all those of erased customers.
 //!
-//! The engine keeps what it is told in a journal until that is long, and in tables until they are merged. So once an hour,
-//! if anything was written meanwhile, all goes into tables, those of a small store are merged, and the engine is closed
-//! and opened again with an empty journal. A crash at any step of it leaves a store that is whole.
+//! The engine keeps every write in a journal until the journal is long, and in tables until they are merged. So once an
+//! hour, if anything was written in that hour, everything is flushed into tables, the tables of a small store are
+//! merged, and the engine is closed and opened again with an empty journal. A crash at any of these steps leaves a
+//! complete store.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -13,22 +14,22 @@ use super::DiskStore;
 use super::engine::{Engine, io_failure};
 use crate::store::StoreError;
 
-/// How long what was overwritten may stay on the disk.
+/// How long an overwritten value may stay on the disk.
 const PERIOD: Duration = Duration::from_secs(3600);
 
-/// Since when what was overwritten is kept.
+/// Since when overwritten values have been kept.
 #[derive(Debug, Default)]
 pub struct LastCompaction {
-    /// By the clock that is given. None: it was not asked yet.
+    /// The time of the last compaction, by the clock of the caller. None: `compact_if_due` was not called yet.
     since: Option<Duration>,
-    /// How long it was kept before: an earlier run may have written it.
+    /// How old the journals were when the store was opened: an earlier run may have written them.
     age: Duration,
-    /// So many batches were written by then.
+    /// The number of the last batch at that time.
     batches: u64,
 }
 
 impl DiskStore {
-    /// Compacts the store if it is time; whether it was.
+    /// Compacts the store if a compaction is due; returns whether it did.
     pub(super) fn compact_at(&mut self, now: Duration) -> Result<bool, StoreError> {
         let batches = self.checkpoint.map_or(0, |checkpoint| checkpoint.batch);
         let since = match self.last_compaction.since {
@@ -68,15 +69,15 @@ impl DiskStore {
     }
 }
 
-/// Puts an empty journal into the place of those of a store that is closed. The engine takes one that is there, and without
-/// any it would count its writes anew, behind those of its tables (fjall 3.1, db.rs).
+/// Replaces the journals of a closed store with an empty one. The engine continues with a journal that exists; without
+/// any it would restart its sequence numbers, below those of its tables (fjall 3.1, db.rs).
 fn replace_journals(path: &Path) -> Result<(), StoreError> {
     let failed = |error| io_failure(path, &error);
     let old = journals(path)?;
     let newest = old.last().map_or(0, |(number, _)| *number);
     let new = path.join(format!("{}.jnl", newest + 1));
     let made = File::create_new(new).and_then(|file| file.sync_all());
-    // the new one is there for good before the old ones are not
+    // The new journal must be safely on disk before the old ones are removed.
     made.and_then(|()| File::open(path)?.sync_all())
         .map_err(failed)?;
     for (_, file) in old {
@@ -101,7 +102,7 @@ fn journals(path: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     Ok(journals)
 }
 
-/// How long the oldest journal has been written to; longer than any period where that is not known.
+/// How long ago the oldest journal was created; longer than any period where that is unknown.
 fn age_of_journals(path: &Path) -> Result<Duration, StoreError> {
     let Some((_, oldest)) = journals(path)?.into_iter().next() else {
         return Ok(Duration::ZERO);

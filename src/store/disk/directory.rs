@@ -1,5 +1,5 @@
-//! The folder of the stores of one process, which is locked: two processes never share it. The module
-//! [`disk`](super) draws what lies in it.
+//! The folder of the stores of one process. It is locked, because two processes must never share it. The module
+//! [`disk`](super) describes its content.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -12,36 +12,37 @@ use super::permissions;
 use super::{Check, DiskStore};
 use crate::store::{Store, StoreError, Stores};
 
-/// How long another process may keep its lock: one that is ending has memory to give back first.
+/// How long to wait for the lock of another process: one that is shutting down has to free its memory first.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
-/// The bounds of what is kept in memory before a table is written, in bytes.
+/// The bounds of the write buffer: how much stays in memory before a table is written, in bytes.
 const MIN_BUFFER: u64 = 4 * 1024 * 1024;
 const MAX_BUFFER: u64 = 32 * 1024 * 1024;
-/// What a store caches of what it read, in bytes. A customer that is read is written with the same batch, so it lies in
-/// the buffer when it is asked for again, and what was read of it is of no use then; of the files the system keeps what
-/// it has room for. A larger cache only means that each block that is read comes into memory that is not at hand.
+/// The block cache of a store, in bytes. It is small on purpose: a customer that is read is written by the same batch,
+/// so the next read finds it in the write buffer, and the cached block is not used again. The operating system caches
+/// the files with the memory that it has left. A larger cache would only copy each block into memory that is not in the
+/// CPU's caches.
 const CACHE: u64 = 1024 * 1024;
-/// What is loaded between two checkpoints, in bytes.
+/// How many bytes a restore loads between two checkpoints.
 const LOADED_BYTES: u64 = 2 * 1024 * 1024 * 1024;
-/// What the note beside a store says of it.
+/// The content of the note beside a damaged store.
 const DAMAGED: &[u8] = b"damaged";
 const SUSPECT: &[u8] = b"doubtful";
 
-/// What the stores are copies of, and where they lie.
+/// What the stores are copies of, and where they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskSettings {
     pub directory: PathBuf,
     pub application_id: String,
     pub state_topic: String,
-    /// What the cluster calls the topic; none where it does not tell.
+    /// The topic id by which the cluster knows the topic; none if the cluster does not report one.
     pub topic_id: Option<String>,
     /// Partitions of the state topic.
     pub partitions: i32,
-    /// Memory for what all stores of this process have not yet in their tables, in bytes.
+    /// Memory for what the stores of this process have not written into tables yet, all stores together, in bytes.
     pub memory: u64,
 }
 
-/// The stores of one process, which nobody else can open while this lives.
+/// The stores of one process. No other process can open them while this value lives.
 #[derive(Debug)]
 pub struct DiskStores {
     settings: DiskSettings,
@@ -51,15 +52,15 @@ pub struct DiskStores {
 }
 
 impl DiskStores {
-    /// Locks the directory. Where another process has it, this waits for up to [`LOCK_TIMEOUT`], unless `give_up` says
-    /// otherwise.
+    /// Locks the directory. If another process holds the lock, this waits for up to [`LOCK_TIMEOUT`], or until
+    /// `give_up` returns true.
     pub fn lock(
         settings: DiskSettings,
         give_up: impl Fn() -> bool,
     ) -> Result<DiskStores, StoreError> {
         let base = settings.directory.join(&settings.application_id);
         let failed = |error: io::Error| io_failure(&base, &error);
-        // nothing is put, or removed, beside or above the folder of this application
+        // Nothing may be created or removed outside of the folder of this application.
         let mut parts = Path::new(&settings.application_id).components();
         if !matches!(
             (parts.next(), parts.next()),
@@ -96,7 +97,7 @@ impl DiskStores {
         let share = settings.memory / u64::try_from(settings.partitions).unwrap_or(1).max(1);
         let memory = MemoryLimits {
             cache: CACHE,
-            // up to three of them while tables are written
+            // There are up to three buffers while tables are written.
             buffer: (share / 3).clamp(MIN_BUFFER, MAX_BUFFER),
             load: LOADED_BYTES,
         };
@@ -164,7 +165,8 @@ fn note_of(path: &Path) -> PathBuf {
     path.with_extension("doubt")
 }
 
-/// Leaves a note that a store has failed. Where even that fails, the next start finds out for itself.
+/// Leaves a note that a store has failed, so that the next start checks it. If even that fails, the next start finds
+/// the damage itself.
 pub fn mark_suspect(path: &Path, error: &StoreError) {
     let text: &[u8] = match error {
         StoreError::Damaged { .. } => DAMAGED,
@@ -175,7 +177,7 @@ pub fn mark_suspect(path: &Path, error: &StoreError) {
     }
 }
 
-/// Renames a store, in the place of one that was set aside before.
+/// Renames a store to set it aside; it replaces one that was set aside before.
 fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
     let failed = |error: io::Error| io_failure(path, &error);
     let name = path.file_name().unwrap_or_default().to_string_lossy();

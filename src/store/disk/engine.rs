@@ -1,5 +1,5 @@
-//! The embedded engine, a log-structured merge tree with a journal: opening, atomic batches, and what its errors
-//! mean.
+//! The embedded engine fjall, a log-structured merge tree with a journal: opening it, atomic batches, and the meaning
+//! of its errors.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,48 +13,49 @@ use fjall::{Database, Error, Keyspace, KeyspaceCreateOptions, LsmError, PersistM
 use super::layout::BATCH_SLOTS;
 use crate::store::StoreError;
 
-/// How much memory one store may take.
+/// How much memory one store may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryLimits {
-    /// For blocks that were read, in bytes.
+    /// For the cache of blocks, in bytes.
     pub cache: u64,
-    /// For what is not in a table yet, in bytes; up to three times as much while tables are merged.
+    /// For writes that are not in a table yet, in bytes; up to three times as much while tables are merged.
     pub buffer: u64,
-    /// What is loaded, in files of its own, before the store takes it over with a checkpoint, in bytes: it bounds what
-    /// lies on disk twice, and what is loaded again after a crash.
+    /// How much a restore loads into files of its own before the store takes it over with a checkpoint, in bytes. It
+    /// bounds how much is on disk twice, and how much is loaded again after a crash.
     pub load: u64,
 }
 
-/// Threads that write the tables of a store and merge them. Of more than one, one spins for as long as another merges: in
-/// fjall 3.1 (worker_pool.rs) the first one does no merging, and puts a request for it back into the queue from which
-/// it takes it again.
+/// Threads that write and merge the tables of a store. With more than one, a thread spins while another one merges: in
+/// fjall 3.1 (worker_pool.rs) the first thread never merges; it puts a merge request back into the queue from which it
+/// takes the request again.
 const ENGINE_THREADS: usize = 1;
-/// Full buffers that may wait for their table: a compaction takes a few seconds, and no table is written meanwhile.
+/// How many full buffers may wait until their table is written: a compaction takes a few seconds, during which no table
+/// is written.
 const MAX_SEALED_BUFFERS: usize = 2;
-/// Files that a store keeps open.
+/// How many files a store keeps open.
 const OPEN_FILES: usize = 40;
-/// The least size of all journals that the engine takes, in bytes.
+/// The smallest limit for the size of all journals that the engine accepts, in bytes.
 const MIN_JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
-/// Tables of level 0 that may wait for a compaction. The engine itself halts its callers later than this.
+/// How many tables of level 0 may wait for a compaction. The engine itself blocks its callers only at a higher number.
 const MAX_UNMERGED_TABLES: usize = 18;
 
-/// The tables of a store of up to so many bytes are merged in less than a second.
+/// The tables of a store of at most this size are merged in less than a second.
 const MAX_COMPACTED_BYTES: u64 = 64 * 1024 * 1024;
 
-/// What the engine holds of a record besides its key and value, in bytes, about.
+/// Roughly how many bytes of memory the engine needs for a record besides its key and value.
 const ENTRY_OVERHEAD: usize = 64;
 
-/// Keys with a value, or none to remove them.
+/// Keys with their new values; none removes the key.
 pub type WriteBatch = Vec<(Vec<u8>, Option<Bytes>)>;
 
 pub struct Engine {
     path: PathBuf,
-    // before the database, which ends its threads
+    // It is dropped before the database, whose drop ends the threads.
     tree: Keyspace,
     database: Database,
-    /// The bytes that the buffer may hold.
+    /// The size of the write buffer, in bytes.
     buffer: u64,
-    /// What was written since the engine was last told to write a table: batches, and bytes.
+    /// Batches and bytes written since the engine was last asked to write a table.
     batches: u64,
     bytes: u64,
 }
@@ -66,11 +67,11 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Opens what is there, or creates it. What was written before a crash is there up to some batch, as a rule the
-    /// last one: the journal is given to the operating system with each batch, and not waited for.
+    /// Opens the store at `path`, or creates it. After a crash everything up to some batch is there, as a rule up to
+    /// the last one: each batch writes the journal to the operating system, without waiting for the disk (no fsync).
     pub fn open(path: &Path, memory: MemoryLimits) -> Result<Engine, StoreError> {
         let exists = path.exists();
-        // the engine asserts some of what it expects in its files
+        // The engine panics on some kinds of unexpected file content.
         let opened = catch_unwind(AssertUnwindSafe(|| {
             let database = Database::builder(path)
                 .worker_threads(ENGINE_THREADS)
@@ -83,7 +84,7 @@ impl Engine {
         }));
         let opened = opened.unwrap_or(Err(Error::Unrecoverable));
         let (database, tree) = opened.map_err(|error| match error {
-            // a file of a store that exists is gone, or one was left by a crash before all were there
+            // Either a file of an existing store is missing, or a crash left only some of the files of a new one.
             Error::Io(error) | Error::Storage(LsmError::Io(error))
                 if exists
                     && matches!(
@@ -110,7 +111,7 @@ impl Engine {
         Ok(found.map(Bytes::from))
     }
 
-    /// The bytes of a value.
+    /// The size of a value in bytes.
     pub fn size_of(&self, key: &[u8]) -> Result<Option<usize>, StoreError> {
         let found = self
             .tree
@@ -133,8 +134,8 @@ impl Engine {
         }
         writes.commit().map_err(|error| self.classify(&error))?;
         self.batches += 1;
-        // The engine would begin a new buffer itself, but not before its thread has ended a merging. And what may have
-        // to be replayed must stay within what the slots remember.
+        // The engine would also start a new buffer itself, but only after its thread has finished a merge. Also, the
+        // number of batches that a recovery replays must stay below the number of slots.
         if self.bytes >= self.buffer || self.batches >= BATCH_SLOTS / 4 {
             (self.batches, self.bytes) = (0, 0);
             self.tree
@@ -144,8 +145,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Writes records in ascending order of their keys, each once, into tables of their own: past the journal and
-    /// without merging, and so many times faster than [`Engine::write`]. After a crash all are there or none.
+    /// Writes records, sorted by key and each key once, directly into tables of their own. It bypasses the journal and
+    /// needs no merging, so it is many times faster than [`Engine::write`]. After a crash either all of the records are
+    /// there or none.
     pub fn ingest(
         &self,
         sorted: impl Iterator<Item = io::Result<(Vec<u8>, Option<Bytes>)>>,
@@ -164,7 +166,8 @@ impl Engine {
         ingested().map_err(|error| self.classify(&error))
     }
 
-    /// Flushes all that was written into tables, and compacts those of a small store: then nothing overwritten is in them.
+    /// Flushes all writes into tables, and merges the tables of a small store: after that they hold no overwritten
+    /// values.
     pub fn flush_and_compact(&mut self) -> Result<(), StoreError> {
         (self.batches, self.bytes) = (0, 0);
         let rotated = self.tree.rotate_memtable();
@@ -179,8 +182,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Waits while tables are written more slowly than batches come. The engine itself would wait for ever where its
-    /// thread has ended.
+    /// Waits while tables are written more slowly than batches arrive. The engine's own wait would never end if its
+    /// thread had died.
     fn wait_for_tables(&self) -> Result<(), StoreError> {
         while self.tree.sealed_memtable_count() > MAX_SEALED_BUFFERS
             || self.tree.l0_table_count() > MAX_UNMERGED_TABLES
@@ -190,7 +193,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Waits a millisecond for the engine's thread, which must be alive.
+    /// Waits a millisecond for the engine's thread; an error if the thread has died.
     fn pause(&self) -> Result<(), StoreError> {
         let alive = self.database.persist(PersistMode::Buffer);
         alive.map_err(|error| self.classify(&error))?;
@@ -198,7 +201,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Every key with its value from this key on, in order.
+    /// Calls `each` with every key from `from` on and its value, in order.
     pub fn scan(&self, from: &[u8], mut each: impl FnMut(&[u8], &[u8])) -> Result<(), StoreError> {
         for guard in self.tree.range(from.to_vec()..) {
             let (key, value) = guard.into_inner().map_err(|error| self.classify(&error))?;
@@ -212,22 +215,22 @@ impl Engine {
     }
 }
 
-/// How tables are made. The engine keeps this with the store, so that it holds for stores that are new.
+/// How tables are written. The engine stores these options with the store, so a change applies to new stores only.
 fn options(memory: MemoryLimits) -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
-        // not reached, for a new buffer is begun before
+        // Never reached, because `write` starts a new buffer before that.
         .max_memtable_size(2 * memory.buffer)
-        // Filters and indexes stay in memory, in one piece: about five bytes a customer. Otherwise each look-up reads
-        // them from the system, or takes room for blocks from the cache.
+        // Filters and indexes stay in memory, unpartitioned: about five bytes for each customer. Otherwise each look-up
+        // would read them from the operating system, or they would displace data blocks from the cache.
         .filter_block_pinning_policy(PinningPolicy::all(true))
         .filter_block_partitioning_policy(PartitioningPolicy::all(false))
         .index_block_pinning_policy(PinningPolicy::all(true))
         .index_block_partitioning_policy(PartitioningPolicy::all(false))
-        // most records are of customers that are known
+        // Most records are about customers that are known.
         .expect_point_read_hits(true)
 }
 
-/// What the engine's error means.
+/// Translates an error of the engine.
 fn classify(path: &Path, error: &Error) -> StoreError {
     match error {
         Error::Io(error) | Error::Storage(LsmError::Io(error)) => io_failure(path, error),
@@ -245,7 +248,7 @@ fn classify(path: &Path, error: &Error) -> StoreError {
     }
 }
 
-/// Whether the disk takes anything.
+/// Tests whether the disk accepts writes.
 fn probe(path: &Path) -> io::Result<()> {
     let file = path.with_extension("probe");
     let written = std::fs::write(&file, vec![1_u8; 1024 * 1024]);
@@ -260,7 +263,7 @@ pub fn damaged(path: &Path, reason: &str) -> StoreError {
     }
 }
 
-/// What the operating system's error means.
+/// Translates an error of the operating system.
 pub fn io_failure(path: &Path, error: &io::Error) -> StoreError {
     let (directory, reason) = (path.display().to_string(), error.to_string());
     match error.kind() {

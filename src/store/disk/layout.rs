@@ -1,21 +1,22 @@
-//! The keys and values of a store; the module [`disk`](super) draws them.
+//! The keys and values of a store; the module [`disk`](super) describes them.
 
 use sha2::{Digest, Sha256};
 
 use crate::customer::codec;
 
-/// The layout that this version writes. A store of another one is deleted and rebuilt.
+/// The layout that this version writes. A store with another layout is deleted and rebuilt.
 pub const LAYOUT: u8 = 2;
-/// The longest customer id that is a key as it is, in bytes; the engine takes keys of up to 65,535.
+/// The longest customer id that is used as a key directly, in bytes; longer ids are hashed. The engine accepts keys of
+/// up to 65,535 bytes.
 const MAX_ID_IN_KEY: usize = 32_768;
 
 pub const HEADER: &[u8] = &[0, b'h'];
 pub const CHECKPOINT: &[u8] = &[0, b'k'];
 pub const SLOTS: &[u8] = &[0, b'r'];
-/// Where the customers begin.
+/// The first byte of the keys of customers.
 pub const CUSTOMERS: u8 = 1;
 
-/// The newest batches whose numbers a store keeps, to notice a hole in what the engine recovers.
+/// For how many of the newest batches a store keeps the numbers. They reveal a gap in what the engine recovers.
 pub const BATCH_SLOTS: u64 = 8192;
 
 /// The key of a customer.
@@ -31,21 +32,20 @@ pub fn key(id: &[u8]) -> Vec<u8> {
     key
 }
 
-/// The key of the slot of a batch. The engine replays what it had not yet written into its tables from its
-/// journals, each up to its last whole batch: if an older journal ended early, later batches would stand behind a
-/// hole. The newest [`BATCH_SLOTS`] batches must therefore be there without one.
+/// The key of the slot of a batch. On opening, the engine replays its journals, each up to its last complete batch. If
+/// an older journal was cut short, later batches would follow a gap. So the newest [`BATCH_SLOTS`] batches must all be
+/// there.
 pub fn batch_slot(batch: u64) -> [u8; 4] {
     let [high, low] = ((batch % BATCH_SLOTS) as u16).to_be_bytes();
     [SLOTS[0], SLOTS[1], high, low]
 }
 
-/// What a store is a copy of.
+/// Identifies what a store is a copy of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     pub application_id: String,
     pub state_topic: String,
-    /// The topic id: another one after the topic was deleted and recreated. Empty where the
-    /// cluster does not tell.
+    /// The topic id, which changes if the topic is deleted and recreated. Empty if the cluster does not report one.
     pub topic_id: String,
     /// Partitions of the state topic.
     pub partitions: i32,
@@ -53,7 +53,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// The layouts of the store and of the states in it come first, so that a version that writes others can tell.
+    /// The layouts of the store and of its states come first, so that a version with other layouts can recognise them.
     pub fn encode(&self) -> Vec<u8> {
         let text = format!(
             "application_id={}\nstate_topic={}\ntopic_id={}\npartitions={}\npartition={}\n",
@@ -65,31 +65,31 @@ impl Header {
     }
 }
 
-/// How far a store goes, and what it holds.
+/// Up to which offset a store is complete, and what it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Every record of the state topic before this offset is in the store.
+    /// The store holds every record of the state topic before this offset.
     pub offset: i64,
-    /// None: it was being filled and is not counted yet.
+    /// None while a restore fills the store: the totals are counted at its end.
     pub totals: Option<Totals>,
-    /// The batches written so far.
+    /// The number of the last batch.
     pub batch: u64,
     /// The size of the largest state that the store ever held, in bytes.
     pub largest: u64,
 }
 
-/// What a store holds. An id that is hashed counts by the length of its hash.
+/// What a store holds. A hashed id counts with the length of its hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
     pub customers: u64,
-    /// The bytes of ids and encoded states.
+    /// The bytes of the ids and the encoded states.
     pub bytes: u64,
 }
 
-/// In the place of a number that is not known.
+/// Stands for a number that is not known.
 const UNKNOWN: u64 = u64::MAX;
 
-/// Of a store that holds nothing.
+/// The checkpoint of an empty store.
 impl Default for Checkpoint {
     fn default() -> Checkpoint {
         Checkpoint {
@@ -126,7 +126,7 @@ impl Checkpoint {
             let bytes = bytes.get(at * 8..at * 8 + 8)?;
             Some(u64::from_be_bytes(bytes.try_into().ok()?))
         };
-        // one of 32 bytes was written before the largest state was kept
+        // A checkpoint of 32 bytes is from a version that did not store the size of the largest state.
         matches!(bytes.len(), 32 | 40).then_some(())?;
         let totals = Totals {
             customers: number(1)?,

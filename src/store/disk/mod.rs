@@ -65,35 +65,35 @@ pub struct DiskStore {
     path: PathBuf,
     memory: MemoryLimits,
     header: Header,
-    /// None while the store is closed to be recreated or compacted, and after that has failed.
+    /// None while the store is closed to be recreated or compacted, and if that has failed.
     engine: Option<Engine>,
     /// None: nothing was written yet.
     checkpoint: Option<Checkpoint>,
-    /// What was read back from Kafka and is not in the store yet.
+    /// Records that were read back from Kafka and are not in the store yet.
     loading: SortedRuns,
     last_compaction: LastCompaction,
-    /// Of the states that were written since it was opened.
+    /// Sizes of the states that were written since the store was opened.
     sizes: Sizes,
 }
 
-/// How much of a store is looked at when it is opened.
+/// How much of a store is checked when it is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Check {
     /// The header, the checkpoint and the newest batches.
     Quick,
-    /// Every byte: the store has failed before.
+    /// Every byte, because the store has failed before.
     Full,
 }
 
-/// What was found where a store is opened.
+/// What opening a store has found at its path.
 enum Found {
     Usable(Option<Checkpoint>),
-    /// A copy of something else, for this reason.
+    /// A copy of something else; the text is the reason.
     Foreign(&'static str),
 }
 
 impl DiskStore {
-    /// Opens the store at this path, or creates it. A copy of something else is deleted.
+    /// Opens the store at this path, or creates it. If it is a copy of something else, it is deleted.
     fn open(
         path: PathBuf,
         memory: MemoryLimits,
@@ -162,7 +162,7 @@ impl DiskStore {
         Ok(Found::Usable(Some(checkpoint)))
     }
 
-    /// The newest batches must all be there.
+    /// An error unless the newest batches are all there.
     fn check_batches(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
         let engine = self.engine()?;
         let newest = checkpoint.batch;
@@ -175,7 +175,7 @@ impl DiskStore {
         Ok(())
     }
 
-    /// Reads every customer, and compares what is there with what should be.
+    /// Reads every customer, and compares the totals with those of the checkpoint.
     fn check_totals(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
         let totals = self.count()?;
         if checkpoint.totals.is_some_and(|should| should != totals) {
@@ -184,7 +184,7 @@ impl DiskStore {
         Ok(())
     }
 
-    /// Reads every customer.
+    /// Reads every customer and counts.
     fn count(&self) -> Result<Totals, StoreError> {
         let mut totals = Totals::default();
         self.engine()?.scan(&[CUSTOMERS], |key, value| {
@@ -213,7 +213,7 @@ impl DiskStore {
         damaged(&self.path, reason)
     }
 
-    /// Removes what is there, and begins empty.
+    /// Deletes the store and creates it again, empty.
     fn recreate(&mut self) -> Result<(), StoreError> {
         self.engine = None;
         self.restart_load();
@@ -240,12 +240,12 @@ impl DiskStore {
         Ok(())
     }
 
-    /// Writes a few records as one batch.
+    /// Writes the few records that are buffered as one batch.
     fn write_buffered(&mut self, offset: i64) -> Result<(), StoreError> {
         let mut next = self.checkpoint.unwrap_or_default();
         let totals = next.totals.get_or_insert_default();
         let buffered = self.loading.take_buffered();
-        // taken out, for the engine stays borrowed
+        // Moved out, because the engine stays borrowed during the loop.
         let mut sizes = std::mem::take(&mut self.sizes);
         let engine = self.engine()?;
         let mut batch: WriteBatch = Vec::new();
@@ -265,8 +265,8 @@ impl DiskStore {
         self.write(batch, next)
     }
 
-    /// Writes many records, in tables of their own. Meanwhile the totals are unknown, for after a crash the same records
-    /// may come again.
+    /// Writes many records into tables of their own. Until the end of the restore the totals are unknown, because after
+    /// a crash the same records may be loaded again.
     fn ingest(&mut self, offset: i64) -> Result<(), StoreError> {
         let mut next = self.checkpoint.unwrap_or_default();
         let before = next.totals.take();
@@ -302,7 +302,8 @@ impl DiskStore {
 }
 
 impl Totals {
-    /// Counts a customer's new state, by the bytes of the id and of the states.
+    /// Updates the totals for a customer whose state is replaced; the arguments are the sizes of the id and the states
+    /// in bytes.
     fn replace(&mut self, id: usize, before: Option<usize>, after: Option<usize>) {
         if let Some(state) = before {
             self.customers = self.customers.saturating_sub(1);
@@ -419,7 +420,7 @@ impl DiskStore {
         checkpoint.totals.unwrap_or_default()
     }
 
-    /// Passes a result on, and leaves a note for the next start if the store has failed.
+    /// Passes the result through. If the store has failed, it leaves a note for the next start.
     fn marking_failure<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(error) = &result {
             directory::mark_suspect(&self.path, error);

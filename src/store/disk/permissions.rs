@@ -1,21 +1,21 @@
-//! Who may read the stores: this user only, for they hold personal data.
+//! File permissions: only this user may read the stores, because they hold personal data.
 
 use std::fs::{self, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// What others may do with a file or a folder, as bits of its mode.
+/// The mode bits of everybody except this user.
 const OTHERS: u32 = 0o077;
 
-/// Others may not read what this process creates from now on. The engine creates its files itself, so this can only be set
-/// for the whole process.
+/// Makes files that this process creates from now on inaccessible to others. The engine creates its files itself, so
+/// this can only be set for the whole process.
 pub fn restrict_new_files() {
-    // SAFETY: it only sets a number of the process.
+    // SAFETY: `umask` only sets a number of the process.
     unsafe { libc::umask(OTHERS as libc::mode_t) };
 }
 
-/// Removes the permissions of others on a folder and all that is in it. What belongs to another user is left, with a
+/// Removes the permissions of others on a folder and everything in it. Files of another user stay as they are, with a
 /// warning.
 pub fn restrict_existing(base: &Path) -> io::Result<()> {
     let refused = restrict(base, &fs::symlink_metadata(base)?)?;
@@ -28,7 +28,7 @@ pub fn restrict_existing(base: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether something stays that others may read or write.
+/// Returns whether others may still read or write the file.
 fn restrict(path: &Path, found: &Metadata) -> io::Result<bool> {
     if found.is_symlink() {
         return Ok(false);

@@ -1,7 +1,7 @@
-//! An external sort: records in the order of their keys, more of them than memory holds. They are written to files as
-//! sorted runs, which are merged in the end.
+//! An external sort: it sorts records by key when there are more of them than memory holds. They are written to files
+//! as sorted runs, which are merged at the end.
 //!
-//! The runs are no part of the store. They belong to one process and go with it; what they held is in Kafka.
+//! The runs are not part of the store. They belong to one process and are useless after it; their content is in Kafka.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -16,21 +16,21 @@ use xxhash_rust::xxh3::Xxh3;
 use super::engine::{WriteBatch, io_failure};
 use crate::store::StoreError;
 
-/// A key with its state, or none to remove it.
+/// A key with its state; none removes the key.
 pub type Record = (Vec<u8>, Option<Bytes>);
 
-/// What a buffered record takes beside its bytes.
+/// Bytes that a buffered record needs besides its key and value.
 const OVERHEAD: usize = 64;
 /// The buffer of a run's file, in bytes.
 const FILE_BUFFER: usize = 128 * 1024;
-/// In the place of a length: there is no value, or no further record.
+/// Stands in the place of a length: there is no value, or no further record.
 const NONE: u32 = u32::MAX;
 
-/// Records that are being loaded into a store.
+/// Records that a restore is loading into a store.
 #[derive(Debug)]
 pub struct SortedRuns {
     directory: PathBuf,
-    /// How much is buffered before a run is written, in bytes.
+    /// A run is written when this many bytes are buffered.
     buffer_limit: usize,
     buffered: WriteBatch,
     buffered_bytes: usize,
@@ -39,8 +39,8 @@ pub struct SortedRuns {
 }
 
 impl SortedRuns {
-    /// No records yet. Runs go to a directory beside the store at this path; what an earlier process left there is
-    /// removed.
+    /// Starts without records. Runs go to a directory beside the store at this path; files that an earlier process left
+    /// there are removed.
     pub fn beside(store: &Path, buffer_limit: u64) -> Result<SortedRuns, StoreError> {
         let directory = store.with_extension("loading");
         super::directory::remove(&directory)?;
@@ -62,12 +62,12 @@ impl SortedRuns {
         !self.files.is_empty()
     }
 
-    /// Bytes in files.
+    /// The size of the run files in bytes.
     pub fn file_bytes(&self) -> u64 {
         self.file_bytes
     }
 
-    /// Takes a record, which is newer than those before.
+    /// Adds a record, which is newer than all records before it.
     pub fn add(&mut self, key: Vec<u8>, value: Option<Bytes>) -> Result<(), StoreError> {
         self.buffered_bytes += key.len() + value.as_ref().map_or(0, Bytes::len) + OVERHEAD;
         self.buffered.push((key, value));
@@ -78,18 +78,18 @@ impl SortedRuns {
         written.map_err(|error| io_failure(&self.directory, &error))
     }
 
-    /// Forgets everything.
+    /// Discards everything.
     pub fn clear(&mut self) {
         self.buffered.clear();
         self.buffered_bytes = 0;
         self.file_bytes = 0;
         for file in self.files.drain(..) {
-            // what stays is removed at the next start
+            // A file that cannot be removed now is removed at the next start.
             let _ = fs::remove_file(file);
         }
     }
 
-    /// What is in memory, sorted; of several records of a key the last, which is the newest.
+    /// Takes the records in memory, sorted; of several records with the same key only the last, which is the newest.
     pub fn take_buffered(&mut self) -> impl Iterator<Item = Record> + use<> {
         self.buffered_bytes = 0;
         let mut records = std::mem::take(&mut self.buffered);
@@ -126,7 +126,7 @@ impl SortedRuns {
         Ok(())
     }
 
-    /// Everything, sorted, each key once.
+    /// All records, sorted, each key once.
     pub fn merge(&mut self) -> Result<Merge, StoreError> {
         let buffered = self.take_buffered();
         let merge = || {
@@ -165,7 +165,7 @@ impl RunWriter {
         self.file.write_all(bytes)
     }
 
-    /// The bytes of its records.
+    /// Returns the size of its records in bytes.
     fn finish(mut self) -> io::Result<u64> {
         self.file.write_all(&NONE.to_le_bytes())?;
         self.file.write_all(&self.checksum.digest().to_le_bytes())?;
@@ -200,7 +200,7 @@ impl RunReader {
         Ok(bytes)
     }
 
-    /// The next record; at the end everything must have been what was written.
+    /// The next record. At the end it checks that everything that was written has been read.
     fn read(&mut self) -> io::Result<Option<Record>> {
         let key = self.array()?;
         if u32::from_le_bytes(key) == NONE {
@@ -232,20 +232,20 @@ impl Iterator for RunReader {
     }
 }
 
-/// The next record of a run. The smallest key comes first, and of one key the record of the newest run.
+/// The next record of a run. Smaller keys order first; for the same key, the newest run does.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Head {
     key: Vec<u8>,
-    /// The index of the run: the higher, the newer.
+    /// The index of the run; a higher one is newer.
     run: Reverse<usize>,
     value: Option<Bytes>,
 }
 
 /// All records in the order of their keys, each key once.
 pub struct Merge {
-    /// What follows the heads, from the oldest run to the newest.
+    /// What follows the heads in each run, from the oldest run to the newest.
     runs: Vec<Box<dyn Iterator<Item = io::Result<Record>>>>,
-    /// The smallest comes first.
+    /// A min-heap.
     heads: BinaryHeap<Reverse<Head>>,
     last_key: Option<Vec<u8>>,
 }
@@ -261,7 +261,7 @@ impl Merge {
         Ok(())
     }
 
-    /// The next record of all runs; those of one key come from the newest to the oldest.
+    /// The next record of all runs; records with the same key come from the newest to the oldest.
     fn next_of_all(&mut self) -> io::Result<Option<Record>> {
         let Some(mut head) = self.heads.peek_mut() else {
             return Ok(None);
@@ -290,7 +290,7 @@ impl Iterator for Merge {
             match self.next_of_all() {
                 Err(error) => return Some(Err(error)),
                 Ok(None) => return None,
-                // an older record of the same key
+                // An older record with the same key.
                 Ok(Some((key, _))) if self.last_key.as_ref() == Some(&key) => {}
                 Ok(Some(record)) => {
                     self.last_key = Some(record.0.clone());

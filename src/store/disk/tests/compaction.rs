@@ -1,4 +1,4 @@
-//! What was written over is let go of within an hour.
+//! Overwritten values are removed from the disk within an hour.
 
 use std::fs;
 use std::path::Path;
@@ -11,10 +11,10 @@ use crate::store::{Change, Store};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const SECOND: Duration = Duration::from_secs(1);
-/// Nothing else has this in its bytes, and it is not packed.
+/// Nothing else contains these bytes, and they are not compressed.
 const TEXT: &[u8] = b"Ada Example, 42B Baker Street";
 
-/// The files that hold the text.
+/// The files that contain the text.
 fn holding(directory: &Path) -> Vec<String> {
     let files = files_below(directory).into_iter();
     let holding = files.filter(|file| {
@@ -40,7 +40,7 @@ fn an_erased_text_is_in_no_file_an_hour_later() {
     assert_eq!(store.compact_if_due(Duration::ZERO), Ok(false));
     write_batch(store.as_mut(), 0).expect("a batch");
     commit(store.as_mut(), b"ada", TEXT, 1);
-    // in a table, and after that in the journal too
+    // First in a table, and after that in the journal too.
     assert_eq!(store.compact_if_due(HOUR), Ok(true));
     assert_eq!(holding(home.path()).len(), 1);
     commit(store.as_mut(), b"ada", &[TEXT, b"!"].concat(), 2);
@@ -49,7 +49,7 @@ fn an_erased_text_is_in_no_file_an_hour_later() {
     assert_eq!(holding(home.path()).len(), 2);
     assert_eq!(store.compact_if_due(2 * HOUR), Ok(true));
     assert_eq!(holding(home.path()), Vec::<String>::new());
-    // nothing else is gone, neither now nor later
+    // Nothing else is lost, neither now nor later.
     assert_eq!(store.get(b"ada"), Ok(Some(Bytes::from_static(b"erased"))));
     drop(store);
     let mut store = open(home.path());
@@ -73,13 +73,13 @@ fn a_store_that_was_not_written_is_left_alone() {
     assert_eq!(store.compact_if_due(HOUR), Ok(true));
     assert_eq!(store.compact_if_due(9 * HOUR), Ok(false));
     write_batch(store.as_mut(), 1).expect("a batch");
-    // the hour begins with what was written
+    // The hour starts with the first write.
     assert_eq!(store.compact_if_due(9 * HOUR + SECOND), Ok(false));
     assert_eq!(store.compact_if_due(10 * HOUR), Ok(true));
     assert_holds(store.as_ref(), 1);
 }
 
-/// What is loaded and not in the store yet is no reason, and is not lost.
+/// Records that are loaded but not in the store yet do not cause a compaction, and are not lost by one.
 #[test]
 fn nothing_is_let_go_of_in_the_midst_of_loading() {
     let home = home();
@@ -93,7 +93,7 @@ fn nothing_is_let_go_of_in_the_midst_of_loading() {
     assert_eq!(store.get(b"b"), Ok(Some(Bytes::from_static(b"2"))));
 }
 
-/// A crash may come when the new journal is there and the old ones are too.
+/// A crash may happen when the new journal exists and the old ones still do.
 #[test]
 fn a_store_with_its_old_journals_is_whole() {
     let journals = |directory: &Path| -> Vec<_> {

@@ -1,4 +1,4 @@
-//! Crashes, full disks and damaged files: a store either tells the truth up to its checkpoint, or fails.
+//! Crashes, full disks and damaged files: a store is either correct up to its checkpoint, or fails with an error.
 
 use std::fs;
 use std::io;
@@ -13,7 +13,7 @@ const ENDS: &str = "KEYFOLD_TEST_STORE_BATCHES";
 /// The child's exit code when the disk is full.
 const FULL: i32 = 42;
 
-/// Writes batches, on from the checkpoint, until so many are written, and then ends without a word.
+/// Writes batches, continuing from the checkpoint, up to the given number, and then exits without closing the store.
 #[test]
 #[ignore = "the child process of other tests"]
 fn child() {
@@ -36,7 +36,7 @@ fn child() {
     }
 }
 
-/// Runs [`child`], with files of at most so many KiB.
+/// Runs [`child`] with a limit on the size of its files, in KiB.
 fn run_child(directory: &Path, batches: u64, largest: &str) -> ExitStatus {
     let limited = format!("trap '' XFSZ; ulimit -f {largest}; exec \"$0\" \"$@\"");
     let mut command = Command::new("bash");
@@ -61,7 +61,7 @@ fn a_crash_loses_nothing() {
     }
 }
 
-/// A limit on the size of files stands in for a full disk. With room again the store goes on.
+/// A limit on the file size stands in for a full disk. When there is space again, the store continues.
 #[test]
 fn a_full_disk_is_named_and_loses_nothing() {
     let home = home();
@@ -76,7 +76,7 @@ fn a_full_disk_is_named_and_loses_nothing() {
     assert_holds(store.as_ref(), checkpoint);
 }
 
-/// Opens the store and looks at everything in it.
+/// Opens the store and checks everything in it.
 fn examine(directory: &Path) -> Result<Option<u64>, StoreError> {
     let store = stores(directory).open(0)?;
     let Some(checkpoint) = store.checkpoint() else {
@@ -92,7 +92,7 @@ fn examine(directory: &Path) -> Result<Option<u64>, StoreError> {
     Ok(Some(newest))
 }
 
-/// Tables and journals with a wrong byte, or cut short.
+/// Tables and journals with a wrong byte, or truncated.
 #[test]
 fn damage_is_noticed_and_set_aside() {
     const BATCHES: u64 = 700;
@@ -127,7 +127,7 @@ fn damage_is_noticed_and_set_aside() {
             if let Err(error) = examine(&copy) {
                 assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
                 failed += 1;
-                // what is known to be damaged is set aside at the next start
+                // A store that is known to be damaged is set aside at the next start.
                 assert_eq!(examine(&copy), Ok(None));
             }
             let entries = fs::read_dir(copy.join("application")).expect("a directory");
@@ -174,7 +174,7 @@ fn failures_of_the_disk_have_names() {
         StoreError::Failed { .. }
     ));
 
-    // where a folder should be lies a file
+    // A file where a folder should be.
     let home = home();
     let file = home.path().join("file");
     fs::write(&file, "").expect("a file");

@@ -8,7 +8,7 @@ use super::{home, open};
 use crate::store::memory::MemoryStore;
 use crate::store::{Change, Store};
 
-/// Few ids, so that they meet; the first is the empty one.
+/// Few ids, so that operations often meet on the same one; the first is the empty one.
 const IDS: u8 = 12;
 
 #[derive(Debug, Clone)]

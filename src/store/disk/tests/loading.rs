@@ -1,4 +1,4 @@
-//! Many records are loaded into tables of their own, past the journal.
+//! Many records are loaded into tables of their own, bypassing the journal.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use crate::store::disk::engine::MemoryLimits;
 use crate::store::disk::{Check, DiskStore};
 use crate::store::{Store, Stores};
 
-/// A store that writes a run for every megabyte, and takes over every four.
+/// Opens a store that writes a run for every megabyte, and takes over the loaded records every four.
 fn open(directory: &Path) -> DiskStore {
     let header = stores(directory).header(0);
     let memory = MemoryLimits {
@@ -18,7 +18,7 @@ fn open(directory: &Path) -> DiskStore {
     DiskStore::open(directory.join("0"), memory, header, Check::Quick).expect("a store")
 }
 
-/// As many as make several tables.
+/// Enough records for several tables.
 const RECORDS: u64 = 60_000;
 
 fn load(store: &mut dyn Store, records: std::ops::Range<u64>) {
@@ -29,7 +29,7 @@ fn load(store: &mut dyn Store, records: std::ops::Range<u64>) {
     }
 }
 
-/// Each is written several times, in different tables.
+/// Each customer is written several times, in different tables.
 const CUSTOMERS: u64 = 20_000;
 
 fn assert_newest(store: &dyn Store, records: u64) {
@@ -67,7 +67,7 @@ fn a_load_that_was_interrupted_goes_on_and_counts_everybody_once() {
     let mut store = open(home.path());
     let from = store.checkpoint().expect("a checkpoint");
     assert!(from > 0 && from < RECORDS as i64 / 2, "{from}");
-    // the same records again: after a crash the checkpoint may lie before what is in the tables
+    // The same records again: after a crash the checkpoint may be older than what is in the tables.
     load(&mut store, from as u64 / 2..RECORDS);
     store.finish_load(RECORDS as i64).expect("loaded");
     assert_newest(&store, RECORDS);
@@ -81,7 +81,7 @@ fn what_is_loaded_is_newer_than_what_was_committed_before() {
     load(&mut store, 1..RECORDS);
     store.finish_load(RECORDS as i64).expect("loaded");
     assert_newest(&store, RECORDS);
-    // and the other way round
+    // The other order: first a batch, then a restore.
     super::write_batch(&mut store, 7).expect("a batch");
     drop(store);
     let store = open(home.path());
@@ -104,7 +104,7 @@ fn records_a_second() {
     let (records, value) = (1_000_000_u64, vec![7; 1200]);
     let began = std::time::Instant::now();
     for number in 0..records {
-        // scattered, as hashed ids are
+        // Scattered, as hashed ids are.
         let scattered = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
         let next = number as i64 + 1;
         store

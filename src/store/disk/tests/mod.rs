@@ -1,4 +1,4 @@
-//! The store on disk: what it keeps, what it throws away, and how it fails.
+//! The store on disk: what it keeps, what it discards, and how it fails.
 
 mod compaction;
 mod faults;
@@ -41,7 +41,7 @@ fn id(number: u64) -> Vec<u8> {
     format!("customer-{number}").into_bytes()
 }
 
-/// A state that tells of which batch it is; too varied to be stored in less.
+/// A state from which its batch can be read; too random to be compressed.
 fn state(number: u64, batch: u64) -> Bytes {
     let mut text = format!("{batch} {number}").into_bytes();
     let mut random = number * 31 + batch + 1;
@@ -70,7 +70,7 @@ fn write_batch(store: &mut dyn Store, batch: u64) -> Result<(), StoreError> {
     store.commit(&changes, batch as i64 + 1)
 }
 
-/// What batch `newest` and those before it have left must be there, and nothing else.
+/// Checks that the store holds what the batches up to `newest` have written, and nothing else.
 fn assert_holds(store: &dyn Store, newest: u64) {
     for number in 0..newest + CUSTOMERS {
         let found = store.get(&id(number)).expect("an answer");
@@ -207,7 +207,7 @@ fn the_longest_ids_are_kept() {
     for (id, next) in ids.iter().zip(1..) {
         assert_eq!(store.get(id), Ok(Some(Bytes::from(vec![next]))));
     }
-    // those that are hashed count by their hashes
+    // Ids that are hashed count with the length of their hashes.
     let bytes = 32_768 + 32 + 32 + 3;
     assert_eq!((store.customers(), store.bytes()), (3, bytes));
 }
@@ -226,7 +226,7 @@ fn files_below(directory: &Path) -> Vec<std::path::PathBuf> {
     files
 }
 
-/// Folders are 0700 and files 0600, those of an earlier version too.
+/// Folders have the mode 0700 and files 0600, also those of an earlier version.
 #[test]
 fn nobody_else_can_read_a_store() {
     use std::os::unix::fs::PermissionsExt;
