@@ -1,5 +1,6 @@
-//! A publisher's batch: it is judged element by element. The good elements go on; if one is bad, the batch is rejected
-//! once, with the stage and code of its first bad element and the violations of all (docs/contract.md, section 2).
+//! A publisher batch is judged element by element. The valid elements are processed in any case. If an element is
+//! invalid, the batch is also rejected once, with the stage and code of its first invalid element and the violations of
+//! all (docs/contract.md, section 2).
 
 use std::borrow::Cow;
 
@@ -16,21 +17,21 @@ use crate::model::record::{
 };
 use crate::model::time::Instant;
 
-/// A good element of a batch.
+/// A valid element of a batch.
 #[derive(Debug)]
 pub struct BatchElement<'a> {
     pub contribution: Contribution,
     raw: RawElement<'a>,
 }
 
-/// An element as it stands in its batch.
+/// An element in the encoding of its batch.
 #[derive(Debug, Clone)]
 enum RawElement<'a> {
     Json(&'a str),
     Avro(avro::batch::EncodedElement<'a>),
 }
 
-/// What stands before and after the one element of a batch in JSON.
+/// The JSON text before and after the element of a batch with one element.
 const BATCH_OF_ONE: [&str; 2] = ["{\"customers\":[", "]}"];
 
 fn json_batch_of_one(element: &str) -> Vec<u8> {
@@ -39,7 +40,8 @@ fn json_batch_of_one(element: &str) -> Vec<u8> {
 }
 
 impl BatchElement<'_> {
-    /// The value of a batch with this element only, in the encoding of the whole batch, without a frame.
+    /// The value of a batch with only this element, in the encoding of the original batch, without the wire-format
+    /// frame.
     pub fn batch_of_one(&self) -> Vec<u8> {
         match &self.raw {
             RawElement::Json(text) => json_batch_of_one(text),
@@ -47,7 +49,7 @@ impl BatchElement<'_> {
         }
     }
 
-    /// The same in JSON, where it is not JSON already.
+    /// The same as JSON; none if the batch is JSON already.
     pub fn json_batch_of_one(&self) -> Option<Vec<u8>> {
         match &self.raw {
             RawElement::Json(_) => None,
@@ -57,7 +59,7 @@ impl BatchElement<'_> {
         }
     }
 
-    /// The bytes of the element itself.
+    /// The size of the element itself in bytes.
     pub fn bytes(&self) -> usize {
         match &self.raw {
             RawElement::Json(text) => text.len(),
@@ -65,7 +67,7 @@ impl BatchElement<'_> {
         }
     }
 
-    /// The bytes of all else in [`BatchElement::batch_of_one`].
+    /// The size of everything else in [`BatchElement::batch_of_one`] in bytes.
     pub fn bytes_around(&self) -> usize {
         match &self.raw {
             RawElement::Json(_) => BATCH_OF_ONE.iter().map(|part| part.len()).sum(),
@@ -78,20 +80,20 @@ impl<'a> RawElement<'a> {
     fn json(&self) -> Cow<'a, str> {
         match self {
             RawElement::Json(text) => Cow::Borrowed(text),
-            // it has been read once already, so this does not fail
+            // Cannot fail: the element was decoded once already.
             RawElement::Avro(element) => Cow::Owned(element.to_json().unwrap_or_default()),
         }
     }
 }
 
-/// An element of a batch, with what the typed reading made of it; none where it was refused. That is boxed: a bad
-/// element may be two bytes long, and there may be a million of them.
+/// An element of a batch with the result of typed deserialisation, or none if that refused it. The result is boxed,
+/// because there may be a million invalid elements of two bytes each.
 struct Element<'a> {
     wire: Option<Box<CustomerWire<'a>>>,
     raw: RawElement<'a>,
 }
 
-/// Judges a batch, `at` being the record's timestamp.
+/// Judges a batch; `at` is the record's timestamp.
 pub(super) fn judge<'a>(form: Form<'a>, at: Option<Instant>, rules: &Rules) -> Judged<'a> {
     let all = match elements(form) {
         Ok(all) => all,
@@ -124,7 +126,7 @@ pub(super) fn judge<'a>(form: Form<'a>, at: Option<Instant>, rules: &Rules) -> J
     sort_and_cut_warnings(&mut warnings);
     let mut rejection = bad.rejection();
     if rejection.is_none() && at.is_none() {
-        // an empty batch has no element to be judged by, but its record has no timestamp all the same
+        // An empty batch has no element that would report the missing timestamp.
         let violation = Violation::semantic(String::new(), Code::NoTimestamp);
         rejection = Some(Rejection::with_violations(
             Code::NoTimestamp,
@@ -138,12 +140,12 @@ pub(super) fn judge<'a>(form: Form<'a>, at: Option<Instant>, rules: &Rules) -> J
     Judged { verdict, warnings }
 }
 
-/// Takes a batch apart. The error says why it is no batch.
+/// Splits a batch into its elements. The error says why the value is not a batch.
 fn elements<'a>(form: Form<'a>) -> Result<Vec<Element<'a>>, Rejection> {
     let no_batch = |Refused| form.explain(schema::of_batch_frame());
     match form {
         Form::Json(text) => {
-            // this passes over the elements without reading them in full
+            // This skips the elements without decoding them.
             let batch: BatchWire<'_> = form.read().map_err(no_batch)?;
             let element = |text: &'a str| Element {
                 wire: strict::read(text, Plain).ok().map(Box::new),
@@ -175,7 +177,7 @@ fn elements<'a>(form: Form<'a>) -> Result<Vec<Element<'a>>, Rejection> {
     }
 }
 
-/// The places, in ascending order, of the customers that stood in the batch before.
+/// The indices, in ascending order, of customers that occur earlier in the batch too.
 fn repeated_customers(all: &[Element<'_>]) -> Vec<usize> {
     let ids: Vec<(usize, &str)> = all
         .iter()
@@ -188,11 +190,11 @@ fn repeated_customers(all: &[Element<'_>]) -> Vec<usize> {
         .collect()
 }
 
-/// What the rejection of a batch says of its bad elements.
+/// Collects what the rejection of a batch reports about its invalid elements.
 #[derive(Default)]
 struct BadElements {
     first: Option<Rejection>,
-    /// Of all of them the first [`MAX_VIOLATIONS`] by pointer.
+    /// The first [`MAX_VIOLATIONS`] of all violations, ordered by pointer.
     violations: Vec<Violation>,
 }
 
@@ -205,9 +207,10 @@ impl BadElements {
         self.first.get_or_insert(rejection);
     }
 
-    /// Adds an element that the typed reading refused.
+    /// Adds an element that typed deserialisation refused.
     fn add_refused(&mut self, raw: &RawElement<'_>, pointer: &str) {
-        // where none of its violations would be listed they are not looked for: a batch may have a million bad elements
+        // If none of its violations would be listed, they are not determined: a batch may have a million invalid
+        // elements.
         if self.first.is_none() || !self.is_full_before(pointer) {
             self.add(explain_json(
                 schema::of_batch_element(),
@@ -217,7 +220,7 @@ impl BadElements {
         }
     }
 
-    /// Whether the list is full with violations that come before `pointer`.
+    /// Whether the list is full of violations that order before `pointer`.
     fn is_full_before(&self, pointer: &str) -> bool {
         self.violations.len() == MAX_VIOLATIONS
             && self

@@ -1,4 +1,4 @@
-//! The source `console-customers`: customer objects of the commerce console. A null stands for an absent field.
+//! The source `console-customers`: customer objects of the commerce console. A null means that the field is absent.
 
 use std::fmt;
 
@@ -59,7 +59,7 @@ wire_object! {
     }
 }
 
-/// The number of a modification: a JSON integer (`7`, `7.0`) or ASCII digits, from 0 to 2^63−1.
+/// The version of a customer object: a JSON integer (`7`, `7.0`) or ASCII digits, from 0 to 2^63−1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version(pub u64);
 
@@ -81,7 +81,7 @@ impl<'de> Deserialize<'de> for Version {
             }
 
             fn visit_f64<E: Error>(self, number: f64) -> Result<Version, E> {
-                // 2^63 is the first double beyond the bound, and all below it fit
+                // 2^63 is the first double out of range; every smaller one fits.
                 if number.fract() != 0.0 || !(0.0..9_223_372_036_854_775_808.0).contains(&number) {
                     return Err(E::custom("the version is no whole number in range"));
                 }
@@ -112,7 +112,7 @@ impl<'de> Deserialize<'de> for Attributes {
     }
 }
 
-/// Checks the rules of, and normalises, a customer object, `at` being the record's timestamp.
+/// Checks the semantic rules for a customer object and normalises it; `at` is the record's timestamp.
 pub fn normalize(
     wire: CustomerWire<'_>,
     at: Option<Instant>,
@@ -130,7 +130,7 @@ pub fn normalize(
         write_trimmed(out, "displayName", wire.display_name.as_ref());
         write_trimmed(out, "emailAddress", wire.email_address.as_ref());
         if out.len() > start {
-            // the comma goes behind each name
+            // `write_trimmed` puts the comma before each name; the names need it after each one.
             out.remove(start);
             out.push(b',');
         }

@@ -1,7 +1,7 @@
-//! Reading a value into the type of its source, and saying why it does not fit.
+//! Typed deserialisation of a value, and the reason when it fails.
 //!
-//! The typed reading is the fast path: it decodes and holds the value against its schema in one pass, and gives no reason
-//! when it refuses. Only then the value is read a second time, step by step, for the reason.
+//! Typed deserialisation is the fast path: it decodes the value and enforces the schema in one pass, but gives no
+//! reason when it refuses a value. Only then is the value examined a second time, step by step, to find the reason.
 
 use std::borrow::Cow;
 
@@ -14,23 +14,23 @@ use crate::avro::{self, Plan};
 use crate::json::strict::{self, Plain};
 use crate::model::record::{Code, Rejection};
 
-/// The texts of an Avro value may have this many times `validation.max_record_bytes` when they are decoded
-/// (docs/contract.md, section 2).
+/// The decoded texts of an Avro value may have up to this many times `validation.max_record_bytes` (docs/contract.md,
+/// section 2).
 const MAX_TEXTS: usize = 4;
 
-/// A value in the form that it is read from.
+/// A value in the encoding from which it is deserialised.
 #[derive(Clone, Copy)]
 pub(super) enum Form<'a> {
     Json(&'a str),
     Avro {
         plan: &'a Plan,
         body: &'a [u8],
-        /// The most bytes that its texts may have.
+        /// The most bytes that its decoded texts may have.
         max_texts: usize,
     },
 }
 
-/// The typed reading refused a value; [`Form::explain`] says why.
+/// Typed deserialisation refused a value; [`Form::explain`] says why.
 pub(super) struct Refused;
 
 impl<'a> Form<'a> {
@@ -48,7 +48,7 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// The typed reading.
+    /// Deserialises the value into the type of its source.
     #[inline]
     pub fn read<T: Deserialize<'a>>(self) -> Result<T, Refused> {
         match self {
@@ -61,7 +61,7 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// Why the typed reading refused the value, by the given schema.
+    /// Determines by the given schema why deserialisation refused the value.
     #[cold]
     pub fn explain(self, schema: Result<&Schema, String>) -> Rejection {
         let text = match self {
@@ -82,17 +82,18 @@ impl<'a> Form<'a> {
     }
 }
 
-/// Whether a text is JSON at all.
+/// An error unless a text is JSON.
 pub(super) fn well_formed(text: &str) -> Result<(), Rejection> {
     strict::check(text).map_err(|error| {
         Rejection::with_message(Code::InvalidJson, messages::not_json(text, &error))
     })
 }
 
-/// Why the typed reading refused a value that is well-formed JSON; `pointer` is where the value stands in its record.
+/// Determines why typed deserialisation refused a value that is well-formed JSON; `pointer` is the position of the
+/// value in its record.
 ///
-/// A test holds the typed reading and the schema to the same verdict. Should they differ all the same, then the record
-/// goes to the dead letters, where it is seen, and the stream goes on.
+/// A test ensures that typed deserialisation and the schema agree. If they differ all the same, the record becomes a
+/// dead letter, where somebody sees it, and the stream continues.
 pub(super) fn explain_json(
     schema: Result<&Schema, String>,
     text: &str,

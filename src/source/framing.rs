@@ -1,4 +1,4 @@
-//! The frames of the schema registry's clients: how a value names its writer schema (the Confluent wire format).
+//! The wire formats of schema registry clients: how a value identifies its writer schema (the Confluent wire format).
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,15 +8,15 @@ use crate::avro::Plan;
 use crate::config::{Format, KeyFormat, Tombstone};
 use crate::model::record::{Code, RawRecord, Rejection, Source};
 
-/// The header that holds a schema's GUID, where the value is not framed.
+/// The header that holds a schema's GUID when the value has no frame.
 pub const GUID_HEADER: &str = "__value_schema_id";
 
-/// The first byte of a frame with a schema id of four bytes, big-endian.
+/// The first byte of a frame with a numeric schema id: four bytes, big-endian.
 const NUMBERED: u8 = 0;
-/// The first byte of a header with a GUID.
+/// The first byte of a header value with a GUID.
 const GUID: u8 = 1;
 
-/// How a value names its writer schema.
+/// How a value identifies its writer schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SchemaId {
     Number(u32),
@@ -40,21 +40,21 @@ impl fmt::Display for SchemaId {
     }
 }
 
-/// What is known of a writer schema for a source.
+/// What is known about a writer schema for a source.
 #[derive(Debug, Clone)]
 pub enum WriterSchema {
     Plan(Arc<Plan>),
     /// The registry says that there is no such schema: `unknown_schema_id`.
     Unknown,
-    /// No value of it can be read for this source, and why: `invalid_avro`.
+    /// No value of this schema can be read for this source, for the given reason: `invalid_avro`.
     Unusable(Arc<str>),
-    /// The schema `string`: a key may have it, a value of a source may not.
+    /// The schema `string`: a key may have it, but not a value of a source.
     PlainString,
 }
 
 impl WriterSchema {
-    /// Compiles the text of a schema for a source. `references` are the texts of the schemas that it refers to, each
-    /// after those that it refers to itself.
+    /// Compiles the text of a schema for a source. `references` are the texts of the schemas that it refers to; each
+    /// comes after those that it refers to itself.
     pub fn compile(source: Source, schema: &str, references: &[&str]) -> WriterSchema {
         if Plan::is_of_text(schema, references) {
             return WriterSchema::PlainString;
@@ -68,16 +68,16 @@ impl WriterSchema {
 
 /// Where writer schemas are looked up.
 pub trait SchemaLookup: Send + Sync {
-    /// None: the answer is not there yet, and the record must wait for it.
+    /// None: the answer is not known yet, and the record has to wait for it.
     fn writer_schema(&self, source: Source, id: SchemaId) -> Option<WriterSchema>;
 
-    /// Whether there is a registry, or a folder of schemas, to ask. Without any format of Avro there need not be one.
+    /// Whether there is a registry, or a folder of schemas, to ask. There need not be one if no format is Avro.
     fn is_available(&self) -> bool {
         true
     }
 }
 
-/// For a configuration without Avro.
+/// The schema lookup of a configuration without Avro.
 #[derive(Debug, Clone, Copy)]
 pub struct NoSchemas;
 
@@ -96,17 +96,17 @@ impl SchemaLookup for NoSchemas {
 pub enum Payload<'a> {
     Null,
     Json(&'a [u8]),
-    /// The plan of the writer schema, and the body.
+    /// The plan for the writer schema, and the body.
     Avro(Arc<Plan>, &'a [u8]),
-    /// The frame, or the key of a null value, already says that the record is rejected.
+    /// The frame, or the key of a tombstone, already decides that the record is rejected.
     Rejected(Rejection),
 }
 
-/// How the frames of a source's records are read.
+/// Reads the payload of a source's records.
 pub struct PayloadReader<'s> {
     format: Format,
     max_bytes: usize,
-    /// The key of a null value must have the writer schema `string`.
+    /// Whether the key of a tombstone must have the writer schema `string`.
     checks_keys: bool,
     schemas: &'s dyn SchemaLookup,
 }
@@ -130,14 +130,14 @@ impl<'s> PayloadReader<'s> {
         }
     }
 
-    /// For values that are JSON without a frame, whatever the source's format is.
+    /// For values that are JSON without a frame, regardless of the source's format.
     #[must_use]
     pub fn plain_json(self) -> PayloadReader<'s> {
         let format = Format::Json;
         PayloadReader { format, ..self }
     }
 
-    /// The writer schema that has to be known to read a record. `guid` as for [`PayloadReader::read`].
+    /// The writer schema that must be known to read a record. For `guid` see [`PayloadReader::read`].
     pub fn schema_id<'a>(
         &self,
         record: &RawRecord<'a>,
@@ -153,8 +153,8 @@ impl<'s> PayloadReader<'s> {
         framed.map(|(id, _)| id)
     }
 
-    /// Takes a record's value out of its frame. `guid` is the value of [`GUID_HEADER`], asked for only where it counts.
-    /// None: the writer schema is not known yet.
+    /// Removes the frame from a record's value. `guid` returns the value of [`GUID_HEADER`], and is called only if the
+    /// header matters. None: the writer schema is not known yet.
     pub fn read<'a>(
         &self,
         record: &RawRecord<'a>,
@@ -163,7 +163,7 @@ impl<'s> PayloadReader<'s> {
         let Some(value) = record.value else {
             return self.read_null(record);
         };
-        // the registry is not asked for a value that is rejected anyhow
+        // Do not ask the registry for a value that is rejected in any case.
         if value.len() > self.max_bytes {
             return Some(Payload::Rejected(Rejection::new(Code::TooLarge)));
         }
@@ -190,11 +190,11 @@ impl<'s> PayloadReader<'s> {
         })
     }
 
-    /// A key that is written by another schema than `string` may look like one, and would erase somebody else. Where no
-    /// schema can be looked up, its frame is believed.
+    /// A key that was written with another schema than `string` may decode as a string, and would erase the wrong
+    /// customer. If no schema can be looked up, the frame is trusted.
     fn read_null(&self, record: &RawRecord<'_>) -> Option<Payload<'static>> {
         let key = record.key.filter(|_| self.checks_keys);
-        // a key without a frame is rejected when the customer id is taken from it
+        // A key without a frame is rejected later, when the customer id is read from it.
         let Some((id, _)) = key.and_then(numbered) else {
             return Some(Payload::Null);
         };
@@ -216,7 +216,8 @@ fn unusable(id: SchemaId, why: &str) -> Payload<'static> {
     Payload::Rejected(Rejection::with_message(Code::InvalidAvro, message))
 }
 
-/// The schema and the body of a value of Avro. The header comes first, for a value beside it has no frame.
+/// The schema and the body of an Avro value. The header takes precedence, because a value with this header has no
+/// frame.
 fn framed<'a>(value: &'a [u8], guid: Option<&[u8]>) -> Option<(SchemaId, &'a [u8])> {
     let by_guid = guid
         .and_then(|header| header.strip_prefix(&[GUID]))
@@ -225,13 +226,13 @@ fn framed<'a>(value: &'a [u8], guid: Option<&[u8]>) -> Option<(SchemaId, &'a [u8
     by_guid.or_else(|| numbered(value))
 }
 
-/// The schema's number, and what stands behind the frame.
+/// The numeric schema id, and the bytes after the frame.
 pub fn numbered(value: &[u8]) -> Option<(SchemaId, &[u8])> {
     let (id, body) = value.strip_prefix(&[NUMBERED])?.split_first_chunk()?;
     Some((SchemaId::Number(u32::from_be_bytes(*id)), body))
 }
 
-/// The frame that goes before the body of a value with a numbered schema.
+/// The frame before the body of a value with a numeric schema id.
 pub fn frame(id: u32) -> [u8; 5] {
     let [a, b, c, d] = id.to_be_bytes();
     [NUMBERED, a, b, c, d]
@@ -292,7 +293,7 @@ mod tests {
         let unknown = code(Code::UnknownSchemaId);
         assert_eq!(opened(b"\0\0\0\0\x07", None, Format::Avro), unknown);
         assert_eq!(opened(b"x", Some(GUID_OF_ONES), Format::Avro), unknown);
-        // a header of another kind does not count
+        // A header of another kind is ignored.
         let header = Some(&GUID_OF_ONES[..16]);
         assert_eq!(opened(b"x", header, Format::Avro), code(Code::InvalidAvro));
         assert_eq!(opened(&[0; 31], None, Format::Avro), code(Code::TooLarge));
@@ -302,7 +303,7 @@ mod tests {
         );
     }
 
-    /// Schema 1 is of strings, schema 2 is not, there is no schema 3, and the others are not known yet.
+    /// Schema 1 is `string`, schema 2 is not, schema 3 does not exist, and the others are not known yet.
     struct Few;
 
     impl SchemaLookup for Few {
@@ -349,7 +350,7 @@ mod tests {
             let message = format!("the writer schema {text}");
             Some(Err((Code::InvalidKey, message)))
         };
-        // under `text` no schema is asked for
+        // With `text`, no schema is looked up.
         let config = with(KeyFormat::Text, Tombstone::Erase);
         assert_eq!(checked(&config, 4, None, &Few), Some(Ok(())));
         let config = with(KeyFormat::Avro, Tombstone::Erase);
@@ -359,7 +360,7 @@ mod tests {
         let missing = "3 of the key of a null value is not in the schema registry";
         assert_eq!(checked(&config, 3, None, &Few), wrong(missing));
         assert_eq!(checked(&config, 4, None, &Few), None);
-        // neither for a value, nor where there is no registry, nor for what is rejected anyhow
+        // Nor for a value, nor without a registry, nor for a record that is rejected in any case.
         assert_eq!(checked(&config, 4, Some(b"{}"), &Few), Some(Ok(())));
         assert_eq!(checked(&config, 2, None, &NoSchemas), Some(Ok(())));
         let config = with(KeyFormat::Avro, Tombstone::Reject);

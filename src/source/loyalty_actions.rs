@@ -46,7 +46,7 @@ wire_object! {
     }
 }
 
-/// Checks the rules of, and normalises, an event.
+/// Checks the semantic rules for an event and normalises it.
 pub fn normalize(wire: EventWire<'_>, check: &mut RuleCheck<'_>) -> Contribution {
     let body = wire.body;
     let envelope = (&*wire.event_type, wire.version);

@@ -12,7 +12,7 @@ use crate::model::record::Code;
 use crate::model::time::{Date, Instant};
 
 wire_enum! {
-    /// What an event did.
+    /// What an event reports.
     pub enum EventAction {
         Created = "CREATED",
         Updated = "UPDATED",
@@ -75,7 +75,7 @@ wire_object! {
     }
 }
 
-/// The rules of a loyalty event besides those of its ids and lists.
+/// Checks the rules for a loyalty event except those for its ids and lists.
 pub(super) fn check_event(
     check: &mut RuleCheck<'_>,
     expected_type: &str,
@@ -94,7 +94,7 @@ pub(super) fn check_event(
     }
 }
 
-/// Checks the rules of, and normalises, an event.
+/// Checks the semantic rules for an event and normalises it.
 pub fn normalize(wire: EventWire<'_>, check: &mut RuleCheck<'_>) -> Contribution {
     let body = wire.body;
     let envelope = (&*wire.event_type, wire.version);
@@ -128,7 +128,7 @@ pub fn normalize(wire: EventWire<'_>, check: &mut RuleCheck<'_>) -> Contribution
     }
 }
 
-/// The times of an event, which its elements take where they have none of their own.
+/// The times of an event. An element without times of its own inherits them.
 struct Times {
     rank: Rank,
     created_at: Instant,
@@ -136,7 +136,7 @@ struct Times {
 }
 
 impl Times {
-    /// An element's (`createdAt`, `updatedAt`), checked; `list` is the pointer to its list.
+    /// The checked (`createdAt`, `updatedAt`) of an element; `list` is the pointer to its list.
     fn of_element(
         &self,
         (created_at, updated_at): (Option<Instant>, Option<Instant>),
@@ -149,7 +149,7 @@ impl Times {
         }
         let created = created_at.unwrap_or(self.created_at);
         let updated = updated_at.unwrap_or(self.updated_at);
-        // an element without times of its own says no more than its event, which is judged already
+        // An element without times of its own has those of its event, which are checked already.
         if created > updated && (created_at.is_some() || updated_at.is_some()) {
             let field = if created_at.is_some() {
                 "createdAt"

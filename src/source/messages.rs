@@ -1,5 +1,5 @@
-//! What is said, to people who have to mend a value, of what is wrong with it. No payload value is ever quoted:
-//! only the schema's own words, the JSON type that was found, and places.
+//! Messages for people who have to fix a value: what is wrong with it. They never quote a value of the payload, only
+//! words of the schema, the JSON type that was found, and positions.
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, JsonTypeSet, ValidationError};
@@ -7,18 +7,18 @@ use serde_json::Value;
 
 use crate::json::strict::MAX_DEPTH;
 
-/// A longer pattern helps nobody who reads it.
+/// A longer pattern would not help the reader.
 const MAX_PATTERN: usize = 100;
 
-/// As many values of an `enum` as are listed.
+/// How many values of an `enum` a message lists at most.
 const MAX_OPTIONS: usize = 50;
 
-/// As many alternatives of an `anyOf`, and violations of one of them, as are told.
+/// How many alternatives of an `anyOf`, and how many violations of one alternative, a message lists at most.
 const MAX_ALTERNATIVES: usize = 4;
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Why a text is not JSON, and where: what [`strict::check`](crate::json::strict::check) found.
+/// Why a text is not JSON, and where: explains an error of [`strict::check`](crate::json::strict::check).
 pub fn not_json(text: &str, error: &serde_json::Error) -> String {
     let at = offset(text, error);
     let (line, column) = line_and_column(text, at);
@@ -34,13 +34,13 @@ pub fn not_json(text: &str, error: &serde_json::Error) -> String {
     format!("the value is not JSON: {what}, at line {line}, column {column}")
 }
 
-/// Why bytes are not UTF-8, where more can be said.
+/// Why bytes are not UTF-8, if there is more to say than that.
 pub fn not_utf8(bytes: &[u8]) -> Option<&'static str> {
     (bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]))
         .then_some("the value is not UTF-8: it begins with the byte order mark of UTF-16")
 }
 
-/// The known field of that name is given twice in the object at `pointer`.
+/// The message for a known field that occurs twice in the object at `pointer`.
 pub fn given_twice(name: &str, pointer: &str) -> String {
     let place = match pointer {
         "" => "the outermost",
@@ -49,8 +49,8 @@ pub fn given_twice(name: &str, pointer: &str) -> String {
     format!("the known field {name:?} is given twice in one object: {place}")
 }
 
-/// The library's words for what is wrong with JSON, in plain ones. It quotes nothing of the text in them; should
-/// it once, then a text that is not known here is not passed on.
+/// Translates the library's error messages into plainer ones. Today they quote nothing of the text. In case a future
+/// version does, an unknown message is not passed on.
 fn malformed(error: &serde_json::Error) -> String {
     let said = error.to_string();
     let said = said.split(" at line ").next().unwrap_or_default();
@@ -83,8 +83,8 @@ fn malformed(error: &serde_json::Error) -> String {
     plain.to_owned()
 }
 
-/// The place of the error in the text, in bytes. The library counts the bytes of a line, from 1, and the line feed
-/// as column 0 of the next line.
+/// The byte offset of the error in the text. The library counts the bytes of a line from 1, and the line feed as column
+/// 0 of the next line.
 fn offset(text: &str, error: &serde_json::Error) -> usize {
     let before = error.line().saturating_sub(1);
     let start = match before.checked_sub(1) {
@@ -101,7 +101,7 @@ fn offset(text: &str, error: &serde_json::Error) -> usize {
     at
 }
 
-/// As an editor counts them: characters, from 1.
+/// Line and column as an editor counts them: in characters, from 1.
 fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..at];
     let line = before.matches('\n').count() + 1;
@@ -109,7 +109,7 @@ fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     (line, before[start..].chars().count() + 1)
 }
 
-/// What a violation of a JSON Schema says. `schema` is the document that the error's places are in.
+/// The message for a violation of a JSON Schema. `schema` is the document that the error's paths refer to.
 pub fn of_violation(error: &ValidationError<'_>, schema: &Value) -> String {
     use ValidationErrorKind as Kind;
     match error.kind() {
@@ -165,7 +165,7 @@ fn not_of_types(types: JsonTypeSet, found: &Value) -> String {
     let wanted: Vec<&str> = names
         .iter()
         .filter(|(one, _)| types.contains(*one))
-        // every whole number is a number
+        // Every integer is a number, so "number" is enough.
         .filter(|(one, _)| *one != JsonType::Integer || !types.contains(JsonType::Number))
         .map(|(_, name)| *name)
         .collect();
@@ -226,14 +226,14 @@ fn of_pattern(pattern: &str, description: Option<&str>) -> String {
     }
 }
 
-/// The description of the schema that has the keyword which is violated.
+/// The description of the schema that contains the violated keyword.
 fn described<'s>(error: &ValidationError<'_>, schema: &'s Value) -> Option<&'s str> {
     let (parent, _keyword) = error.schema_path().as_str().rsplit_once('/')?;
     schema.pointer(parent)?.get("description")?.as_str()
 }
 
-/// None of the alternatives fits. Those for values of the found type are what was meant; where there are none, the
-/// type is what is wrong.
+/// The message when none of the alternatives fits. The alternatives for the JSON type that was found are probably what
+/// was meant; if there are none, the type is wrong.
 fn of_alternatives(
     error: &ValidationError<'_>,
     alternatives: &[Vec<ValidationError<'static>>],
@@ -265,7 +265,7 @@ fn of_alternatives(
     }
 }
 
-/// The violations of one alternative, each with its place inside of the value.
+/// The violations of one alternative, each with its position inside the value.
 fn all_of(
     violations: &[ValidationError<'static>],
     outer: &ValidationError<'_>,

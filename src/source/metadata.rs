@@ -1,17 +1,17 @@
-//! What a record carries beside its value: its key and its headers.
+//! The metadata of a record: its key and its headers.
 
 use crate::model::record::{Code, Rejection};
 
-/// How large the key and the headers of a record are.
+/// The size of the key and the headers of a record.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Metadata {
     pub headers: usize,
-    /// Of the key, and of the headers' names and values.
+    /// The bytes of the key, and of the names and values of the headers.
     pub bytes: usize,
 }
 
 impl Metadata {
-    /// Of a key, and of headers whose name and value have so many bytes each.
+    /// `headers` gives the size of each header, name and value together.
     pub fn of(key: Option<&[u8]>, headers: impl IntoIterator<Item = usize>) -> Metadata {
         let mut all = Metadata {
             headers: 0,
@@ -24,8 +24,8 @@ impl Metadata {
         all
     }
 
-    /// The rejection of a record whose key and headers are too large: they go wherever the record goes, so they are
-    /// bounded as its value is (docs/contract.md, section 2).
+    /// Rejects a record whose key and headers are too large. They are copied wherever the record goes, so their size is
+    /// limited like that of the value (docs/contract.md, section 2).
     pub fn rejection(self, max_metadata_bytes: usize) -> Option<Rejection> {
         (self.bytes > max_metadata_bytes).then(|| {
             Rejection::with_message(

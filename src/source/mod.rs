@@ -1,18 +1,21 @@
-//! From a record's bytes to what they say about customers. Everything here is pure: no I/O, no clock, no randomness.
+//! Turns the bytes of a record into what they say about customers. Everything here is pure: no I/O, no clock, no
+//! randomness.
 //!
 //! The path of a record, and the file of each step:
 //!
-//! | step | file | what it gives |
+//! | step | file | result |
 //! |---|---|---|
 //! | the frame of the value, and its writer schema | [`framing`] | [`Payload`]: JSON, Avro or null |
-//! | a null value | `tombstone` | an erasure of the customer whose id is the key |
-//! | typed reading: decoding and the schema in one pass | `form`, with the types in the source's file | the source's wire type |
-//! | why the typed reading refused a value | `form`, [`schema`], `messages` | a [`Rejection`] with its violations |
-//! | the rules that a JSON Schema cannot say, and normalisation | `rules`, and `normalize` in the source's file | a [`Contribution`] |
-//! | a publisher's batch, element by element | `batch` | a contribution for each good element |
+//! | a null value (tombstone) | `tombstone` | an erasure of the customer whose id is the key |
+//! | typed deserialisation: decoding and schema in one pass | `form`, with the types in the source's file | the
+//! source's wire type |
+//! | why typed deserialisation refused a value | `form`, [`schema`], `messages` | a [`Rejection`] with its violations |
+//! | the rules that a JSON Schema cannot express, and normalisation | `rules`, and `normalize` in the source's file | a
+//! [`Contribution`] |
+//! | a publisher batch, element by element | `batch` | a contribution for each valid element |
 //!
-//! One file a source: [`loyalty_customers`], [`loyalty_actions`], [`console_customers`], [`publisher_customers`]. Each has
-//! the source's wire types, its rules and its normalisation.
+//! There is one file for each source: [`loyalty_customers`], [`loyalty_actions`], [`console_customers`],
+//! [`publisher_customers`]. Each has the source's wire types, its rules and its normalisation.
 
 mod batch;
 pub mod console_customers;
@@ -39,19 +42,20 @@ use form::Form;
 use framing::Payload;
 use rules::{Findings, RuleCheck};
 
-/// What validation made of a record.
+/// The result of validating a record.
 #[derive(Debug)]
 pub struct Judged<'a> {
     pub verdict: Verdict<'a>,
-    /// The rules that are broken but set to `warn`, ordered by pointer.
+    /// Broken rules that are set to `warn`, ordered by pointer.
     pub warnings: Vec<Violation>,
 }
 
 #[derive(Debug)]
 pub enum Verdict<'a> {
-    /// The record speaks of one customer.
+    /// The record is about one customer.
     Valid(Contribution),
-    /// The record is a batch. Its good elements go on in any case; if one is bad, the batch is rejected as well.
+    /// The record is a batch. Its valid elements are processed in any case; if an element is invalid, the batch is
+    /// rejected as well.
     Batch {
         elements: Vec<BatchElement<'a>>,
         rejection: Option<Rejection>,
@@ -59,15 +63,15 @@ pub enum Verdict<'a> {
     Rejected(Rejection),
 }
 
-/// A record's value without the frame that it may have come in.
+/// A record's value without its wire-format frame, if it had one.
 #[derive(Debug, Clone, Copy)]
 pub enum Value<'a> {
     Json(&'a [u8]),
-    /// The body, and the plan of its writer schema for the record's source.
+    /// The plan for the record's source and the value's writer schema, and the body.
     Avro(&'a Plan, &'a [u8]),
 }
 
-/// What records are judged by.
+/// The settings by which records are judged.
 #[derive(Debug, Clone, Copy)]
 pub struct JudgeSettings<'c> {
     pub sources: &'c Sources,
@@ -83,7 +87,7 @@ impl<'c> From<&'c Config> for JudgeSettings<'c> {
     }
 }
 
-/// Judges a record whose value is JSON or null, by all rules but the size of the state that it leads to
+/// Judges a record whose value is JSON or null, by all rules except the limit on the size of the resulting state
 /// (docs/contract.md, section 2).
 pub fn judge<'a, 'c>(record: &RawRecord<'a>, settings: impl Into<JudgeSettings<'c>>) -> Judged<'a> {
     let settings = settings.into();
@@ -94,7 +98,7 @@ pub fn judge<'a, 'c>(record: &RawRecord<'a>, settings: impl Into<JudgeSettings<'
     judged.with_timestamp_of(record)
 }
 
-/// Judges a record whose value was taken out of its frame.
+/// Judges a record whose payload was read already.
 pub fn judge_payload<'a, 'c>(
     record: &RawRecord<'a>,
     payload: &'a Payload<'a>,
@@ -110,7 +114,8 @@ pub fn judge_payload<'a, 'c>(
     judged.with_timestamp_of(record)
 }
 
-/// Judges a record that is not null by `value`. Of the record's own value, which may be framed, only the size counts.
+/// Judges a record that is not a tombstone by `value`. Of the record's own value, which may be framed, only the size
+/// matters.
 pub fn judge_value<'a, 'c>(
     record: &RawRecord<'a>,
     value: Value<'a>,
@@ -149,7 +154,7 @@ pub fn judge_value<'a, 'c>(
 }
 
 impl<'a> Judged<'a> {
-    /// The verdict on a record of one customer that its schema accepts.
+    /// The verdict on a record of one customer that conforms to its schema.
     fn by_rules(contribution: Contribution, findings: Findings) -> Judged<'a> {
         let mut warnings = findings.warnings;
         sort_and_cut_warnings(&mut warnings);
@@ -160,7 +165,7 @@ impl<'a> Judged<'a> {
         Judged { verdict, warnings }
     }
 
-    /// A record that has a timestamp, but none that can be used, is told so where a timestamp is missing.
+    /// If the record has a timestamp that is out of range, the rejection says so instead of calling it missing.
     fn with_timestamp_of(mut self, record: &RawRecord<'_>) -> Self {
         let is_unusable = record
             .timestamp

@@ -1,5 +1,5 @@
-//! The source `publisher-customers`: batches of customers of a card-offers publisher. A null stands for an absent
-//! field. The elements of a batch are judged one by one.
+//! The source `publisher-customers`: batches of customers from a card-offers publisher. A null means that the field is
+//! absent. The elements of a batch are judged one by one.
 
 use serde_json::value::RawValue;
 
@@ -14,7 +14,7 @@ use crate::model::record::Code;
 use crate::model::time::Instant;
 
 wire_object! {
-    /// The elements of a batch, each as the text that it came in.
+    /// The elements of a batch, each as its original text.
     pub struct BatchWire<'a> at depth 1 {
         required customers: Vec<&'a RawValue> = "customers",
     }
@@ -65,7 +65,7 @@ wire_object! {
     }
 }
 
-/// Checks the rules of, and normalises, the element of a batch that stands at `pointer`, `at` being the record's timestamp.
+/// Checks the semantic rules for the element of a batch at `pointer` and normalises it; `at` is the record's timestamp.
 pub fn normalize(
     wire: CustomerWire<'_>,
     pointer: &str,

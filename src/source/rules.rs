@@ -1,4 +1,4 @@
-//! The rules that a JSON Schema cannot say: the stage `semantic` (docs/contract.md, section 2).
+//! The rules that a JSON Schema cannot express: the stage `semantic` (docs/contract.md, section 2).
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use crate::model::time::Instant;
 pub struct RuleCheck<'r> {
     rules: &'r Rules,
     source: Source,
-    /// The latest `updatedAt` that does not lie in the future; none where the record has no timestamp.
+    /// The latest `updatedAt` that is accepted as not in the future; none if the record has no timestamp.
     latest: Option<Instant>,
     findings: Findings,
 }
@@ -20,7 +20,7 @@ pub struct RuleCheck<'r> {
 /// The rules that a record breaks.
 #[derive(Default)]
 pub struct Findings {
-    /// The first code, in the order of the rules, that rejects.
+    /// The first code, in the order of the rules, that causes a rejection.
     pub code: Option<Code>,
     pub violations: Vec<Violation>,
     pub warnings: Vec<Violation>,
@@ -31,7 +31,7 @@ pub struct Findings {
 pub enum Country<'t> {
     /// An alpha-2 code, in a field `countryCode`.
     Known(&'t str),
-    /// A text that the rules let through, in a field `country`.
+    /// A text that the rules accept although it is not a known code, in a field `country`.
     Unknown(&'t str),
 }
 
@@ -55,7 +55,7 @@ impl<'r> RuleCheck<'r> {
         }
     }
 
-    /// Notes that a rule is broken at a place.
+    /// Records that the rule of `code` is broken at `pointer`.
     pub fn broken(&mut self, code: Code, pointer: impl FnOnce() -> String) {
         let found = &mut self.findings;
         match self.rules.action(code, self.source) {
@@ -74,8 +74,8 @@ impl<'r> RuleCheck<'r> {
         }
     }
 
-    /// The ids of a list's elements: none is blank, and none stands there twice. `pointer` is that of the id of the
-    /// element at an index.
+    /// Checks the ids of the elements of a list: none is blank, and none occurs twice. `pointer` returns the pointer of
+    /// the id of the element at an index.
     pub fn element_ids<T>(
         &mut self,
         list: &[T],
@@ -117,12 +117,12 @@ impl<'r> RuleCheck<'r> {
     }
 }
 
-/// The places, in ascending order, of the ids that stood in the list before.
+/// The indices, in ascending order, of ids that occur earlier in the list too.
 pub fn repeated<'t>(ids: impl ExactSizeIterator<Item = &'t str>) -> Vec<usize> {
     if ids.len() < 2 {
         return Vec::new();
     }
-    // seeded at random for each process, so that no sender can choose ids that collide
+    // Seeded at random for each process, so that no sender can choose ids that collide.
     let mut seen: HashSet<&str, ahash::RandomState> = HashSet::default();
     ids.enumerate()
         .filter_map(|(at, id)| (!seen.insert(id)).then_some(at))

@@ -1,4 +1,4 @@
-//! The schema stage: the JSON Schema says what is wrong with a value that the typed reading refused.
+//! The schema stage: the JSON Schema explains what is wrong with a value that typed deserialisation refused.
 
 use std::sync::LazyLock;
 
@@ -11,20 +11,21 @@ use crate::json::strict::{self, Plain};
 use crate::model::record::{Code, MAX_VIOLATIONS, Rejection, Source, Violation};
 use crate::model::time::{Date, Instant};
 
-/// A JSON Schema, taken apart at its lists: a validator that collects errors holds all of them at once, and a
-/// list may have a million bad elements.
+/// A JSON Schema, split at its lists. A validator collects all errors at once, and a list may have a million invalid
+/// elements, so the elements are validated one by one.
 pub struct Schema {
     document: Value,
-    /// The whole of it; only asked for a verdict.
+    /// The complete schema; used only for a yes or no.
     validator: Validator,
-    /// The same without what it says of the lists' elements; asked for errors, which are as few as its fields.
+    /// The schema without that of the list elements; used to collect errors, of which there are at most about as many
+    /// as fields.
     frame: Validator,
     lists: Vec<List>,
 }
 
 /// A list of a schema.
 struct List {
-    /// The names of the fields that lead to it.
+    /// The names of the fields on the way to the list.
     path: Vec<String>,
     element: Schema,
 }
@@ -46,7 +47,7 @@ static BATCH_ELEMENT: LazyLock<Result<Schema, String>> = LazyLock::new(|| {
     Schema::build(&batch.document["properties"]["customers"]["items"])
 });
 
-/// The schema of a batch without those of its elements.
+/// The schema of a batch without that of its elements.
 static BATCH_FRAME: LazyLock<Result<Schema, String>> = LazyLock::new(|| {
     let mut document = of(Source::PublisherCustomers)?.document.clone();
     if let Some(customers) = document["properties"]["customers"].as_object_mut() {
@@ -55,7 +56,8 @@ static BATCH_FRAME: LazyLock<Result<Schema, String>> = LazyLock::new(|| {
     Schema::build(&document)
 });
 
-/// The schema of a source. The error, which a test rules out, says that a schema of this build is broken.
+/// The schema of a source. The error means that a schema in this build is broken; a test ensures that this does not
+/// happen.
 pub fn of(source: Source) -> Result<&'static Schema, String> {
     SCHEMAS
         .as_ref()
@@ -95,8 +97,8 @@ impl Schema {
         })
     }
 
-    /// Why a text that is well-formed JSON is not what it should be: a known field given twice, or violations of
-    /// the schema with `pointer` before their own. None: the schema has nothing against it.
+    /// Why a text that is well-formed JSON does not conform: a known field occurs twice, or the schema is violated.
+    /// `pointer` is put before the pointers of the violations. None: the value conforms.
     pub fn explain(&self, text: &str, pointer: &str) -> Option<Rejection> {
         if let Some(twice) = duplicate::find(&self.document, text) {
             let message =
@@ -112,7 +114,7 @@ impl Schema {
             .then(|| Rejection::with_violations(Code::SchemaViolation, violations))
     }
 
-    /// Appends what is wrong with a value: all of the first [`MAX_VIOLATIONS`] by pointer, and few others.
+    /// Appends the violations of a value: at least the first [`MAX_VIOLATIONS`] by pointer, and few others.
     fn violations(&self, value: &Value, pointer: &str, out: &mut Vec<Violation>) {
         let errors = self.frame.iter_errors(value);
         out.extend(errors.map(|error| Violation {
@@ -125,7 +127,7 @@ impl Schema {
             let Some(Value::Array(values)) = list else {
                 continue;
             };
-            // each bad element has a violation at least, so these suffice
+            // Each invalid element has at least one violation, so these elements are enough.
             let bad = by_pointer(values.len())
                 .filter(|at| !element.validator.is_valid(&values[*at]))
                 .take(MAX_VIOLATIONS);
@@ -136,7 +138,7 @@ impl Schema {
         }
     }
 
-    /// Whether the schema holds, for the tests that hold the typed reading against it.
+    /// Whether a value conforms, for the tests that compare this with typed deserialisation.
     pub fn accepts(&self, value: &Value) -> bool {
         self.validator.is_valid(value)
     }
@@ -152,8 +154,8 @@ fn validator(document: &Value) -> Result<Validator, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Takes the `items` out of a schema, with the names of the fields that lead to them. Names of the sources need
-/// no escapes in a pointer.
+/// Removes every `items` from a schema and collects it, with the names of the fields on the way to it. The field names
+/// of the sources need no escaping in a pointer.
 fn take_lists(schema: &mut Value, path: &mut Vec<String>, lists: &mut Vec<(Vec<String>, Value)>) {
     let Some(schema) = schema.as_object_mut() else {
         return;
@@ -169,7 +171,7 @@ fn take_lists(schema: &mut Value, path: &mut Vec<String>, lists: &mut Vec<(Vec<S
     }
 }
 
-/// The places in a list of that length in the order of their pointers: 0, 1, 10, 100, 101, …, 11, …
+/// The indices of a list of that length in the order of their pointers: 0, 1, 10, 100, 101, …, 11, …
 fn by_pointer(length: usize) -> impl Iterator<Item = usize> {
     let first = (length > 0).then_some(0);
     std::iter::successors(first, move |&at| {
@@ -189,7 +191,7 @@ fn by_pointer(length: usize) -> impl Iterator<Item = usize> {
 
 /// The name of a violated keyword.
 fn keyword(kind: &jsonschema::error::ValidationErrorKind) -> &'static str {
-    // the names of the schemas of this project; the list is closed, since the schemas are
+    // The keywords that this project's schemas use. The list is complete, because the schemas are fixed.
     [
         "type", "required", "enum", "format", "anyOf", "minimum", "maximum", "pattern",
     ]

@@ -1,6 +1,7 @@
-//! A record with a null value: it erases or retracts the customer whose id is its key (docs/contract.md, sections 2 and 3).
+//! A tombstone, that is, a record with a null value: it erases or retracts the customer whose id is its key
+//! (docs/contract.md, sections 2 and 3).
 //!
-//! A key that is framed or quoted is not the id: taken as it is, it would erase somebody else, or nobody.
+//! A key that is framed or quoted is not itself the id: used as it is, it would erase the wrong customer, or nobody.
 
 use std::borrow::Cow;
 
@@ -12,7 +13,7 @@ use crate::json::strict::{self, Plain, Text};
 use crate::model::record::{Code, RawRecord, Rejection, Violation, usable_timestamp};
 use crate::model::time::Instant;
 
-/// Judges a record with a null value.
+/// Judges a tombstone.
 pub(super) fn judge(record: &RawRecord<'_>, sources: &Sources) -> Result<Contribution, Rejection> {
     let Some(source) = sources.get(record.source) else {
         return Err(Rejection::new(Code::NullValue));
@@ -49,16 +50,16 @@ pub(super) fn judge(record: &RawRecord<'_>, sources: &Sources) -> Result<Contrib
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct OtherFormat;
 
-/// The customer id that a key gives. None: it is missing, blank, or not UTF-8.
+/// The customer id in a key. None: the key is missing, blank, or not UTF-8.
 fn customer_id(key: Option<&[u8]>, format: KeyFormat) -> Result<Option<Cow<'_, str>>, OtherFormat> {
-    // what is only white space is blank, in any format
+    // A key of white space only is blank in every format.
     let is_blank = |key: &&[u8]| std::str::from_utf8(key).is_ok_and(|key| key.trim().is_empty());
     let Some(key) = key.filter(|key| !is_blank(key)) else {
         return Ok(None);
     };
     let id = match format {
         KeyFormat::Text => {
-            // also where the rest is not UTF-8, so that the frames of all schema ids are judged alike
+            // Checked before UTF-8, so that framed keys are judged alike whatever their schema id.
             if key
                 .first()
                 .is_some_and(|first| *first < 0x20 || matches!(first, 0x7f | b'"'))

@@ -167,7 +167,7 @@ fn a_version_is_told_what_it_must_be() {
     }
 }
 
-/// What a schema says of a value that it refuses once.
+/// The message for a value that violates a schema exactly once.
 fn violation(schema: &Value, value: &Value) -> String {
     let validator = jsonschema::options()
         .should_validate_formats(true)
