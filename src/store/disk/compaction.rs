@@ -17,10 +17,10 @@ use crate::store::StoreError;
 /// How long an overwritten value may stay on the disk.
 const PERIOD: Duration = Duration::from_secs(3600);
 
-/// Since when overwritten values have been kept.
+/// The last compaction or, before the first one, when `compact_if_due` was first called.
 #[derive(Debug, Default)]
 pub struct LastCompaction {
-    /// The time of the last compaction, by the clock of the caller. None: `compact_if_due` was not called yet.
+    /// By the clock of the caller. None: `compact_if_due` was not called yet.
     since: Option<Duration>,
     /// How old the journals were when the store was opened: an earlier run may have written them.
     age: Duration,
