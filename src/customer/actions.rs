@@ -5,20 +5,20 @@ use super::stamp::Stamp;
 use super::texts::{Span, Texts};
 use crate::model::time::Instant;
 
-/// The newest actions by (`updatedAt`, rank, `interactionId`). The order is total, and an action that was dropped is
-/// judged like a new one when it comes again; that makes keeping the newest a join.
+/// The newest actions by (`updatedAt`, rank, `interactionId`). This order is total, and an action that was dropped
+/// before is compared like a new one when it arrives again. Therefore keeping only the newest is a join.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Actions {
     /// Newest first, one for each id.
     pub kept: Vec<Action<Span>>,
-    /// The time of the newest action that was ever dropped for want of room. A time and not a flag, so that an
-    /// erasure gives the same result before and after.
+    /// The time of the newest action that was ever dropped because of the limit. It is a time and not a flag, so that
+    /// the result is the same whether an erasure comes before or after.
     pub evicted: Option<Instant>,
 }
 
 impl Actions {
-    /// Joins an action, whose texts are copied into the customer's; returns whether that changed anything. At most `max`
-    /// are kept.
+    /// Joins an action and copies its texts into those of the customer; returns whether that changed anything. At most
+    /// `max` actions are kept.
     pub fn join(&mut self, texts: &mut Texts, action: Action<&[u8]>, max: usize) -> bool {
         let same = self
             .kept
@@ -36,7 +36,7 @@ impl Actions {
         if at >= max && same.is_none() {
             return self.evict(action.stamp);
         }
-        // a batch holds many customers, and most have few actions: no room that is not needed
+        // Reserve exactly one, because a batch holds many customers in memory and most have few actions.
         self.kept.reserve_exact(1);
         self.kept.insert(at, action.store(texts));
         while self.kept.len() > max {
@@ -47,7 +47,7 @@ impl Actions {
         true
     }
 
-    /// Joins the actions of another state of the customer, whose texts are `its`.
+    /// Joins the actions of another state of the same customer, whose texts are `its`.
     pub fn merge(&mut self, texts: &mut Texts, other: &Actions, its: &Texts, max: usize) -> bool {
         let mut changed = false;
         for action in other.shown(its) {
@@ -65,13 +65,13 @@ impl Actions {
         is_newer
     }
 
-    /// Forgets what is as old as the erasure or older.
+    /// Drops the data that are not newer than the erasure.
     pub fn erase(&mut self, erased: Instant) {
         self.kept.retain(|action| action.stamp.at() > erased);
         self.evicted.take_if(|at| *at <= erased);
     }
 
-    /// Those that are kept, newest first.
+    /// The actions that are kept, newest first.
     pub fn shown<'a>(&'a self, texts: &'a Texts) -> impl Iterator<Item = Action<&'a [u8]>> + Clone {
         self.kept.iter().map(|action| action.view(texts))
     }

@@ -1,4 +1,4 @@
-//! A customer whose encoded state keeps to a bound: the code `state_too_large` (docs/contract.md, section 2).
+//! A customer with a limit on the size of its encoded state: the code `state_too_large` (docs/contract.md, section 2).
 
 use bytes::Bytes;
 
@@ -8,37 +8,38 @@ use super::snapshot::{self, View};
 use super::{Customer, Keep};
 use crate::model::record::{Source, TOPIC_HEADROOM};
 
-/// The bounds of a customer's state.
+/// The limits of a customer's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How much of a customer is kept.
+    /// How many data of a customer are kept.
     pub keep: Keep,
     /// `validation.max_state_bytes`, in bytes of the encoded state.
     pub max_state_bytes: usize,
-    /// How the snapshots are made whose size counts too.
+    /// How snapshots are written, because their size is limited too.
     pub view: View,
 }
 
 impl Limits {
-    /// Kafka's own part of a record and its batch in bytes, generously.
+    /// A generous upper bound for what Kafka adds to a record and its batch, in bytes.
     const RECORD_OVERHEAD: usize = 4 * 1024;
 
-    /// The most bytes of a record of the state or of a snapshot, its key included.
+    /// The most bytes that a record of the state or a snapshot may have, its key included.
     fn max_record_bytes(&self) -> usize {
         self.max_state_bytes + TOPIC_HEADROOM - Self::RECORD_OVERHEAD
     }
 }
 
-/// The state would grow beyond [`Limits::max_state_bytes`], or its record or its snapshot's beyond what topics take. The
-/// state stays as it was.
+/// The state would exceed [`Limits::max_state_bytes`], or the record of the state or the snapshot would exceed what the
+/// topics accept. The state is unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StateTooLarge;
 
-/// A snapshot takes at most this many times the bytes of its state: it adds the names of fields and times as text, and
+/// A snapshot has at most this many times the bytes of its state: it adds field names, writes times as text, and
 /// repeats the ids of contracts and of the first and last touch.
 const MAX_GROWTH: usize = 16;
 
-/// A customer and an upper bound of its encoded size, so that the size is only measured where it matters.
+/// A customer with an upper bound of its encoded size, so that the exact size is measured only when it may be too
+/// large.
 #[derive(Debug, Clone, Default)]
 pub struct Bounded {
     customer: Customer,
@@ -46,7 +47,7 @@ pub struct Bounded {
 }
 
 impl Bounded {
-    /// Reads a state. The error says why this version cannot read it.
+    /// Decodes a state. The error says why this version cannot read it.
     pub fn decode(bytes: &Bytes) -> Result<Bounded, CodecError> {
         Ok(Bounded {
             customer: Customer::decode(bytes)?,
@@ -58,8 +59,8 @@ impl Bounded {
         &self.customer
     }
 
-    /// Joins what a record says of the customer `id`; returns whether that changed the state. An erasure is only too
-    /// large for an id that fits into no topic: it must not fail for want of room.
+    /// Joins what a record says about the customer `id`; returns whether that changed the state. An erasure must not
+    /// fail because the state is full: it is too large only if the id itself does not fit into any topic.
     pub fn join(&mut self, id: &str, data: Data, limits: &Limits) -> Result<bool, StateTooLarge> {
         if id.len() > limits.max_record_bytes() {
             return Err(StateTooLarge);
@@ -77,15 +78,15 @@ impl Bounded {
         Ok(changed)
     }
 
-    /// Joins into a copy, and takes that if it is not too large.
+    /// Joins into a copy, and keeps the copy only if it is not too large.
     fn join_measured(
         &mut self,
         id: &str,
         data: Data,
         limits: &Limits,
     ) -> Result<bool, StateTooLarge> {
-        // What is far too large is not built first: a megabyte may list a hundred thousand elements. A state that had
-        // grown beyond the bound before that was lowered may stay as it is.
+        // Refuse what is far too large before it is built: a megabyte may list a hundred thousand elements. A state
+        // that exceeds a limit which was lowered later may stay as it is.
         let most = limits.max_state_bytes.max(self.max_encoded);
         if self.customer.min_encoded_size(&data, most) > most {
             return Err(StateTooLarge);
@@ -108,7 +109,8 @@ impl Bounded {
     }
 }
 
-/// More bytes than data can add to the encoded state: their texts, and generously their stamps and lengths.
+/// An upper bound of the bytes that the data can add to the encoded state: their texts, and a generous estimate of
+/// their stamps and lengths.
 fn max_encoded_size(data: &Data) -> usize {
     const FRAME: usize = 128;
     let elements = match &data.fact {
@@ -123,8 +125,8 @@ fn max_encoded_size(data: &Data) -> usize {
 }
 
 impl Customer {
-    /// A lower bound of the encoded size that the state will have once it has joined `data`, in bytes. Counts no further
-    /// than `enough`.
+    /// A lower bound of the encoded size, in bytes, that the state will have after joining `data`. Stops counting at
+    /// `enough`.
     pub fn min_encoded_size(&self, data: &Data, enough: usize) -> usize {
         let Fact::Customer(event) = &data.fact else {
             return 0;
@@ -155,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_is_no_larger_than_its_bound() {
-        // hardly a byte of text, and as much around it as there can be
+        // Hardly any text, and as much overhead as possible.
         let mut customer = Customer::default();
         let keep = Keep {
             actions: 1_000,

@@ -1,8 +1,8 @@
-//! The state of a customer as bytes: what the state topic and the stores hold.
+//! The encoded state of a customer, as the state topic and the stores hold it.
 //!
-//! A byte with the layout's number, then the parts of [`Customer`]. Times and stamps are eight bytes, big-endian; counts,
-//! lengths and versions are LEB128; texts have their length before them. Parts that may be missing have a byte before
-//! them with a bit for each that is there, the first being the lowest. The same state always gives the same bytes.
+//! One byte with the number of the layout, then the parts of [`Customer`]. Times and stamps are eight bytes,
+//! big-endian; counts, lengths and versions are LEB128; a text follows its length. Optional parts follow a byte with
+//! one bit for each part that is present; the first part has the lowest bit. Equal states always have the same bytes.
 //! docs/design.md has the layout as a table.
 
 use bytes::Bytes;
@@ -18,10 +18,10 @@ use super::{Customer, Erasures, StoredConsole};
 use crate::model::time::{Date, Instant};
 use crate::model::varint;
 
-/// The layout that this version writes. A state of another layout must be rebuilt from the inputs.
+/// The layout that this version writes. States with another layout must be rebuilt from the inputs.
 pub const LAYOUT: u8 = 4;
 
-/// A state that this version cannot read.
+/// Why this version cannot read a state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
     #[error(
@@ -32,19 +32,19 @@ pub enum CodecError {
     Damaged,
 }
 
-/// What is written in one way wherever it stands.
+/// A type with one encoding, used wherever it occurs.
 trait Stored: Sized {
-    /// Appends it; `texts` are those of its customer.
+    /// Appends the encoding; `texts` are those of the customer.
     fn put(&self, texts: &Texts, out: &mut Vec<u8>);
     fn read(input: &mut StateReader<'_>) -> Result<Self, CodecError>;
 }
 
-/// A part that may be missing. It then takes nothing but its bit in the byte before it.
+/// A part that may be missing. Then only its bit in the byte before is written.
 trait Part: Stored + Default {
     fn is_there(&self) -> bool;
 }
 
-/// Writes the byte with the bits of some parts, and those that are there.
+/// Writes the byte with the bits of some parts, and then the parts that are present.
 macro_rules! write_parts {
     ($of:ident, $texts:ident, $out:ident, [$($part:ident),*]) => {
         $out.push(bits([$($of.$part.is_there()),*]));
@@ -54,7 +54,7 @@ macro_rules! write_parts {
     };
 }
 
-/// How structs are laid out: fields that are always there, in braces, and parts that may be missing, in brackets. A text
+/// Declares how structs are encoded: fields that are always present in braces, and optional parts in brackets. A text
 /// that is read `as fields` must be well-formed [`Fields`].
 macro_rules! layout {
     ($($of:ident $(<$text:ty>)? =
@@ -88,7 +88,7 @@ macro_rules! layout {
 }
 
 impl Customer {
-    /// Appends the state.
+    /// Appends the encoded state.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let texts = &self.texts;
         out.push(LAYOUT);
@@ -108,7 +108,7 @@ impl Customer {
         bytes
     }
 
-    /// Reads a state; its texts share the given bytes.
+    /// Decodes a state; its texts share the given bytes.
     pub fn decode(bytes: &Bytes) -> Result<Customer, CodecError> {
         let mut input = StateReader { bytes, at: 0 };
         let layout = input.byte()?;
@@ -147,7 +147,7 @@ layout! {
     Scalars = {} [date_of_birth, status, marketing_opt_in, sms_opt_in, created_at] {};
 }
 
-/// A byte with a bit for each that is there, the first being the lowest.
+/// A byte with one bit for each item that is present; the first item has the lowest bit.
 #[inline]
 fn bits<const N: usize>(there: [bool; N]) -> u8 {
     let bits = there.into_iter().enumerate();
@@ -241,7 +241,7 @@ impl<T: Stored> Stored for Vec<T> {
     #[inline]
     fn read(input: &mut StateReader<'_>) -> Result<Self, CodecError> {
         let count = usize::read(input)?;
-        // each takes a byte at least, so that a damaged count cannot ask for all memory
+        // Each item needs at least one byte, so a damaged count cannot cause a huge allocation.
         if count > input.bytes.len() - input.at {
             return Err(CodecError::Damaged);
         }
@@ -274,7 +274,7 @@ impl<T: Stored> Stored for Register<T> {
     }
 }
 
-/// Single values: how each is written, and how it is read.
+/// Declares for single values how each is written and read.
 macro_rules! stored {
     ($($of:ty: |$value:ident, $texts:pat_param, $out:ident| $write:expr, |$input:ident| $read:expr;)*) => { $(
         impl Stored for $of {
@@ -307,7 +307,7 @@ stored! {
         |input| Span::at(input.text()?).ok_or(CodecError::Damaged);
 }
 
-/// Which parts follow.
+/// The optional parts that follow, one bit each.
 struct Parts(u8);
 
 impl Parts {
@@ -322,7 +322,7 @@ impl Parts {
     }
 }
 
-/// The bytes of a state. No length is trusted before it is compared with the bytes that are left.
+/// The bytes of a state. Every length is compared with the remaining bytes before it is used.
 struct StateReader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -370,7 +370,7 @@ impl StateReader<'_> {
         usize::try_from(self.number()?).map_err(|_| CodecError::Damaged)
     }
 
-    /// Where a text stands.
+    /// The range of a text in the bytes.
     #[inline]
     fn text(&mut self) -> Result<std::ops::Range<usize>, CodecError> {
         let length = self.length()?;

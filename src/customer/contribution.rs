@@ -1,4 +1,4 @@
-//! What one valid record says about one customer, normalised: the only thing that the fold takes.
+//! What one valid record says about one customer, normalised: the only input of the fold.
 
 use std::cmp::Ordering;
 
@@ -10,14 +10,14 @@ use crate::json::strict::wire_enum;
 use crate::model::record::Source;
 use crate::model::time::{Date, Instant};
 
-/// What one record says of one customer.
+/// What one record says about one customer.
 #[derive(Debug, Clone)]
 pub struct Contribution {
     pub customer: String,
     pub data: Data,
 }
 
-/// A fact, and the texts in it.
+/// A fact with its texts.
 #[derive(Debug, Clone)]
 pub struct Data {
     pub fact: Fact,
@@ -48,7 +48,7 @@ impl Data {
         }
     }
 
-    /// The time of the event, for the metric of lateness. Not that of an erasure, which is never late.
+    /// The time of the event, for the metric of lateness. None for an erasure, which is never late.
     pub fn at(&self) -> Option<Instant> {
         match &self.fact {
             Fact::Customer(event) => Some(event.stamp.at()),
@@ -60,7 +60,7 @@ impl Data {
     }
 }
 
-/// Structs that hold texts as `T`: a [`Span`], or the text itself.
+/// Declares structs that hold texts as `T`: a [`Span`], or the text itself.
 macro_rules! with_texts {
     ($($of:ident { $($plain:ident),* } { $($text:ident),* })*) => { $(
         impl<T> $of<T> {
@@ -70,7 +70,7 @@ macro_rules! with_texts {
         }
 
         impl $of<Span> {
-            /// With its texts at hand.
+            /// The same with the texts themselves instead of spans.
             #[inline]
             pub fn view<'t>(&self, texts: &'t Texts) -> $of<&'t [u8]> {
                 self.map(|text| texts.get(*text))
@@ -112,7 +112,7 @@ wire_enum! {
     }
 }
 
-/// An event of the source `loyalty-customers`. What it leaves out is `None`.
+/// An event of the source `loyalty-customers`. Fields that the event leaves out are `None`.
 #[derive(Debug, Clone)]
 pub struct CustomerEvent {
     pub stamp: Stamp,
@@ -132,19 +132,19 @@ pub struct ListElement<T> {
     pub content: Content<T>,
 }
 
-/// What is known of an address or a dependent. Its canonical JSON text ends with the times; they are not stored twice.
+/// The content of an address or a dependent. Its canonical JSON text ends with the times, which are not stored twice.
 #[derive(Debug, Clone, Copy)]
 pub struct Content<T> {
-    /// Its time is `updatedAt`.
+    /// The stamp with the time `updatedAt`.
     pub stamp: Stamp,
     pub created_at: Instant,
-    /// [`Fields`]: what its canonical JSON text has between the id and the times, `,"line1":…`. It ends with a field
-    /// that all have, so that none is the beginning of another.
+    /// [`Fields`]: the part of the canonical JSON text between the id and the times, `,"line1":…`. It ends with a field
+    /// that every element has, so no body is a prefix of another.
     pub body: T,
 }
 
 impl ListElement<Span> {
-    /// With its texts at hand.
+    /// The same with the texts themselves instead of spans.
     pub fn view<'t>(&self, texts: &'t Texts) -> ListElement<&'t [u8]> {
         ListElement {
             id: texts.get(self.id),
@@ -154,7 +154,7 @@ impl ListElement<Span> {
 }
 
 impl Content<&[u8]> {
-    /// The order of two of one element: by the stamp, and then by the canonical text.
+    /// Orders two contents of the same element: by stamp, and then by canonical text.
     pub fn order(&self, other: &Content<&[u8]>) -> Ordering {
         let text = |content: &Content<&[u8]>| content.created_at.canonical();
         let order = self.stamp.cmp(&other.stamp);
@@ -166,20 +166,20 @@ impl Content<&[u8]> {
             })
     }
 
-    /// Appends what follows the id in the canonical text of an element.
+    /// Appends the part of an element's canonical text that follows the id.
     pub fn write(&self, out: &mut Vec<u8>) {
         Fields::of(self.body).write(out);
         write_times(out, self.created_at, self.stamp);
     }
 }
 
-/// Appends the end of a datum's canonical text.
+/// Appends the end of a canonical text: the times.
 fn write_times(out: &mut Vec<u8>, created_at: Instant, stamp: Stamp) {
     write_name(out, "createdAt");
     let text = out.len();
     write_instant_text(out, created_at);
     if stamp.at() == created_at {
-        // as in most actions
+        // Empty, as in most actions.
         let text = text..out.len();
         write_name(out, "updatedAt");
         out.extend_from_within(text);
@@ -196,7 +196,7 @@ pub struct Action<T> {
     pub stamp: Stamp,
     pub created_at: Instant,
     pub kind: ActionKind,
-    /// [`Fields`]: what its canonical JSON text has between the type and the times, `,"subscriptionContractId":…`;
+    /// [`Fields`]: the part of the canonical JSON text between the type and the times, `,"subscriptionContractId":…`;
     /// may be empty.
     pub body: T,
 }
@@ -206,8 +206,9 @@ impl<'a> Action<&'a [u8]> {
         Fields::of(self.body)
     }
 
-    /// Whether it is the greater one of two of one id: by the stamp, and then by the canonical text. Where one body
-    /// is the beginning of another, `"createdAt"` follows, which comes before all that the other can go on with.
+    /// Whether it wins against another action with the same id: by stamp, and then by canonical text. If one body is a
+    /// prefix of the other, the shorter text continues with `"createdAt"`, which orders before anything that the longer
+    /// one can continue with.
     pub fn outweighs(&self, other: &Action<&[u8]>) -> bool {
         let text = |action: &Action<&[u8]>| action.created_at.canonical();
         let order = |action: &Action<&[u8]>| (action.stamp, action.kind.text());
@@ -218,7 +219,7 @@ impl<'a> Action<&'a [u8]> {
             .is_gt()
     }
 
-    /// Appends what follows the id in its canonical text.
+    /// Appends the part of the canonical text that follows the id.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b",\"type\":\"");
         out.extend_from_slice(self.kind.text().as_bytes());
@@ -240,18 +241,18 @@ pub struct Console {
 /// The parts of the snapshot that a console customer fills, as canonical JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConsoleParts<T> {
-    /// `"firstName":…,` and the other names, each with the comma behind it; may be empty.
+    /// `"firstName":…,` and the other names, each followed by a comma; may be empty.
     pub names: T,
-    /// The array.
+    /// A JSON array.
     pub phones: T,
-    /// The elements with commas between them, without the array's brackets.
+    /// The elements of a JSON array, separated by commas, without the brackets.
     pub addresses: T,
-    /// The object.
+    /// A JSON object.
     pub attributes: T,
 }
 
 impl ConsoleParts<&[u8]> {
-    /// The datum as one text, for ties.
+    /// The whole as one text, to decide ties.
     pub fn text(&self) -> Vec<u8> {
         [
             self.names,
@@ -266,27 +267,27 @@ impl ConsoleParts<&[u8]> {
     }
 }
 
-/// A customer of a publisher's batch.
+/// A customer from a publisher batch.
 #[derive(Debug, Clone, Copy)]
 pub struct Publisher<T> {
     /// The record's timestamp.
     pub at: Instant,
-    /// The object.
+    /// A JSON object.
     pub enrollment: T,
-    /// The array.
+    /// A JSON array.
     pub accounts: T,
 }
 
-/// A record with a null value: data up to its timestamp are forgotten.
+/// A record with a null value (tombstone): data up to its timestamp are erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Erasure {
-    /// The one source whose data are retracted; `None` if the data of all are erased.
+    /// The only source whose data are erased (a retraction); `None` if the data of all sources are.
     pub only: Option<Source>,
     pub at: Instant,
 }
 
 impl Erasure {
-    /// Whether it concerns the data of this source.
+    /// Whether it applies to the data of this source.
     pub(super) fn covers(&self, source: Source) -> bool {
         self.only.is_none_or(|only| only == source)
     }
@@ -300,7 +301,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn instant() -> impl Strategy<Value = Instant> {
-        // with no, three and six digits of a second, whose texts are not in the order of time
+        // With no, three and six digits after the second: their texts do not order as the times do.
         prop::sample::select(vec![0, 1, 1_000, 500_000, 1_000_000, 1_000_001])
             .prop_map(Instant::from_micros)
     }
@@ -350,7 +351,7 @@ mod tests {
             ],
             vec![(FieldName::Line1, "a\""), (FieldName::City, "b"), country],
             vec![(FieldName::Line1, "a"), (FieldName::City, "b"), code],
-            // longer, and yet less
+            // Longer, and yet smaller.
             vec![(FieldName::Line1, "a"), (FieldName::City, "aaa"), country],
         ];
         let body = |fields: Vec<(FieldName, &str)>| {

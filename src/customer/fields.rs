@@ -1,8 +1,8 @@
-//! The fields of an address, a dependent or an action as the state stores them: names as numbers, and texts as they
-//! are in canonical JSON, so that they are only copied into a snapshot.
+//! The fields of an address, a dependent or an action as the state stores them: names as numbers, and texts as in
+//! canonical JSON, so that a snapshot only copies them.
 //!
-//! A field is the number of its name, the length of its text (LEB128), and the text: the inside of a JSON string. So
-//! that equal fields are equal bytes, they always come in the order of the snapshot.
+//! A field is the number of its name, the length of its text (LEB128), and the text: the inside of a JSON string.
+//! Fields always come in the order of the snapshot, so that equal fields are equal bytes.
 
 use std::cmp::Ordering;
 
@@ -11,14 +11,14 @@ use crate::model::varint;
 
 macro_rules! names {
     ($( $name:ident = $text:literal, )*) => {
-        /// The name of a field. The numbers are part of the state's layout.
+        /// The name of a field. The numbers are part of the layout of the state.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum FieldName { $( $name, )* }
 
         impl FieldName {
             const ALL: &'static [FieldName] = &[ $( FieldName::$name, )* ];
 
-            /// What stands before the field's text in JSON.
+            /// The JSON text before the field's text.
             const fn opening(self) -> &'static str {
                 match self { $( FieldName::$name => concat!(",\"", $text, "\":\""), )* }
             }
@@ -37,7 +37,7 @@ names! {
     DateOfBirth = "dateOfBirth",
     Kind = "type",
     Contract = "subscriptionContractId",
-    // has no text: what comes behind it stands in its object
+    // Has no text: the fields that follow belong to this object.
     Utm = "utmParameters",
     UtmSource = "utmSource",
     UtmMedium = "utmMedium",
@@ -48,11 +48,12 @@ names! {
 
 const UTM_OPENING: &[u8] = b",\"utmParameters\":";
 
-/// Appends a field with this text.
+/// Appends a field.
 pub fn put(out: &mut Vec<u8>, name: FieldName, text: impl AsRef<[u8]>) {
     out.push(name as u8);
     let at = out.len();
-    // the length of most texts takes one byte, and is known when the text is written
+    // Reserve one byte for the length, which suffices for most texts; the length is known only after the text is
+    // written.
     out.push(0);
     write_inside(out, text.as_ref());
     let length = out.len() - at - 1;
@@ -64,19 +65,19 @@ pub fn put(out: &mut Vec<u8>, name: FieldName, text: impl AsRef<[u8]>) {
     }
 }
 
-/// Appends a field with this text, trimmed, if there is one.
+/// Appends a field with the trimmed text, if there is one.
 pub fn put_trimmed(out: &mut Vec<u8>, name: FieldName, text: Option<&str>) {
     if let Some(text) = text {
         put(out, name, text.trim());
     }
 }
 
-/// Appends the beginning of the UTM parameters, which come last.
+/// Appends the start of the UTM parameters, which come last.
 pub fn put_utm(out: &mut Vec<u8>) {
     out.extend_from_slice(&[FieldName::Utm as u8, 0]);
 }
 
-/// Fields as [`put`] and [`put_utm`] have written them. Behind what is damaged there are none.
+/// Fields as written by [`put`] and [`put_utm`]. If the bytes are damaged, the fields end at the damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fields<'a>(&'a [u8]);
 
@@ -95,14 +96,14 @@ impl<'a> Fields<'a> {
         Iter { rest: self.0 }
     }
 
-    /// The inside of the JSON string of a field.
+    /// The text of a field: the inside of a JSON string.
     pub fn get(self, name: FieldName) -> Option<&'a [u8]> {
         self.iter()
             .find(|(found, _)| *found == name)
             .map(|(_, text)| text.bytes())
     }
 
-    /// Appends the fields as JSON, each with a comma before it.
+    /// Appends the fields as JSON, each preceded by a comma.
     pub fn write(self, out: &mut Vec<u8>) {
         let mut fields = self.iter();
         while let Some((name, text)) = fields.next() {
@@ -140,7 +141,7 @@ impl<'a> Fields<'a> {
 pub struct Touch<'a>(Iter<'a>);
 
 impl Touch<'_> {
-    /// Appends the object.
+    /// Appends them as a JSON object.
     pub fn write(self, out: &mut Vec<u8>) {
         write_touch(self.0, out);
     }
@@ -165,21 +166,22 @@ fn write_field(name: FieldName, text: FieldText<'_>, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Most texts are no longer.
+/// Most texts are not longer than this.
 const SHORT: usize = 32;
 
-/// Appends the first bytes of a chunk: a copy of a fixed length is a few moves, and no call.
+/// Appends the first `length` bytes of a chunk. It copies the whole chunk and truncates, because a copy of a fixed
+/// length compiles to a few moves without a call.
 fn put_start(out: &mut Vec<u8>, chunk: &[u8; SHORT], length: usize) {
     let end = out.len() + length;
     out.extend_from_slice(chunk);
     out.truncate(end);
 }
 
-/// The text of a field, and what stands behind it.
+/// The text of a field, and the bytes after it.
 #[derive(Clone, Copy)]
 struct FieldText<'a> {
     rest: &'a [u8],
-    /// Of the text, within the rest.
+    /// The length of the text at the start of the rest.
     length: usize,
 }
 
@@ -189,7 +191,7 @@ impl<'a> FieldText<'a> {
     }
 }
 
-/// What stands before each field's text, filled up to one length, and its own length.
+/// The JSON text before each field's text, padded to one length, with its actual length.
 const OPENINGS: [([u8; SHORT], usize); FieldName::ALL.len()] = {
     let mut all = [([b' '; SHORT], 0); FieldName::ALL.len()];
     let mut at = 0;

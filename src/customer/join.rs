@@ -1,4 +1,4 @@
-//! The join of what a record says into the state of its customer.
+//! Joins what a record says into the state of its customer.
 
 use super::contribution::{ConsoleParts, CustomerEvent, Data, Erasure, Fact, Publisher};
 use super::register::Scalars;
@@ -43,7 +43,7 @@ impl Customer {
         changed
     }
 
-    /// `parts`: none, if they are known to be erased.
+    /// Joins a console record. `parts` is none if the parts are known to be erased.
     pub(super) fn join_console(
         &mut self,
         version: u64,
@@ -76,7 +76,7 @@ impl Customer {
         }
         let texts = &mut self.texts;
         let wins = self.publisher.as_ref().is_none_or(|winner| {
-            // no JSON object is the beginning of another one, so this is the order of the whole text
+            // No JSON object is a prefix of another one, so comparing part by part orders like the whole text.
             let winner = winner.view(texts);
             (new.at, new.enrollment, new.accounts) > (winner.at, winner.enrollment, winner.accounts)
         });
@@ -98,7 +98,7 @@ impl Customer {
         changed
     }
 
-    /// Forgets the data of a source that are as old as the erasure or older.
+    /// Drops the data of a source that are not newer than the erasure.
     fn forget(&mut self, source: Source, erased: Instant, keep: Keep) {
         match source {
             Source::LoyaltyCustomers => {
@@ -121,10 +121,10 @@ impl Customer {
         }
     }
 
-    /// Drops the texts that were replaced, once there may be many of them.
+    /// Drops texts that were replaced, once there may be many of them.
     pub(super) fn drop_unused_texts(&mut self) {
         if self.texts.are_wasteful() {
-            // what was just encoded can be decoded
+            // Decoding cannot fail on what was just encoded.
             if let Ok(customer) = Customer::decode(&self.encoded().into()) {
                 *self = customer;
             }

@@ -1,16 +1,16 @@
-//! The join of two states of one customer that were folded apart. keyfold itself never needs it: the property tests
-//! hold it against the join of single records, which shows that the state is a join at all.
+//! Joins two states of one customer that were folded separately. keyfold itself never needs this. The property tests
+//! compare it with joining single records, which shows that the state really is a join.
 
 use super::contribution::Erasure;
 use super::{Customer, Keep};
 use crate::model::record::Source;
 
 impl Customer {
-    /// Joins another state of this customer; returns whether that changed this one. The result is the state of the
-    /// records of both. Both must have been folded with bounds no smaller than `keep`.
+    /// Joins another state of the same customer; returns whether that changed this one. The result is the state after
+    /// the records of both. Both must have been folded with limits that are not smaller than `keep`.
     pub fn merge(&mut self, mut other: Customer, keep: Keep) -> bool {
         let mut changed = false;
-        // the erasures first: what is left of both then is covered by none
+        // Erasures first, so that what remains of both is not covered by any of them.
         for source in Source::ALL {
             let erasure = |at| Erasure {
                 only: Some(source),

@@ -1,26 +1,25 @@
-//! A max-register: of all the data that it was ever given, it holds the one with the greatest stamp. Giving it a datum
-//! twice, or two data in the other order, makes no difference.
+//! A max-register: it holds the datum with the greatest stamp of all that were joined into it. Joining a datum twice,
+//! or two data in another order, makes no difference.
 
 use super::contribution::{CustomerEvent, Status};
 use super::stamp::Stamp;
 use crate::model::time::{Date, Instant};
 
-/// The winner, with its stamp.
+/// The winning value, with its stamp.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Register<T> {
     pub stamp: Stamp,
     pub value: T,
 }
 
-/// The order of values at equal stamps: that of their canonical JSON texts, compared by bytes
-/// (docs/contract.md, section 3).
+/// Orders values with equal stamps: by their canonical JSON texts, compared as bytes (docs/contract.md, section 3).
 pub(super) trait TieBreak {
     fn outweighs(&self, other: &Self) -> bool;
 }
 
 impl TieBreak for bool {
     fn outweighs(&self, other: &Self) -> bool {
-        // "true" is the greater text
+        // "true" is the greater text.
         *self && !*other
     }
 }
@@ -39,24 +38,24 @@ impl TieBreak for Date {
 
 impl TieBreak for Instant {
     fn outweighs(&self, other: &Self) -> bool {
-        // not the order of time: "…00Z" is a greater text than "…00.500Z"
+        // This is not the order of time: "…00Z" is a greater text than "…00.500Z".
         self != other && self.to_string() > other.to_string()
     }
 }
 
-/// The fields of a loyalty customer, each a register of its own. A field that no event has filled is `None`.
+/// The scalar fields of a loyalty customer, each a register of its own. A field that no event has filled is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Scalars {
     pub date_of_birth: Option<Register<Date>>,
     pub status: Option<Register<Status>>,
     pub marketing_opt_in: Option<Register<bool>>,
     pub sms_opt_in: Option<Register<bool>>,
-    /// Every event has one, so its stamp is that of the newest event.
+    /// Every event has this field, so its stamp is that of the newest event.
     pub created_at: Option<Register<Instant>>,
 }
 
 impl Scalars {
-    /// What one event says.
+    /// The registers after one event.
     pub fn of(event: &CustomerEvent) -> Scalars {
         let stamp = event.stamp;
         Scalars {
@@ -68,7 +67,7 @@ impl Scalars {
         }
     }
 
-    /// Joins each field; returns whether one of them changed.
+    /// Joins each field; returns whether any of them changed.
     pub fn join(&mut self, other: Scalars) -> bool {
         join(&mut self.date_of_birth, other.date_of_birth)
             | join(&mut self.status, other.status)
@@ -77,7 +76,7 @@ impl Scalars {
             | join(&mut self.created_at, other.created_at)
     }
 
-    /// Forgets what is as old as the erasure or older.
+    /// Drops the data that are not newer than the erasure.
     pub fn erase(&mut self, erased: Instant) {
         erase(&mut self.date_of_birth, erased);
         erase(&mut self.status, erased);

@@ -2,23 +2,23 @@
 
 use crate::model::time::Instant;
 
-/// What an event reports. At the same instant an update outweighs a creation.
+/// What an event reports. At the same instant an update wins against a creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
     Created = 0,
     Updated = 1,
 }
 
-/// (`updatedAt`, rank) as one number of the same order: twice the time in microseconds, plus the rank.
+/// (`updatedAt`, rank) as one number with the same order: twice the time in microseconds, plus the rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp(i64);
 
 impl Stamp {
-    /// Below every stamp of a datum.
+    /// Less than the stamp of every datum.
     pub const NEVER: Stamp = Stamp(i64::MIN);
 
     pub const fn new(at: Instant, rank: Rank) -> Stamp {
-        // the years 0001 to 9999 in microseconds leave more than one bit to spare
+        // The years 0001 to 9999 in microseconds leave more than one bit unused.
         Stamp(at.micros() * 2 + rank as i64)
     }
 

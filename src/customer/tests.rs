@@ -8,7 +8,7 @@ const KEEP: Keep = Keep {
     hidden: 100,
 };
 
-/// An action whose texts take a kilobyte, as of this second.
+/// An action with texts of one kilobyte, at this second.
 fn action(second: i64) -> Data {
     let mut texts = Texts::default();
     let at = Instant::from_millis(second * 1000);

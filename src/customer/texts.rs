@@ -1,19 +1,20 @@
-//! The texts of a record or of a customer. Each is a [`Span`]: where it stands in the two buffers of its [`Texts`].
+//! The texts of a record or of a customer. Each is a [`Span`]: its position in the two buffers of its [`Texts`].
 //!
-//! A batch holds many thousand customers, and each is decoded, changed and encoded again within it. Its texts stay in
-//! the buffer that it was decoded from, which the store shares; what records add is appended to another one. So a
-//! text takes eight bytes in the state, and neither adding nor dropping one needs an allocation of its own.
+//! A batch holds many thousand customers, and each is decoded, changed and encoded again within the batch. The texts of
+//! a customer stay in the buffer that it was decoded from, which is shared with the store; texts that records add are
+//! appended to another buffer. So a text takes eight bytes in the state, and adding or dropping one needs no
+//! allocation.
 
 use bytes::Bytes;
 
-/// Where a text stands in the [`Texts`] of its record or customer. It says nothing about those of another.
+/// The position of a text in the [`Texts`] of its record or customer. It is meaningless for any other `Texts`.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
     start: u32,
     length: u32,
 }
 
-/// The texts of a record or a customer, and those that a customer does not use any more.
+/// The texts of a record or a customer, including those that a customer does not use any more.
 #[derive(Debug, Clone, Default)]
 pub struct Texts {
     decoded: Bytes,
@@ -21,7 +22,7 @@ pub struct Texts {
 }
 
 impl Span {
-    /// None where the range lies beyond 4 GiB; the bounds of records and states are 100 MiB.
+    /// None if the range is beyond 4 GiB, which does not happen: records and states are limited to 100 MiB.
     pub fn at(range: std::ops::Range<usize>) -> Option<Span> {
         let start = u32::try_from(range.start).ok()?;
         let length = u32::try_from(range.len()).ok()?;
@@ -31,10 +32,10 @@ impl Span {
 }
 
 impl Texts {
-    /// So many bytes may be unused before [`Texts::are_wasteful`].
+    /// This many bytes may be unused before [`Texts::are_wasteful`] returns true.
     const SPARE: usize = 4096;
 
-    /// No text yet, with room for `bytes` bytes.
+    /// Without texts yet, with capacity for `bytes` bytes.
     pub fn with_capacity(bytes: usize) -> Texts {
         Texts {
             decoded: Bytes::new(),
@@ -42,7 +43,7 @@ impl Texts {
         }
     }
 
-    /// The texts of a state that is decoded from these bytes, by their ranges.
+    /// The texts of a state that is decoded from these bytes.
     pub fn of(decoded: Bytes) -> Texts {
         Texts {
             decoded,
@@ -59,9 +60,9 @@ impl Texts {
         }
     }
 
-    /// Makes room for texts of `bytes` bytes together.
+    /// Reserves space for texts of `bytes` bytes in total.
     pub fn reserve(&mut self, bytes: usize) {
-        // a batch holds many customers, so little more than is needed
+        // Reserve little more than needed, because a batch holds many customers in memory.
         if self.added.capacity() - self.added.len() < bytes {
             self.added.reserve_exact(bytes.max(self.added.len() / 4));
         }
@@ -75,20 +76,20 @@ impl Texts {
     pub fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Span {
         let start = self.decoded.len() + self.added.len();
         write(&mut self.added);
-        // a text beyond 4 GiB gets a span that no text has, and not that of another text
+        // A text beyond 4 GiB gets a span out of range, so that it is not mistaken for another text.
         Span::at(start..self.decoded.len() + self.added.len()).unwrap_or(Span {
             start: u32::MAX,
             length: u32::MAX,
         })
     }
 
-    /// The bytes of all together.
+    /// The size of all texts in bytes.
     pub fn bytes(&self) -> usize {
         self.decoded.len() + self.added.len()
     }
 
-    /// Whether more bytes were added than decoded. Most of all may have been replaced since. A customer that is encoded
-    /// and decoded again whenever this holds has a cost in proportion to the bytes that are added.
+    /// Whether more bytes were added than decoded, most of which may have been replaced since. If a customer is encoded
+    /// and decoded again whenever this is true, the total cost is proportional to the bytes that are added.
     pub fn are_wasteful(&self) -> bool {
         self.added.len() > self.decoded.len() + Self::SPARE
     }

@@ -1,4 +1,4 @@
-//! The elements of a list: what is stored of each, and the join of new ones.
+//! The elements of a list: what is stored for each, and the join of new ones.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -9,17 +9,17 @@ use crate::customer::stamp::Stamp;
 use crate::customer::texts::{Span, Texts};
 use crate::model::time::Instant;
 
-/// What is known of one element.
+/// What is known about one element.
 #[derive(Debug, Clone)]
 pub struct StoredElement {
     pub id: Span,
-    /// The newest event that lists it. It outlives the content: an element whose own time is older than an erasure may
-    /// get a newer content from a late event.
+    /// The stamp of the newest event that lists it. It is kept even without the content: an erasure covers an element
+    /// whose own time is old, and a late event may still bring newer content.
     pub listed: Option<Stamp>,
     pub content: Option<Content<Span>>,
 }
 
-/// The same with its texts at hand.
+/// The same with the texts themselves instead of spans.
 #[derive(Clone, Copy)]
 pub(super) struct ElementView<'t> {
     id: &'t [u8],
@@ -28,8 +28,8 @@ pub(super) struct ElementView<'t> {
 }
 
 impl<'t> ElementView<'t> {
-    /// An element of an event, without the content that an erasure covers; `listed` is the event's stamp, unless that is
-    /// erased itself. None if nothing is left.
+    /// An element of an event, without its content if an erasure covers that; `listed` is the event's stamp, or none if
+    /// the event itself is erased. Returns none if nothing is left.
     pub fn of(
         element: ListElement<&'t [u8]>,
         listed: Option<Stamp>,
@@ -43,7 +43,7 @@ impl<'t> ElementView<'t> {
         })
     }
 
-    /// What orders elements against each other and against the floor.
+    /// The key that orders elements among each other and relative to the floor.
     pub fn key(&self) -> (Stamp, &'t [u8]) {
         (self.listed.unwrap_or(Stamp::NEVER), self.id)
     }
@@ -55,7 +55,7 @@ impl<'t> ElementView<'t> {
         }
     }
 
-    /// Whether another one of the same id says all that this one does.
+    /// Whether another element with the same id contains all information of this one.
     fn is_covered_by(&self, other: &ElementView<'_>) -> bool {
         self.listed <= other.listed && self.cmp_content(other).is_le()
     }
@@ -80,15 +80,15 @@ impl StoredElement {
     }
 }
 
-/// A lower bound of the encoded size of elements that an event lists, in bytes; counts no further than `enough`.
+/// A lower bound of the encoded size, in bytes, of the elements that an event lists. Stops counting at `enough`.
 pub(super) fn min_encoded_size<'e>(
     elements: impl Iterator<Item = ListElement<&'e [u8]>>,
     erased: Instant,
     enough: usize,
 ) -> usize {
-    // the length of the id, what is there, and a stamp
+    // The length of the id, the byte of the optional parts, and a stamp.
     const ELEMENT: usize = 1 + 1 + 8;
-    // another stamp, a time, and the length of the fields
+    // Another stamp, a time, and the length of the fields.
     const CONTENT: usize = 8 + 8 + 1;
     let mut ids: HashSet<&[u8], ahash::RandomState> = HashSet::default();
     let mut bytes = 0;
@@ -107,10 +107,10 @@ pub(super) fn min_encoded_size<'e>(
 }
 
 impl List {
-    /// More elements than this are sorted first: to insert each by itself would cost the square of their number.
+    /// More elements than this are sorted first, because inserting them one by one takes quadratic time.
     pub(super) const FEW: usize = 16;
 
-    /// Joins the elements that lie above the floor; returns whether that changed anything.
+    /// Joins the elements that are not below the floor; returns whether that changed anything.
     pub(super) fn join_elements<'e>(
         &mut self,
         texts: &mut Texts,
@@ -132,7 +132,7 @@ impl List {
         changed | (!many.is_empty() && self.join_many(texts, &many))
     }
 
-    /// Where those of an id stand.
+    /// The range of the stored elements with this id.
     fn range_of(&self, texts: &Texts, id: &[u8]) -> std::ops::Range<usize> {
         let start = self
             .elements
@@ -154,11 +154,11 @@ impl List {
             }
             covered += usize::from(old.is_covered_by(new));
         }
-        // those that it covers stand side by side, where it belongs
+        // The elements that the new one covers are adjacent, at the position where it belongs.
         let before = known.iter().take_while(|old| old.listed > new.listed);
         let at = range.start + before.count();
         if covered == 1 {
-            // the id stays where it is
+            // The id does not change, so its text is not copied again.
             let old = &mut self.elements[at];
             old.listed = new.listed;
             if old.view(texts).cmp_content(new).is_ne() {
@@ -167,13 +167,14 @@ impl List {
             return true;
         }
         self.elements.drain(at..at + covered);
-        // a batch holds many customers, and most have one or two elements: no room that is not needed
+        // Reserve exactly what is needed, because a batch holds many customers in memory and most have one or two
+        // elements.
         self.elements.reserve_exact(1);
         self.elements.insert(at, new.store(texts));
         true
     }
 
-    /// Like [`List::join_element`] for each, but sorted first.
+    /// Like [`List::join_element`] for each element, but sorts them first.
     fn join_many(&mut self, texts: &mut Texts, new: &[ElementView<'_>]) -> bool {
         let old = std::mem::take(&mut self.elements);
         let survivors = survivors(&old, new, texts);
@@ -190,7 +191,7 @@ impl List {
         true
     }
 
-    /// Forgets what is as old as the erasure or older.
+    /// Drops the data that are not newer than the erasure.
     pub(super) fn erase_elements(&mut self, texts: &Texts, erased: Instant) {
         let old = std::mem::take(&mut self.elements);
         for mut element in old {
@@ -201,7 +202,8 @@ impl List {
             if element.listed.is_none() && element.content.is_none() {
                 continue;
             }
-            // without the stamps of their lists, one of several of an id may say all that another does
+            // Without the stamps of their lists, one of several elements with the same id may contain all that another
+            // does.
             let view = element.view(texts);
             let before = |elements: &[StoredElement]| {
                 let last = elements.last().map(|last| last.view(texts));
@@ -217,8 +219,8 @@ impl List {
     }
 }
 
-/// Of old and new elements together those that no other covers, in the order of a list. Each is given by its position:
-/// the new ones come behind the old ones.
+/// The old and new elements that no other element covers, in the order of a list. Each is given by its index, where the
+/// new ones follow the old ones.
 fn survivors(old: &[StoredElement], new: &[ElementView<'_>], texts: &Texts) -> Vec<usize> {
     let old = old.iter().map(|element| element.view(texts));
     let mut all: Vec<(ElementView<'_>, usize)> = old.chain(new.iter().copied()).zip(0..).collect();

@@ -1,4 +1,4 @@
-//! Which events carry the list, as far as that matters: the newest, and those that the floor rests on.
+//! The events that carry the list, as far as they matter: the newest, and those that determine the floor.
 
 use super::List;
 use crate::customer::contribution::ListElement;
@@ -8,7 +8,7 @@ use crate::customer::stamp::Stamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listing {
     pub stamp: Stamp,
-    /// How many ids it lists.
+    /// How many different ids it lists.
     pub length: usize,
 }
 
@@ -64,7 +64,7 @@ impl List {
 
     /// Joins a listing that is older and shorter than the newest.
     fn join_shorter(&mut self, new: Listing) -> bool {
-        // the lengths fall towards the older ones, so that the neighbours say whether a newer one is as short
+        // The older a listing is, the shorter it is; so its neighbours show whether a newer one is at least as short.
         let at = self.shorter.partition_point(|old| old.stamp > new.stamp);
         let newer = at.checked_sub(1).and_then(|newer| self.shorter.get(newer));
         let same = self.shorter.get(at).filter(|old| old.stamp == new.stamp);

@@ -17,23 +17,23 @@ use super::stamp::Stamp;
 use super::texts::Texts;
 use crate::model::time::Instant;
 
-/// The elements that events listed, hidden ones included: a late older event may show one again, and then with its
-/// newest content.
+/// The elements that events have listed, including hidden ones: a late event, older than the newest, may show one
+/// again, and then with its newest content.
 #[derive(Debug, Clone, Default)]
 pub(super) struct List {
-    /// The newest event that carries the list; of several at one time the shortest.
+    /// The newest event that carries the list; if several have the same time, the shortest.
     pub newest: Option<Listing>,
-    /// Older ones that are shorter than all that are newer, the newest first: the floor rests on them.
+    /// Older events whose list is shorter than all newer lists, the newest first. They determine the floor.
     pub shorter: Vec<Listing>,
     pub floor: Option<Floor>,
-    /// Sorted by id, and then the last listed first. There are several of one id where an older list has a newer
-    /// content: the one is dropped when the floor rises above its list, and the other is not.
+    /// Sorted by id, then by the stamp of the list, newest first. There is more than one entry for an id if an older
+    /// list has a newer content: if the floor rises above the older list, that entry is dropped and the other is kept.
     pub elements: Vec<StoredElement>,
 }
 
 impl List {
-    /// Joins the list of an event; returns whether that changed anything. Data up to `erased` are ignored. New texts are
-    /// copied into the customer's.
+    /// Joins the list of an event; returns whether that changed anything. Data up to `erased` are ignored. New texts
+    /// are copied into those of the customer.
     pub fn join<'e>(
         &mut self,
         texts: &mut Texts,
@@ -50,8 +50,8 @@ impl List {
         changed | self.raise_floor(texts, max_hidden)
     }
 
-    /// Joins another list of this customer, whose texts are `its`; returns whether that changed this one. The erasures of
-    /// both have been applied to both.
+    /// Joins another list of the same customer, whose texts are `its`; returns whether that changed this one. Before
+    /// that, the erasures of both must have been applied to both.
     pub fn merge(
         &mut self,
         texts: &mut Texts,
@@ -71,7 +71,7 @@ impl List {
         changed | self.raise_floor(texts, max_hidden)
     }
 
-    /// Forgets what is as old as the erasure or older.
+    /// Drops the data that are not newer than the erasure.
     pub fn erase(&mut self, texts: &mut Texts, erased: Instant, max_hidden: usize) {
         let is_erased = |stamp: Stamp| stamp.at() <= erased;
         self.newest.take_if(|listing| is_erased(listing.stamp));
@@ -81,8 +81,8 @@ impl List {
         self.raise_floor(texts, max_hidden);
     }
 
-    /// The elements that a snapshot shows, by id: those of the newest list, or with `union` those of any list
-    /// that no erasure has forgotten.
+    /// The elements that a snapshot shows, by id: those of the newest list or, with `union`, those of all lists that no
+    /// erasure covers.
     pub fn shown<'l>(
         &'l self,
         texts: &'l Texts,
@@ -101,8 +101,8 @@ impl List {
         })
     }
 
-    /// A lower bound of the encoded size, in bytes, that the list will have once it has joined that of an event: none of
-    /// the elements is dropped that the newest event lists. Counts no further than `enough`.
+    /// A lower bound of the encoded size, in bytes, that the list will have after joining the list of an event. It
+    /// relies on the fact that no element of the newest event is dropped. Stops counting at `enough`.
     pub fn min_encoded_size<'e>(
         &self,
         texts: &Texts,
@@ -121,7 +121,7 @@ impl List {
         element::min_encoded_size(elements, erased, enough)
     }
 
-    /// The stored elements, grouped by their id.
+    /// The stored elements, grouped by id.
     fn by_id<'l>(&'l self, texts: &'l Texts) -> impl Iterator<Item = &'l [StoredElement]> {
         self.elements
             .chunk_by(|one, other| texts.get(one.id) == texts.get(other.id))

@@ -4,7 +4,7 @@ use crate::customer::fields::{FieldName, put};
 use crate::customer::stamp::Rank;
 use crate::customer::texts::Span;
 
-/// To insert each by itself would move as many elements as the square of their number.
+/// Inserting them one by one would take quadratic time.
 #[test]
 fn many_elements_in_any_order_are_joined_at_once() {
     let mut its = Texts::default();
@@ -43,6 +43,6 @@ fn many_elements_in_any_order_are_joined_at_once() {
     let ascending = joined(&mut ids.iter());
     assert_eq!(ascending.len(), ids.len());
     assert_eq!(joined(&mut ids.iter().rev()), ascending);
-    // a deadline only: inserted one by one it takes minutes
+    // Only a generous deadline: inserting one by one takes minutes.
     assert!(began.elapsed().as_secs() < 60);
 }

@@ -1,4 +1,4 @@
-//! The part `actions` of a snapshot: the newest ones, and what all that are kept amount to.
+//! The part `actions` of a snapshot: the newest actions, and totals over all that are kept.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -42,7 +42,7 @@ pub(super) fn write(customer: &Customer, view: &View, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// The types of actions in the order of their texts.
+/// The types of actions, sorted by their texts.
 const KINDS: [ActionKind; 4] = [
     ActionKind::PromotionApplied,
     ActionKind::SignUp,
@@ -70,16 +70,16 @@ fn write_counts(kept: &[Action<Span>], out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// For each contract the newest action that is no promotion. The actions come newest first.
+/// Writes for each contract the newest action that is not a promotion. `actions` come newest first.
 fn write_subscriptions<'a>(actions: impl Iterator<Item = Action<&'a [u8]>>, out: &mut Vec<u8>) {
-    // the contract's id as it stands in JSON, the type and the time
+    // The id of the contract as in JSON, the type and the time.
     let of_contracts = actions.filter_map(|action| {
         let contract = action.fields().get(FieldName::Contract)?;
         let is_promotion = action.kind == ActionKind::PromotionApplied;
         (!is_promotion).then_some((contract, action.kind, action.stamp.at()))
     });
     let mut newest: Vec<(&[u8], ActionKind, Instant)> = of_contracts.collect();
-    // stable: the newest of a contract stays the first
+    // The sort is stable: the newest action of a contract stays the first.
     newest.sort_by(|one, other| cmp_unescaped(one.0, other.0));
     newest.dedup_by(|older, newest| older.0 == newest.0);
     write_name(out, "subscriptions");
@@ -101,7 +101,7 @@ fn write_subscriptions<'a>(actions: impl Iterator<Item = Action<&'a [u8]>>, out:
     out.push(b']');
 }
 
-/// The order of what the insides of two JSON strings stand for.
+/// Orders two insides of JSON strings by the texts that they stand for.
 fn cmp_unescaped(one: &[u8], other: &[u8]) -> Ordering {
     if one == other {
         return Ordering::Equal;
@@ -109,7 +109,7 @@ fn cmp_unescaped(one: &[u8], other: &[u8]) -> Ordering {
     unescaped(one).cmp(&unescaped(other))
 }
 
-/// The bytes that the inside of a JSON string stands for.
+/// The text that the inside of a JSON string stands for.
 fn unescaped(inside: &[u8]) -> Cow<'_, [u8]> {
     if inside.contains(&b'\\')
         && let Ok(text) = serde_json::from_slice::<String>(&[b"\"", inside, b"\""].concat())
@@ -119,7 +119,7 @@ fn unescaped(inside: &[u8]) -> Cow<'_, [u8]> {
     Cow::Borrowed(inside)
 }
 
-/// The first and the last action with UTM parameters.
+/// Writes the first and the last action with UTM parameters.
 fn write_touches<'a>(actions: impl Iterator<Item = Action<&'a [u8]>>, out: &mut Vec<u8>) {
     let touches = actions.filter_map(|action| {
         let utm = action.fields().touch()?;

@@ -1,4 +1,4 @@
-//! The snapshot: what other teams see of a customer, put together by copying the canonical texts of the state
+//! The snapshot: what other teams see of a customer. It is assembled by copying the canonical texts of the state
 //! (docs/contract.md, section 4).
 
 mod actions;
@@ -11,7 +11,7 @@ use crate::json::canonical::{
 };
 use crate::model::time::Instant;
 
-/// How the state is shown. These settings change snapshots, not the state.
+/// How the state is shown. These settings change snapshots, but not the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct View {
     /// `merge.lists = "union"`: elements are never removed by absence.
@@ -22,7 +22,7 @@ pub struct View {
     pub deleted_is_null: bool,
 }
 
-/// What is shown without a console customer.
+/// What is shown if there is no console customer.
 const NO_CONSOLE: ConsoleParts<&[u8]> = ConsoleParts {
     names: b"",
     phones: b"[]",
@@ -30,7 +30,7 @@ const NO_CONSOLE: ConsoleParts<&[u8]> = ConsoleParts {
     attributes: b"{}",
 };
 
-/// Appends the snapshot of a customer as JSON. Returns false, and appends nothing, if it is a null value.
+/// Appends the snapshot of a customer as JSON. If the snapshot is a null value, it appends nothing and returns false.
 pub fn write(customer: &Customer, id: &str, view: &View, out: &mut Vec<u8>) -> bool {
     let status = customer.scalars.status.as_ref();
     let is_deleted = status.is_some_and(|status| status.value == Status::Deleted);
@@ -73,14 +73,14 @@ fn shown_console(customer: &Customer) -> Option<ConsoleParts<&[u8]>> {
     Some(parts.view(&customer.texts))
 }
 
-/// The fields of one value each; `names` are those of the console.
+/// Writes the fields with a single value; `names` are those of the console.
 fn write_scalars(customer: &Customer, names: &[u8], out: &mut Vec<u8>) {
     let scalars = &customer.scalars;
     if let Some(status) = &scalars.status {
         write_name(out, "status");
         write_plain(out, status.value.text());
     }
-    // each of the names has a comma behind it
+    // A comma follows each name.
     if let Some((_, names)) = names.split_last() {
         out.push(b',');
         out.extend_from_slice(names);
@@ -99,7 +99,7 @@ fn write_scalars(customer: &Customer, names: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// The addresses of the console, and behind them those of the loyalty programme.
+/// Writes the addresses of the console, followed by those of the loyalty programme.
 fn write_addresses(customer: &Customer, console: &[u8], view: &View, out: &mut Vec<u8>) {
     write_name(out, "addresses");
     out.push(b'[');
@@ -127,7 +127,7 @@ fn write_dependents(customer: &Customer, view: &View, out: &mut Vec<u8>) {
     out.push(b']');
 }
 
-/// Writes the comma before an item of an array that began at `start`, unless it is the first.
+/// Writes the comma before an item of an array that began at `start`, unless the item is the first.
 fn separate(out: &mut Vec<u8>, start: usize) {
     if out.len() > start {
         out.push(b',');
@@ -162,7 +162,7 @@ fn write_sources(customer: &Customer, out: &mut Vec<u8>) {
     });
 }
 
-/// Appends the time of a source's newest datum, behind `opening`, and ends what is shown of the source.
+/// Appends `opening` and the time of a source's newest datum, and closes the object of the source.
 fn end_source(out: &mut Vec<u8>, opening: &[u8], updated_at: Instant) {
     out.extend_from_slice(opening);
     write_instant_text(out, updated_at);
