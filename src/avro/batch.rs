@@ -1,4 +1,4 @@
-//! A publisher batch, read element by element: a bad one does not keep the others from being read.
+//! Reads a publisher batch element by element, so that an invalid element does not prevent the others from being read.
 
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -20,8 +20,8 @@ pub struct EncodedElement<'a> {
     around: Rc<Around>,
 }
 
-/// What the batch holds before and after its list. Each element is forwarded with it, so a long value that nobody reads is
-/// replaced with a short one of its type.
+/// The encoded batch before and after its list. It is forwarded with each element, so a long value in it that nobody
+/// reads is replaced with a short one of the same type.
 #[derive(Debug, Default)]
 struct Around {
     before: Vec<u8>,
@@ -29,27 +29,27 @@ struct Around {
 }
 
 impl EncodedElement<'_> {
-    /// The objects and arrays around an element.
+    /// How many objects and arrays enclose an element.
     const DEPTH: usize = 2;
 
-    /// The batch with this element alone, by the same writer schema.
+    /// The batch with only this element, for the same writer schema.
     pub fn batch_of_one(&self) -> Vec<u8> {
         let Around { before, after } = &*self.around;
-        // a block of one, and the block that ends a list
+        // A block with one item, and the block that ends a list.
         [&before[..], &[2], self.bytes, &[0], after].concat()
     }
 
-    /// How many bytes it has in the batch.
+    /// The size of the element in its batch, in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes.len()
     }
 
-    /// The bytes of what else is in [`EncodedElement::batch_of_one`].
+    /// The size of everything else in [`EncodedElement::batch_of_one`], in bytes.
     pub fn bytes_around(&self) -> usize {
         self.around.before.len() + self.around.after.len() + 2
     }
 
-    /// Its JSON text, as [`super::to_json`] makes it.
+    /// The JSON text of the element, as [`super::to_json`] writes it.
     pub fn to_json(&self) -> Result<String, Error> {
         let mut out = Vec::with_capacity(self.bytes.len() * 2);
         let seed = Transcode {
@@ -63,10 +63,10 @@ impl EncodedElement<'_> {
     }
 }
 
-/// The elements of a batch, each with what its type makes of it, or none where the type refuses it.
+/// The elements of a batch, each with its deserialised value, or none if the type refused it.
 pub type Elements<'a, T> = Vec<(EncodedElement<'a>, Option<Box<T>>)>;
 
-/// Reads the elements of the list of a batch that has this name. [`Error::Refused`] says that the batch has no list.
+/// Reads the elements of the list with this name in a batch. [`Error::Refused`] means that the batch has no such list.
 pub fn read<'a, T: Deserialize<'a>>(
     plan: &'a Plan,
     list: &str,
@@ -114,7 +114,7 @@ pub fn read<'a, T: Deserialize<'a>>(
     Ok(elements)
 }
 
-/// Writes what was skipped, or, if that is long, a short value of its type.
+/// Writes a value that was skipped or, if it is long, a short value of its type.
 fn shorten(plan: &Plan, skip: SkipId, bytes: &[u8], out: &mut Vec<u8>) {
     const LONG: usize = 64;
     const STEPS: usize = 256;
@@ -127,7 +127,7 @@ fn shorten(plan: &Plan, skip: SkipId, bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
-/// Writes a short value of a type; false where none was found with so many steps and bytes as are left.
+/// Writes a short value of a type; returns false if it found none within the given numbers of steps and bytes.
 fn short(plan: &Plan, skip: SkipId, out: &mut Vec<u8>, left: &mut (usize, usize)) -> bool {
     let bytes = match plan.skip(skip) {
         Skip::Fixed(size) => *size,
@@ -138,13 +138,13 @@ fn short(plan: &Plan, skip: SkipId, out: &mut Vec<u8>, left: &mut (usize, usize)
     };
     *left = (steps, room);
     match plan.skip(skip) {
-        // zero, nothing, no items
+        // Zero, the empty text, or no items.
         Skip::Number | Skip::Bytes | Skip::Array(_) | Skip::Map(_) => out.push(0),
         Skip::Fixed(size) => out.resize(out.len() + size, 0),
         Skip::Record(fields) => return fields.iter().all(|field| short(plan, *field, out, left)),
         Skip::Union(branches) => {
             let start = out.len();
-            // the places of up to 64 branches take a byte, as the double of the number
+            // The index of a branch takes one byte up to 63; zig-zag encoding doubles the number.
             return branches.iter().take(64).enumerate().any(|(at, branch)| {
                 out.truncate(start);
                 out.push(at as u8 * 2);
@@ -170,7 +170,7 @@ fn elements<'a, T: Deserialize<'a>>(
         let value = match decoder.value(node, PhantomData::<T>) {
             Ok(value) => Some(Box::new(value)),
             Err(Error::Refused) => {
-                // the type may have stopped anywhere; this finds the element's end
+                // Deserialisation may have stopped anywhere in the element; skipping it finds its end.
                 decoder.input = start;
                 decoder.texts_left = texts_left;
                 decoder
@@ -199,8 +199,8 @@ mod tests {
     use crate::model::record::Source;
     use crate::source::publisher_customers::CustomerWire;
 
-    /// Each element is forwarded with what stands around its list: twenty thousand of them behind half a megabyte that
-    /// nobody reads would be ten gigabytes.
+    /// Each element is forwarded with what surrounds its list: twenty thousand elements after half a megabyte that
+    /// nobody reads would make ten gigabytes.
     #[test]
     fn what_nobody_reads_is_forwarded_short() {
         const SCHEMA: &str = include_str!("../../schemas/publisher-customers.avsc");
@@ -225,7 +225,7 @@ mod tests {
         };
         shorten(&plan, skip.unwrap(), &written[..500_004], &mut out);
         assert_eq!(out, [0, 0]);
-        // an empty list, which the batch ends with
+        // An empty list, with which the batch ends.
         written.push(0);
         let read = read::<CustomerWire<'_>>(&plan, "customers", &written, usize::MAX);
         assert!(read.is_ok_and(|elements| elements.is_empty()));

@@ -1,4 +1,4 @@
-//! Compiling a plan: the writer schema is resolved against the reader schema, once.
+//! Compiles a plan: it resolves the writer schema against the reader schema, once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::writer_schema::{Underlying, WriterSchema, underlying};
 use crate::model::record::Source;
 
 impl Plan {
-    /// Compiles a writer schema for a source. `references` are the texts of the schemas that it names types of.
+    /// Compiles a writer schema for a source. `references` are the texts of the schemas that define types it refers to.
     pub fn compile(source: Source, schema: &str, references: &[&str]) -> Result<Plan, PlanError> {
         Plan::against(
             reader_schema::of(source)?,
@@ -21,7 +21,7 @@ impl Plan {
         )
     }
 
-    /// Whether a schema's values are strings and nothing else. No source has a plan of such a one.
+    /// Whether a schema's values are strings and nothing else. No source has a plan for such a schema.
     pub fn is_of_text(schema: &str, references: &[&str]) -> bool {
         WriterSchema::parse(schema, references)
             .is_ok_and(|writer| underlying(writer.root()) == Underlying::Text)
@@ -40,7 +40,7 @@ impl Plan {
             work: 0,
         };
         let root = compiler.read(writer.root(), shape)?;
-        // a union may have taken it for a branch that is not read
+        // A union may have treated an exceeded bound as a branch that cannot be read.
         compiler.within_bounds()?;
         Ok(Plan {
             nodes: compiler.nodes,
@@ -50,11 +50,11 @@ impl Plan {
     }
 }
 
-/// How deep named types may refer to each other. The schema's own nesting is bounded by that of its JSON.
+/// How deeply named types may refer to each other. The nesting of the schema itself is limited by that of its JSON.
 const MAX_REFERENCES: usize = 256;
 
-/// The most steps that resolving a schema may take. A step is a type that is read, or two fields that are compared.
-/// Schemas of a thousand fields take some ten thousand.
+/// How many steps resolving a schema may take. A step is a type that is read, or two fields that are compared. Schemas
+/// with a thousand fields take some ten thousand steps.
 const MAX_WORK: usize = 2_000_000;
 
 struct Compiler<'s> {
@@ -63,8 +63,8 @@ struct Compiler<'s> {
     names: HashMap<Name, &'s Schema>,
     nodes: Vec<Node>,
     skips: Vec<Skip>,
-    /// Records that are compiled already, by their address and that of their shape. What cannot be read is not tried
-    /// again: unions may ask for it a thousand times.
+    /// Records that are compiled already, by the addresses of schema and shape. Errors are kept too, because unions may
+    /// ask for the same record a thousand times.
     read: HashMap<(*const RecordSchema, *const Shape), Result<NodeId, PlanError>>,
     skipped: HashMap<&'s Name, SkipId>,
     depth: usize,
@@ -97,13 +97,13 @@ impl<'s> Compiler<'s> {
         })
     }
 
-    /// Resolves a type of the writer against the shape that the reader asks for.
+    /// Resolves a writer's type against the shape that the reader expects.
     fn read(&mut self, schema: &'s Schema, shape: &'static Shape) -> Result<NodeId, PlanError> {
         self.count_work(1)?;
         let node = match (schema, shape) {
             (Schema::Ref { name }, _) => return self.read(self.definition(name)?, shape),
             (Schema::Union(union), _) => self.union(union.variants(), shape)?,
-            // the field is absent; whether it may be is for the rules to say
+            // Null means an absent field; the rules decide later whether it may be absent.
             (Schema::Null, _) => Node::Null,
             (Schema::Record(record), Shape::Object(fields)) => {
                 let key = (&raw const *record, &raw const *shape);
@@ -156,7 +156,7 @@ impl<'s> Compiler<'s> {
         self.count_work(record.fields.len().saturating_mul(fields.len()))?;
         let mut wanted: Vec<Option<&'static ReaderField>> = vec![None; record.fields.len()];
         for field in fields {
-            // two fields may have an alias in common
+            // Two fields may share an alias.
             let place = position_of(field, fields, record)
                 .and_then(|place| wanted.get_mut(place))
                 .filter(|place| place.is_none());
@@ -191,7 +191,7 @@ impl<'s> Compiler<'s> {
         Ok(Node::Record(steps.into()))
     }
 
-    /// How a type is passed over.
+    /// Compiles how a value of a type is skipped.
     fn skip(&mut self, schema: &'s Schema) -> Result<SkipId, PlanError> {
         if self.depth >= MAX_REFERENCES {
             return Err(PlanError::new("the schema's types refer too deep"));
@@ -214,7 +214,7 @@ impl<'s> Compiler<'s> {
             }
             self.skipped.insert(name, id);
         }
-        // its position is taken first, since the type may contain itself
+        // Reserve its index first, because the type may contain itself.
         self.skips.push(Skip::Pending);
         let skip = match schema {
             Schema::Record(record) => {
@@ -254,8 +254,8 @@ impl<'s> Compiler<'s> {
     }
 }
 
-/// The writer's field for a field of the reader: by its name, then by the reader's aliases, then by the writer's.
-/// A field that has the name of another field of the reader is that field alone.
+/// The index of the writer's field for a field of the reader: by its name, then by the reader's aliases, then by the
+/// writer's aliases. A writer's field with the name of another field of the reader matches only that one.
 fn position_of(
     field: &ReaderField,
     fields: &[ReaderField],
@@ -303,7 +303,7 @@ fn scalar(schema: &Schema, shape: &Shape) -> Result<Node, PlanError> {
         }
     }
     let mismatch = || PlanError::new("the schema has a type that its reader schema cannot read");
-    // what a decimal's bytes hold is a number, not a text
+    // The bytes of a decimal are a number, not a text.
     if matches!(schema, Schema::Decimal(_) | Schema::BigDecimal) {
         return Err(mismatch());
     }

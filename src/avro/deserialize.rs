@@ -1,4 +1,4 @@
-//! Reading a value by its plan, as a serde `Deserializer`: the types that are read from JSON are read from Avro
+//! Reads a value by its plan, as a serde `Deserializer`: the same types that are read from JSON are read from Avro
 //! directly.
 
 use serde::de::value::BorrowedStrDeserializer;
@@ -10,7 +10,7 @@ use super::input::{BlockHead, Blocks, Input};
 use super::plan::{Node, NodeId, Plan, Skip, SkipId, WriterField};
 use super::text::{write_date, write_timestamp};
 
-/// Reads the whole of `bytes` as one value, whose texts may have `max_texts` bytes.
+/// Reads all of `bytes` as one value; its texts may have up to `max_texts` bytes.
 pub fn read<'de, T: Deserialize<'de>>(
     plan: &Plan,
     bytes: &'de [u8],
@@ -22,12 +22,12 @@ pub fn read<'de, T: Deserialize<'de>>(
     Ok(value)
 }
 
-/// How deep types that are skipped may nest.
+/// How deeply types that are skipped may nest.
 const MAX_SKIP_DEPTH: usize = 128;
-/// How many list items of a value may take no bytes.
+/// How many list items of a value may have an empty encoding.
 const MAX_EMPTY_ITEMS: usize = 65_536;
 
-/// How many characters of the name of a map's entry a message shows.
+/// How many characters of the key of a map entry a message shows.
 const MAX_SHOWN_NAME: usize = 100;
 
 pub(super) struct Decoder<'p, 'de> {
@@ -35,12 +35,12 @@ pub(super) struct Decoder<'p, 'de> {
     pub(super) input: Input<'de>,
     /// The text of the logical type that is being read.
     scratch: Vec<u8>,
-    /// How many more list items may take no bytes.
+    /// How many more list items may have an empty encoding.
     empty_items: usize,
-    /// How many more bytes may be read as texts. One byte of a value may stand for a long text, the symbol of an
+    /// How many more bytes of text may be read. One byte of a value may stand for a long text: the symbol of an
     /// enumeration.
     pub(super) texts_left: usize,
-    /// The field that was read last, and the entry of its map that is no JSON, if there was one.
+    /// The field that was read last, and the entry of its map that is not JSON, if there was one.
     field: &'static str,
     no_json: Option<&'de str>,
 }
@@ -58,7 +58,7 @@ impl<'p, 'de> Decoder<'p, 'de> {
         }
     }
 
-    /// Counts a text before it is copied.
+    /// Counts a text against the limit before it is copied.
     #[inline]
     fn counted<'t>(&mut self, text: &'t str) -> Result<&'t str, Error> {
         self.texts_left = self
@@ -74,7 +74,7 @@ impl<'p, 'de> Decoder<'p, 'de> {
         self.counted(text)
     }
 
-    /// A pointer to the text that should be JSON and is not.
+    /// A pointer to the text that should be JSON but is not.
     pub(super) fn no_json(&self) -> Option<String> {
         let name: String = self.no_json?.chars().take(MAX_SHOWN_NAME).collect();
         let name = name.replace('~', "~0").replace('/', "~1");
@@ -86,7 +86,7 @@ impl<'p, 'de> Decoder<'p, 'de> {
         self.value(self.plan.root, seed)
     }
 
-    /// Reads the value that comes next.
+    /// Reads the next value.
     pub(super) fn value<S: DeserializeSeed<'de>>(
         &mut self,
         node: NodeId,
@@ -99,7 +99,7 @@ impl<'p, 'de> Decoder<'p, 'de> {
         })
     }
 
-    /// Reads which branch of a union comes; any other node is its own.
+    /// Reads which branch of a union follows; any other node is returned as it is.
     #[inline]
     pub(super) fn branch(&mut self, id: NodeId) -> Result<&'p Node, Error> {
         match self.plan.node(id) {
@@ -111,7 +111,8 @@ impl<'p, 'de> Decoder<'p, 'de> {
         }
     }
 
-    /// Counts an item that was read since `start` if it took no bytes: a few bytes may say that there are many.
+    /// Counts an item that was read from `start` on if it took no bytes, because a few bytes may announce very many
+    /// such items.
     pub(super) fn count_empty(&mut self, start: usize) -> Result<(), Error> {
         if self.input.left() == start {
             self.empty_items = self.empty_items.checked_sub(1).ok_or(Error::Malformed)?;
@@ -149,7 +150,7 @@ impl<'p, 'de> Decoder<'p, 'de> {
             if !keys && *self.plan.skip(item) == Skip::Fixed(0) {
                 continue;
             }
-            // each takes a byte at least, or fails, so the bytes that are left bound this
+            // Each item takes at least one byte, or fails, so the remaining bytes limit this loop.
             for _ in 0..items {
                 if keys {
                     self.input.bytes()?;
@@ -161,7 +162,7 @@ impl<'p, 'de> Decoder<'p, 'de> {
     }
 }
 
-/// The value that comes next.
+/// The next value.
 struct NodeDeserializer<'d, 'p, 'de> {
     decoder: &'d mut Decoder<'p, 'de>,
     node: &'p Node,
@@ -234,7 +235,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_, '_, 'de> {
             Node::Union(branches) => {
                 let at = input.choose(branches)?;
                 let node = self.decoder.plan.node(branches[at]);
-                // branches are no unions themselves
+                // A branch of a union is not a union itself.
                 NodeDeserializer { node, ..self }.deserialize_any(visitor)
             }
             Node::Mismatch => Err(Error::Unresolved),
@@ -261,7 +262,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_, '_, 'de> {
     }
 }
 
-/// A record's fields, without those that are null.
+/// The fields of a record, except those that are null.
 struct RecordAccess<'d, 'p, 'de> {
     decoder: &'d mut Decoder<'p, 'de>,
     fields: std::slice::Iter<'p, WriterField>,
@@ -323,7 +324,7 @@ impl<'de> SeqAccess<'de> for ListAccess<'_, '_, 'de> {
     }
 }
 
-/// The entries of a map from names to JSON texts, without those that are null.
+/// The entries of a map from names to JSON texts, except those that are null.
 struct JsonMapAccess<'d, 'p, 'de> {
     decoder: &'d mut Decoder<'p, 'de>,
     value: NodeId,
@@ -358,7 +359,7 @@ impl<'de> MapAccess<'de> for JsonMapAccess<'_, '_, 'de> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
         let mut json = serde_json::Deserializer::from_str(self.text);
-        // the seeds of this crate keep to the limit themselves
+        // The seeds of this crate enforce the limit themselves.
         json.disable_recursion_limit();
         let value = seed.deserialize(&mut json);
         match value.and_then(|value| json.end().map(|()| value)) {

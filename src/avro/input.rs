@@ -1,10 +1,10 @@
-//! The bytes of a value, and Avro's encodings of single data. No length is trusted before it is compared with the bytes
-//! that are left.
+//! The bytes of a value, and Avro's encodings of primitive types. Every length is compared with the remaining bytes
+//! before it is used.
 
 use super::Error;
 use crate::model::varint;
 
-/// What is left of a value.
+/// The remaining bytes of a value.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'de> {
     bytes: &'de [u8],
@@ -19,7 +19,7 @@ impl<'de> Input<'de> {
         self.bytes.len()
     }
 
-    /// What was read since `start`, an earlier state of the same input.
+    /// The bytes that were read since `start`, an earlier state of the same input.
     pub fn since(&self, start: Input<'de>) -> &'de [u8] {
         let length = start.left().saturating_sub(self.left());
         start.bytes.get(..length).unwrap_or(&[])
@@ -76,7 +76,7 @@ impl<'de> Input<'de> {
         finite(f64::from_le_bytes(self.array()?))
     }
 
-    /// Bytes behind their length.
+    /// Bytes that follow their length.
     #[inline]
     pub fn bytes(&mut self) -> Result<&'de [u8], Error> {
         let length = usize::try_from(self.long()?).map_err(|_| Error::Malformed)?;
@@ -88,7 +88,7 @@ impl<'de> Input<'de> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Error::Malformed)
     }
 
-    /// The position of a union's branch or of an enumeration's symbol.
+    /// The index of a union's branch or of an enumeration's symbol.
     #[inline]
     pub fn choose<T>(&mut self, of: &'_ [T]) -> Result<usize, Error> {
         usize::try_from(self.long()?)
@@ -98,7 +98,7 @@ impl<'de> Input<'de> {
     }
 }
 
-/// JSON has no infinities, and nothing that is not a number.
+/// An error for infinities and NaN, which JSON does not have.
 fn finite(number: f64) -> Result<f64, Error> {
     if number.is_finite() {
         Ok(number)
@@ -107,10 +107,10 @@ fn finite(number: f64) -> Result<f64, Error> {
     }
 }
 
-/// The blocks that the items of an array or a map come in.
+/// The blocks in which the items of an array or a map are encoded.
 #[derive(Debug, Default)]
 pub struct Blocks {
-    /// Items that are left in this block.
+    /// Remaining items of this block.
     left: u64,
     done: bool,
 }
@@ -118,12 +118,12 @@ pub struct Blocks {
 /// The head of a block.
 pub struct BlockHead {
     pub items: u64,
-    /// The block's size in bytes, where it is given.
+    /// The block's size in bytes, if it is given.
     pub bytes: Option<usize>,
 }
 
 impl BlockHead {
-    /// None at the end of the blocks.
+    /// None after the last block.
     pub fn read(input: &mut Input<'_>) -> Result<Option<BlockHead>, Error> {
         let items = input.long()?;
         let bytes = if items < 0 {
@@ -141,7 +141,7 @@ impl BlockHead {
 }
 
 impl Blocks {
-    /// Whether another item comes.
+    /// Whether there is another item.
     pub fn advance(&mut self, input: &mut Input<'_>) -> Result<bool, Error> {
         if self.left == 0 && !self.done {
             match BlockHead::read(input)? {
@@ -180,18 +180,18 @@ mod tests {
         assert_eq!(long(&[0x80; 11]), Err(Error::Malformed));
         assert_eq!(long(&[0x80]), Err(Error::Malformed));
         assert_eq!(long(&[]), Err(Error::Malformed));
-        // 2^31, which is no int
+        // 2^31, which does not fit an int.
         let mut input = Input::new(&[0x80, 0x80, 0x80, 0x80, 0x10]);
         assert_eq!(input.int(), Err(Error::Malformed));
     }
 
     #[test]
     fn a_negative_count_gives_the_size_of_its_block() {
-        // three items in two bytes, then the end
+        // Three items in two bytes, then the end.
         let mut input = Input::new(&[5, 4, 7, 7, 0]);
         let head = BlockHead::read(&mut input).unwrap().unwrap();
         assert_eq!((head.items, head.bytes), (3, Some(2)));
-        // a size beyond the end, a negative one, and the count that has no opposite
+        // A size beyond the end, a negative one, and a count that cannot be negated.
         assert!(BlockHead::read(&mut Input::new(&[5, 4, 7])).is_err());
         assert!(BlockHead::read(&mut Input::new(&[5, 1, 7])).is_err());
         let mut least = [0xff; 11];

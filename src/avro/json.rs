@@ -1,4 +1,4 @@
-//! A value as JSON text.
+//! Writes a value as JSON text.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use super::plan::Plan;
 use crate::json::canonical::write_string;
 use crate::json::strict::{Text, deeper};
 
-/// The JSON text of the value that `bytes` hold, with the fields that the reader schema knows; those that are null
-/// are left out. An error is never [`Error::Refused`].
+/// The JSON text of the encoded value, with the fields that the reader schema has; null fields are left out. An error
+/// is never [`Error::Refused`].
 pub fn to_json(plan: &Plan, bytes: &[u8], max_texts: usize) -> Result<String, Error> {
     transcoded(&mut Decoder::new(plan, bytes, max_texts))
 }
@@ -36,7 +36,7 @@ fn transcoded(decoder: &mut Decoder<'_, '_>) -> Result<String, Error> {
     String::from_utf8(out).map_err(|_| Error::Malformed)
 }
 
-/// Appends any value as compact JSON. `depth` counts the objects and arrays around it.
+/// Appends any value as compact JSON. `depth` counts the objects and arrays that enclose it.
 pub(super) struct Transcode<'o> {
     pub out: &'o mut Vec<u8>,
     pub depth: usize,

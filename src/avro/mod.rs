@@ -1,23 +1,23 @@
-//! Reading and writing Avro, apart from the registry: what a value's bytes say, once its writer schema is known.
+//! Reading and writing Avro, without the registry: how a value is decoded once its writer schema is known.
 //!
 //! A writer schema is compiled once into a [`Plan`], resolved against the reader schema of its source
-//! (`schemas/<source>.avsc`). Reading a value then follows the plan and looks nothing up: [`read`] gives the same
-//! types that are read from JSON, by the same rules, so a customer given in either form ends in the same state.
-//! What the rules refuse is explained by the JSON Schema, on the text that [`to_json`] makes of the value.
+//! (`schemas/<source>.avsc`). Reading a value then follows the plan without any look-up: [`read`] gives the same types
+//! that are read from JSON, by the same rules, so a customer ends in the same state whichever encoding it comes in. If
+//! the rules refuse a value, the JSON Schema explains why, using the text that [`to_json`] makes of the value.
 //! [`snapshot`] writes the published snapshot by `schemas/customer-snapshot.avsc`.
 //!
-//! Resolution is Avro's: fields by name or by alias of the reader, left-out fields that have a default, unknown
-//! fields skipped, numbers widened, strings and bytes for each other, unions branch by branch. It is wider in what
-//! JSON has no types for:
+//! Resolution follows Avro: fields match by name or by an alias of the reader, missing fields take their default,
+//! unknown fields are skipped, numbers are widened, strings and bytes are interchangeable, and unions resolve branch by
+//! branch. It accepts more where JSON has no corresponding types:
 //!
-//! - A null means that a field is absent, also where the reader schema has no null: the rules then say whether the
-//!   field is required. In a list a null stays one.
+//! - A null means that a field is absent, even if the reader schema does not allow null: the rules then decide whether
+//!   the field is required. In a list a null stays a null.
 //! - An enumeration is read as the text of its symbol.
 //! - Timestamps of any precision, local ones too, and dates are read as the text that JSON would hold. A long
-//!   without a logical type names no unit: it stays a number, which the rules refuse.
-//! - Where a field's name is not found, an alias that the *writer* gives its field counts as its name: so a
+//!   without a logical type has no known unit: it stays a number, which the rules refuse.
+//! - If a field's name is not found, an alias that the *writer* gives its field counts as the name of that field: so a
 //!   renamed field that keeps its old name as an alias is still found.
-//! - The names of types do not matter, nor does how they are spelt; references to them still resolve.
+//! - The names of types do not matter, nor does their spelling; references to them still resolve.
 
 pub mod batch;
 mod compile;
@@ -37,27 +37,27 @@ pub use deserialize::read;
 pub use json::{explain, to_json};
 pub use plan::{Plan, PlanError};
 
-/// Why a value was not read. Never quotes it.
+/// Why a value cannot be read. It never quotes the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The bytes are no value of their writer schema.
+    /// The bytes are not a value of their writer schema.
     #[error("the value cannot be decoded by its writer schema")]
     Malformed,
-    /// A union's branch that the reader schema has no type for.
+    /// The value takes a union's branch for which the reader schema has no type.
     #[error("the value has a branch of a union that the source's schema has no type for")]
     Unresolved,
-    /// An entry of a map whose texts are JSON.
+    /// An entry is not JSON, in a map whose texts must be JSON.
     #[error("an entry of a map is no JSON text")]
     NotJson,
     #[error("the value's texts, decoded, are larger than 4 times validation.max_record_bytes")]
     TooMuchText,
-    /// The bytes are sound, but the type that was read refuses the value.
+    /// The bytes are valid, but the type that was read refuses the value.
     #[error("the value is not what its type asks for")]
     Refused,
 }
 
 impl Error {
-    /// The error where no type can refuse the value.
+    /// The error if no type can refuse the value.
     fn or_malformed(self) -> Error {
         match self {
             Error::Refused => Error::Malformed,

@@ -1,7 +1,7 @@
-//! The names in writer schemas. They do not matter for reading, but `apache-avro` takes fewer of them than the Java
-//! library does: no hyphens or dollar signs in namespaces, no letters beyond ASCII. So a schema is rewritten before it
-//! is parsed: each named type gets a name of its own, references follow, and what plays no part in reading is left out
-//! (defaults, documentation, aliases of types, attributes of other programs, logical types that do not fit).
+//! Renames the types in writer schemas. Names do not matter for reading, but `apache-avro` accepts fewer of them than
+//! the Java library does: no hyphens or dollar signs in namespaces, no letters beyond ASCII. So a schema is rewritten
+//! before it is parsed: each named type gets a generated name, references follow, and what does not affect reading is
+//! left out (defaults, documentation, aliases of types, attributes of other programs, logical types that do not fit).
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,24 +9,25 @@ use serde_json::{Map, Value, json};
 
 use super::PlanError;
 
-/// The types that have no definition.
+/// The types that are not defined by a schema.
 const PRIMITIVES: [&str; 8] = [
     "null", "boolean", "int", "long", "float", "double", "bytes", "string",
 ];
 
-/// Schemas that refer to each other, with names that `apache-avro` takes.
+/// Schemas that refer to each other, with names that `apache-avro` accepts.
 #[derive(Default)]
 pub struct RenamedSchemas {
-    /// The new names of types, by their full ones.
+    /// The new names of types, by their full names.
     types: HashMap<String, String>,
-    /// The same by aliases. A name goes first.
+    /// The new names of types, by their aliases. A name takes precedence over an alias.
     aliases: HashMap<String, String>,
-    /// The symbols of enumerations as they were, by the enumeration's new name.
+    /// The original symbols of enumerations, by the enumeration's new name.
     pub symbols: HashMap<String, Vec<String>>,
 }
 
 impl RenamedSchemas {
-    /// Notes the names that a schema defines. All are noted before the first is rewritten.
+    /// Collects the names that a schema defines. The names of all schemas must be collected before the first is
+    /// rewritten.
     pub fn note(&mut self, schema: &Value) -> Result<(), PlanError> {
         self.note_in(schema, "")
     }
@@ -65,7 +66,8 @@ impl RenamedSchemas {
         }
     }
 
-    /// A schema whose names were noted, rewritten. Schemas are rewritten in the order in which they were noted.
+    /// Rewrites a schema whose names were collected. Schemas must be rewritten in the order in which they were
+    /// collected.
     pub fn rewrite(&mut self, schema: &Value) -> Result<Value, PlanError> {
         self.rewrite_in(schema, "")
     }
@@ -129,7 +131,7 @@ impl RenamedSchemas {
         }
     }
 
-    /// An enumeration gets symbols of its own too; those of the schema are kept beside it.
+    /// An enumeration gets generated symbols too; the original symbols are kept beside the schema.
     fn rewrite_enum(&mut self, name: String, symbols: &Value) -> Result<Value, PlanError> {
         let Value::Array(symbols) = symbols else {
             return Err(PlanError::new("the symbols of an enumeration are no list"));
@@ -144,7 +146,7 @@ impl RenamedSchemas {
         Ok(json!({"type": "enum", "name": name, "symbols": new}))
     }
 
-    /// A field keeps its name where `apache-avro` takes it: only then can the reader schema ask for it.
+    /// A field keeps its name if `apache-avro` accepts it: the reader schema can only ask for such a name.
     fn rewrite_fields(&mut self, fields: &Value, space: &str) -> Result<Vec<Value>, PlanError> {
         let Value::Array(fields) = fields else {
             return Err(PlanError::new("the fields of a record are no list"));
@@ -181,7 +183,7 @@ impl RenamedSchemas {
         Ok(rewritten)
     }
 
-    /// The new name for a type that is named within a namespace.
+    /// The new name of a type that is referred to from within a namespace.
     fn reference(&mut self, name: &str, space: &str) -> Result<String, PlanError> {
         if PRIMITIVES.contains(&name) {
             return Ok(name.to_owned());
@@ -192,7 +194,7 @@ impl RenamedSchemas {
         types
             .get(&full)
             .or_else(|| self.aliases.get(&full))
-            // as the Java library does: what is not in the namespace may be outside all of them
+            // As in the Java library: a name that is not in the namespace may be one without a namespace.
             .or_else(|| types.get(name))
             .cloned()
             .ok_or_else(|| {
@@ -201,7 +203,7 @@ impl RenamedSchemas {
     }
 }
 
-/// The namespace that a definition gives its type, and the type's full name.
+/// The namespace of a definition, and the full name of its type.
 fn name_of(parts: &Map<String, Value>, around: &str) -> Result<(String, String), PlanError> {
     let name = parts.get("name").and_then(Value::as_str).unwrap_or("");
     let space = parts.get("namespace").and_then(Value::as_str);
@@ -212,7 +214,7 @@ fn name_of(parts: &Map<String, Value>, around: &str) -> Result<(String, String),
     Ok((space.to_owned(), full_name(name, space)))
 }
 
-/// A dot in a name sets the namespace, also a leading one, which sets none.
+/// Splits a name. A dot in it sets the namespace, and so does a leading dot, which sets an empty one.
 fn split<'n>(name: &'n str, space: &'n str) -> (&'n str, &'n str) {
     name.rsplit_once('.').unwrap_or((space, name))
 }
@@ -224,7 +226,7 @@ fn full_name(name: &str, space: &str) -> String {
     }
 }
 
-/// Whether `apache-avro` takes it as the name of a field.
+/// Whether `apache-avro` accepts it as the name of a field.
 fn is_plain(name: &str) -> bool {
     let starts = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
     starts
@@ -238,7 +240,7 @@ fn texts(list: Option<&Value>) -> impl Iterator<Item = &str> {
     list.into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// The logical type of a type without parts, if it is one that reading asks for and that fits.
+/// The logical type of a type without parts, if reading needs it and it is valid.
 fn logical(kind: &str, parts: &Map<String, Value>) -> Option<&'static str> {
     let logical = parts.get("logicalType")?.as_str()?;
     match (kind, logical) {
@@ -254,7 +256,7 @@ fn logical(kind: &str, parts: &Map<String, Value>) -> Option<&'static str> {
             let number = |name: &str| parts.get(name).map(Value::as_u64);
             let precision = number("precision").flatten().filter(|digits| *digits > 0)?;
             let scale = number("scale").unwrap_or(Some(0))?;
-            // which of the two it is does not matter, since neither is read
+            // Which of the two it is does not matter, because neither is read.
             (scale <= precision).then_some("big-decimal")
         }
         _ => None,

@@ -1,10 +1,10 @@
-//! The plan by which values of one writer schema are read: that schema, resolved against the reader schema.
+//! The plan by which values of one writer schema are read: the writer schema, resolved against the reader schema.
 
 use std::sync::Arc;
 
 use super::text::Unit;
 
-/// How values of one writer schema are read for one source. Reading by it looks nothing up.
+/// How values of one writer schema are read for one source. Reading by it needs no look-ups.
 #[derive(Debug)]
 pub struct Plan {
     pub(super) nodes: Vec<Node>,
@@ -12,7 +12,7 @@ pub struct Plan {
     pub(super) root: NodeId,
 }
 
-/// Why a schema has no plan, which makes every value of it `invalid_avro`. Says what is wrong with the schema.
+/// Why a schema has no plan, which makes every value of it `invalid_avro`. It says what is wrong with the schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{message}", self.path())]
 pub struct PlanError {
@@ -67,11 +67,11 @@ pub(super) enum Node {
     List(NodeId),
     JsonMap(NodeId),
     Union(Box<[NodeId]>),
-    /// A union's branch that does not resolve against the reader schema.
+    /// A branch of a union that does not resolve against the reader schema.
     Mismatch,
 }
 
-/// A field of the writer, in its order.
+/// A field of the writer, in the writer's order.
 #[derive(Debug)]
 pub(super) enum WriterField {
     Read { name: &'static str, node: NodeId },
@@ -83,7 +83,7 @@ pub(super) enum WriterField {
 pub(super) enum Skip {
     /// An int, a long or an enumeration.
     Number,
-    /// Bytes behind their length.
+    /// Bytes that follow their length.
     Bytes,
     Fixed(usize),
     Record(Box<[SkipId]>),

@@ -1,4 +1,4 @@
-//! The reader schemas, `schemas/<source>.avsc`, as the shapes that writer schemas are resolved against.
+//! The reader schemas, `schemas/<source>.avsc`, as shapes against which writer schemas are resolved.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use super::PlanError;
 use super::writer_schema::WriterSchema;
 use crate::model::record::Source;
 
-/// What a source asks for: the type of a value.
+/// The type of a value that a source expects.
 #[derive(Debug, PartialEq)]
 pub enum Shape {
     Text,
@@ -20,7 +20,7 @@ pub enum Shape {
     Truth,
     List(Box<Shape>),
     Object(Vec<ReaderField>),
-    /// A map from names to JSON texts. All maps of the sources are such.
+    /// A map from names to JSON texts. The sources have no other maps.
     JsonMap,
     /// A value of such a map.
     JsonText,
@@ -44,7 +44,8 @@ static SHAPES: LazyLock<Result<[Shape; 4], PlanError>> = LazyLock::new(|| {
     ])
 });
 
-/// The shape of a source's values. The error, which a test rules out, says that a schema of this build is broken.
+/// The shape of a source's values. The error means that a schema in this build is broken; a test ensures that this does
+/// not happen.
 pub fn of(source: Source) -> Result<&'static Shape, PlanError> {
     SHAPES
         .as_ref()
@@ -98,7 +99,7 @@ mod tests {
     use super::*;
     use serde_json::Value;
 
-    /// Holds a shape against a JSON Schema: the same fields, the same of them required, the same types.
+    /// Compares a shape with a JSON Schema: the same fields, the same required fields, the same types.
     fn same(shape: &Shape, schema: &Value, at: &str) {
         let kinds = &schema["type"];
         let is = |kind: &str| {

@@ -1,7 +1,8 @@
 //! The published snapshot as Avro, by `schemas/customer-snapshot.avsc`.
 //!
-//! It is made of the snapshot's JSON text, whose fields come in the order of the schema's: so the same state gives
-//! the same bytes here too. Arrays and maps are one block each, maps in the order of the text, which is sorted.
+//! It is converted from the snapshot's JSON text, whose fields have the order of the schema: so the same state gives
+//! the same bytes here too. Arrays and maps are written as one block each; maps keep the order of the text, which is
+//! sorted.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -29,7 +30,7 @@ static RECORD: LazyLock<Result<SnapshotType, PlanError>> = LazyLock::new(|| {
     SnapshotType::of(schema.root(), &schema.names())
 });
 
-/// Why a snapshot was not encoded. Does not happen to a snapshot of this build, which a test says.
+/// Why a snapshot cannot be encoded. A test ensures that this does not happen to snapshots of this build.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
     #[error("the snapshot's Avro schema: {0}")]
@@ -38,8 +39,8 @@ pub enum EncodeError {
     Snapshot,
 }
 
-/// Appends the Avro form of a snapshot, without a frame. `json` is the snapshot's text; after an error nothing has
-/// been appended.
+/// Appends a snapshot as Avro, without the wire-format frame. `json` is the text of the snapshot. After an error,
+/// nothing has been appended.
 pub fn encode(json: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let of = RECORD.as_ref().map_err(Clone::clone)?;
     let start = out.len();
@@ -87,7 +88,7 @@ impl SnapshotType {
                 &array.items,
                 names,
             )?))),
-            // the one map of texts is that of the attributes
+            // The only map of texts is that of the attributes.
             Schema::Map(map) if *map.types == Schema::String => {
                 Ok(SnapshotType::Map(Box::new(SnapshotType::Json)))
             }
@@ -122,7 +123,7 @@ impl SnapshotType {
 }
 
 pub(super) fn write_long(out: &mut Vec<u8>, number: i64) {
-    // zig-zag: small numbers are short whatever their sign
+    // Zig-zag encoding: small numbers are short whatever their sign.
     varint::put(out, ((number << 1) ^ (number >> 63)) as u64);
 }
 
@@ -131,7 +132,7 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// Ends an array or a map that began at `start` and holds so many items: one block, its count before it.
+/// Ends an array or a map that began at `start`: inserts the count before its items, as one block.
 fn close_blocks(out: &mut Vec<u8>, start: usize, items: i64) {
     if items > 0 {
         let mut count = Vec::with_capacity(10);
@@ -141,7 +142,7 @@ fn close_blocks(out: &mut Vec<u8>, start: usize, items: i64) {
     out.push(0);
 }
 
-/// Appends the Avro form of the JSON value that comes next.
+/// Appends the next JSON value as Avro.
 struct Encode<'t, 'o> {
     of: &'t SnapshotType,
     out: &'o mut Vec<u8>,
@@ -245,7 +246,7 @@ impl<'de> Visitor<'de> for Encode<'_, '_> {
     }
 }
 
-/// Writes nulls for the fields that are left out before the one of that name, or to the end.
+/// Writes nulls for the missing fields before the field with that name, or up to the end.
 fn absent_until<'t, E: serde::de::Error>(
     fields: &mut std::slice::Iter<'t, SnapshotField>,
     name: Option<&str>,

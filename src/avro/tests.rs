@@ -1,4 +1,4 @@
-//! Writer schemas and bytes of special kinds. `tests/avro` holds whole values against JSON and `apache-avro`.
+//! Unusual writer schemas and bytes. `tests/avro` compares whole values with JSON and `apache-avro`.
 
 use super::plan::Plan;
 use super::reader_schema::Shape;
@@ -41,17 +41,17 @@ const OPTIONAL: &str = r#"{"name":"a","type":["null","string"],"default":null}"#
 fn a_field_is_found_by_its_name_then_by_aliases() {
     let reader = record(r#"{"name":"id","aliases":["key","number"],"type":"string"}"#);
     for (writer, expected) in [
-        // the name comes first, wherever it stands
+        // The name takes precedence, wherever its field is.
         (
             r#"{"name":"key","type":"string"},{"name":"id","type":"string"}"#,
             "two",
         ),
-        // then the reader's aliases, in its order
+        // Then the reader's aliases, in their order.
         (
             r#"{"name":"number","type":"string"},{"name":"key","type":"string"}"#,
             "two",
         ),
-        // then an alias of the writer
+        // Then an alias of the writer.
         (
             r#"{"name":"x","type":"string"},{"name":"y","aliases":["id"],"type":"string"}"#,
             "two",
@@ -116,7 +116,7 @@ fn schemas_that_do_not_resolve_have_no_plan() {
     ] {
         assert!(plan(&record(OPTIONAL), no_schema).is_err(), "{no_schema}");
     }
-    // a branch that does not resolve spoils only the values that take it
+    // A branch that does not resolve makes only those values unreadable that take it.
     let branches = record(r#"{"name":"a","type":["long","null","string"]}"#);
     let some = plan(&record(OPTIONAL), &branches).unwrap();
     assert_eq!(
@@ -169,7 +169,7 @@ fn named_types_are_found_in_their_namespace_and_in_other_schemas() {
     assert!(WriterSchema::parse(writer, &[]).is_err());
 }
 
-/// A list of the reader's, with items that a few bytes can claim many of.
+/// A list of the reader with items of which a few bytes can announce many.
 fn list(item: &str) -> String {
     record(&format!(
         r#"{{"name":"a","type":{{"type":"array","items":{item}}}}}"#
@@ -189,7 +189,7 @@ fn few_bytes_are_not_many_items() {
     let texts = plan(&list(r#""string""#), &list(r#""string""#)).unwrap();
     assert_eq!(read(&texts, &many), Err(Error::Malformed));
     assert_eq!(read(&texts, &long(i64::MIN)), Err(Error::Malformed));
-    // what is skipped costs nothing, however many there are
+    // Skipped items cost nothing, however many there are.
     let skipped = plan(
         &record(OPTIONAL),
         &list(r#""null""#).replace("\"a\"", "\"b\""),
@@ -230,12 +230,12 @@ fn what_is_skipped_nests_only_so_deep() {
         read(&plan_of(tree), &nested(100_000)),
         Err(Error::Malformed)
     );
-    // no value is of this type
+    // No finite value has this type.
     let endless = r#"{"name":"b","type":{"type":"record","name":"T","fields":[{"name":"t","type":"T"},{"name":"u","type":"T"}]}}"#;
     assert_eq!(read(&plan_of(endless), b""), Err(Error::Malformed));
 }
 
-/// The rejection of a console customer whose fields are written as given.
+/// The rejection of a console customer whose fields and bytes are given.
 fn console(fields: &str, bytes: &[u8]) -> Option<Rejection> {
     let plan = Plan::compile(Source::ConsoleCustomers, &record(fields), &[]).unwrap();
     let record = RawRecord {
@@ -250,7 +250,7 @@ fn console(fields: &str, bytes: &[u8]) -> Option<Rejection> {
     }
 }
 
-/// Its code, and the pointers and keywords of its violations.
+/// The code of the rejection, with the pointers and keywords of its violations.
 fn verdict(fields: &str, bytes: &[u8]) -> String {
     let Some(rejection) = console(fields, bytes) else {
         return "valid".to_owned();
@@ -367,7 +367,7 @@ fn attributes_are_json() {
     }
     let null = [text("c"), long(1), long(1), text("k"), long(0), long(0)].concat();
     assert_eq!(verdict(&fields, &null), "valid");
-    // bad JSON is a fault of the stage before
+    // Invalid JSON is an error of the earlier stage.
     let both = [
         text("c"),
         long(-1),
@@ -399,7 +399,7 @@ fn numbers_that_json_does_not_have_are_malformed() {
     );
 }
 
-/// Names that the Java library takes, of types, further fields and symbols.
+/// Names of types, further fields and symbols that the Java library accepts.
 #[test]
 fn names_do_not_matter() {
     let reader = record(r#"{"name":"id","type":"string"}"#);
@@ -419,7 +419,7 @@ fn names_do_not_matter() {
             "{writer}"
         );
     }
-    // references follow, within the namespace and by the full name; further fields and symbols have any name
+    // References follow, within the namespace and by the full name; further fields and symbols may have any name.
     let writer = r#"{"type":"record","name":"R","namespace":"a-b.c","fields":[
         {"name":"größe","type":{"type":"enum","name":"E-1","symbols":["no-1","x"]}},
         {"name":"id","type":"E-1"},

@@ -1,9 +1,9 @@
-//! Logical types as the texts that JSON holds in their place.
+//! Logical types as the texts that JSON has for them.
 
 use crate::model::time::{Date, Instant};
 
-/// What a timestamp counts since 1970-01-01T00:00:00, in UTC; a local one is taken as UTC too, as a `date-time`
-/// without an offset is (docs/contract.md, section 2).
+/// The unit in which a timestamp counts since 1970-01-01T00:00:00 in UTC. A local timestamp is taken as UTC too, like a
+/// `date-time` without an offset (docs/contract.md, section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     Millis,
@@ -11,10 +11,10 @@ pub enum Unit {
     Nanos,
 }
 
-/// Takes the place of a time that the texts of the sources cannot express. It breaks the JSON Schema's `format`.
+/// Replaces a time that the texts of the sources cannot express. It violates the JSON Schema's `format`.
 const OUT_OF_RANGE: &[u8] = b"outside the years 0001 to 9999";
 
-/// Appends a timestamp as a `date-time`. Digits beyond the microsecond are cut.
+/// Appends a timestamp as a `date-time`. Digits beyond the microsecond are truncated.
 pub fn write_timestamp(out: &mut Vec<u8>, unit: Unit, count: i64) {
     let micros = match unit {
         Unit::Millis => count.checked_mul(1000),
@@ -51,7 +51,7 @@ mod tests {
             (Unit::Millis, 1_707_213_600_500, "2024-02-06T10:00:00.500Z"),
             (Unit::Micros, 1, "1970-01-01T00:00:00.000001Z"),
             (Unit::Nanos, 1_999, "1970-01-01T00:00:00.000001Z"),
-            // cut as the digits of a text are, not rounded towards 1970
+            // Truncated like the digits of a text, not rounded towards 1970.
             (Unit::Nanos, -1, "1969-12-31T23:59:59.999999Z"),
             (
                 Unit::Micros,

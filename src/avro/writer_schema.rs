@@ -1,4 +1,4 @@
-//! WriterSchema schemas: parsed by `apache-avro`, with all their named types at hand.
+//! Writer schemas: parsed by `apache-avro`, together with the named types that they use.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::PlanError;
 use super::names::RenamedSchemas;
 
-/// A schema and the named types that are defined in it or in those that it refers to.
+/// A schema with the named types that are defined in it or in the schemas that it refers to.
 pub struct WriterSchema {
     root: Schema,
     references: Vec<Schema>,
@@ -17,8 +17,8 @@ pub struct WriterSchema {
 }
 
 impl WriterSchema {
-    /// Parses a schema; `references` are the texts of the schemas that it names types of, in any order. A field that
-    /// is no object is an error here, since `apache-avro` would pass over it.
+    /// Parses a schema; `references` are the texts of the schemas that define types it refers to, in any order. A field
+    /// that is not an object is an error here, because `apache-avro` would silently ignore it.
     pub fn parse(text: &str, references: &[&str]) -> Result<WriterSchema, PlanError> {
         let parse = |text: &&str| {
             serde_json::from_str(text)
@@ -51,7 +51,7 @@ impl WriterSchema {
         &self.root
     }
 
-    /// The symbols of an enumeration as its schema gives them.
+    /// The symbols of an enumeration as its schema spells them.
     pub fn symbols(&self, name: &Name) -> &[String] {
         self.symbols
             .get(name.name())
@@ -90,7 +90,7 @@ fn collect<'s>(schema: &'s Schema, names: &mut HashMap<Name, &'s Schema>) {
     }
 }
 
-/// The type under a logical one; the type itself for others.
+/// The type under a logical type; other types are returned as they are.
 pub fn underlying(schema: &Schema) -> Underlying {
     match schema {
         Schema::Int | Schema::Date | Schema::TimeMillis => Underlying::Int,
@@ -136,9 +136,9 @@ pub enum Underlying {
     Long,
     Text,
     Bytes,
-    /// So many bytes.
+    /// With this number of bytes.
     Fixed(usize),
-    /// So many symbols.
+    /// With this number of symbols.
     Enum(usize),
     Composite,
 }

@@ -1,4 +1,4 @@
-//! Writing canonical JSON: compact, and with no more escapes than JSON requires (docs/contract.md, section 4).
+//! Writes canonical JSON: compact, and with no more escapes than JSON requires (docs/contract.md, section 4).
 
 use std::cell::Cell;
 use std::fmt;
@@ -14,7 +14,7 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
     write_utf8(out, text.as_bytes());
 }
 
-/// Appends a text that is known to be UTF-8 as a JSON string.
+/// Appends a text that must be UTF-8 as a JSON string.
 pub fn write_utf8(out: &mut Vec<u8>, text: &[u8]) {
     out.reserve(text.len() + 2);
     out.push(b'"');
@@ -31,7 +31,7 @@ pub fn write_inside(out: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
-/// Whether a text has bytes to escape. Hardly any has, and most are short: eight bytes are compared at a time.
+/// Whether a text has bytes to escape. Most texts are short and have none, so eight bytes are compared at a time.
 fn needs_escapes(text: &[u8]) -> bool {
     let (words, rest) = text.as_chunks::<8>();
     let mut last = [b' '; 8];
@@ -42,12 +42,13 @@ fn needs_escapes(text: &[u8]) -> bool {
         != 0
 }
 
-/// Not 0 where one of the bytes is below 0x20, a quote or a backslash.
+/// Not 0 if one of the bytes is below 0x20, a quote or a backslash.
 fn escape_bits(word: [u8; 8]) -> u64 {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
     let word = u64::from_ne_bytes(word);
-    // the highest bit of a byte that is less than another one, at the least of the lowest such byte
+    // Sets the highest bit of each byte that is less than `than`. A borrow may disturb the bytes above it, but the
+    // lowest such byte is always right.
     let below = |word: u64, than: u64| word.wrapping_sub(ONES * than) & !word;
     let quote = word ^ (ONES * u64::from(b'"'));
     let backslash = word ^ (ONES * u64::from(b'\\'));
@@ -93,7 +94,7 @@ pub fn write_trimmed(out: &mut Vec<u8>, name: &str, text: Option<&Text<'_>>) {
     }
 }
 
-/// Appends `,"name":"text"` with the text as it came, if there is one.
+/// Appends `,"name":"text"` with the text unchanged, if there is one.
 pub fn write_kept(out: &mut Vec<u8>, name: &str, text: Option<&Text<'_>>) {
     if let Some(text) = text {
         write_field(out, name, text);
@@ -113,8 +114,8 @@ pub fn write_instant_text(out: &mut Vec<u8>, instant: Instant) {
     out.push(b'"');
 }
 
-/// Appends `,"name":`. Names need no escapes.
-// inlined, because the names are literals, whose lengths the compiler then knows
+/// Appends `,"name":`. Names must not need escapes.
+// Inlined, because the names are literals, so the compiler then knows their lengths.
 #[inline]
 pub fn write_name(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b",\"");
@@ -141,7 +142,7 @@ pub fn write_number(out: &mut Vec<u8>, number: impl itoa::Integer) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// Appends an object; `fields` appends its fields, each with a comma before it.
+/// Appends an object; `fields` appends its fields, each preceded by a comma.
 pub fn write_object(out: &mut Vec<u8>, fields: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     fields(out);
@@ -157,9 +158,9 @@ pub fn open_object(out: &mut Vec<u8>, start: usize) {
     }
 }
 
-/// Any value of JSON in canonical form: keys sorted by bytes at every level and the last of equal ones kept, integers
-/// digit by digit (`-0`, which equals 0, is `0`), other numbers as the shortest text of their double. `depth` counts the
-/// objects and arrays around it.
+/// Deserialises any JSON value into its canonical form: keys sorted by bytes at every level, the last of equal keys
+/// kept, integers digit by digit (`-0`, which equals 0, is `0`), other numbers as the shortest text of their double.
+/// `depth` counts the objects and arrays that enclose it.
 #[derive(Clone, Copy)]
 pub struct Canonical {
     pub depth: usize,
@@ -169,7 +170,7 @@ impl<'de> DeserializeSeed<'de> for Canonical {
     type Value = Vec<u8>;
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Vec<u8>, D::Error> {
-        // serde_json reads a long integer only as a double, so its digits are looked up in the text
+        // serde_json reads a long integer only as a double, so its digits are looked up in the text.
         let text: &'de RawValue = Deserialize::deserialize(json)?;
         let numbers = Numbers::of(text.get());
         let value = CanonicalValue {
@@ -180,7 +181,7 @@ impl<'de> DeserializeSeed<'de> for Canonical {
     }
 }
 
-/// An object whose values are read as [`Canonical`], and which is one itself.
+/// An object whose values are read as [`Canonical`]; its own text is canonical too.
 pub struct CanonicalObject;
 
 impl<'de> Visitor<'de> for CanonicalObject {
@@ -191,7 +192,7 @@ impl<'de> Visitor<'de> for CanonicalObject {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Vec<u8>, A::Error> {
-        // the record's object, and this one
+        // The record's object, and this one.
         sorted_object(fields, Canonical { depth: 2 })
     }
 }
@@ -218,7 +219,7 @@ where
     Ok(out)
 }
 
-/// The numbers of a JSON text that are no integers of 64 bits, in their order: those that serde_json reads as a double,
+/// The numbers of a JSON text that are not 64-bit integers, in their order: serde_json reads the same ones as doubles,
 /// in the same order.
 struct Numbers<'a> {
     left: Cell<&'a str>,
@@ -257,7 +258,7 @@ impl<'a> Numbers<'a> {
     }
 }
 
-/// The position behind the end of a string whose inside begins at `at`.
+/// The position after the end of a string whose inside begins at `at`.
 fn behind_string(bytes: &[u8], mut at: usize) -> usize {
     while let Some(byte) = bytes.get(at) {
         at += match byte {

@@ -1,4 +1,4 @@
-//! Which known field of a JSON text is given twice in one object. Everything else about the text must have been
+//! Finds a known field that occurs twice in one object of a JSON text. Everything else about the text must have been
 //! checked before.
 
 use std::cell::RefCell;
@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use super::strict::{self, Text, ignore_scalars};
 
-/// A known field that is given twice.
+/// A known field that occurs twice.
 pub struct Duplicate {
     pub name: String,
-    /// To the object that it is in. Its names are known ones, which need no escapes in a pointer.
+    /// The pointer to the object. Names of known fields need no escaping in a pointer.
     pub pointer: String,
 }
 
-/// The first field of the text that is given twice. The known fields are the `properties` of the JSON Schema.
+/// The first field of the text that occurs twice. The known fields are the `properties` of the JSON Schema.
 pub fn find(schema: &Value, text: &str) -> Option<Duplicate> {
     let found = RefCell::new(Duplicate {
         name: String::new(),
@@ -32,12 +32,12 @@ pub fn find(schema: &Value, text: &str) -> Option<Duplicate> {
 #[derive(Clone, Copy)]
 struct Search<'s, 'f> {
     schema: &'s Value,
-    /// Its pointer leads to the value that is being read. A search that has found something leaves it there.
+    /// Its pointer leads to the value that is being read. When the search finds a duplicate, the pointer stays there.
     found: &'f RefCell<Duplicate>,
 }
 
 impl<'s> Search<'s, '_> {
-    /// Reads what is inside, for which this name or position comes behind the pointer.
+    /// Reads an inner value; during that, its name or index is appended to the pointer.
     fn within<T, E>(
         self,
         step: &dyn std::fmt::Display,

@@ -1,6 +1,6 @@
-//! JSON: strict reading, and canonical writing. It knows no source and no customer.
+//! JSON: strict reading, and canonical writing. This module knows neither sources nor customers.
 //!
-//! [`strict`] reads what sources send, [`duplicate`] finds a field that is given twice, [`canonical`] writes.
+//! [`strict`] reads what sources send, [`duplicate`] finds a field that occurs twice, [`canonical`] writes.
 
 pub(crate) mod canonical;
 pub(crate) mod duplicate;

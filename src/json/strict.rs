@@ -1,7 +1,7 @@
-//! Reading a source's JSON into typed values: serde on borrowed bytes, as strict as the JSON Schema.
+//! Reads a source's JSON into typed values: serde on borrowed bytes, as strict as the JSON Schema.
 //!
-//! Unknown fields are skipped but still read in full, for a number out of range, a lone surrogate or a nesting
-//! too deep makes a value invalid wherever it stands (docs/contract.md, section 2).
+//! Unknown fields are skipped but still read completely, because a number out of range, a lone surrogate or excessive
+//! nesting makes a value invalid wherever it occurs (docs/contract.md, section 2).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Se
 
 use crate::model::time::{Date, Instant};
 
-/// How deep objects and arrays may nest; the outermost is the first (docs/contract.md, section 2).
+/// How deeply objects and arrays may nest; the outermost counts as one (docs/contract.md, section 2).
 pub const MAX_DEPTH: usize = 128;
 
 /// Reads a whole text as one JSON value with the given seed.
@@ -19,14 +19,14 @@ where
     S: DeserializeSeed<'a>,
 {
     let mut json = serde_json::Deserializer::from_str(text);
-    // the limit of serde_json is one level short of this one; every seed here keeps to MAX_DEPTH itself
+    // The limit of serde_json is one level lower than this one; every seed here enforces MAX_DEPTH itself.
     json.disable_recursion_limit();
     let value = seed.deserialize(&mut json)?;
     json.end()?;
     Ok(value)
 }
 
-/// A string, borrowed from the input where it has no escapes.
+/// A string, borrowed from the input if it has no escapes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text<'a>(pub Cow<'a, str>);
 
@@ -86,7 +86,7 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
-/// The methods of a visitor that ignores texts, numbers, booleans and null.
+/// Declares the methods of a visitor that ignores texts, numbers, booleans and null.
 macro_rules! ignore_scalars {
     () => {
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -119,13 +119,14 @@ macro_rules! ignore_scalars {
     };
 }
 
-/// Reads any value and drops it, as strictly as one that is kept. `depth` counts the objects and arrays around it.
+/// Reads any value and drops it, as strictly as a value that is kept. `depth` counts the objects and arrays that
+/// enclose it.
 #[derive(Clone, Copy)]
 pub struct SkipValue {
     pub depth: usize,
 }
 
-/// The depth inside an object or an array that stands at `depth`. An error if that is more than [`MAX_DEPTH`].
+/// The depth inside an object or an array that is itself at `depth`. An error if that exceeds [`MAX_DEPTH`].
 pub(crate) fn deeper<E: Error>(depth: usize) -> Result<usize, E> {
     if depth >= MAX_DEPTH {
         return Err(E::custom("nested too deep"));
@@ -165,18 +166,18 @@ impl<'de> Visitor<'de> for SkipValue {
     }
 }
 
-/// Whether a text is JSON by `invalid_json` (docs/contract.md, section 2): well formed, no lone surrogates, no number
-/// outside a double's range, nested no deeper than [`MAX_DEPTH`].
+/// Whether a text is JSON as `invalid_json` requires (docs/contract.md, section 2): well-formed, no lone surrogates, no
+/// number out of the range of a double, nested no deeper than [`MAX_DEPTH`].
 pub fn check(text: &str) -> Result<(), serde_json::Error> {
     read(text, SkipValue { depth: 0 })
 }
 
-/// A seed for a type that reads itself.
+/// The seed for a type that implements `Deserialize` itself.
 pub use std::marker::PhantomData as Plain;
 
-/// Declares an object of a source and how it is read. A `required` field must be there; an `optional` one may be
-/// left out, but is not null; a `nullable` one may be left out or null. `depth` is the number of objects and
-/// arrays that the object stands in, itself included.
+/// Declares an object of a source and how it is read. A `required` field must be present; an `optional` one may be
+/// absent, but not null; a `nullable` one may be absent or null. `depth` is the number of objects and arrays around the
+/// fields, the object itself included.
 macro_rules! wire_object {
     (
         $(#[$meta:meta])*
