@@ -1,4 +1,4 @@
-//! `keyfold config`: prints the configuration that is in force.
+//! `keyfold config`: prints the configuration in force.
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! `keyfold demo`: the whole thing in one process, without any service.
+//! `keyfold demo`: everything in one process, without any service.
 
 use super::stop_on_signals;
 use crate::config::Config;

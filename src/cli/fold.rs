@@ -1,4 +1,4 @@
-//! `keyfold fold`: the snapshots that records come to, without Kafka.
+//! `keyfold fold`: folds records into snapshots, without Kafka.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

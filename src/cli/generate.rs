@@ -86,7 +86,7 @@ impl GenerateArgs {
         self.kafka
     }
 
-    /// When the stream starts, and its mean step, in milliseconds.
+    /// The start of the stream, and its mean step, in milliseconds.
     fn times(&self) -> (i64, f64) {
         let usual = Options::default();
         let step = match (self.step, self.rate) {
@@ -99,7 +99,8 @@ impl GenerateArgs {
             (None, false) => usual.start_ms,
             (None, true) => {
                 let now = now_ms();
-                // at a rate the timestamps follow the clock; a longer step has the stream end about now
+                // With a rate the timestamps follow the clock; if the step is longer than the rate requires, the stream
+                // starts in the past and ends at about now.
                 let pace = self.rate.map_or(0.0, |rate| 1000.0 / rate);
                 let ahead = (step - pace).max(0.0);
                 (now - (self.records as f64 * ahead) as i64).max(0)
@@ -142,19 +143,19 @@ pub fn run(config: &Config, args: &GenerateArgs) -> Result<Done, Failure> {
     let mut out = BufWriter::with_capacity(1 << 18, io::stdout().lock());
     match write_lines(config, args, &mut out) {
         Ok(()) => Ok(Done::Clean),
-        // a reader that has seen enough, such as `head`
+        // The reader has closed the pipe, as `head` does when it has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Done::Clean),
         Err(error) => Err(Failure::writing("the records")(error)),
     }
 }
 
-/// The first topic of a source. A source that is disabled has no weight, and so no records.
+/// The first topic of a source. A source that is disabled has the weight 0, and so no records.
 fn topic_of(config: &Config, source: Source) -> Option<&str> {
     let topics = &config.sources.get(source)?.topics;
     topics.first().map(String::as_str)
 }
 
-/// The progress bar, on standard error where that is a terminal.
+/// The progress bar, on standard error if that is a terminal.
 fn progress(args: &GenerateArgs) -> ProgressBar {
     let template = "{bar:40} {human_pos}/{human_len} records, {per_sec}, {eta} left";
     let bar = ProgressBar::new(args.records);
@@ -164,11 +165,11 @@ fn progress(args: &GenerateArgs) -> ProgressBar {
     }
 }
 
-/// Each source's records as those of partition 0 of its first topic.
+/// Writes each source's records as those of partition 0 of its first topic.
 fn write_lines(config: &Config, args: &GenerateArgs, out: &mut impl Write) -> io::Result<()> {
     let mut generator = Generator::new(args.options(config));
     let mut offsets = [0_i64; Source::ALL.len()];
-    // lines on a terminal are progress enough
+    // On a terminal the lines themselves show the progress.
     let bar = if io::stdout().is_terminal() {
         ProgressBar::hidden()
     } else {
@@ -197,7 +198,7 @@ fn now_ms() -> i64 {
     })
 }
 
-/// Produces to Kafka until all is sent, or a signal ends it.
+/// Produces to Kafka until everything is sent, or a signal ends it.
 fn produce(config: &Config, args: &GenerateArgs) -> Result<Done, Failure> {
     let service = |error: KafkaError| Failure::Service(format!("producing: {error}"));
     let stop = stop_on_signals()?;
@@ -222,10 +223,10 @@ fn produce(config: &Config, args: &GenerateArgs) -> Result<Done, Failure> {
     Ok(Done::Clean)
 }
 
-/// How often the topics are checked: where none of them accepts records the command ends.
+/// How often the topics are checked: if none of them accepts records, the command ends.
 const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Sends all records, at the rate. Ends early where no topic accepts any.
+/// Sends all records, at the rate. Ends early if no topic accepts records.
 fn send_all(
     config: &Config,
     args: &GenerateArgs,
@@ -234,7 +235,7 @@ fn send_all(
     stop: &Stop,
 ) -> Result<(), KafkaError> {
     let options = args.options(config);
-    // a start in the future is what was asked for; otherwise no record is later than now
+    // A start in the future was asked for explicitly; otherwise no record is later than now.
     let is_in_future = options.start_ms > now_ms();
     let mut generator = Generator::new(options);
     let began = Instant::now();

@@ -1,4 +1,4 @@
-//! `keyfold healthcheck`: asks the `keyfold run` beside it, for containers that have no curl.
+//! `keyfold healthcheck`: asks the `keyfold run` on the same machine, for containers without curl.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -42,7 +42,7 @@ pub fn run(config: &Config, args: &HealthcheckArgs) -> Result<Done, Failure> {
     unless_closed(written, "standard output").map(|()| done)
 }
 
-/// The address at which a server that listens on this one is reachable from its own machine.
+/// The address at which a server that listens on `listen` is reachable from its own machine.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -57,7 +57,7 @@ fn ask(url: &str, timeout: Duration) -> Result<(u16, String), ureq::Error> {
         .http_status_as_error(false)
         .timeout_global(Some(timeout))
         .max_redirects(0)
-        // a proxy of the environment is for other machines
+        // A proxy from the environment must not be used for this machine.
         .proxy(None)
         .build()
         .into();

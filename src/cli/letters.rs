@@ -8,9 +8,9 @@ use crate::engine::dead_letter::{
     HEADERS_OMITTED, KEY_OMITTED, PREFIX, VALUE_OMITTED, is_of_a_letter,
 };
 
-/// Turns a dead letter back into the rejected record, with its own topic, timestamp and headers. Does nothing where the
-/// line is no dead letter. Call it only where the line's topic is no input: a record that was sent back to its input still
-/// has the headers of a dead letter, but is a record of that input.
+/// Turns a dead letter back into the rejected record, with its own topic, timestamp and headers. Does nothing if the
+/// line is not a dead letter. Must only be called if the line's topic is not an input: a record that was sent back to
+/// its input still has the headers of a dead letter, but is a record of that input.
 pub fn unwrap(line: &mut Line) {
     let text = |name: &str| {
         let value = line.header(&format!("{PREFIX}{name}"))?;
@@ -28,7 +28,7 @@ pub fn unwrap(line: &mut Line) {
     line.set_timestamp(timestamp);
     line.drop_headers(is_of_a_letter);
     if omitted {
-        // without its value it would pass for a tombstone, which erases
+        // Without its value it would be taken for a tombstone, which erases the customer.
         line.incomplete = Some(Rejection::with_message(
             code.unwrap_or(Code::TooLarge),
             "the dead letter holds only a part of the record, which did not fit into its topic, so it cannot be judged again; this is the code that it was rejected with",

@@ -1,4 +1,4 @@
-//! A record as `kcat -C -J` prints it: one JSON object a line.
+//! A record as `kcat -C -J` prints it: one JSON object for each line.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Deserialize;
@@ -7,8 +7,8 @@ use serde_bytes::ByteBuf;
 use crate::model::record::{RawRecord, Rejection, Source};
 use crate::source::metadata::Metadata;
 
-/// A line of kcat. Key, payload and headers are bytes, for kcat prints those that are not UTF-8 as they are. Since
-/// such a line is no JSON, a payload of Avro can be given in base64.
+/// A line of kcat. Key, payload and headers are bytes, because kcat prints bytes that are not UTF-8 unchanged. Since
+/// such a line is not JSON, an Avro payload can be given in base64.
 #[derive(Debug, Deserialize)]
 pub struct Line {
     pub topic: String,
@@ -24,16 +24,16 @@ pub struct Line {
     pub key: Option<ByteBuf>,
     #[serde(default)]
     payload: Option<ByteBuf>,
-    /// Stands in the place of `payload`.
+    /// Given instead of `payload`.
     #[serde(default, deserialize_with = "base64_text")]
     payload_base64: Option<Vec<u8>>,
-    /// Names and values in turn.
+    /// Names and values alternate.
     #[serde(default)]
     headers: Vec<Option<ByteBuf>>,
-    /// The topic that decides about the source: the record's own, or of a dead letter the one that it came from.
+    /// The topic that determines the source: the record's own or, for a dead letter, the topic of the rejected record.
     #[serde(skip)]
     pub input_topic: String,
-    /// The verdict on a dead letter that lacks a part of its record.
+    /// The verdict on a dead letter from which a part of the rejected record is missing.
     #[serde(skip)]
     pub incomplete: Option<Rejection>,
 }
@@ -66,13 +66,13 @@ impl Line {
         self.payload_base64.as_deref().or_else(plain)
     }
 
-    /// Replaces the timestamp, in milliseconds; -1 and none stand for none.
+    /// Replaces the timestamp, in milliseconds; both -1 and none mean that there is none.
     pub fn set_timestamp(&mut self, millis: Option<i64>) {
         self.tstype = None;
         self.ts = millis;
     }
 
-    /// Takes headers away by their names.
+    /// Removes headers by their names.
     pub fn drop_headers(&mut self, is_dropped: impl Fn(&str) -> bool) {
         let headers = std::mem::take(&mut self.headers);
         for pair in headers.chunks(2) {

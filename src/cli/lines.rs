@@ -1,4 +1,4 @@
-//! The lines that a command reads records from, and those that it writes of rejections.
+//! Reads the lines of records for a command, and writes the lines about rejections.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -12,8 +12,8 @@ use crate::config::Config;
 use crate::exit::Failure;
 use crate::model::record::{Rejection, Source, Violation};
 
-/// Reads the lines of all files, or of standard input without any, and gives each to `handle`, with its source.
-/// A `-` among the files is standard input.
+/// Reads the lines of all files, or of standard input if there are none, and passes each to `handle` with its source. A
+/// `-` among the files is standard input.
 pub fn read(
     files: &[PathBuf],
     config: &Config,
@@ -60,7 +60,7 @@ fn read_one(
         }
         let wrong = |what: String| Failure::Usage(format!("{name}, line {number}: {what}"));
         let mut line: Line = serde_json::from_slice(text.trim_ascii_end()).map_err(|error| {
-            // the error's own text could quote the line
+            // The error's own text could quote the line.
             wrong(format!(
                 "not a record as `kcat -C -J` prints them (column {})",
                 error.column()

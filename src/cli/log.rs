@@ -10,26 +10,26 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Log, LogFormat};
 use crate::exit::Failure;
 
-/// What a command's standard error is for.
+/// What a command uses standard error for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StandardError {
     /// The log of a service.
     Log,
-    /// Messages to whoever has called the command.
+    /// Messages to whoever runs the command.
     Messages,
-    /// Only errors: the command tells its story on standard output.
+    /// Only errors: the output of the command is on standard output.
     Errors,
 }
 
 /// Starts the log: as text, with colours on a terminal, or as JSON.
 pub fn start(log: &Log, stderr: StandardError) -> Result<(), Failure> {
-    // a level that was set is kept
+    // A level that the user has set is kept.
     let level = if stderr == StandardError::Errors && *log == Log::default() {
         "error"
     } else {
         &log.level
     };
-    // the storage engine logs too much at info; a level for it can still be set
+    // The storage engine logs too much at info; the user can still set a level for it.
     let level = format!("fjall=warn,lsm_tree=warn,{level}");
     let filter = EnvFilter::try_new(&level)
         .map_err(|error| Failure::Usage(format!("log.level: {error}")))?;
@@ -54,7 +54,7 @@ fn is_json(format: LogFormat) -> bool {
     }
 }
 
-/// The log format of a configuration that has errors elsewhere.
+/// The log format, read from a configuration that is otherwise invalid.
 pub fn format_of_invalid(file: Option<&Path>) -> LogFormat {
     let in_file = || {
         let text = fs::read_to_string(file?).ok()?;
@@ -70,8 +70,8 @@ pub fn format_of_invalid(file: Option<&Path>) -> LogFormat {
     }
 }
 
-/// Reports why a command ends, at any level of the log, and also before the log is started. As JSON where standard error is
-/// a log in JSON, or the format is set to it.
+/// Reports why a command ends, whatever the log level is, and even before the log is started. As JSON if standard error
+/// is a log in JSON, or the format is set to JSON.
 pub fn report(failure: &Failure, format: LogFormat, stderr: StandardError) {
     let json = is_json(format) && (stderr == StandardError::Log || format == LogFormat::Json);
     if !json {

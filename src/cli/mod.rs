@@ -1,4 +1,4 @@
-//! The command line: one file a command (docs/contract.md, section 7).
+//! The command line: one file for each command (docs/contract.md, section 7).
 
 pub mod config;
 pub mod demo;
@@ -17,7 +17,7 @@ pub mod validate;
 use crate::exit::Failure;
 use crate::runtime::signals::Stop;
 
-/// Set by SIGTERM and SIGINT.
+/// A flag that SIGTERM and SIGINT set.
 fn stop_on_signals() -> Result<Stop, Failure> {
     let stop = Stop::default();
     stop.on_signals()

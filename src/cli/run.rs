@@ -9,7 +9,7 @@ use crate::runtime::processor;
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {}
 
-/// `commit`: the one that the program is built from.
+/// `commit` is the commit from which the program was built.
 pub fn run(config: Config, commit: &'static str) -> Result<Done, Failure> {
     let stop = stop_on_signals()?;
     processor::run(config, commit, &stop)?;

@@ -1,4 +1,5 @@
-//! The writer schemas of Avro for commands that work on files: from a folder, or from the registry, one at a time.
+//! The Avro writer schemas for commands that work on files: from a folder, or from the registry, which is asked for one
+//! at a time.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -28,7 +29,7 @@ pub struct SchemaArgs {
 enum Origin {
     Folder(PathBuf),
     Registry(Registry),
-    /// No source is Avro.
+    /// No source uses Avro.
     Nowhere,
 }
 
@@ -59,7 +60,7 @@ impl SchemaArgs {
                 .find(|known| without_user(known) == url)
                 .map(str::to_owned);
             registry.url = known.unwrap_or_else(|| {
-                // what the configuration trusts with them is another
+                // The credentials are for the registry of the configuration, and this is another one.
                 registry.username.clear();
                 registry.password.clear();
                 registry.token.clear();
@@ -71,7 +72,7 @@ impl SchemaArgs {
             .sources
             .iter()
             .any(|(_, source)| is_avro(source.format));
-        // keys are looked into only where somebody says where
+        // Keys are checked only if a registry or a folder is given explicitly.
         let is_asked = self.registry.is_some()
             && config
                 .sources
@@ -92,7 +93,7 @@ impl SchemaArgs {
     }
 }
 
-/// A URL of the configuration without the user and the password in it.
+/// A URL of the configuration without user and password.
 fn without_user(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
@@ -101,7 +102,7 @@ fn without_user(url: &str) -> String {
 }
 
 impl Lookup {
-    /// Takes the value of a line's record out of its frame.
+    /// Removes the frame from the value of a line's record.
     pub fn open<'a>(
         &mut self,
         line: &'a Line,

@@ -1,4 +1,4 @@
-//! `keyfold topics`: creates what is missing, and checks what is there.
+//! `keyfold topics`: creates missing topics, and checks the existing ones.
 
 use std::fmt;
 use std::io::{self, BufRead, Write};
@@ -46,7 +46,7 @@ fn service(error: ClusterError) -> Failure {
     Failure::Service(error.to_string())
 }
 
-/// What the cluster finds amiss is told here, and the exit code follows.
+/// Reports what is wrong in the cluster; the exit code depends on it.
 fn create_and_check(config: &Config, check: bool) -> Result<Done, Failure> {
     let cluster = Cluster::connect(config.into(), || false).map_err(service)?;
     let mut created = Vec::new();
@@ -86,7 +86,7 @@ fn create_and_check(config: &Config, check: bool) -> Result<Done, Failure> {
     if done == Done::Clean {
         say(format_args!("all topics are as they should be"))?;
     }
-    // who creates topics may be another than who runs
+    // Topics may be created by another user than the one that runs keyfold.
     if !survey.denied.is_empty() {
         say(format_args!(
             "this client lacks permissions that `keyfold run` needs; each line grants one:"
@@ -143,7 +143,7 @@ fn answer(config: &Config) -> io::Result<Answer> {
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     Ok(match (read, answer.trim()) {
-        // a standard input that is closed gives no answer either
+        // A closed standard input gives no answer either.
         (Ok(0) | Err(_), _) => Answer::None,
         (Ok(_), "y" | "Y" | "yes") => Answer::Yes,
         (Ok(_), _) => Answer::No,

@@ -1,4 +1,4 @@
-//! `keyfold validate`: the verdict on each record, without Kafka.
+//! `keyfold validate`: prints the verdict on each record, without Kafka.
 
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
@@ -76,7 +76,7 @@ pub fn run(config: &Config, args: &ValidateArgs) -> Result<Done, Failure> {
             .map_err(io::Error::from)
             .and_then(|()| out.write_all(b"\n"))
             .or_else(|error| match error.kind() {
-                // the reader has closed the pipe; the exit code still covers all records
+                // The reader has closed the pipe; the exit code still covers all records.
                 io::ErrorKind::BrokenPipe => Ok(()),
                 _ => Err(Failure::writing("the verdicts")(error)),
             })

@@ -13,7 +13,7 @@ const PARTITIONS: i32 = 4;
 const MAX_RECORD_BYTES: usize = 4_000_000;
 
 pub struct DemoCluster {
-    // dropping it ends the broker
+    // Dropping it stops the broker.
     _cluster: MockCluster<'static, DefaultProducerContext>,
     bootstrap: String,
 }
@@ -38,16 +38,18 @@ impl DemoCluster {
         })
     }
 
-    /// Makes the configuration one for this cluster, which has no real transactions and ends with the process.
+    /// Changes the configuration to use this cluster, which has no real transactions and ends with the process.
     pub fn configure(&self, config: &mut Config) {
         config.kafka.bootstrap_servers.clone_from(&self.bootstrap);
         config.processing.guarantee = Guarantee::AtLeastOnce;
         config.state.store = Store::Memory;
-        // When one worker joins after the other, the mock cluster has all of them wait for the session time-out less a second.
+        // When one worker joins after the other, the mock cluster makes all of them wait for the session timeout minus
+        // one second.
         for (name, value) in [
             ("session.timeout.ms", "3000"),
             ("heartbeat.interval.ms", "500"),
-            // It sends each answer only when the wait for records is over, so an answer has to hold many.
+            // The mock cluster sends each answer to a fetch only when the wait for records is over, so an answer must
+            // hold many records.
             ("fetch.max.bytes", "8388608"),
         ] {
             let properties = &mut config.kafka.properties;

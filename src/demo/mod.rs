@@ -1,4 +1,4 @@
-//! `keyfold demo`: generator, broker, processor and HTTP in one process; it proves its own result.
+//! `keyfold demo`: generator, broker, processor and HTTP in one process. It verifies its own result.
 
 mod cluster;
 mod reader;
@@ -24,20 +24,21 @@ use crate::serve::Metrics;
 use cluster::DemoCluster;
 use reader::Reader;
 
-/// Prints a line. Where nobody reads standard output any more the demo goes on: its exit code also tells the result.
+/// Prints a line. If nobody reads standard output any more, the demo continues, because its exit code also shows the
+/// result.
 macro_rules! say {
     ($($text:tt)*) => {
         drop(writeln!(io::stdout(), $($text)*))
     };
 }
 
-/// Records a second that the demo generates.
+/// How many records the demo generates in a second.
 const RATE: f64 = 1500.0;
-/// How long it generates.
+/// How long it generates records.
 const LENGTH: Duration = Duration::from_secs(20);
-/// How long the processor may take to become ready, and to process the last records after the end of the stream.
+/// How long the processor may take to become ready and, after the end of the stream, to process the last records.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(30);
-/// What the demo expects, from the offline fold of what it produces.
+/// What the demo expects: the offline fold of the records that it produces.
 struct Expectation<'c> {
     config: &'c Config,
     fold: OfflineFold<'c>,
@@ -60,7 +61,7 @@ impl<'c> Expectation<'c> {
         self.records += 1;
     }
 
-    /// By customer id, where there is something to show.
+    /// The expected snapshots by customer id, without customers that have nothing to show.
     fn snapshots(&self) -> BTreeMap<String, Vec<u8>> {
         let all = self.fold.snapshots();
         all.filter_map(|(id, text)| Some((id.to_owned(), text?)))
@@ -68,7 +69,7 @@ impl<'c> Expectation<'c> {
     }
 }
 
-/// The stream of the demo: records are generated at a rate, and each is produced and folded offline.
+/// The stream of the demo: records are generated at a rate, and each is produced and also folded offline.
 struct Stream<'c> {
     feed: Feed,
     generator: Generator,
@@ -114,7 +115,7 @@ impl<'s> Stream<'s> {
         Ok(())
     }
 
-    /// Waits until all records are delivered; what was expected of them.
+    /// Waits until all records are delivered; returns what is expected of them.
     fn finish(self) -> Result<Expectation<'s>, Failure> {
         let tally = self.feed.finish();
         if !tally.all_delivered() {
@@ -133,8 +134,8 @@ fn broker_failure(error: KafkaError) -> Failure {
     Failure::Service(format!("the demo's broker: {error}"))
 }
 
-/// Runs the demo. With `keep` it goes on, without new records, until it is stopped. `commit`: the one that the program is
-/// built from.
+/// Runs the demo. With `keep` it continues without new records until it is stopped. `commit` is the commit from which
+/// the program was built.
 pub fn run(
     settings: &Config,
     keep: bool,
@@ -172,7 +173,7 @@ pub fn run(
     })
 }
 
-/// Of the settings only those that change what is seen.
+/// The configuration of the demo. Of the user's settings it takes only those that change what is seen.
 fn demo_config(settings: &Config) -> Config {
     let mut config = Config {
         snapshot: settings.snapshot.clone(),
@@ -182,14 +183,14 @@ fn demo_config(settings: &Config) -> Config {
     };
     "keyfold-demo".clone_into(&mut config.application_id);
     config.processing.workers = 2;
-    // where a keyfold at work has the address, any other will do
+    // If another keyfold uses the address, any other address will do.
     if TcpListener::bind(&config.http.listen).is_err() {
         "127.0.0.1:0".clone_into(&mut config.http.listen);
     }
     config
 }
 
-/// The consumer group takes a few seconds to form.
+/// Waits for the consumer group, which takes a few seconds to form.
 fn wait_until_ready(processor: &Processor, stop: &Stop) {
     let deadline = Instant::now() + CATCH_UP_TIMEOUT;
     while processor.health.ready(Instant::now()).is_err()
@@ -200,7 +201,7 @@ fn wait_until_ready(processor: &Processor, stop: &Stop) {
     }
 }
 
-/// Produces the stream, prints a row of figures each second, and shows what is worth a look.
+/// Produces the stream, prints a line of figures each second, and points out events worth seeing.
 fn play(
     stream: &mut Stream<'_>,
     reader: &mut Reader,
@@ -246,7 +247,7 @@ fn print_row(second: u64, expected: &Expectation<'_>, reader: &Reader, metrics: 
     );
 }
 
-/// What the demo points out on the way, each once.
+/// What the demo points out while it runs, each once.
 #[derive(Default)]
 struct Scenes {
     showed_rejection: bool,
@@ -306,7 +307,7 @@ enum Proof {
     Interrupted,
 }
 
-/// Waits until what was published is what the offline fold gives.
+/// Waits until the published snapshots are those that the offline fold gives.
 fn prove(expected: &Expectation<'_>, reader: &mut Reader, metrics: &Metrics, stop: &Stop) -> Proof {
     say!("\nthe stream ends; comparing with the offline fold of the same records ...");
     let fold = expected.snapshots();
@@ -339,7 +340,7 @@ fn prove(expected: &Expectation<'_>, reader: &mut Reader, metrics: &Metrics, sto
     }
 }
 
-/// How many records of the inputs the processor is done with.
+/// How many records of the inputs are processed.
 fn processed(metrics: &Metrics) -> u64 {
     let labels = Source::ALL.map(Label::Source).into_iter();
     labels

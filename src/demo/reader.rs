@@ -1,4 +1,4 @@
-//! Reads what the processor publishes while it does so, because the demo's broker keeps only the newest records.
+//! Reads the outputs while the processor publishes them, because the demo's broker keeps only the newest records.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -11,9 +11,9 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use crate::config::Config;
 use crate::kafka::client::ClientSettings;
 
-/// A dead letter's headers, as far as the demo shows them.
+/// The headers of a dead letter that the demo shows.
 pub struct DeadLetter {
-    /// Where the rejected record lies.
+    /// Topic, partition and offset of the rejected record.
     pub location: String,
     pub code: String,
     pub message: String,
@@ -56,7 +56,7 @@ impl Reader {
         })
     }
 
-    /// Reads for a while.
+    /// Reads for the given time.
     pub fn read_for(&mut self, time: Duration) {
         let until = Instant::now() + time;
         while let Some(left) = until.checked_duration_since(Instant::now()) {

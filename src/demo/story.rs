@@ -1,4 +1,4 @@
-//! One customer's story within the demo: a late event fills a gap, and changes nothing that is newer.
+//! One customer's story within the demo: a late event fills a gap, but does not change anything newer.
 
 use keyfold_generate::{GeneratedRecord, Source};
 
@@ -7,7 +7,7 @@ use crate::model::time::Instant;
 /// The customer whose snapshot the demo follows.
 pub const CUSTOMER: &str = "demo-ada";
 
-/// Ada has moved, as of now.
+/// Ada has moved now.
 pub fn moved(now_ms: i64) -> GeneratedRecord {
     event(
         now_ms,
@@ -18,7 +18,7 @@ pub fn moved(now_ms: i64) -> GeneratedRecord {
     )
 }
 
-/// What arrives after that, but was written an hour before: her date of birth, and her old address.
+/// An event that arrives after that, but was written an hour earlier: it has her date of birth, and her old address.
 pub fn late(now_ms: i64) -> GeneratedRecord {
     event(
         now_ms,
