@@ -1,4 +1,4 @@
-//! What is written from the table of keys: the configuration in force, the reference file, the tables of
+//! What is generated from the table of keys: the configuration in force, the reference file, the tables of
 //! `docs/configuration.md` and the JSON Schema for editors.
 
 use std::collections::BTreeSet;
@@ -11,8 +11,8 @@ use super::shape::Shape;
 use super::{Config, names, properties};
 
 impl Config {
-    /// The configuration in force as TOML. Secrets, those among librdkafka's properties too, and the credentials in
-    /// URLs are redacted. Apart from those it loads again.
+    /// The configuration in force as TOML. Secrets are redacted, including those among librdkafka's properties, and so
+    /// are credentials in URLs. Without these it can be loaded again.
     #[must_use]
     pub fn print(&self) -> String {
         let mut out = "# the configuration in force; secrets are redacted\n".to_owned();
@@ -59,7 +59,7 @@ pub fn reference() -> String {
     out
 }
 
-/// A key of the reference file. The same keys of several tables are documented once.
+/// The entry of a key in the reference file. If several tables have the same keys, these are documented once.
 fn reference_entry(key: &Key, texts: &mut Texts) -> String {
     let mut entry = String::new();
     if texts.is_first(&key.about) {
@@ -102,7 +102,7 @@ const INTRODUCTION: &str = "\
 
 ";
 
-/// The texts that are written already: the same keys of several sources are documented once.
+/// The texts that are written already, because keys that several sources share are documented once.
 #[derive(Default)]
 struct Texts(BTreeSet<String>);
 
@@ -112,7 +112,7 @@ impl Texts {
     }
 }
 
-/// The header of a table behind an empty line; none where no key can be in it.
+/// The header of a table, after an empty line; none if the table cannot contain a key.
 fn header(table: &Table) -> String {
     let is_table = !table.keys.is_empty() || table.path == names::PROPERTIES;
     if table.path.is_empty() || !is_table {
@@ -149,7 +149,7 @@ fn wrapped(text: &str) -> String {
     format!("{comment}{line}\n")
 }
 
-/// Each word with its meaning, one below the other.
+/// Each word with its meaning, on a line of its own.
 fn word_lines(words: &[(&str, &str)]) -> String {
     let longest = words.iter().map(|(word, _)| word.len()).max().unwrap_or(0);
     let lines = words
@@ -184,7 +184,7 @@ pub fn markdown() -> String {
     out
 }
 
-/// A row of a table. The same keys of several tables are documented once.
+/// A row of a table. If several tables have the same keys, these are documented once.
 fn row(table: &Table, key: &Key, texts: &mut Texts) -> String {
     let default = match &key.value {
         Some(value) => format!("`{value}`"),

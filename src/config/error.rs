@@ -1,17 +1,17 @@
-//! What can be wrong with a configuration, in words for a person.
+//! What can be wrong with a configuration, in words for people.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why a configuration cannot be loaded. Its text is the whole message, and quotes no value of
-/// a setting that may be secret. The exit code for all of these is 2.
+/// Why a configuration cannot be loaded. The text is the whole message, and does not quote any setting that may be
+/// secret. The exit code for all of these is 2.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read the configuration file {}: {error}", path.display())]
     Read { path: PathBuf, error: io::Error },
-    /// The file is not TOML. The line itself is not quoted: it may hold a secret.
+    /// The file is not TOML. The line is not quoted, because it may hold a secret.
     #[error("{} is not valid TOML: line {line}, column {column}: {message}", path.display())]
     Toml {
         path: PathBuf,
@@ -19,24 +19,24 @@ pub enum ConfigError {
         column: usize,
         message: String,
     },
-    /// Keys or values are wrong; all of them are listed.
+    /// Keys or values are wrong; the error lists all of them.
     #[error("{0}")]
     Settings(Problems),
 }
 
-/// All that is wrong with keys and values, in the order found. Never empty inside an error.
+/// Everything that is wrong with keys and values, in the order in which it was found. Never empty inside an error.
 #[derive(Debug, Default)]
 pub struct Problems(pub(super) Vec<String>);
 
 impl Problems {
-    /// Adds one; one that is there already is not repeated.
+    /// Adds a problem, unless the same one is there already.
     pub(super) fn push(&mut self, problem: String) {
         if !self.0.contains(&problem) {
             self.0.push(problem);
         }
     }
 
-    /// An error where there is any problem.
+    /// An error if there are any problems.
     pub(super) fn into_result(self) -> Result<(), ConfigError> {
         if self.0.is_empty() {
             Ok(())

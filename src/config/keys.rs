@@ -24,7 +24,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// Later than this after a timestamp is no longer a date.
+/// The upper bound: a timestamp plus a longer duration may exceed the range of dates.
 const CENTURY: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
 
 section! {

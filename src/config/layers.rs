@@ -1,4 +1,4 @@
-//! What the file and the environment give: values by the paths of their keys, each with its place. Unknown keys and
+//! What the file and the environment set: values by the paths of their keys, each with its place. Unknown keys and
 //! variables become problems.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use super::error::Problems;
 use super::section::join;
 use super::{names, variables};
 
-/// The file and the environment over it, and the problems found so far.
+/// The values of the file and, over them, those of the environment, with the problems found so far.
 #[derive(Default)]
 pub(super) struct Layers<'f> {
     file: Option<&'f Path>,
@@ -22,7 +22,7 @@ pub(super) struct Layers<'f> {
     problems: Problems,
 }
 
-/// A value with the place that it comes from. An empty table is a value too: it switches a source on.
+/// A value with the place where it is set. An empty table is a value too: it switches a source on.
 struct Given {
     value: Value,
     place: Place,
@@ -37,7 +37,7 @@ impl<'f> Layers<'f> {
     /// Reads the text of a TOML file.
     ///
     /// # Errors
-    /// Where it is not TOML.
+    /// If it is not TOML.
     pub(super) fn add_file(&mut self, path: &'f Path, text: &str) -> Result<(), ConfigError> {
         let table = DeTable::parse(text).map_err(|error| {
             let (line, column) = position(text, error.span().map_or(0, |span| span.start));
@@ -94,7 +94,7 @@ impl<'f> Layers<'f> {
         }
     }
 
-    /// Takes the variables that begin like keyfold's.
+    /// Reads the variables that begin like keyfold's.
     pub(super) fn add_environment(&mut self, env: impl IntoIterator<Item = (String, String)>) {
         let (mut ours, others): (Vec<_>, Vec<_>) = env
             .into_iter()
@@ -140,12 +140,12 @@ impl<'f> Layers<'f> {
         self.given.insert(path, Given { value, place });
     }
 
-    /// The value of a key, none where it is not given.
+    /// The value that is set for a key, none if it is not set.
     pub(super) fn value(&self, path: &str) -> Option<&Value> {
         self.given.get(path).map(|given| &given.value)
     }
 
-    /// The paths that are given below a table.
+    /// The paths that are set below a table.
     pub(super) fn below(&self, table: &str) -> impl Iterator<Item = &str> {
         let prefix = format!("{table}.");
         self.given
@@ -154,7 +154,7 @@ impl<'f> Layers<'f> {
             .map(String::as_str)
     }
 
-    /// Whether a text is given that is not empty, valid or not.
+    /// Whether a non-empty text is set, valid or not.
     pub(super) fn is_set(&self, path: &str) -> bool {
         self.value(path)
             .is_some_and(|value| value.as_str() != Some(""))
@@ -166,7 +166,7 @@ impl<'f> Layers<'f> {
         self.problems.push(format!("{place}: {text}"));
     }
 
-    /// A key with the line or the variable that its value comes from.
+    /// A key with the line or the variable that sets it.
     pub(super) fn place(&self, path: &str) -> String {
         match self.given.get(path) {
             Some(given) => self.written(path, &given.place),
@@ -198,7 +198,7 @@ fn position(text: &str, byte: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
-/// A value without the places of its parts. A whole number that TOML's own type cannot hold becomes a text.
+/// A value without the places of its parts. A whole number out of the range of TOML's own type becomes a text.
 fn untyped(value: Spanned<DeValue<'_>>) -> Value {
     let text = match value.get_ref() {
         DeValue::Integer(number) => number.to_string(),
@@ -207,7 +207,7 @@ fn untyped(value: Spanned<DeValue<'_>>) -> Value {
     Value::deserialize(ValueDeserializer::from(value)).unwrap_or(Value::String(text))
 }
 
-/// A property of librdkafka is a text.
+/// A property of librdkafka is always a text.
 fn property(value: Value) -> Value {
     match value {
         Value::Boolean(_) | Value::Integer(_) | Value::Float(_) => Value::String(value.to_string()),

@@ -1,4 +1,4 @@
-//! Loads a [`Config`]: what is given over the defaults, with all problems at once.
+//! Loads a [`Config`]: it puts what is set over the defaults, and reports all problems at once.
 
 use std::env;
 use std::fs;
@@ -11,16 +11,16 @@ use super::{Config, ConfigError, Sources, names, properties, relations, variable
 use crate::model::record::Source;
 
 impl Config {
-    /// Loads the file, where one is given, and this process's environment over it.
+    /// Loads the file, if one is given, and this process's environment over it.
     ///
     /// # Errors
-    /// Where the file cannot be read or is not TOML, and for every unknown key, unknown
-    /// `KEYFOLD__` variable and wrong value. The exit code for all of them is 2.
+    /// If the file cannot be read or is not TOML, and for every unknown key, unknown `KEYFOLD__` variable and wrong
+    /// value. The exit code for all of them is 2.
     pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
         Config::load_checked(file, |_| Vec::new())
     }
 
-    /// The same, with further checks. Each finding is a key and what is wrong with it.
+    /// The same with further checks. Each finding is a key and what is wrong with it.
     ///
     /// # Errors
     /// Those of [`Config::load`], and the findings.
@@ -50,7 +50,7 @@ impl Config {
     }
 }
 
-/// Puts the layers together: the text of a file with its path, and environment variables.
+/// Combines the layers: the text of a file with its path, and environment variables.
 pub(super) fn assemble(
     file: Option<(&Path, &str)>,
     env: impl IntoIterator<Item = (String, String)>,
@@ -86,7 +86,7 @@ pub(super) fn assemble(
     Ok(config)
 }
 
-/// Sets one key to what is given, or adds a problem.
+/// Sets one key to the value that is given, or adds a problem.
 fn set(config: &mut Config, layers: &mut Layers<'_>, path: &str) {
     if let (Some(value), Some(spec)) = (layers.value(path), names::spec(path)) {
         match spec.shape.check(value) {
@@ -96,7 +96,8 @@ fn set(config: &mut Config, layers: &mut Layers<'_>, path: &str) {
     }
 }
 
-/// The sources that are on, with their defaults: all, or those that are given (docs/contract.md, section 7).
+/// The sources that are on, with their defaults: all of them or, if some are given, only those (docs/contract.md,
+/// section 7).
 fn sources(layers: &mut Layers<'_>) -> Sources {
     let is_given = |source: &Source| {
         let table = format!("sources.{}", source.name());

@@ -54,20 +54,20 @@ pub use words::{
 };
 
 impl Config {
-    /// The compacted topic of internal state: `<application_id>.state` (docs/contract.md, section 6).
+    /// The compacted topic of the internal state: `<application_id>.state` (docs/contract.md, section 6).
     #[must_use]
     pub fn state_topic(&self) -> String {
         format!("{}.state", self.application_id)
     }
 
-    /// The topic of records that are forwarded to their customer's partition:
-    /// `<application_id>.forwarded` (docs/contract.md, section 6).
+    /// The topic for records that are forwarded to the partition of their customer: `<application_id>.forwarded`
+    /// (docs/contract.md, section 6).
     #[must_use]
     pub fn forwarded_topic(&self) -> String {
         format!("{}.forwarded", self.application_id)
     }
 
-    /// Whether the schema registry is used: values of a source that is on, or the snapshots, are Avro.
+    /// Whether the schema registry is used, that is, whether a source that is on or the snapshots are in Avro.
     #[must_use]
     pub fn needs_registry(&self) -> bool {
         self.snapshot.format == SnapshotFormat::Avro
@@ -79,17 +79,18 @@ impl Config {
 }
 
 impl Kafka {
-    /// The servers as they may be shown. librdkafka knows no users in them; one that is there by mistake is redacted.
+    /// The servers as they may be shown. librdkafka does not support a user in them; one that is there by mistake is
+    /// redacted.
     #[must_use]
     pub fn shown_servers(&self) -> String {
         secrets::without_user(&self.bootstrap_servers)
     }
 
-    /// A text without the secrets among the properties.
+    /// A text without the secrets that the properties contain.
     #[must_use]
     pub fn without_secrets(&self, text: &str) -> String {
         let secrets = self.properties.iter().filter(|(name, value)| {
-            // a shorter one is found in any text
+            // A shorter value would occur by chance in any text.
             value.len() > 3 && secrets::redacted(name, value) != **value
         });
         secrets.fold(text.to_owned(), |text, (_, secret)| {
@@ -99,8 +100,7 @@ impl Kafka {
 }
 
 impl Snapshot {
-    /// The subject that the snapshots' schema is registered under, where `record` is the full
-    /// name of its record.
+    /// The subject under which the snapshots' schema is registered; `record` is the full name of its record.
     #[must_use]
     pub fn subject(&self, record: &str) -> String {
         match self.subject_strategy {
@@ -112,7 +112,7 @@ impl Snapshot {
 }
 
 impl Registry {
-    /// The URLs, to be tried in turn, without a slash at the end. They may hold credentials: never log them.
+    /// The URLs, to be tried in turn, without a slash at the end. They may contain credentials: never log them.
     pub fn urls(&self) -> impl Iterator<Item = &str> {
         let urls = self.url.split(',');
         urls.map(|url| url.trim().trim_end_matches('/'))
@@ -121,8 +121,8 @@ impl Registry {
 }
 
 impl Http {
-    /// Whether `/customers/{id}` is served: personal data leaves the machine only where
-    /// `http.customers = "on"` asks for it.
+    /// Whether `/customers/{id}` is served. Personal data leaves the machine only if `http.customers = "on"` asks for
+    /// it.
     #[must_use]
     pub fn serves_customers(&self) -> bool {
         match self.customers {

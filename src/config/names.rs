@@ -9,13 +9,13 @@ use super::shape::{Shape, Spec};
 /// The table of librdkafka's properties; any name is a key in it.
 pub(super) const PROPERTIES: &str = "kafka.properties";
 
-/// What the paths of properties begin with.
+/// The prefix of the paths of properties.
 pub(super) const PROPERTY: &str = "kafka.properties.";
 
 /// All tables with their keys, at their defaults.
 pub(super) static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| Config::default().tables(""));
 
-/// What properties accept, whatever their name is.
+/// What properties accept, whatever their name.
 static PROPERTY_SPEC: LazyLock<Spec> = LazyLock::new(|| Shape::Property.into());
 
 /// Every known key by its path. The properties of librdkafka are not among them.
@@ -25,7 +25,7 @@ pub(super) fn keys() -> impl Iterator<Item = String> {
         .flat_map(|table| table.keys.iter().map(|key| table.path_of(&key.name)))
 }
 
-/// What the key at `path` accepts; none where there is no such key.
+/// What the key at `path` accepts; none if there is no such key.
 pub(super) fn spec(path: &str) -> Option<&'static Spec> {
     if path.starts_with(PROPERTY) {
         return Some(&PROPERTY_SPEC);
@@ -63,8 +63,8 @@ fn closest(unknown: &str, known: impl Iterator<Item = String>) -> String {
         .unwrap_or_default()
 }
 
-/// How far a known key is from an unknown one. A right name in the wrong table is near too; of several tables with
-/// that name, the one whose own name is nearest. Where nothing is near, the keys of the same table come first.
+/// How far a known key is from an unknown one. A right name in the wrong table is near too; among several tables with
+/// that name, the one with the nearest own name. If nothing is near, the keys of the same table come first.
 fn distance(unknown: &str, known: &str) -> (bool, bool, usize, bool, usize) {
     let split = |path: &str| {
         path.rsplit_once('.')
@@ -74,7 +74,7 @@ fn distance(unknown: &str, known: &str) -> (bool, bool, usize, bool, usize) {
     };
     let ((unknown_table, unknown_name), (known_table, known_name)) = (split(unknown), split(known));
     let moved = unknown_table != known_table && unknown != known_table;
-    // the table that holds it is known already
+    // The table is known already.
     let is_its_table = unknown_table == known;
     let whole = strsim::damerau_levenshtein(unknown, known);
     let name = strsim::damerau_levenshtein(&unknown_name, &known_name);

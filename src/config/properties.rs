@@ -36,8 +36,8 @@ impl Section for BTreeMap<String, String> {
     }
 }
 
-/// The properties that cannot be set, each with the reason, and with what to set instead where there is such a key.
-/// Delivery depends on them, so keyfold sets them itself. A `*` stands for any end.
+/// The properties that cannot be set, each with the reason, and with the key to set instead if there is one. Delivery
+/// depends on them, so keyfold sets them itself. A `*` stands for any rest of a name.
 const REFUSED: &[(&str, &str)] = &[
     (
         "group.id",

@@ -70,7 +70,7 @@ fn topics(layers: &mut Layers<'_>, config: &Config) {
 
 /// A store on disk needs a folder.
 fn state(layers: &mut Layers<'_>, config: &Config) {
-    // a wrong path is not in `config`, but is reported already
+    // A wrong path is not in `config`, but is reported already.
     if config.state.store == Store::Disk && !layers.is_set("state.directory") {
         layers.problem(
             "state.store",
@@ -91,7 +91,7 @@ fn registry(layers: &mut Layers<'_>, config: &Config) {
             format!("is empty, but {other} is \"avro\", which needs a schema registry"),
         );
     }
-    // a wrong user name is not in `config`, but is reported already
+    // A wrong user name is not in `config`, but is reported already.
     if !registry.password.is_empty() && !layers.is_set("registry.username") {
         layers.problem("registry.password", "is given without `registry.username`");
     }

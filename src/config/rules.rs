@@ -1,11 +1,11 @@
-//! What is done with a record that breaks a semantic rule (docs/contract.md, section 2).
+//! What happens to a record that breaks a semantic rule (docs/contract.md, section 2).
 
 use super::section::{Key, Section, Setting, Table};
 use super::shape::{Shape, Word};
 use super::words::RuleAction;
 use crate::model::record::{Code, Source};
 
-/// Whether a code cannot be anything but `reject`.
+/// Whether a code only allows `reject`.
 pub(super) fn always_rejects(code: Code) -> bool {
     matches!(
         code,
@@ -13,16 +13,16 @@ pub(super) fn always_rejects(code: Code) -> bool {
     )
 }
 
-/// The action for each semantic code. A code that was set holds for all sources, the others have
-/// the defaults that are promised (docs/contract.md, section 2).
+/// The action for each semantic code. A code that is set explicitly applies to all sources; the others have the
+/// documented defaults (docs/contract.md, section 2).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rules {
     set: Vec<(Code, RuleAction)>,
 }
 
 impl Rules {
-    /// What is done with a record of `source` that breaks the rule of `code`. Codes of the stages
-    /// `decode` and `schema` always reject.
+    /// The action for a record of `source` that breaks the rule of `code`. Codes of the stages `decode` and `schema`
+    /// always reject.
     #[must_use]
     pub fn action(&self, code: Code, source: Source) -> RuleAction {
         match self.explicit(code) {
@@ -31,7 +31,7 @@ impl Rules {
         }
     }
 
-    /// Sets a code for all sources. Without effect for a code that always rejects.
+    /// Sets the action of a code for all sources. Has no effect for a code that always rejects.
     pub fn set(&mut self, code: Code, action: RuleAction) {
         match self.set.iter_mut().find(|(known, _)| *known == code) {
             Some((_, current)) => *current = action,
@@ -39,7 +39,7 @@ impl Rules {
         }
     }
 
-    /// The action that was set for a code, if any was.
+    /// The action that is set explicitly for a code, if any.
     pub(super) fn explicit(&self, code: Code) -> Option<RuleAction> {
         self.set
             .iter()

@@ -1,10 +1,10 @@
-//! What is a secret, and how texts that hold one are shown.
+//! What is a secret, and how texts that contain one are shown.
 
-/// What stands in the place of a secret.
+/// Replaces a secret.
 pub(super) const REDACTED: &str = "********";
 
-/// The value of a property as it may be shown. That a secret is empty is shown: it may be the mistake that is looked
-/// for.
+/// The value of a property as it may be shown. An empty secret is shown as empty, because this may be the mistake that
+/// the user is looking for.
 pub(super) fn redacted(name: &str, value: &str) -> String {
     if (is_secret(name) || holds_secret(value)) && !value.is_empty() {
         REDACTED.to_owned()
@@ -13,8 +13,8 @@ pub(super) fn redacted(name: &str, value: &str) -> String {
     }
 }
 
-/// Properties of librdkafka whose names sound like secrets. Where a secret is kept is none: paths and
-/// addresses are needed to find a mistake.
+/// Properties of librdkafka whose names sound like secrets but are not. The place where a secret is stored is not one:
+/// paths and addresses are needed to find a mistake.
 const NO_SECRETS: [&str; 6] = [
     "ssl.key.location",
     "ssl.keystore.location",
@@ -24,17 +24,17 @@ const NO_SECRETS: [&str; 6] = [
     "sasl.oauthbearer.client.credentials.client.id",
 ];
 
-/// Whether the value of a property is a secret, judged by its name: of one that librdkafka does not have, too.
+/// Whether the value of a property is a secret, judged by its name, even if librdkafka has no such property.
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let sounds_so = ["pass", "secret", "token", "jaas", "key", "credential"]
         .iter()
         .any(|word| name.contains(word));
-    // free text, which may hold a token or a secret
+    // Free text that may contain a token or a secret.
     (sounds_so || name == "sasl.oauthbearer.config") && !NO_SECRETS.contains(&name.as_str())
 }
 
-/// Whether a value holds a secret, whatever its name is, as a line of JAAS does.
+/// Whether a value contains a secret, whatever its name is, for example a line of JAAS.
 fn holds_secret(value: &str) -> bool {
     let value: String = value.split_whitespace().collect();
     let value = value.to_ascii_lowercase();
@@ -43,8 +43,8 @@ fn holds_secret(value: &str) -> bool {
         .any(|word| value.contains(word))
 }
 
-/// A text with the user and password of a URL in it redacted. An `@` in the path counts too:
-/// rather too much is hidden than part of a password.
+/// A text in which the user and password of a URL are redacted. An `@` in the path counts too, because hiding too much
+/// is better than showing part of a password.
 pub(super) fn without_credentials(value: &str) -> String {
     let Some((scheme, rest)) = value.split_once("://") else {
         return value.to_owned();
@@ -55,8 +55,8 @@ pub(super) fn without_credentials(value: &str) -> String {
     }
 }
 
-/// A list of servers with the users and passwords in it redacted, with and without a scheme. All before the last `@` is
-/// hidden, for a password may hold anything.
+/// A list of servers in which users and passwords are redacted, with and without a scheme. Everything before the last
+/// `@` is hidden, because a password may contain any character.
 pub(super) fn without_user(servers: &str) -> String {
     let Some((_, host)) = servers.rsplit_once('@') else {
         return servers.to_owned();

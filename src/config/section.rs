@@ -1,7 +1,7 @@
-//! What the table of keys is made of: sections with keys, and the macro that declares them.
+//! The building blocks of the table of keys: sections with keys, and the macro that declares them.
 //!
-//! A section is a struct of the configuration and a table of the TOML file at once. Its declaration is the only place
-//! where a key is named: the field, the default, what is accepted and the text of the documentation come from there.
+//! A section is both a struct of the configuration and a table of the TOML file. Its declaration is the only place that
+//! names a key: the field, the default, the accepted values and the documentation come from there.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub(super) struct Key {
     /// The text of the documentation.
     pub(super) about: String,
     pub(super) spec: Spec,
-    /// None where the key is not set and has no default.
+    /// None if the key is not set and has no default.
     pub(super) value: Option<Value>,
 }
 
@@ -39,7 +39,7 @@ impl Key {
 
 /// A table of the TOML file with its keys.
 pub(super) struct Table {
-    /// `validation.rules`, or empty for the keys outside of all tables.
+    /// For example `validation.rules`; empty for the keys outside of all tables.
     pub(super) path: String,
     pub(super) about: String,
     pub(super) keys: Vec<Key>,
@@ -59,7 +59,7 @@ impl Table {
     }
 }
 
-/// The path of a key or table inside of the table `path`.
+/// The path of a key or table inside the table `path`.
 pub(super) fn join(path: &str, name: &str) -> String {
     if path.is_empty() {
         name.to_owned()
@@ -68,7 +68,7 @@ pub(super) fn join(path: &str, name: &str) -> String {
     }
 }
 
-/// Documentation comments begin each line with a space.
+/// Removes the space with which each line of a documentation comment begins.
 fn trimmed(about: &str) -> String {
     let lines: Vec<&str> = about.trim_end().lines().collect();
     let lines = lines
@@ -77,7 +77,7 @@ fn trimmed(about: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// A part of the configuration that is a table, or several, of the TOML file.
+/// A part of the configuration that corresponds to one or more tables of the TOML file.
 pub(super) trait Section {
     /// The text of the documentation.
     const ABOUT: &'static str;
@@ -85,7 +85,7 @@ pub(super) trait Section {
     /// Appends the tables of this section, the first of which is at `path`.
     fn add_tables(&self, path: &str, tables: &mut Vec<Table>);
 
-    /// Sets the key at `path`, seen from this section, to a value that its [`Spec`] has accepted.
+    /// Sets the key at `path`, relative to this section, to a value that its [`Spec`] has accepted.
     fn set_key(&mut self, path: &str, value: &Value);
 
     /// All tables of this section.
@@ -109,7 +109,7 @@ pub(super) fn debug(section: &impl Section, f: &mut fmt::Formatter<'_>) -> fmt::
 
 /// A type that a key can have.
 pub(super) trait Setting: Sized {
-    /// None where the value does not fit the type, which the key's [`Spec`] rules out.
+    /// None if the value does not fit the type, which the key's [`Spec`] rules out.
     fn from_toml(value: &Value) -> Option<Self>;
     fn to_toml(&self) -> Option<Value>;
 }

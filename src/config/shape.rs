@@ -9,12 +9,12 @@ use toml::Value;
 use super::secrets;
 use super::text::Rule;
 
-/// What a key accepts, and what holds where it is not set.
+/// What a key accepts, and what applies if it is not set.
 pub(super) struct Spec {
     pub(super) shape: Shape,
-    /// Of a key without a default: what holds while it is not set. Else empty.
+    /// For a key without a default: what applies while it is not set. Otherwise empty.
     pub(super) unset: &'static str,
-    /// Of a key without a default: a value in TOML, for the reference file. Else empty.
+    /// For a key without a default: a value in TOML, for the reference file. Otherwise empty.
     pub(super) example: &'static str,
 }
 
@@ -28,20 +28,20 @@ impl From<Shape> for Spec {
     }
 }
 
-/// A type of TOML with its bounds.
+/// A TOML type with its bounds.
 pub(super) enum Shape {
     Flag,
     Whole(RangeInclusive<i64>),
     /// A whole number that counts bytes.
     Bytes(RangeInclusive<i64>),
-    /// A number above 0, at most 1.
+    /// A number above 0 and at most 1.
     Share,
     /// A text such as `"24h"`.
     Duration(RangeInclusive<Duration>),
     /// One of a few words, each with its meaning.
     Word(&'static [(&'static str, &'static str)]),
     Text(&'static Rule),
-    /// A list of different texts, at least one.
+    /// A list of different texts, with at least one.
     Texts(&'static Rule),
     /// A property of librdkafka: a text that may be secret.
     Property,
@@ -54,7 +54,7 @@ pub(super) trait Word {
 }
 
 impl Shape {
-    /// For a key without a default.
+    /// Declares a key without a default.
     pub(super) fn optional(self, unset: &'static str, example: &'static str) -> Spec {
         Spec {
             shape: self,
@@ -63,7 +63,7 @@ impl Shape {
         }
     }
 
-    /// What is accepted, in words, after "expected" in errors.
+    /// What is accepted, in words that follow "expected" in errors.
     pub(super) fn expected(&self) -> String {
         match self {
             Shape::Flag => "true or false".to_owned(),
@@ -88,8 +88,8 @@ impl Shape {
         }
     }
 
-    /// The value that an environment variable gives. Text that does not fit the type stays text, which
-    /// [`Shape::check`] refuses.
+    /// The value of an environment variable. Text that does not fit the type stays text, which [`Shape::check`] then
+    /// refuses.
     pub(super) fn of_variable(&self, text: &str) -> Value {
         let as_text = || Value::from(text);
         match self {
@@ -124,7 +124,7 @@ impl Shape {
             (Shape::Word(words), Value::String(text)) => words.iter().any(|(word, _)| word == text),
             (Shape::Text(rule), Value::String(text)) => (rule.holds)(text),
             (Shape::Texts(rule), Value::Array(items)) => return self.check_items(rule, items),
-            // librdkafka takes C strings
+            // librdkafka takes C strings, which end at a NUL.
             (Shape::Property, Value::String(text)) => !text.contains('\0'),
             _ => false,
         };
@@ -158,7 +158,7 @@ impl Shape {
         };
         let is_number = matches!(self, Shape::Whole(_) | Shape::Bytes(_) | Shape::Share);
         let found = match value {
-            // before an `@` there may be a password, where none belongs
+            // A text with an `@` may contain a password, even where none belongs.
             Value::String(text) if is_quoted && !text.contains('@') => format!("{text:?}"),
             Value::String(_) => "another text".to_owned(),
             Value::Integer(number) if is_number => number.to_string(),
@@ -197,13 +197,13 @@ impl Shape {
             Shape::Texts(_) => json!({
                 "type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": true
             }),
-            // an unquoted name with dots is a table in a table
+            // In TOML, an unquoted name with dots is a table in a table.
             Shape::Property => json!({"type": ["string", "number", "boolean", "object"]}),
         }
     }
 }
 
-/// A duration as it is written in a configuration. Of long ones the days are counted: months and years have no fixed
+/// A duration as it is written in a configuration. The largest unit is the day, because months and years have no fixed
 /// length.
 pub(super) fn duration_text(duration: Duration) -> String {
     const DAY: u64 = 24 * 60 * 60;

@@ -5,7 +5,7 @@ use super::section::{Section, Table, join};
 use super::words::Tombstone;
 use crate::model::record::Source;
 
-/// The sources that are on. By default they are all four (docs/contract.md, section 1).
+/// The sources that are on. By default these are all four (docs/contract.md, section 1).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sources {
     on: [Option<SourceConfig>; Source::ALL.len()],
@@ -30,7 +30,7 @@ impl SourceConfig {
 }
 
 impl Sources {
-    /// Only the sources given are on, with their defaults.
+    /// Only the given sources are on, with their defaults.
     pub(super) fn with_defaults(on: impl IntoIterator<Item = Source>) -> Self {
         on.into_iter()
             .map(|source| (source, SourceConfig::of(source)))
@@ -44,7 +44,7 @@ impl Sources {
             .filter_map(|source| Some((source, self.get(source)?)))
     }
 
-    /// A source's settings, none where it is off.
+    /// A source's settings, none if it is off.
     #[must_use]
     pub fn get(&self, source: Source) -> Option<&SourceConfig> {
         self.on.get(source.index())?.as_ref()
@@ -65,7 +65,7 @@ impl Default for Sources {
     }
 }
 
-/// Only the sources given are on.
+/// Only the given sources are on.
 impl FromIterator<(Source, SourceConfig)> for Sources {
     fn from_iter<I: IntoIterator<Item = (Source, SourceConfig)>>(sources: I) -> Self {
         let mut on = [const { None }; Source::ALL.len()];

@@ -7,7 +7,7 @@ use super::url::is_url;
 
 /// What a text must be.
 pub(super) struct Rule {
-    /// In words, after "expected".
+    /// The requirement in words that follow "expected".
     pub(super) expected: &'static str,
     pub(super) holds: fn(&str) -> bool,
     pub(super) secrecy: Secrecy,
@@ -27,11 +27,11 @@ const fn public(expected: &'static str, holds: fn(&str) -> bool) -> Rule {
 pub(super) enum Secrecy {
     /// It may be shown.
     Public,
-    /// It is not a secret, but a mistyped one may hold a secret: errors do not quote it.
+    /// It is not a secret, but a mistyped one may contain a secret: errors do not quote it.
     Unquoted,
-    /// Servers, with a user and a password by mistake only.
+    /// Servers, which contain a user and a password only by mistake.
     Servers,
-    /// URLs, which may hold a user and a password.
+    /// URLs, which may contain a user and a password.
     Urls,
     /// It is never shown.
     Secret,
@@ -43,7 +43,8 @@ impl Secrecy {
         matches!(self, Secrecy::Public | Secrecy::Servers)
     }
 
-    /// The text as it may be shown. That a secret is empty is shown: it may be the mistake that is looked for.
+    /// The text as it may be shown. An empty secret is shown as empty, because this may be the mistake that the user is
+    /// looking for.
     pub(super) fn redacted(self, text: &str) -> String {
         match self {
             Secrecy::Public | Secrecy::Unquoted => text.to_owned(),
@@ -59,7 +60,7 @@ impl Secrecy {
 }
 
 pub(super) static APPLICATION_ID: Rule = public(
-    // it is the name of a folder, and must not be one above it
+    // It names a folder, and must not refer to a parent folder.
     "1 to 200 characters of A-Z a-z 0-9 . _ -, not only dots",
     |text| is_name(text, 1, 200) && text.bytes().any(|byte| byte != b'.'),
 );
@@ -94,21 +95,21 @@ pub(super) static HTTP_URLS: Rule = Rule {
     secrecy: Secrecy::Urls,
 };
 
-/// Of basic authentication (RFC 7617, section 2): a colon would end the name.
+/// The user of basic authentication (RFC 7617, section 2): a colon would end the name.
 pub(super) static USERNAME: Rule = Rule {
     expected: "a user name without colons and control characters",
     holds: |text| !text.contains(|char: char| char == ':' || char.is_control()),
     secrecy: Secrecy::Unquoted,
 };
 
-/// Of basic authentication (RFC 7617, section 2).
+/// The password of basic authentication (RFC 7617, section 2).
 pub(super) static PASSWORD: Rule = Rule {
     expected: "a password without control characters, such as the end of a line",
     holds: |text| !text.contains(char::is_control),
     secrecy: Secrecy::Secret,
 };
 
-/// What a header of HTTP can carry as one word.
+/// What an HTTP header can carry as one word.
 pub(super) static TOKEN: Rule = Rule {
     expected: "a token of visible ASCII characters without spaces, as in \"Bearer <token>\"",
     holds: |text| text.bytes().all(|byte| byte.is_ascii_graphic()),
@@ -139,7 +140,7 @@ fn is_server(text: &str) -> bool {
     let text = text.trim();
     let address = text.split_once("://").map_or(text, |(_, address)| address);
     let host = match address.rsplit_once(':') {
-        // An IPv6 address in brackets without a port.
+        // An IPv6 address in brackets, without a port.
         Some(_) if address.ends_with(']') => address,
         Some((host, port)) if port.parse::<u16>().is_ok() => host,
         Some(_) => return false,
@@ -151,7 +152,7 @@ fn is_server(text: &str) -> bool {
             .any(|char| char.is_whitespace() || char.is_control() || char == '/')
 }
 
-/// `level` or `target=level`. The log's own parser would take a mistyped level for a target.
+/// `level` or `target=level`. The parser of the logging library would take a mistyped level for a target.
 fn is_directive(text: &str) -> bool {
     let (target, level) = match text.trim().rsplit_once('=') {
         Some((target, level)) => (Some(target), level),

@@ -2,8 +2,8 @@
 
 use super::secrets::without_credentials;
 
-/// Whether `url` names a host over `http` or `https`, and nothing that paths cannot follow. The
-/// characters of a host are those that names in DNS and IP addresses have.
+/// Whether `url` names a host over `http` or `https`, and paths can be appended to it. Hosts may have the characters of
+/// DNS names and IP addresses.
 pub(super) fn is_url(url: &str) -> bool {
     let Some(rest) = url
         .strip_prefix("http://")
@@ -22,7 +22,7 @@ pub(super) fn is_url(url: &str) -> bool {
 /// A host, with or without a port.
 fn is_host(text: &str) -> bool {
     let (host, port) = match text.rsplit_once(':') {
-        // The colons of an IPv6 address, without a port.
+        // The colons are those of an IPv6 address without a port.
         Some(_) if text.ends_with(']') => (text, None),
         Some((host, port)) => (host, Some(port)),
         None => (text, None),
@@ -46,7 +46,7 @@ fn is_host(text: &str) -> bool {
     is_named && port.is_none_or(is_port)
 }
 
-/// Whether a URL that [`is_url`] accepts holds a user or a password.
+/// Whether a URL that [`is_url`] accepts contains a user or a password.
 pub(super) fn has_credentials(url: &str) -> bool {
     without_credentials(url) != url
 }

@@ -2,24 +2,24 @@
 
 use super::names;
 
-/// What the variables of keys begin with.
+/// The prefix of the variables of keys.
 pub(super) const PREFIX: &str = "KEYFOLD__";
 
-/// Properties of librdkafka that have an underscore in their name. All others have dots only, so
-/// that in the name of a variable `_` stands for a dot.
+/// Properties of librdkafka with an underscore in their name. All others have only dots, so that in the name of a
+/// variable `_` stands for a dot.
 const UNDERSCORED: &[&str] = &["log_level"];
 
-/// What all of keyfold's variables begin with, those that are no keys of the configuration included.
+/// The prefix of all variables of keyfold, including those that are not keys of the configuration.
 pub(super) const BEGINNING: &str = "KEYFOLD";
 
-/// The path of the configuration file, where the command line gives none.
+/// The path of the configuration file, if the command line does not give one.
 pub const CONFIG_FILE: &str = "KEYFOLD_CONFIG";
 
 /// Variables of keyfold's own tests, which the program does not read.
 const OF_TESTS: [&str; 3] = ["_TEST_", "_FAULTS_", "_FUZZ_"];
 
-/// The variable that was meant by one that looks like keyfold's and is none. None where it stands for a key, or is not
-/// meant for keyfold.
+/// The variable that was probably meant by one that looks like keyfold's but is not. None if it stands for a key, or is
+/// not intended for keyfold.
 pub(super) fn meant(name: &str, value: &str) -> Option<String> {
     let rest = name.strip_prefix(BEGINNING)?;
     let is_key = name.starts_with(PREFIX);
@@ -31,7 +31,7 @@ pub(super) fn meant(name: &str, value: &str) -> Option<String> {
     Some(nearest_to(rest))
 }
 
-/// What Kubernetes sets in each container for a service whose name begins with keyfold's.
+/// Whether Kubernetes sets the variable in each container, because there is a service whose name begins with keyfold's.
 fn is_service_link(rest: &str, value: &str) -> bool {
     let is_place = value.contains("://");
     let number_first = |text: &str| {
@@ -42,7 +42,7 @@ fn is_service_link(rest: &str, value: &str) -> bool {
     rest.ends_with("_SERVICE_HOST")
         || rest.contains("_SERVICE_PORT")
         || rest.ends_with("_PORT") && is_place
-        // "_PORT_9464_TCP_PORT"
+        // For example "_PORT_9464_TCP_PORT".
         || rest.split("_PORT_").skip(1).any(number_first)
 }
 
@@ -52,7 +52,7 @@ fn nearest_to(rest: &str) -> String {
     if squeezed.starts_with("config") || strsim::damerau_levenshtein(&squeezed, "config") <= 2 {
         return CONFIG_FILE.to_owned();
     }
-    // only the underscores may be wrong
+    // Perhaps only the underscores are wrong.
     let mut known = names::keys().map(|key| variable(&key));
     if let Some(known) =
         known.find(|known| squeeze(known.trim_start_matches(BEGINNING)) == squeezed)
@@ -65,14 +65,14 @@ fn nearest_to(rest: &str) -> String {
     }
 }
 
-/// The variable of the known key that is nearest to the one of `unknown`. A table has no variable, but each property
-/// of librdkafka has one.
+/// The variable of the known key whose variable is nearest to that of `unknown`. A table has no variable, but each
+/// property of librdkafka has one.
 pub(super) fn nearest(unknown: &str) -> String {
     variable(&misspelt_property(unknown).unwrap_or_else(|| names::nearest_key(unknown)))
 }
 
-/// The property that `unknown` stands for if its beginning is `kafka.properties` misspelt. Since any
-/// property may follow, only the beginning tells.
+/// The property that `unknown` stands for, if it begins with a misspelling of `kafka.properties`. Only the beginning is
+/// compared, because any property may follow.
 fn misspelt_property(unknown: &str) -> Option<String> {
     unknown.match_indices('.').take(2).find_map(|(end, _)| {
         let (table, property) = (unknown.get(..end)?, unknown.get(end + 1..)?);
@@ -105,7 +105,7 @@ pub(super) fn path_of(variable: &str) -> String {
         return format!("{}{name}", names::PROPERTY);
     }
     match rest.split("__").collect::<Vec<_>>().as_slice() {
-        // the names of sources have hyphens
+        // The names of sources have hyphens.
         ["sources", source, keys @ ..] => [&["sources", &source.replace('_', "-")], keys]
             .concat()
             .join("."),
@@ -113,7 +113,7 @@ pub(super) fn path_of(variable: &str) -> String {
     }
 }
 
-/// In small letters, with single underscores.
+/// In lower case, with single underscores.
 fn squeeze(text: &str) -> String {
     let words = text.split('_').filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("_").to_lowercase()

@@ -1,4 +1,4 @@
-//! What is wrong, in the words that a person sees.
+//! Errors in the configuration, in the words that the user sees.
 
 use std::io::Write;
 use std::path::Path;
@@ -402,7 +402,7 @@ fn no_error_quotes_a_registrys_credentials() {
     assert!(!message.contains("hunter2"), "{message}");
 }
 
-/// However far an unknown key is from all known ones, those of its own table are nearer than others.
+/// If an unknown key is not near to any known one, those of its own table still count as nearer than others.
 #[test]
 fn a_key_that_is_near_to_none_is_told_one_of_its_table() {
     for (text, expected) in [
@@ -410,7 +410,7 @@ fn a_key_that_is_near_to_none_is_told_one_of_its_table() {
         ("[http]\nfoo = 1\n", "http."),
         ("[validation.rules]\nfoo = \"warn\"\n", "validation.rules."),
         ("[sources.console]\n", "sources."),
-        // the right name in the wrong table
+        // The right name in the wrong table.
         ("[merge]\nrecent_actions = 1\n", "snapshot.recent_actions"),
     ] {
         let said = error(text);

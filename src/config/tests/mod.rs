@@ -36,7 +36,7 @@ fn from_env(env: &[(&str, &str)]) -> Config {
     load("", env).unwrap()
 }
 
-/// Without the numbers of lines, which [`errors::every_error_in_a_file_names_its_line`] is about.
+/// The error without line numbers; [`errors::every_error_in_a_file_names_its_line`] tests these.
 fn error(toml: &str) -> String {
     let mut message = load(toml, &[]).unwrap_err().to_string();
     for line in 1..20 {
@@ -72,7 +72,7 @@ fn the_commented_examples_of_the_reference_load() {
     assert_eq!(config.state.directory.as_deref(), Some("/var/lib/keyfold"));
 }
 
-/// Both that each known key is read, and that each checks its type.
+/// Tests that each known key is read, and that each checks its type.
 #[test]
 fn every_key_refuses_a_table_and_names_itself() {
     for key in keys() {

@@ -158,7 +158,7 @@ fn who_keyfold_is_to_the_registry_is_said_once() {
             "`registry.username` in keyfold.toml: credentials are given here and in \
              `registry.url` in keyfold.toml; give one of them",
         ),
-        // A wrong user name is one problem, and no missing one besides.
+        // A wrong user name is one problem; that the name is missing is not reported in addition.
         (
             "[registry]\nusername = 'a:b'\npassword = 'hunter2'",
             "`registry.username` in keyfold.toml: expected a user name without colons and control \
@@ -178,7 +178,7 @@ fn who_keyfold_is_to_the_registry_is_said_once() {
         "`registry.token` in environment variable KEYFOLD__REGISTRY__TOKEN: credentials are given \
          here and in `registry.username` in keyfold.toml, line 2; give one of them"
     );
-    // An empty variable takes a file's value away.
+    // An empty variable removes a file's value.
     let config = load(
         "[registry]\nusername = 'ada'\npassword = 'pw'",
         &[
@@ -189,7 +189,7 @@ fn who_keyfold_is_to_the_registry_is_said_once() {
     )
     .unwrap();
     assert_eq!(config.registry.token, "t");
-    // A registry may want a user only.
+    // A registry may need only a user name.
     from_toml("[registry]\nusername = 'key'");
 }
 
@@ -259,7 +259,7 @@ fn secrets_are_redacted_where_shown() {
         printed.contains("url = \"http://a,https://********@b/x\"\n"),
         "{printed}"
     );
-    // That a secret is missing is shown.
+    // The output shows that a secret is missing.
     assert!(printed.contains("password = \"\"\n"), "{printed}");
     let printed = from_toml("[registry]\nusername = 'ada'\npassword = 'hunter2'").print();
     assert!(
