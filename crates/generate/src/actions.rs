@@ -6,13 +6,13 @@ use super::moment::{MINUTE, Micros, Style, happened, happened_after};
 use super::random::{Random, mix, uuid};
 use super::wire::{Event, event_version, json, typed};
 
-/// What a customer has done so far, as far as the next action depends on it.
+/// What a customer has done so far, as far as it affects the next action.
 #[derive(Clone, Default)]
 pub(super) struct History {
     /// How many actions there were.
     actions: u32,
     signed_up: Option<Micros>,
-    /// Contracts that exist, and which of them run, a bit each.
+    /// Bit sets: the contracts that exist, and those that are running.
     contracts: u8,
     running: u8,
     last: Option<Action>,
@@ -36,7 +36,7 @@ impl History {
         self.signed_up
     }
 
-    /// The next action, or now and then a correction of the last one, recorded now.
+    /// The next action or, now and then, a correction of the last one, recorded now.
     pub(super) fn next_event(&mut self, random: &mut Random, id: &str, now: Micros) -> Vec<u8> {
         if let Some(last) = &mut self.last
             && random.chance(0.08)
@@ -55,7 +55,7 @@ impl History {
         action.event(random, id, "CREATED")
     }
 
-    /// An action of the past of which no event was sent yet.
+    /// An action of the past for which no event was sent yet.
     pub(super) fn past_event(&mut self, random: &mut Random, id: &str, at: Micros) -> Vec<u8> {
         let action = self.act(random, at);
         action.event(random, id, "CREATED")
@@ -72,7 +72,7 @@ impl History {
         } else {
             self.choose(random)
         };
-        // an action may take a while from its start to the state it is told in
+        // Some time may pass between the start of an action and the state that the event reports.
         let took = if random.chance(0.2) {
             random.between(0, 30 * MINUTE)
         } else {
@@ -97,7 +97,7 @@ impl History {
                 ("PROMOTION_APPLIED", contract)
             }
             35..42 if self.contracts < MAX_CONTRACTS => {
-                // a further subscription begins as a restart: there is no other type for it
+                // A further subscription starts as a restart, because there is no other type for it.
                 let new = self.contracts;
                 self.contracts += 1;
                 self.running |= 1 << new;
@@ -146,7 +146,7 @@ impl Action {
     }
 }
 
-/// Where a visit came from; each part may be missing, and all of them.
+/// Where a visit came from; any part may be missing, or all of them.
 #[derive(Clone, Copy)]
 struct Touch {
     source: Option<&'static str>,

@@ -1,4 +1,4 @@
-//! The console's customers: one object for each customer, sent whole with each change under a higher version.
+//! The console's customers: one object for each customer, sent as a whole with each change under a higher version.
 
 use serde::{Serialize, Serializer};
 
@@ -104,7 +104,7 @@ impl Contact {
         }
     }
 
-    /// The customer object of the given version. Parts nobody has filled are missing, null or empty.
+    /// The customer object with the given version. Parts that nobody has filled are missing, null or empty.
     pub(super) fn object(
         &self,
         random: &mut Random,
@@ -201,7 +201,7 @@ pub(super) fn country(random: &mut Random, place: &super::people::Place) -> Stri
     }
 }
 
-/// A version number, as text or as a number: the console's table leaves it open.
+/// A version number, as text or as a number: the contract allows both.
 enum Version {
     Text(u64),
     Number(u64),
@@ -291,7 +291,7 @@ struct Attributes {
     lifetime_value: f64,
     preferences: Preferences,
     tags: &'static [&'static str],
-    /// Always null: nulls inside `attributes` stay in a snapshot.
+    /// Always null, because nulls inside `attributes` are kept in a snapshot.
     referred_by: Option<&'static str>,
 }
 

@@ -1,16 +1,16 @@
-//! Edits of compact JSON text by JSON pointer. Unlike a parsed value, text keeps the order of its
-//! fields and the spelling of its numbers, and it can be made wrong.
+//! Edits of compact JSON text by JSON pointer. Unlike a parsed value, text keeps the order of its fields and the
+//! spelling of its numbers, and it can be made invalid.
 
 use std::ops::Range;
 
-/// Where a value stands in its text.
+/// The position of a value in its text.
 struct Place {
     /// The value with its key, if it has one.
     member: Range<usize>,
     value: Range<usize>,
 }
 
-/// The text of the value at the pointer. `None` where there is none, as in all of these functions.
+/// The text of the value at the pointer. `None` if there is no such value; so do all of these functions.
 pub(super) fn text<'a>(json: &'a [u8], pointer: &str) -> Option<&'a [u8]> {
     json.get(find(json, pointer)?.value)
 }
@@ -25,7 +25,7 @@ pub(super) fn length(json: &[u8], pointer: &str) -> Option<usize> {
     Some(count)
 }
 
-/// Puts the text in the place of the value.
+/// Replaces the value with the text.
 pub(super) fn replace(json: &[u8], pointer: &str, text: &[u8]) -> Option<Vec<u8>> {
     let place = find(json, pointer)?.value;
     Some([json.get(..place.start)?, text, json.get(place.end..)?].concat())
@@ -42,7 +42,7 @@ pub(super) fn remove(json: &[u8], pointer: &str) -> Option<Vec<u8>> {
     Some([json.get(..gap.start)?, json.get(gap.end..)?].concat())
 }
 
-/// Puts a member, key and value, before the others of the object.
+/// Inserts a member, key and value, before the other members of the object.
 pub(super) fn insert(json: &[u8], pointer: &str, member: &[u8]) -> Option<Vec<u8>> {
     let start = find(json, pointer)?.value.start;
     if json.get(start) != Some(&b'{') {
@@ -126,7 +126,7 @@ fn skip(json: &[u8], at: usize) -> Option<usize> {
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth = depth.checked_sub(1)?,
             _ if depth == 0 => {
-                // a number or a word, which has no end of its own
+                // A number or a word, which only ends where something else begins.
                 while !matches!(json.get(at), None | Some(b',' | b'}' | b']')) {
                     at += 1;
                 }

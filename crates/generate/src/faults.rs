@@ -1,5 +1,5 @@
-//! The ways in which producers get records wrong, one of each kind that is told apart
-//! (docs/contract.md, section 2), and what keyfold says to them by default.
+//! The mistakes that producers make, one of each kind that keyfold distinguishes (docs/contract.md, section 2), and the
+//! default result for each.
 
 use self::Expected::{Rejected, Warned};
 use super::moment::Micros;
@@ -9,7 +9,7 @@ use super::source::Source::{
 };
 use super::spoil::{self, Victim};
 
-/// What becomes of a faulty record under the default settings.
+/// What happens to a faulty record under the default settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
     /// A dead letter with this code (docs/contract.md, section 2).
@@ -21,7 +21,7 @@ pub enum Expected {
 /// One way to get a record wrong.
 #[derive(Debug)]
 pub struct Fault {
-    /// A short name in words, unique among [`FAULTS`]. `Kind::Invalid` carries it.
+    /// A short name, unique among [`FAULTS`]. `Kind::Invalid` carries it.
     pub name: &'static str,
     /// The sources whose records can have this fault.
     pub sources: &'static [Source],
@@ -30,8 +30,8 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// The value with this fault in it, or none when it lacks the part that would be wrong.
-    /// `now` is the record's own time.
+    /// The value with this fault in it, or none if it lacks the part that would be wrong. `now` is the record's own
+    /// time.
     pub(super) fn spoil(
         &self,
         random: &mut Random,
@@ -54,9 +54,9 @@ const DATED: &[Source] = &[LoyaltyCustomers, LoyaltyActions, PublisherCustomers]
 const PLACED: &[Source] = &[ConsoleCustomers, PublisherCustomers];
 const LISTED: &[Source] = &[LoyaltyCustomers, ConsoleCustomers, PublisherCustomers];
 
-/// Every kind of fault that [`Generator`](super::Generator) makes. Not among them: `too_large`, which a
-/// broker with default settings would not accept, `null_value`, which the share of null records covers,
-/// and what only Avro or a large state can bring about.
+/// Every kind of fault that [`Generator`](super::Generator) makes. Not included: `too_large`, which a broker with
+/// default settings would not accept; `null_value`, which the share of null records covers; and faults that need Avro
+/// or a large state.
 #[rustfmt::skip]
 pub const FAULTS: &[Fault] = &[
     Fault { name: "invalid UTF-8", sources: ALL, expected: Rejected("invalid_utf8"), spoil: spoil::invalid_utf8 },

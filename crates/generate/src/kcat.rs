@@ -4,15 +4,15 @@ use std::io::Write;
 
 use super::GeneratedRecord;
 
-/// The record as a line that ends in a line feed, in the form and field order of `kcat -C -J`: `headers`
-/// is one flat array of names and values, and is left out when there are none; a missing key or value
-/// is null. Bytes that are not UTF-8 are written as they are, so a line need not be text.
+/// The record as a line that ends in a line feed, in the form and field order of `kcat -C -J`: `headers` is one flat
+/// array of names and values, and is left out if there are none; a missing key or value is null. Bytes that are not
+/// UTF-8 are written unchanged, so a line need not be valid text.
 pub fn kcat_line(record: &GeneratedRecord, topic: &str, partition: i32, offset: i64) -> Vec<u8> {
     let value = record.value.as_deref();
     let mut line = Vec::with_capacity(256 + value.map_or(0, |value| value.len() * 5 / 4));
     line.extend_from_slice(b"{\"topic\":");
     push_string(&mut line, topic.as_bytes());
-    // writing to a vector cannot fail
+    // Writing to a vector cannot fail.
     let _ = write!(
         line,
         ",\"partition\":{partition},\"offset\":{offset},\"tstype\":\"create\",\"ts\":{},\"broker\":0",
@@ -64,7 +64,7 @@ fn push_string(line: &mut Vec<u8>, bytes: &[u8]) {
                 b'\t' => line.extend_from_slice(b"\\t"),
                 0x08 => line.extend_from_slice(b"\\b"),
                 0x0c => line.extend_from_slice(b"\\f"),
-                // writing to a vector cannot fail
+                // Writing to a vector cannot fail.
                 _ => drop(write!(line, "\\u{byte:04X}")),
             }
             rest = after;

@@ -1,14 +1,14 @@
 //! A realistic stream of customer records of all four sources, made from a seed.
 //!
-//! Customers have lives: they sign up, move, change their minds, enrol, leave and ask to be forgotten,
-//! a few of them far more often than most. Their records arrive as records do: mostly in order, some
-//! late, some twice, some under the wrong key, some broken.
+//! Customers have lives: they sign up, move, change their minds, enrol, leave and ask to be forgotten, a few of them
+//! far more often than most. Their records arrive as real records do: mostly in order, some late, some twice, some
+//! under the wrong key, some invalid.
 //!
-//! It is a crate of its own, which knows nothing of keyfold: `src/generated.rs` there says what its records mean.
+//! This is a crate of its own that does not depend on keyfold: `src/generated.rs` in keyfold translates its records.
 //!
-//! Nothing here reads a clock, a file or the system's randomness: the same [`Options`] give the same
-//! bytes on every machine. A change of this crate changes what a seed stands for; the test
-//! `a_seed_stands_for_the_same_bytes_forever` says so, and such a change belongs in the changelog.
+//! Nothing here reads a clock, a file or the system's randomness: the same [`Options`] give the same bytes on every
+//! machine. A change of this crate may change the stream of a seed; the test `a_seed_stands_for_the_same_bytes_forever`
+//! detects this, and such a change belongs in the changelog.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -50,19 +50,19 @@ pub struct GeneratedRecord {
     pub headers: Vec<(String, Vec<u8>)>,
 }
 
-/// What the generator meant a record to be. The record itself does not show it.
+/// What the generator intends a record to be. The record itself does not show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Valid,
     /// Valid, but late: see [`Options::late`].
     Late,
-    /// An earlier record again, its timestamp included.
+    /// An exact copy of an earlier record, its timestamp included.
     Repeated,
-    /// Valid, but under another customer's key, a key that is nobody's, or none.
+    /// Valid, but under another customer's key, a key that belongs to nobody, or no key.
     WronglyKeyed,
     /// Without a value.
     Null,
-    /// With a fault: the name of one of the [`FAULTS`]. Some only earn a warning.
+    /// With a fault: the name of one of the [`FAULTS`]. Some faults only cause a warning.
     Invalid(&'static str),
 }
 
@@ -70,19 +70,19 @@ pub enum Kind {
 pub struct Generator {
     options: Options,
     weights: [f64; 4],
-    /// Shares of the records that are not repeats.
+    /// The shares among the records that are not repeats.
     fresh: Fresh,
     random: Random,
     world: World,
-    /// Record time since the start, and the most that it may become.
+    /// Record time since the start, and its upper bound.
     elapsed_nanos: u64,
     most_nanos: u64,
-    /// How many records have been handed out.
+    /// How many records were returned so far.
     turn: u64,
-    /// Records that come later, by turn and, within one, in the order they were put here.
+    /// Records that come later, by turn and, within a turn, in the order in which they were added.
     held: BTreeMap<(u64, u64), (GeneratedRecord, Kind)>,
     held_so_far: u64,
-    /// Indices of [`FAULTS`] still to come before each has had its turn again.
+    /// The remaining indices of [`FAULTS`] until each of them has had its turn again.
     deck: Vec<usize>,
 }
 
@@ -91,7 +91,7 @@ struct Fresh {
     invalid: f64,
     wrongly_keyed: f64,
     late: f64,
-    /// How probably a record that can be repeated will be.
+    /// The mean number of repeats of a record that can be repeated.
     repeat: f64,
 }
 
@@ -109,7 +109,7 @@ impl Fresh {
             wrongly_keyed,
             late: of_fresh(options.late),
             repeat: if repeatable > 0.0 {
-                // bounded, or one valid record among millions of faults would have to make up for all
+                // Limited: otherwise one valid record among millions of faults would have to provide all repeats.
                 (repeated / (1.0 - repeated) / repeatable).min(100.0)
             } else {
                 0.0
@@ -139,14 +139,14 @@ impl Generator {
         }
     }
 
-    /// From now on no record has a later time than this, in milliseconds since 1970, or than the start.
+    /// From now on no record has a later time than this, in milliseconds since 1970, or than the start if that is later.
     pub fn not_after(&mut self, millis: i64) {
         let most = u64::try_from(millis.saturating_sub(self.options.start_ms)).unwrap_or(0);
         self.most_nanos = most.saturating_mul(1_000_000);
         self.elapsed_nanos = self.elapsed_nanos.min(self.most_nanos);
     }
 
-    /// The next record and what it is meant to be.
+    /// The next record and what it is intended to be.
     pub fn next_with_kind(&mut self) -> (GeneratedRecord, Kind) {
         let due = self.held.first_entry();
         let due = due.filter(|held| held.key().0 <= self.turn);
@@ -189,7 +189,7 @@ impl Generator {
             let customer = self.world.pick(&mut self.random, source);
             (self.record(source, customer), Kind::Valid)
         };
-        // a drawn chance of more than 1 gives more than one repeat
+        // A probability of more than 1 gives more than one repeat.
         let mut left = repeat;
         while left > 0.0 && self.random.chance(left) {
             self.hold(record.clone(), Kind::Repeated);
@@ -224,7 +224,7 @@ impl Generator {
         {
             return (self.finish(source, draft), Kind::Late);
         }
-        // delivered out of order: the customer's next record goes first
+        // Delivered out of order: the customer's next record goes first.
         let overtaken = self.record(source, customer);
         self.hold(overtaken, Kind::Late);
         self.advance();
@@ -244,7 +244,7 @@ impl Generator {
                 let (high, low) = (self.random.bits(), self.random.bits());
                 Some(match self.random.below(4) {
                     0 => b"null".to_vec(),
-                    // a serialised number
+                    // A serialised number.
                     1 => high.to_be_bytes().to_vec(),
                     _ => uuid(high, low).into_bytes(),
                 })
@@ -272,7 +272,7 @@ impl Generator {
                 match source {
                     Source::LoyaltyCustomers => self.world.erase(&mut self.random, customer),
                     Source::ConsoleCustomers => self.world.delete_contact(customer),
-                    // keyfold rejects these
+                    // keyfold rejects tombstones of these sources.
                     Source::LoyaltyActions | Source::PublisherCustomers => {}
                 }
                 Some(self.world.id(customer).into_bytes())
@@ -289,7 +289,7 @@ impl Generator {
 
     fn invalid(&mut self) -> (GeneratedRecord, Kind) {
         let fault = self.next_fault();
-        // not each record has the part that the fault is about
+        // Not every record has the part that the fault changes.
         for _ in 0..50 {
             let source = self.source(fault.sources);
             let customer = self.world.pick(&mut self.random, source);
@@ -306,7 +306,7 @@ impl Generator {
         (self.record(source, customer), Kind::Valid)
     }
 
-    /// Each fault that some source of the stream can have comes as often as the others.
+    /// Each fault that some source of the stream can have occurs equally often.
     fn next_fault(&mut self) -> &'static Fault {
         if self.deck.is_empty() {
             let possible = |fault: &Fault| {
@@ -320,11 +320,11 @@ impl Generator {
                 self.deck.swap(left, self.random.index(left + 1));
             }
         }
-        // some faults can befall any source, so the deck has cards
+        // Some faults apply to any source, so the deck is not empty.
         &FAULTS[self.deck.pop().unwrap_or_default()]
     }
 
-    /// One of the given sources by its weight; if none of them has any, one of all.
+    /// One of the given sources by its weight; if none of them has a weight, one of all sources.
     fn source(&mut self, among: &[Source]) -> Source {
         let weights = among.iter().map(|source| self.weights[source.index()]);
         let total: f64 = weights.sum();
@@ -346,7 +346,7 @@ impl Generator {
         chosen
     }
 
-    /// Producers' own headers, which say nothing about a record's quality.
+    /// The producers' own headers, which are unrelated to whether a record is valid.
     fn headers(&mut self, source: Source) -> Vec<(String, Vec<u8>)> {
         let header = |name: &str, value: String| (name.to_owned(), value.into_bytes());
         match source {
@@ -367,7 +367,7 @@ impl Generator {
         }
     }
 
-    /// Keeps a record back for a while, up to some two thousand records, mostly less.
+    /// Holds a record back for a while: up to some two thousand records, mostly fewer.
     fn hold(&mut self, record: GeneratedRecord, kind: Kind) {
         let due = self.turn + 2 + u64::from(self.random.skewed(2_000));
         self.held_so_far += 1;
@@ -383,7 +383,7 @@ impl Generator {
 
     fn advance(&mut self) {
         let step = self.options.step_ms.clamp(0.0, 86_400_000.0) * 1e6;
-        // evenly from nothing to twice the mean
+        // Uniform between zero and twice the mean.
         let gap = self.random.below((step as u64).saturating_mul(2) + 1);
         self.elapsed_nanos = self.elapsed_nanos.saturating_add(gap).min(self.most_nanos);
     }
@@ -392,7 +392,7 @@ impl Generator {
 impl Iterator for Generator {
     type Item = GeneratedRecord;
 
-    /// Never none.
+    /// The stream is endless: never `None`.
     fn next(&mut self) -> Option<GeneratedRecord> {
         Some(self.next_with_kind().0)
     }

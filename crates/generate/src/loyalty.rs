@@ -1,4 +1,4 @@
-//! The loyalty programme's customers: profiles that change, and the events that tell of them.
+//! The loyalty programme's customers: profiles that change, and the events that report the changes.
 
 use serde::Serialize;
 
@@ -7,12 +7,12 @@ use super::people::{Home, Person};
 use super::random::Random;
 use super::wire::{Event, country_code, event_version, json, typed};
 
-/// A customer of the loyalty programme as the programme knows them now.
+/// A customer of the loyalty programme, as the programme knows them now.
 #[derive(Clone)]
 pub(super) struct Member {
     pub(super) created: Micros,
     pub(super) updated: Micros,
-    /// Whether the first event is still to come.
+    /// Whether the first event was not sent yet.
     unannounced: bool,
     deleted: bool,
     marketing: Option<bool>,
@@ -21,8 +21,8 @@ pub(super) struct Member {
     dependents: Vec<Dependent>,
 }
 
-/// Ids of addresses and dependents come from a few slots, so that a customer's state stays bounded
-/// however long the stream runs.
+/// The ids of addresses and dependents come from a few slots, so that a customer's state stays bounded however long the
+/// stream is.
 #[derive(Clone, Copy)]
 struct Address {
     slot: u8,
@@ -53,7 +53,7 @@ const KINDS: [&str; 7] = [
 ];
 
 impl Member {
-    /// Most members are older than the stream: its first event of them is then an update.
+    /// Most members are older than the stream: the first event about them is then an update.
     pub(super) fn join(random: &mut Random, person: &Person, now: Micros) -> Member {
         let at = happened(random, now);
         let new = random.chance(0.4);
@@ -83,7 +83,7 @@ impl Member {
         member
     }
 
-    /// One to three changes, as of the instant. Most change one thing only.
+    /// Makes one to three changes at the instant; mostly only one.
     pub(super) fn change(&mut self, random: &mut Random, at: Micros) {
         for _ in 0..=random.below(10).saturating_sub(7) {
             self.change_one(random, at);
@@ -101,7 +101,7 @@ impl Member {
             }
             30..45 => self.add_address(random, at),
             45..57 => {
-                // a loyalty event always carries the list, but the list may be empty
+                // A loyalty event always carries the list, but the list may be empty.
                 if self.addresses.len() > 1 || random.chance(0.1) {
                     remove_one(&mut self.addresses, random);
                 }
@@ -150,7 +150,7 @@ impl Member {
         }
     }
 
-    /// Somewhere to live again, for a member whose last address went away.
+    /// Gives a member a new address after the last one was removed.
     fn settle(&mut self, random: &mut Random, person: &Person, at: Micros) {
         if self.addresses.is_empty() && random.chance(0.8) {
             self.addresses.push(Address {
@@ -162,7 +162,7 @@ impl Member {
         }
     }
 
-    /// The next event of this member, recorded now.
+    /// The next event about this member, recorded now.
     pub(super) fn next_event(
         &mut self,
         random: &mut Random,
@@ -181,7 +181,7 @@ impl Member {
         self.event(random, id, person, "UPDATED", at)
     }
 
-    /// An event that tells how the member was at an instant in the past. The member stays as is.
+    /// An event that reports how the member was at an instant in the past. The member itself does not change.
     pub(super) fn past_event(
         &self,
         random: &mut Random,
@@ -278,14 +278,14 @@ fn remove_one<T>(list: &mut Vec<T>, random: &mut Random) {
     }
 }
 
-/// An element's own instants, each of which it may leave to its event.
+/// An element's own instants, each of which may be missing; then that of the event applies.
 struct Times {
     created: Option<String>,
     updated: Option<String>,
 }
 
 impl Times {
-    /// Nothing in an event is younger than the event, so that one about the past stays plausible.
+    /// No time in an event is later than the event itself, so that an event about the past stays plausible.
     fn draw(
         random: &mut Random,
         style: Style,

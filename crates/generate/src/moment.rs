@@ -13,11 +13,11 @@ pub(super) const HOUR: Micros = 60 * MINUTE;
 pub(super) const DAY: Micros = 24 * HOUR;
 pub(super) const YEAR: Micros = 365 * DAY;
 
-/// How one record writes its instants. All instants of a record share a style: cut to the same
-/// precision they keep their order, so `createdAt` never ends up after `updatedAt`.
+/// How one record writes its instants. All instants of a record share a style: truncated to the same precision they
+/// keep their order, so `createdAt` is never after `updatedAt`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Style {
-    /// 0, 3 or 6 digits after the second.
+    /// How many digits follow the second: 0, 3 or 6.
     fraction: u8,
     zone: Zone,
 }
@@ -118,8 +118,8 @@ fn push_digits(text: &mut String, number: u32, digits: u32) {
     }
 }
 
-/// When an event happened that is recorded now: a little earlier as a rule, at times minutes earlier,
-/// and rarely some seconds later, because clocks differ.
+/// The time of an event that is recorded now: mostly a little earlier, sometimes minutes earlier, and rarely some
+/// seconds later, because clocks differ.
 pub(super) fn happened(random: &mut Random, now: Micros) -> Micros {
     match random.below(100) {
         0..90 => now - random.between(SECOND / 200, 2 * SECOND),
@@ -128,15 +128,15 @@ pub(super) fn happened(random: &mut Random, now: Micros) -> Micros {
     }
 }
 
-/// When an event happened that is recorded now and follows another of the same customer: later than
-/// that one, if only a little.
+/// The time of an event that is recorded now and follows another one of the same customer: later than that one, if only
+/// a little.
 pub(super) fn happened_after(random: &mut Random, now: Micros, last: Micros) -> Micros {
     let soon = last + random.between(SECOND / 1000, SECOND / 20);
-    // clocks may not run away from record time, however fast the events of a customer come
+    // However fast the events of a customer come, the time must not run far ahead of record time.
     happened(random, now).max(soon.min(now)).max(last + 1)
 }
 
-/// How far an event that was underway for long lies back: minutes to days.
+/// How long a very late event takes to arrive: minutes to days.
 pub(super) fn delay(random: &mut Random) -> Micros {
     if random.chance(0.7) {
         random.between(10 * MINUTE, 12 * HOUR)

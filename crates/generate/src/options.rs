@@ -1,27 +1,26 @@
-//! What can be asked of the generator.
+//! The options of the generator.
 
 use super::source::Source;
 
-/// What stream to make. Numbers out of their bounds are taken as the nearest bound, and one that is
-/// not a number as 0.
+/// Which stream to make. Numbers out of their bounds are replaced by the nearest bound, and NaN by 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     pub seed: u64,
-    /// How many customers there can be, at least 1. They come to life one by one.
+    /// How many customers there can be, at least 1. They appear one by one.
     pub customers: u32,
     /// The record time of the first record, in milliseconds since 1970, up to the year 9000. Kafka
     /// deletes records whose time lies further back than the topic's retention.
     pub start_ms: i64,
     /// The mean record time from one record to the next, in milliseconds, up to a day.
     pub step_ms: f64,
-    /// The share of records that come late, 0 to 1: about something hours or days old, or overtaken by
-    /// the customer's next record.
+    /// The share of records that are late, 0 to 1: about something hours or days old, or overtaken by the customer's
+    /// next record.
     pub late: f64,
     /// The share of records that are exact repeats of an earlier one, 0 to 0.95.
     pub repeated: f64,
     /// The share of records with one of the [`FAULTS`](super::FAULTS), 0 to 1.
     pub invalid: f64,
-    /// The share of records whose key is missing or not their customer's, 0 to 1.
+    /// The share of records whose key is missing or not that of their customer, 0 to 1.
     pub wrongly_keyed: f64,
     /// The share of records without a value, 0 to 1: most erase or retract a customer.
     pub null: f64,
@@ -46,14 +45,14 @@ impl Default for Options {
     }
 }
 
-/// How the records are shared out over the sources: weights of any scale. A source of weight 0 gets
-/// none; when all are 0 the default holds.
+/// How the records are distributed over the sources: weights of any scale. A source with weight 0 gets none; if all
+/// weights are 0, the defaults apply.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Shares {
     pub loyalty_customers: f64,
     pub loyalty_actions: f64,
     pub console_customers: f64,
-    /// Batches, not the customers in them, of which there are eight in the mean.
+    /// Counts batches, not the customers in them; a batch has eight customers on average.
     pub publisher_customers: f64,
 }
 
@@ -69,7 +68,7 @@ impl Default for Shares {
 }
 
 impl Shares {
-    /// By `Source::index`.
+    /// The weights by `Source::index`.
     pub(super) fn weights(self) -> [f64; 4] {
         Source::ALL.map(|source| {
             let weight = match source {

@@ -3,11 +3,11 @@
 use super::moment::{DAY, Micros, YEAR};
 use super::random::{Random, mix, uuid};
 
-/// The id of a customer: the same for all sources, and no two customers share one. Most are ten
-/// digits, the others UUIDs.
+/// The id of a customer: the same for all sources, and different for each customer. Most ids are ten digits, the others
+/// UUIDs.
 pub(super) fn customer_id(seed: u64, customer: u32) -> String {
     const IDS: u128 = 9_000_000_000;
-    // coprime to IDS, so that the map is one to one
+    // Coprime to IDS, so that the mapping is one-to-one.
     const STRIDE: u128 = 3_874_204_871;
     let own = mix(seed ^ (u64::from(customer) << 32));
     if own % 10 < 4 {
@@ -19,12 +19,12 @@ pub(super) fn customer_id(seed: u64, customer: u32) -> String {
     }
 }
 
-/// What stays of a person through all changes.
+/// What never changes about a person.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Person {
     given: u8,
     family: u8,
-    /// Makes the mailbox unlike those of namesakes.
+    /// Distinguishes the mailbox from those of people with the same name.
     number: u16,
     /// The instant at which the day of birth begins.
     pub(super) born: Micros,
@@ -78,7 +78,7 @@ impl Home {
         Home::at(random, place)
     }
 
-    /// Another address: mostly in the same place.
+    /// Another address, mostly in the same city.
     pub(super) fn near(self, random: &mut Random) -> Home {
         if random.chance(0.7) {
             Home::at(random, self.place)
@@ -118,7 +118,7 @@ impl Home {
             .map(|flat| format!("{} {flat}", self.place().flat))
     }
 
-    /// A code of the form that the country uses; it need not exist.
+    /// A code in the format of the country; it need not exist.
     pub(super) fn zip_code(self) -> String {
         let mut rest = mix(u64::from(self.zip));
         let mut draw = |bound: u64| {
@@ -138,12 +138,12 @@ impl Home {
     }
 }
 
-/// A city, and how addresses look there.
+/// A city, and the format of its addresses.
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) city: &'static str,
     pub(super) province: Option<&'static str>,
-    /// ISO 3166-1 alpha-2, alpha-3 and, where nobody could argue about it, the English short name.
+    /// ISO 3166-1 alpha-2, alpha-3 and, unless it is ambiguous, the English short name.
     pub(super) country: (&'static str, &'static str, Option<&'static str>),
     /// The international dialling code.
     pub(super) dial: u16,
@@ -179,7 +179,7 @@ static PLACES: [Place; 20] = [
     Place { city: "Ciudad de México", province: Some("CDMX"), country: ("MX", "MEX", Some("Mexico")), dial: 52, language: "es-MX", zip: "99999", flat: "Int.", number_first: false, streets: ["Avenida Álvaro Obregón", "Calle Niños Héroes", "Paseo de la Reforma"] },
 ];
 
-/// As written, and as a mailbox has it.
+/// The spelling, and the form in a mailbox name.
 #[rustfmt::skip]
 static GIVEN: [(&str, &str); 36] = [
     ("Ada", "ada"), ("Zoë", "zoe"), ("José", "jose"), ("Łukasz", "lukasz"), ("Aoife", "aoife"), ("Björn", "bjorn"),

@@ -1,4 +1,4 @@
-//! The publisher's customers: enrolments with bank accounts, told in batches of one organisation.
+//! The publisher's customers: enrolments with bank accounts, sent in batches of one organisation.
 
 use serde::Serialize;
 
@@ -24,7 +24,7 @@ pub(super) fn organisation_id(customer: u32) -> String {
     format!("{}", 50_000 + organisation(customer))
 }
 
-/// A customer's place in the publisher's portfolio.
+/// A customer's entry in the publisher's portfolio.
 #[derive(Clone)]
 pub(super) struct Enrolment {
     created: Micros,
@@ -86,7 +86,7 @@ impl Enrolment {
                     Some(_) => None,
                 };
             }
-            // told again as it is
+            // Sent again without a change.
             _ => {}
         }
     }

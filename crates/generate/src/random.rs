@@ -1,11 +1,11 @@
-//! The generator's only source of chance. It draws from ChaCha8 by its own few rules, because the
+//! The generator's only source of randomness. It draws from ChaCha8 by a few rules of its own, because the
 //! distributions of the `rand` crate may change their results between versions.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// Draws that depend on the seed and on the draws before them, and on nothing else. No floating-point
-/// function is used whose result differs between platforms.
+/// Draws that depend only on the seed and on the draws before them. It uses no floating-point function whose result
+/// differs between platforms.
 pub(super) struct Random(ChaCha8Rng);
 
 impl Random {
@@ -19,9 +19,9 @@ impl Random {
         self.0.next_u64()
     }
 
-    /// Evenly in `0.0..1.0`.
+    /// Uniform in `0.0..1.0`.
     pub(super) fn unit(&mut self) -> f64 {
-        // 53 bits are what a double holds
+        // A double holds 53 bits.
         (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
@@ -29,17 +29,17 @@ impl Random {
         self.unit() < probability
     }
 
-    /// Evenly in `0..bound`, and 0 when `bound` is 0.
+    /// Uniform in `0..bound`, and 0 if `bound` is 0.
     pub(super) fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.bits()) * u128::from(bound)) >> 64) as u64
     }
 
-    /// Evenly in `0..bound`, and 0 when `bound` is 0.
+    /// Uniform in `0..bound`, and 0 if `bound` is 0.
     pub(super) fn index(&mut self, bound: usize) -> usize {
         self.below(bound as u64) as usize
     }
 
-    /// Evenly in `low..=high`, and `low` when the range is empty.
+    /// Uniform in `low..=high`, and `low` if the range is empty.
     pub(super) fn between(&mut self, low: i64, high: i64) -> i64 {
         let width = high.saturating_sub(low).saturating_add(1).max(0) as u64;
         low.saturating_add(self.below(width) as i64)
@@ -63,7 +63,7 @@ impl Random {
     }
 }
 
-/// A fixed, well mixed function of a number: for properties that a customer has without being drawn.
+/// A fixed function that mixes the bits of a number well: for properties of a customer that need no draw.
 pub(super) fn mix(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -71,7 +71,7 @@ pub(super) fn mix(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// A version 4 UUID of 122 of the given bits.
+/// A version 4 UUID with 122 of the given bits.
 pub(super) fn uuid(high: u64, low: u64) -> String {
     format!(
         "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",

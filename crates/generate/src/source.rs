@@ -1,6 +1,6 @@
-//! The kinds of records that are made.
+//! The kinds of records that are generated.
 
-/// Who writes a record, and therefore its format: the four sources that keyfold reads.
+/// Who writes a record, which determines its format: the four sources that keyfold reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
     LoyaltyCustomers,

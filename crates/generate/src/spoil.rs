@@ -1,4 +1,4 @@
-//! How each of the faults gets into a valid value.
+//! How each fault is put into a valid value.
 
 use super::edit;
 use super::moment::{DAY, HOUR, Micros, Style};
@@ -7,7 +7,7 @@ use super::source::Source::{
     self, ConsoleCustomers, LoyaltyActions, LoyaltyCustomers, PublisherCustomers,
 };
 
-/// A valid value that is about to be spoilt.
+/// A valid value that is about to be made faulty.
 pub(super) struct Victim<'a> {
     pub(super) random: &'a mut Random,
     pub(super) source: Source,
@@ -17,7 +17,7 @@ pub(super) struct Victim<'a> {
 }
 
 impl Victim<'_> {
-    /// Puts the text in the place of the first of the values that exists, from a drawn one on.
+    /// Replaces the first of the values that exists, starting from a random one, with its text.
     fn replace_any(&mut self, edits: &[(&str, &[u8])]) -> Option<Vec<u8>> {
         let start = self.random.index(edits.len());
         let (late, early) = edits.split_at_checked(start)?;
@@ -27,7 +27,7 @@ impl Victim<'_> {
             .find_map(|(pointer, text)| edit::replace(self.json, pointer, text))
     }
 
-    /// A free text of the record.
+    /// Replaces a free text of the record.
     fn replace_text(&mut self, text: &[u8]) -> Option<Vec<u8>> {
         match self.source {
             LoyaltyCustomers => self.replace_any(&[
@@ -45,7 +45,7 @@ impl Victim<'_> {
 }
 
 pub(super) fn invalid_utf8(victim: &mut Victim<'_>) -> Option<Vec<u8>> {
-    // Latin-1, a byte that UTF-8 never has, and a surrogate in bytes
+    // Latin-1, a byte that never occurs in UTF-8, and an encoded surrogate.
     let text = victim.random.pick(&[
         &b"\"Montr\xe9al\""[..],
         &b"\"\xff\xfe\""[..],
@@ -69,7 +69,7 @@ pub(super) fn broken_json(victim: &mut Victim<'_>) -> Option<Vec<u8>> {
 
 pub(super) fn cut_in_half(victim: &mut Victim<'_>) -> Option<Vec<u8>> {
     let mut end = victim.json.len() / 2;
-    // not within a character: that would be invalid UTF-8 first
+    // Not within a character, because that would be invalid UTF-8 instead.
     while victim.json.get(end)? & 0b1100_0000 == 0b1000_0000 {
         end -= 1;
     }
@@ -92,7 +92,7 @@ pub(super) fn huge_number(victim: &mut Victim<'_>) -> Option<Vec<u8>> {
 }
 
 pub(super) fn lone_surrogate(victim: &mut Victim<'_>) -> Option<Vec<u8>> {
-    // an emoji cut in two by someone who counted UTF-16 units
+    // An emoji cut in two by a producer that counted UTF-16 units.
     victim.replace_text(br#""Grand Caf\u00e9 \ud83d""#)
 }
 
@@ -270,7 +270,7 @@ pub(super) fn bad_console_version(victim: &mut Victim<'_>) -> Option<Vec<u8>> {
     ])
 }
 
-/// One customer of several is wrong: the others go on.
+/// One of several customers is invalid; the others are valid.
 pub(super) fn bad_element(victim: &mut Victim<'_>) -> Option<Vec<u8>> {
     let length = edit::length(victim.json, "/customers")?;
     if length < 2 {
@@ -332,7 +332,7 @@ pub(super) fn unknown_country_code(victim: &mut Victim<'_>) -> Option<Vec<u8>> {
     victim.replace_any(&[
         (pointer, b"\"UK\""),
         (pointer, b"\"XX\""),
-        // alpha-3 and names are for the other sources
+        // Alpha-3 codes and names are for the other sources.
         (pointer, b"\"USA\""),
         (pointer, b"\"England\""),
         (pointer, b"\"\""),

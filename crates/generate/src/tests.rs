@@ -36,8 +36,8 @@ fn json(record: &GeneratedRecord) -> Value {
     serde_json::from_slice(record.value.as_deref().unwrap()).unwrap()
 }
 
-/// Changing the generator changes this number: then say in the changelog that seeds stand for other
-/// streams than before.
+/// A change of the generator may change this number: then the changelog must say that seeds give other streams than
+/// before.
 #[test]
 fn a_seed_stands_for_the_same_bytes_forever() {
     let hash = fnv1a(&lines(Options::default(), 1_000));
@@ -239,7 +239,7 @@ fn no_value_comes_near_the_size_limit() {
     assert!(longest < Some(200_000));
 }
 
-/// At a rate the stream goes along with the clock, and never before it.
+/// At a rate the stream follows the clock, and is never ahead of it.
 #[test]
 fn no_record_is_later_than_it_may_be() {
     let options = Options {
@@ -250,7 +250,7 @@ fn no_record_is_later_than_it_may_be() {
     let mut bound = Generator::new(options.clone());
     let mut latest = i64::MIN;
     for turn in 0..2_000 {
-        // slower than the stream's own time
+        // Slower than the stream's own time.
         let now = options.start_ms + turn / 2;
         bound.not_after(now);
         let (record, _) = bound.next_with_kind();

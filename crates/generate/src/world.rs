@@ -11,18 +11,18 @@ use super::publisher::{self, Enrolment, MAX_BATCH, organisation, organisation_id
 use super::random::{Random, mix};
 use super::source::Source;
 
-/// Key and value of a record.
+/// The key and the value of a record.
 pub(super) struct Draft {
     pub(super) key: Vec<u8>,
     pub(super) value: Vec<u8>,
 }
 
-/// Everyone a record has spoken of so far. Customers come to life with their first record, so the
-/// memory in use follows the number of customers seen, not the number possible.
+/// Everyone about whom there was a record so far. Customers are created with their first record, so memory grows with
+/// the number of customers seen, not with the possible number.
 pub(super) struct World {
     seed: u64,
     customers: u32,
-    // looked up only: iterating would depend on the hasher
+    // Only looked up by key, because the order of iteration would depend on the hasher.
     lives: HashMap<u32, Box<Life>>,
     /// The customers in `lives`, in the order of their first records.
     seen: Vec<u32>,
@@ -33,13 +33,14 @@ struct Life {
     member: Option<Member>,
     history: History,
     contact: Option<Contact>,
-    /// Outlives erasures: a lower version would never show again (docs/contract.md, section 3).
+    /// It is kept after an erasure, because keyfold would never show a lower version again (docs/contract.md, section
+    /// 3).
     console_version: u64,
     enrolment: Option<Enrolment>,
 }
 
 impl World {
-    /// At least one customer.
+    /// `customers` is at least 1.
     pub(super) fn new(seed: u64, customers: u32) -> World {
         World {
             seed,
@@ -53,7 +54,7 @@ impl World {
         customer_id(self.seed, customer)
     }
 
-    /// A customer of the source: few are very active, most hardly ever.
+    /// A random customer of the source: a few are very active, most hardly ever.
     pub(super) fn pick(&self, random: &mut Random, source: Source) -> u32 {
         let mut customer = random.skewed(self.customers);
         for _ in 0..16 {
@@ -65,7 +66,7 @@ impl World {
         customer
     }
 
-    /// A customer that a record has spoken of, each as likely as the others.
+    /// A random customer about whom there was a record, all equally likely.
     pub(super) fn pick_seen(&self, random: &mut Random) -> u32 {
         match self.seen.get(random.index(self.seen.len())) {
             Some(&customer) => customer,
@@ -73,7 +74,7 @@ impl World {
         }
     }
 
-    /// Another customer than this one; with one customer in all, one that no record speaks of.
+    /// A customer other than this one; if there is only one, an id without any records.
     pub(super) fn other_than(&self, random: &mut Random, customer: u32) -> u32 {
         let other = random.skewed(self.customers);
         if other == customer {
@@ -125,9 +126,8 @@ impl World {
         }
     }
 
-    /// A record written at `now` about something long past: an `updatedAt` of hours or days ago, or an
-    /// older version. None where the customer has no such past; the publisher's data have the record's
-    /// time only, so there it is always none.
+    /// A record written at `now` about something long past: an `updatedAt` of hours or days ago, or an older version.
+    /// None if the customer has no such past; always none for the publisher, whose data have only the record's time.
     pub(super) fn late_record(
         &mut self,
         random: &mut Random,
@@ -163,7 +163,7 @@ impl World {
         })
     }
 
-    /// The customer has asked to be forgotten. Someone new may come back under the id.
+    /// Erases a customer who has asked to be forgotten. Later, somebody new may appear with the same id.
     pub(super) fn erase(&mut self, random: &mut Random, customer: u32) {
         if let Some(life) = self.lives.get_mut(&customer) {
             **life = Life {
@@ -173,7 +173,7 @@ impl World {
         }
     }
 
-    /// The console has deleted the customer.
+    /// Removes a customer whom the console has deleted.
     pub(super) fn delete_contact(&mut self, customer: u32) {
         if let Some(life) = self.lives.get_mut(&customer) {
             life.contact = None;
@@ -186,7 +186,7 @@ impl World {
         let mut customers = vec![first];
         for _ in 1..size {
             let drawn = random.skewed(self.customers);
-            // the nearest customer of the batch's organisation
+            // The nearest customer of the batch's organisation.
             let customer = (drawn - organisation(drawn)).saturating_add(organisation(first));
             if customer < self.customers && !customers.contains(&customer) {
                 customers.push(customer);
@@ -235,7 +235,8 @@ impl Life {
     }
 }
 
-/// Nearly everyone is in the loyalty programme, some are in the console, fewer with the publisher.
+/// Whether the customer is known to the source: nearly everyone is in the loyalty programme, some are in the console,
+/// fewer with the publisher.
 fn takes_part(customer: u32, source: Source) -> bool {
     let percent = mix(u64::from(customer) << 3 | source.index() as u64) % 100;
     percent
@@ -247,7 +248,7 @@ fn takes_part(customer: u32, source: Source) -> bool {
         }
 }
 
-/// An instant at least ten minutes before `now` and not before `earliest`; none when that is too recent.
+/// An instant at least ten minutes before `now` and not before `earliest`; none if that is impossible.
 fn long_ago(random: &mut Random, now: Micros, earliest: Micros) -> Option<Micros> {
     let at = (now - delay(random)).max(earliest);
     (at <= now - 10 * MINUTE).then_some(at)
