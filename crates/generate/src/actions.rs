@@ -73,7 +73,7 @@ impl History {
             self.choose(random)
         };
         // Some time may pass between the start of an action and the state that the event reports.
-        let took = if random.chance(0.2) {
+        let duration = if random.chance(0.2) {
             random.between(0, 30 * MINUTE)
         } else {
             0
@@ -83,7 +83,7 @@ impl History {
             kind,
             contract,
             touch: Touch::draw(random),
-            created: at - took,
+            created: at - duration,
             updated: at,
         }
     }
@@ -185,13 +185,23 @@ impl Touch {
         if random.chance(0.4) {
             return None;
         }
-        let rich = if random.chance(0.03) { 0.0 } else { 1.0 };
+        let probability = if random.chance(0.03) { 0.0 } else { 1.0 };
         Some(Touch {
-            source: random.chance(0.95 * rich).then(|| random.pick(&SOURCES)),
-            medium: random.chance(0.9 * rich).then(|| random.pick(&MEDIUMS)),
-            campaign: random.chance(0.7 * rich).then(|| random.pick(&CAMPAIGNS)),
-            content: random.chance(0.4 * rich).then(|| random.pick(&CONTENTS)),
-            terms: random.chance(0.3 * rich).then(|| random.pick(&TERMS)),
+            source: random
+                .chance(0.95 * probability)
+                .then(|| random.pick(&SOURCES)),
+            medium: random
+                .chance(0.9 * probability)
+                .then(|| random.pick(&MEDIUMS)),
+            campaign: random
+                .chance(0.7 * probability)
+                .then(|| random.pick(&CAMPAIGNS)),
+            content: random
+                .chance(0.4 * probability)
+                .then(|| random.pick(&CONTENTS)),
+            terms: random
+                .chance(0.3 * probability)
+                .then(|| random.pick(&TERMS)),
         })
     }
 

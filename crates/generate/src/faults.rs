@@ -50,9 +50,9 @@ impl Fault {
 
 const ALL: &[Source] = &Source::ALL;
 const LOYALTY: &[Source] = &[LoyaltyCustomers, LoyaltyActions];
-const DATED: &[Source] = &[LoyaltyCustomers, LoyaltyActions, PublisherCustomers];
-const PLACED: &[Source] = &[ConsoleCustomers, PublisherCustomers];
-const LISTED: &[Source] = &[LoyaltyCustomers, ConsoleCustomers, PublisherCustomers];
+const WITH_DATES: &[Source] = &[LoyaltyCustomers, LoyaltyActions, PublisherCustomers];
+const WITH_COUNTRY: &[Source] = &[ConsoleCustomers, PublisherCustomers];
+const WITH_LISTS: &[Source] = &[LoyaltyCustomers, ConsoleCustomers, PublisherCustomers];
 
 /// Every kind of fault that [`Generator`](super::Generator) makes. Not included: `too_large`, which a broker with
 /// default settings would not accept; `null_value`, which the share of null records covers; and faults that need Avro
@@ -72,8 +72,8 @@ pub const FAULTS: &[Fault] = &[
     Fault { name: "missing field", sources: ALL, expected: Rejected("schema_violation"), spoil: spoil::missing_field },
     Fault { name: "wrong enum value", sources: LOYALTY, expected: Rejected("schema_violation"), spoil: spoil::wrong_enum },
     Fault { name: "wrong type", sources: ALL, expected: Rejected("schema_violation"), spoil: spoil::wrong_type },
-    Fault { name: "not a date-time", sources: DATED, expected: Rejected("schema_violation"), spoil: spoil::bad_date_time },
-    Fault { name: "30 February", sources: DATED, expected: Rejected("schema_violation"), spoil: spoil::impossible_date },
+    Fault { name: "not a date-time", sources: WITH_DATES, expected: Rejected("schema_violation"), spoil: spoil::bad_date_time },
+    Fault { name: "30 February", sources: WITH_DATES, expected: Rejected("schema_violation"), spoil: spoil::impossible_date },
     Fault { name: "null in an optional field", sources: LOYALTY, expected: Rejected("schema_violation"), spoil: spoil::null_field },
     Fault { name: "version is no whole number", sources: &[ConsoleCustomers], expected: Rejected("schema_violation"), spoil: spoil::bad_console_version },
     Fault { name: "bad element in a batch", sources: &[PublisherCustomers], expected: Rejected("schema_violation"), spoil: spoil::bad_element },
@@ -81,8 +81,8 @@ pub const FAULTS: &[Fault] = &[
     Fault { name: "unsupported version", sources: LOYALTY, expected: Rejected("unsupported_version"), spoil: spoil::unsupported_version },
     Fault { name: "blank id", sources: ALL, expected: Rejected("blank_id"), spoil: spoil::blank_id },
     Fault { name: "unknown country code", sources: &[LoyaltyCustomers], expected: Rejected("country_code"), spoil: spoil::unknown_country_code },
-    Fault { name: "unknown country", sources: PLACED, expected: Warned("country_code"), spoil: spoil::unknown_country },
+    Fault { name: "unknown country", sources: WITH_COUNTRY, expected: Warned("country_code"), spoil: spoil::unknown_country },
     Fault { name: "updated in the far future", sources: LOYALTY, expected: Rejected("future_timestamp"), spoil: spoil::far_future },
     Fault { name: "created after updated", sources: LOYALTY, expected: Warned("created_after_updated"), spoil: spoil::created_after_updated },
-    Fault { name: "duplicate element", sources: LISTED, expected: Warned("duplicate_element"), spoil: spoil::duplicate_element },
+    Fault { name: "duplicate element", sources: WITH_LISTS, expected: Warned("duplicate_element"), spoil: spoil::duplicate_element },
 ];

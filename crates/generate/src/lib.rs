@@ -168,21 +168,21 @@ impl Generator {
             repeat,
         } = self.fresh;
         let mut point = self.random.unit();
-        let mut falls_in = |share: f64| {
+        let mut is_chosen = |share: f64| {
             let inside = point < share;
             point -= share;
             inside
         };
-        if falls_in(null) {
+        if is_chosen(null) {
             return (self.null(), Kind::Null);
         }
-        if falls_in(invalid) {
+        if is_chosen(invalid) {
             return self.invalid();
         }
-        if falls_in(wrongly_keyed) {
+        if is_chosen(wrongly_keyed) {
             return (self.wrongly_keyed(), Kind::WronglyKeyed);
         }
-        let (record, kind) = if falls_in(late) {
+        let (record, kind) = if is_chosen(late) {
             self.late()
         } else {
             let source = self.source(&Source::ALL);

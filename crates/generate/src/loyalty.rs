@@ -151,7 +151,7 @@ impl Member {
     }
 
     /// Gives a member a new address after the last one was removed.
-    fn settle(&mut self, random: &mut Random, person: &Person, at: Micros) {
+    fn add_new_address(&mut self, random: &mut Random, person: &Person, at: Micros) {
         if self.addresses.is_empty() && random.chance(0.8) {
             self.addresses.push(Address {
                 slot: 0,
@@ -176,7 +176,7 @@ impl Member {
         }
         let at = happened_after(random, now, self.updated);
         self.updated = at;
-        self.settle(random, person, at);
+        self.add_new_address(random, person, at);
         self.change(random, at);
         self.event(random, id, person, "UPDATED", at)
     }

@@ -45,7 +45,7 @@ fn a_seed_stands_for_the_same_bytes_forever() {
 }
 
 #[test]
-fn only_the_options_decide() {
+fn the_stream_depends_on_the_options_only() {
     let options = Options::default();
     let other = Options {
         seed: 2,
@@ -56,7 +56,7 @@ fn only_the_options_decide() {
 }
 
 #[test]
-fn the_shares_hold() {
+fn the_shares_are_as_asked_for() {
     let count = 50_000;
     let records = stream(Options::default(), count);
     let share = |test: &dyn Fn(&(GeneratedRecord, Kind)) -> bool| {
@@ -225,7 +225,7 @@ fn absurd_options_still_give_a_stream() {
 }
 
 #[test]
-fn no_value_comes_near_the_size_limit() {
+fn no_value_is_near_the_size_limit() {
     let options = Options {
         customers: 1,
         late: 0.2,
