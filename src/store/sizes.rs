@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_is_known_when_it_shrinks_or_goes() {
+    fn the_largest_size_is_right_after_it_shrinks_or_is_removed() {
         const KIB: usize = 1024;
         let mut sizes = Sizes::default();
         sizes.replace(None, Some(700));

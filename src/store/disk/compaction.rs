@@ -76,9 +76,10 @@ fn replace_journals(path: &Path) -> Result<(), StoreError> {
     let old = journals(path)?;
     let newest = old.last().map_or(0, |(number, _)| *number);
     let new = path.join(format!("{}.jnl", newest + 1));
-    let made = File::create_new(new).and_then(|file| file.sync_all());
+    let created = File::create_new(new).and_then(|file| file.sync_all());
     // The new journal must be safely on disk before the old ones are removed.
-    made.and_then(|()| File::open(path)?.sync_all())
+    created
+        .and_then(|()| File::open(path)?.sync_all())
         .map_err(failed)?;
     for (_, file) in old {
         fs::remove_file(file).map_err(failed)?;
@@ -107,9 +108,9 @@ fn age_of_journals(path: &Path) -> Result<Duration, StoreError> {
     let Some((_, oldest)) = journals(path)?.into_iter().next() else {
         return Ok(Duration::ZERO);
     };
-    let made = fs::metadata(oldest).and_then(|file| file.created());
-    let age = made
+    let created = fs::metadata(oldest).and_then(|file| file.created());
+    let age = created
         .ok()
-        .and_then(|made| SystemTime::now().duration_since(made).ok());
+        .and_then(|created| SystemTime::now().duration_since(created).ok());
     Ok(age.unwrap_or(Duration::MAX))
 }

@@ -194,15 +194,15 @@ impl DiskStore {
     }
 
     fn engine(&self) -> Result<&Engine, StoreError> {
-        self.engine.as_ref().ok_or_else(|| self.gone())
+        self.engine.as_ref().ok_or_else(|| self.closed_error())
     }
 
     fn engine_mut(&mut self) -> Result<&mut Engine, StoreError> {
-        let gone = self.gone();
-        self.engine.as_mut().ok_or(gone)
+        let error = self.closed_error();
+        self.engine.as_mut().ok_or(error)
     }
 
-    fn gone(&self) -> StoreError {
+    fn closed_error(&self) -> StoreError {
         StoreError::Failed {
             directory: self.path.display().to_string(),
             reason: "it could not be recreated".to_owned(),

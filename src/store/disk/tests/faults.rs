@@ -9,7 +9,7 @@ use super::super::engine::io_failure;
 use super::*;
 
 const CHILD: &str = "KEYFOLD_TEST_STORE";
-const ENDS: &str = "KEYFOLD_TEST_STORE_BATCHES";
+const BATCHES_VARIABLE: &str = "KEYFOLD_TEST_STORE_BATCHES";
 /// The child's exit code when the disk is full.
 const FULL: i32 = 42;
 
@@ -20,7 +20,7 @@ fn child() {
     let Ok(directory) = std::env::var(CHILD) else {
         return;
     };
-    let batches = std::env::var(ENDS).expect("a number");
+    let batches = std::env::var(BATCHES_VARIABLE).expect("a number");
     let batches: i64 = batches.parse().expect("a number");
     let mut store = open(Path::new(&directory));
     loop {
@@ -44,18 +44,20 @@ fn run_child(directory: &Path, batches: u64, largest: &str) -> ExitStatus {
     command.arg(std::env::current_exe().expect("this program"));
     command.args(["--exact", "store::disk::tests::faults::child"]);
     command.args(["--ignored", "--nocapture"]);
-    command.env(CHILD, directory).env(ENDS, batches.to_string());
+    command
+        .env(CHILD, directory)
+        .env(BATCHES_VARIABLE, batches.to_string());
     let output = command.output().expect("a child process");
     output.status
 }
 
 #[test]
 fn a_crash_loses_nothing() {
-    let home = home();
+    let folder = folder();
     for batches in [1, 2, 700, 1500] {
-        let status = run_child(home.path(), batches, "unlimited");
+        let status = run_child(folder.path(), batches, "unlimited");
         assert_eq!(status.code(), None, "{status}");
-        let store = open(home.path());
+        let store = open(folder.path());
         assert_eq!(store.checkpoint(), Some(batches as i64));
         assert_holds(store.as_ref(), batches - 1);
     }
@@ -63,12 +65,12 @@ fn a_crash_loses_nothing() {
 
 /// A limit on the file size stands in for a full disk. When there is space again, the store continues.
 #[test]
-fn a_full_disk_is_named_and_loses_nothing() {
-    let home = home();
-    run_child(home.path(), 100, "unlimited");
-    let status = run_child(home.path(), 1_000_000, "4096");
+fn a_full_disk_is_reported_and_loses_nothing() {
+    let folder = folder();
+    run_child(folder.path(), 100, "unlimited");
+    let status = run_child(folder.path(), 1_000_000, "4096");
     assert_eq!(status.code(), Some(FULL), "{status}");
-    let mut store = open(home.path());
+    let mut store = open(folder.path());
     let checkpoint = store.checkpoint().expect("a checkpoint") as u64;
     assert!(checkpoint > 110, "{checkpoint}");
     assert_holds(store.as_ref(), checkpoint - 1);
@@ -94,10 +96,10 @@ fn examine(directory: &Path) -> Result<Option<u64>, StoreError> {
 
 /// Tables and journals with a wrong byte, or truncated.
 #[test]
-fn damage_is_noticed_and_set_aside() {
+fn damage_is_detected_and_the_store_set_aside() {
     const BATCHES: u64 = 700;
-    let home = home();
-    let whole = home.path().join("whole");
+    let folder = folder();
+    let whole = folder.path().join("whole");
     run_child(&whole, BATCHES, "unlimited");
     let base = whole.join("application");
     let files = files_below(&base);
@@ -108,7 +110,7 @@ fn damage_is_noticed_and_set_aside() {
             continue;
         }
         for part in 0..8 {
-            let copy = home.path().join(format!("copy-{number}-{part}"));
+            let copy = folder.path().join(format!("copy-{number}-{part}"));
             let from = files.iter().map(|file| (file, file.strip_prefix(&whole)));
             for (file, name) in from {
                 let to = copy.join(name.expect("a file of the store"));
@@ -141,19 +143,19 @@ fn damage_is_noticed_and_set_aside() {
 }
 
 #[test]
-fn a_doubtful_store_is_read_in_full() {
-    let home = home();
-    let mut store = open(home.path());
+fn a_store_marked_as_failed_is_checked_in_full() {
+    let folder = folder();
+    let mut store = open(folder.path());
     write_batch(store.as_mut(), 0).expect("a batch");
     drop(store);
-    let note = home.path().join("application").join("0.doubt");
+    let note = folder.path().join("application").join("0.doubt");
     fs::write(&note, "doubtful").expect("a note");
-    assert_holds(open(home.path()).as_ref(), 0);
+    assert_holds(open(folder.path()).as_ref(), 0);
     assert!(!note.exists());
 }
 
 #[test]
-fn failures_of_the_disk_have_names() {
+fn disk_errors_are_classified() {
     let of = |kind: io::ErrorKind| io_failure(Path::new("/state"), &kind.into());
     assert!(matches!(
         of(io::ErrorKind::StorageFull),
@@ -175,8 +177,8 @@ fn failures_of_the_disk_have_names() {
     ));
 
     // A file where a folder should be.
-    let home = home();
-    let file = home.path().join("file");
+    let folder = folder();
+    let file = folder.path().join("file");
     fs::write(&file, "").expect("a file");
     let taken = DiskStores::lock(settings(&file), || true);
     assert!(matches!(taken, Err(StoreError::Failed { .. })), "{taken:?}");

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::{home, open};
+use super::{folder, open};
 use crate::store::memory::MemoryStore;
 use crate::store::{Change, Store};
 
@@ -74,17 +74,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
-    fn both_stores_answer_alike(steps in steps()) {
-        let home = home();
+    fn both_stores_give_the_same_answers(steps in steps()) {
+        let folder = folder();
         let mut memory = MemoryStore::default();
-        let mut disk = open(home.path());
+        let mut disk = open(folder.path());
         let (mut one, mut other) = (0, 0);
         for step in &steps {
             apply(&mut memory, step, &mut one);
             apply(disk.as_mut(), step, &mut other);
             if matches!(step, Step::Reopen) {
                 drop(disk);
-                disk = open(home.path());
+                disk = open(folder.path());
             }
             for number in 0..IDS {
                 let id = id(number);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{DiskStores, home, id, settings, state, stores};
+use super::{DiskStores, folder, id, settings, state, stores};
 use crate::store::disk::engine::MemoryLimits;
 use crate::store::disk::{Check, DiskStore};
 use crate::store::{Store, Stores};
@@ -43,14 +43,14 @@ fn assert_newest(store: &dyn Store, records: u64) {
 
 #[test]
 fn the_newest_of_many_is_kept() {
-    let home = home();
-    let mut store = open(home.path());
+    let folder = folder();
+    let mut store = open(folder.path());
     load(&mut store, 0..RECORDS);
     store.finish_load(RECORDS as i64).expect("loaded");
     assert_newest(&store, RECORDS);
     let bytes = store.bytes();
     drop(store);
-    let store = open(home.path());
+    let store = open(folder.path());
     assert_eq!(
         (store.checkpoint(), store.bytes()),
         (Some(RECORDS as i64), bytes)
@@ -59,12 +59,12 @@ fn the_newest_of_many_is_kept() {
 }
 
 #[test]
-fn a_load_that_was_interrupted_goes_on_and_counts_everybody_once() {
-    let home = home();
-    let mut store = open(home.path());
+fn an_interrupted_load_continues_and_counts_each_customer_once() {
+    let folder = folder();
+    let mut store = open(folder.path());
     load(&mut store, 0..RECORDS / 2);
     drop(store);
-    let mut store = open(home.path());
+    let mut store = open(folder.path());
     let from = store.checkpoint().expect("a checkpoint");
     assert!(from > 0 && from < RECORDS as i64 / 2, "{from}");
     // The same records again: after a crash the checkpoint may be older than what is in the tables.
@@ -74,9 +74,9 @@ fn a_load_that_was_interrupted_goes_on_and_counts_everybody_once() {
 }
 
 #[test]
-fn what_is_loaded_is_newer_than_what_was_committed_before() {
-    let home = home();
-    let mut store = open(home.path());
+fn loaded_records_replace_earlier_commits() {
+    let folder = folder();
+    let mut store = open(folder.path());
     super::write_batch(&mut store, 0).expect("a batch");
     load(&mut store, 1..RECORDS);
     store.finish_load(RECORDS as i64).expect("loaded");
@@ -84,7 +84,7 @@ fn what_is_loaded_is_newer_than_what_was_committed_before() {
     // The other order: first a batch, then a restore.
     super::write_batch(&mut store, 7).expect("a batch");
     drop(store);
-    let store = open(home.path());
+    let store = open(folder.path());
     assert_eq!(store.get(&id(7)), Ok(Some(state(7, 7))));
     assert_eq!(store.customers() as u64, CUSTOMERS);
 }
@@ -92,11 +92,11 @@ fn what_is_loaded_is_newer_than_what_was_committed_before() {
 #[test]
 #[ignore = "a measurement"]
 fn records_a_second() {
-    let home = home();
+    let folder = folder();
     let memory = 256 * 1024 * 1024;
     let place = crate::store::disk::DiskSettings {
         memory,
-        ..settings(home.path())
+        ..settings(folder.path())
     };
     let mut store = DiskStores::lock(place, || true)
         .and_then(|stores| stores.open(0))

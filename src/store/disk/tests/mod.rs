@@ -33,7 +33,7 @@ fn open(directory: &Path) -> Box<dyn Store> {
     stores(directory).open(0).expect("a store")
 }
 
-fn home() -> TempDir {
+fn folder() -> TempDir {
     tempfile::tempdir().expect("a directory")
 }
 
@@ -82,30 +82,30 @@ fn assert_holds(store: &dyn Store, newest: u64) {
 }
 
 #[test]
-fn what_is_written_is_there_again() {
-    let home = home();
-    let mut store = open(home.path());
+fn written_states_survive_reopening() {
+    let folder = folder();
+    let mut store = open(folder.path());
     assert_eq!(store.checkpoint(), None);
     for batch in 0..20 {
         write_batch(store.as_mut(), batch).expect("a batch");
     }
     let bytes = store.bytes();
     drop(store);
-    let store = open(home.path());
+    let store = open(folder.path());
     assert_eq!(store.checkpoint(), Some(20));
     assert_eq!(store.bytes(), bytes);
     assert_holds(store.as_ref(), 19);
 }
 
 #[test]
-fn what_was_gathered_and_not_written_is_loaded_again() {
-    let home = home();
-    let mut store = open(home.path());
+fn buffered_records_that_were_not_written_are_loaded_again() {
+    let folder = folder();
+    let mut store = open(folder.path());
     store.load(b"a", Some(b"1"), 1).expect("room");
     store.finish_load(1).expect("a batch");
     store.load(b"b", Some(b"2"), 2).expect("room");
     drop(store);
-    let mut store = open(home.path());
+    let mut store = open(folder.path());
     assert_eq!(store.checkpoint(), Some(1));
     assert_eq!(store.get(b"b"), Ok(None));
     store.load(b"b", Some(b"2"), 2).expect("room");
@@ -115,9 +115,9 @@ fn what_was_gathered_and_not_written_is_loaded_again() {
 }
 
 #[test]
-fn the_largest_state_is_known_again() {
-    let home = home();
-    let mut store = open(home.path());
+fn the_size_of_the_largest_state_survives_reopening() {
+    let folder = folder();
+    let mut store = open(folder.path());
     let large = Bytes::from(vec![1; 50_000]);
     let change = Change {
         id: b"large",
@@ -130,28 +130,28 @@ fn the_largest_state_is_known_again() {
         (50_000, 1)
     );
     drop(store);
-    let mut store = open(home.path());
+    let mut store = open(folder.path());
     assert_eq!(store.largest(), 50_000);
     store.load(b"larger", Some(&[1; 60_000]), 8).unwrap();
     store.finish_load(8).unwrap();
     drop(store);
-    let mut store = open(home.path());
+    let mut store = open(folder.path());
     assert_eq!(store.largest(), 60_000);
     store.discard(0, 5).unwrap();
     assert_eq!(store.largest(), 0);
 }
 
 #[test]
-fn a_store_of_another_topic_is_thrown_away() {
-    let home = home();
-    write_batch(open(home.path()).as_mut(), 0).expect("a batch");
+fn a_store_of_another_topic_is_deleted() {
+    let folder = folder();
+    write_batch(open(folder.path()).as_mut(), 0).expect("a batch");
     let changes: [fn(&mut DiskSettings); 3] = [
         |place| place.topic_id = Some("two".to_owned()),
         |place| place.state_topic = "another".to_owned(),
         |place| place.partitions = 5,
     ];
     for change in changes {
-        let mut place = settings(home.path());
+        let mut place = settings(folder.path());
         change(&mut place);
         let stores = DiskStores::lock(place, || true).expect("the directory");
         let mut store = stores.open(0).expect("a store");
@@ -163,22 +163,22 @@ fn a_store_of_another_topic_is_thrown_away() {
 
 #[test]
 fn a_checkpoint_outside_the_log_discards_the_store() {
-    let home = home();
-    let mut store = open(home.path());
+    let folder = folder();
+    let mut store = open(folder.path());
     write_batch(store.as_mut(), 0).expect("a batch");
     store.discard(10, 20).expect("an empty store");
     assert_eq!((store.checkpoint(), store.customers()), (None, 0));
     assert_eq!(store.get(&id(0)), Ok(None));
     write_batch(store.as_mut(), 11).expect("a batch");
     drop(store);
-    assert_eq!(open(home.path()).checkpoint(), Some(12));
+    assert_eq!(open(folder.path()).checkpoint(), Some(12));
 }
 
 #[test]
-fn nobody_shares_a_directory() {
-    let home = home();
-    let first = stores(home.path());
-    let second = DiskStores::lock(settings(home.path()), || true);
+fn two_owners_cannot_share_a_directory() {
+    let folder = folder();
+    let first = stores(folder.path());
+    let second = DiskStores::lock(settings(folder.path()), || true);
     assert!(
         matches!(second, Err(StoreError::InUse { .. })),
         "{second:?}"
@@ -189,21 +189,21 @@ fn nobody_shares_a_directory() {
     drop((store, again));
     first.open(0).expect("a store that was let go");
     drop(first);
-    stores(home.path());
+    stores(folder.path());
 }
 
 /// A customer's id may be as long as a record.
 #[test]
 fn the_longest_ids_are_kept() {
-    let home = home();
-    let mut store = open(home.path());
+    let folder = folder();
+    let mut store = open(folder.path());
     let ids = [vec![b'x'; 32_768], vec![b'x'; 32_769], vec![b'x'; 900_000]];
     for (id, next) in ids.iter().zip(1..) {
         store.load(id, Some(&[next as u8]), next).expect("room");
     }
     store.finish_load(3).expect("a batch");
     drop(store);
-    let store = open(home.path());
+    let store = open(folder.path());
     for (id, next) in ids.iter().zip(1..) {
         assert_eq!(store.get(id), Ok(Some(Bytes::from(vec![next]))));
     }
@@ -228,17 +228,17 @@ fn files_below(directory: &Path) -> Vec<std::path::PathBuf> {
 
 /// Folders have the mode 0700 and files 0600, also those of an earlier version.
 #[test]
-fn nobody_else_can_read_a_store() {
+fn other_users_cannot_read_a_store() {
     use std::os::unix::fs::PermissionsExt;
 
-    let home = home();
-    let base = home.path().join("application");
+    let folder = folder();
+    let base = folder.path().join("application");
     fs::create_dir(&base).expect("a folder");
     fs::write(base.join("old"), "x").expect("a file");
     for (path, mode) in [(base.clone(), 0o755), (base.join("old"), 0o644)] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
     }
-    let stores = stores(home.path());
+    let stores = stores(folder.path());
     let mut store = stores.open(0).expect("a store");
     write_batch(&mut *store, 1).expect("a batch");
     let mode = |path: &Path| {
@@ -261,12 +261,12 @@ fn nobody_else_can_read_a_store() {
 }
 
 #[test]
-fn no_store_lies_outside_its_directory() {
-    let home = home();
+fn no_store_is_outside_of_its_directory() {
+    let folder = folder();
     for id in ["", ".", "..", "../other", "a/b", "/tmp"] {
-        let mut place = settings(home.path());
+        let mut place = settings(folder.path());
         id.clone_into(&mut place.application_id);
         assert!(DiskStores::lock(place, || true).is_err(), "{id}");
     }
-    assert_eq!(fs::read_dir(home.path()).expect("a folder").count(), 0);
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
