@@ -62,8 +62,8 @@ pub fn format_of_invalid(file: Option<&Path>) -> LogFormat {
         let format = table.get("log")?.get("format")?;
         format.as_str().map(str::to_owned)
     };
-    let said = std::env::var("KEYFOLD__LOG__FORMAT").ok().or_else(in_file);
-    match said.as_deref() {
+    let configured = std::env::var("KEYFOLD__LOG__FORMAT").ok().or_else(in_file);
+    match configured.as_deref() {
         Some("json") => LogFormat::Json,
         Some("human") => LogFormat::Human,
         _ => LogFormat::Auto,

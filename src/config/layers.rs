@@ -101,18 +101,18 @@ impl<'f> Layers<'f> {
             .partition(|(name, _)| name.starts_with(variables::PREFIX));
         ours.sort();
         for (variable, value) in others {
-            if let Some(meant) = variables::meant(&variable, &value) {
-                self.unknown_variable(&variable, &meant);
+            if let Some(suggestion) = variables::meant(&variable, &value) {
+                self.unknown_variable(&variable, &suggestion);
             }
         }
         for (variable, text) in ours {
             let path = variables::path_of(&variable);
             let Some(spec) = names::spec(&path) else {
-                let meant = match path.as_str() {
+                let suggestion = match path.as_str() {
                     "config" => variables::CONFIG_FILE.to_owned(),
                     path => variables::nearest(path),
                 };
-                self.unknown_variable(&variable, &meant);
+                self.unknown_variable(&variable, &suggestion);
                 continue;
             };
             if let Some(Given {
@@ -130,9 +130,9 @@ impl<'f> Layers<'f> {
         }
     }
 
-    fn unknown_variable(&mut self, variable: &str, meant: &str) {
+    fn unknown_variable(&mut self, variable: &str, suggestion: &str) {
         self.problems.push(format!(
-            "unknown environment variable {variable}; did you mean {meant}?"
+            "unknown environment variable {variable}; did you mean {suggestion}?"
         ));
     }
 

@@ -27,11 +27,11 @@ const NO_SECRETS: [&str; 6] = [
 /// Whether the value of a property is a secret, judged by its name, even if librdkafka has no such property.
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let sounds_so = ["pass", "secret", "token", "jaas", "key", "credential"]
+    let sounds_secret = ["pass", "secret", "token", "jaas", "key", "credential"]
         .iter()
         .any(|word| name.contains(word));
     // Free text that may contain a token or a secret.
-    (sounds_so || name == "sasl.oauthbearer.config") && !NO_SECRETS.contains(&name.as_str())
+    (sounds_secret || name == "sasl.oauthbearer.config") && !NO_SECRETS.contains(&name.as_str())
 }
 
 /// Whether a value contains a secret, whatever its name is, for example a line of JAAS.

@@ -157,9 +157,9 @@ pub fn run(
     wait_until_ready(&processor, stop);
     let mut reader = Reader::start(&config, partitions).map_err(broker_failure)?;
     let mut stream = Stream::start(&config).map_err(broker_failure)?;
-    play(&mut stream, &mut reader, &processor.metrics, stop).map_err(broker_failure)?;
+    run_stream(&mut stream, &mut reader, &processor.metrics, stop).map_err(broker_failure)?;
     let expected = stream.finish()?;
-    let proof = prove(&expected, &mut reader, &processor.metrics, stop);
+    let proof = wait_for_result(&expected, &mut reader, &processor.metrics, stop);
     report(&proof, &expected, &reader);
     if keep && !stop.is_set() {
         say!("\nIt goes on without new records; press Ctrl-C to end it.");
@@ -202,7 +202,7 @@ fn wait_until_ready(processor: &Processor, stop: &Stop) {
 }
 
 /// Produces the stream, prints a line of figures each second, and points out events worth seeing.
-fn play(
+fn run_stream(
     stream: &mut Stream<'_>,
     reader: &mut Reader,
     metrics: &Metrics,
@@ -219,12 +219,12 @@ fn play(
         "rejected",
         "snapshots"
     );
-    let mut scenes = Scenes::default();
+    let mut highlights = Highlights::default();
     let mut last_row = 0;
     while stream.began.elapsed() < LENGTH && !stop.is_set() {
         stream.produce_due()?;
         reader.read_for(Duration::from_millis(10));
-        scenes.show_due(stream, reader)?;
+        highlights.show_due(stream, reader)?;
         let second = stream.began.elapsed().as_secs();
         if second > last_row {
             last_row = second;
@@ -249,7 +249,7 @@ fn print_row(second: u64, expected: &Expectation<'_>, reader: &Reader, metrics: 
 
 /// What the demo points out while it runs, each once.
 #[derive(Default)]
-struct Scenes {
+struct Highlights {
     showed_rejection: bool,
     sent_move: bool,
     /// The snapshot of [`story::CUSTOMER`] when the late event was sent.
@@ -257,7 +257,7 @@ struct Scenes {
     showed_result: bool,
 }
 
-impl Scenes {
+impl Highlights {
     fn show_due(&mut self, stream: &mut Stream<'_>, reader: &Reader) -> Result<(), KafkaError> {
         let second = stream.began.elapsed().as_secs();
         if !self.showed_rejection
@@ -308,7 +308,12 @@ enum Proof {
 }
 
 /// Waits until the published snapshots are those that the offline fold gives.
-fn prove(expected: &Expectation<'_>, reader: &mut Reader, metrics: &Metrics, stop: &Stop) -> Proof {
+fn wait_for_result(
+    expected: &Expectation<'_>,
+    reader: &mut Reader,
+    metrics: &Metrics,
+    stop: &Stop,
+) -> Proof {
     say!("\nthe stream ends; comparing with the offline fold of the same records ...");
     let fold = expected.snapshots();
     let deadline = Instant::now() + CATCH_UP_TIMEOUT;

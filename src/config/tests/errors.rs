@@ -257,7 +257,7 @@ fn a_file_that_is_not_toml_or_not_there() {
 }
 
 #[test]
-fn a_topic_serves_one_purpose() {
+fn a_topic_has_one_purpose() {
     for (toml, part) in [
         (
             "[sources.console-customers]\ntopics = ['a']\n[sources.loyalty-actions]\ntopics = ['a']",
@@ -297,7 +297,7 @@ fn a_variable_that_only_looks_like_keyfolds_is_an_error() {
 }
 
 #[test]
-fn an_application_id_is_no_folder_above_its_own() {
+fn an_application_id_cannot_name_a_parent_folder() {
     for id in [".", "..", "..."] {
         let message = env_error("KEYFOLD__APPLICATION_ID", id);
         assert!(message.contains("not only dots"), "{message}");
@@ -323,7 +323,7 @@ fn users_in_the_servers_are_not_shown() {
 }
 
 #[test]
-fn further_findings_are_told_with_the_others_and_with_their_places() {
+fn further_findings_are_reported_with_the_others_and_their_places() {
     let further = |_: &Config| {
         let finding = |path: &str| (path.to_owned(), "is wrong".to_owned());
         vec![finding("kafka.properties.linger.ms"), finding("log.level")]
@@ -404,7 +404,7 @@ fn no_error_quotes_a_registrys_credentials() {
 
 /// If an unknown key is not near to any known one, those of its own table still count as nearer than others.
 #[test]
-fn a_key_that_is_near_to_none_is_told_one_of_its_table() {
+fn an_unknown_key_gets_a_suggestion_from_its_own_table() {
     for (text, expected) in [
         ("[snapshot]\nx = 1\n", "snapshot."),
         ("[http]\nfoo = 1\n", "http."),
@@ -413,9 +413,9 @@ fn a_key_that_is_near_to_none_is_told_one_of_its_table() {
         // The right name in the wrong table.
         ("[merge]\nrecent_actions = 1\n", "snapshot.recent_actions"),
     ] {
-        let said = error(text);
-        let told = said.split("did you mean").nth(1).unwrap_or_default();
-        assert!(told.contains(expected), "{said}");
+        let shown = error(text);
+        let suggestion = shown.split("did you mean").nth(1).unwrap_or_default();
+        assert!(suggestion.contains(expected), "{shown}");
     }
 }
 

@@ -50,7 +50,7 @@ fn env_error(name: &str, value: &str) -> String {
 }
 
 #[test]
-fn the_reference_holds_the_defaults() {
+fn the_reference_file_has_the_defaults() {
     assert_eq!(from_toml(REFERENCE), Config::default());
     assert_eq!(from_toml(""), Config::default());
     let config = assemble(None, Vec::new(), |_| Vec::new()).unwrap();
@@ -58,7 +58,7 @@ fn the_reference_holds_the_defaults() {
 }
 
 #[test]
-fn the_commented_examples_of_the_reference_load() {
+fn the_commented_examples_of_the_reference_file_load() {
     let toml: String = REFERENCE
         .lines()
         .map(|line| match line.strip_prefix("# ") {
@@ -94,7 +94,7 @@ fn every_key_has_a_variable() {
 }
 
 #[test]
-fn only_the_sources_in_the_table_are_on() {
+fn only_the_sources_in_the_file_are_on() {
     let config =
         from_toml("[sources.console-customers]\n[sources.loyalty-actions]\ntopics = ['a', 'b']");
     let on: Vec<Source> = config.sources.iter().map(|(source, _)| source).collect();
@@ -107,7 +107,7 @@ fn only_the_sources_in_the_table_are_on() {
 }
 
 #[test]
-fn the_environment_goes_over_the_file() {
+fn the_environment_overrides_the_file() {
     let config = load(
         "application_id = 'file'\n[snapshot]\ntopic = 'file'\n[kafka.properties]\nsecurity.protocol = 'SSL'\n\
          [sources.loyalty-customers]\ntopics = ['file']",
@@ -170,7 +170,7 @@ fn properties_are_flat_text() {
 }
 
 #[test]
-fn what_is_printed_loads_again() {
+fn the_printed_configuration_loads_again() {
     assert_eq!(from_toml(&Config::default().print()), Config::default());
     let config = from_toml(
         "application_id = 'a'\ninstance_id = 'i-1'\n\

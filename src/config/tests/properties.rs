@@ -4,7 +4,7 @@ use crate::config::properties::refusal;
 use crate::config::secrets::{REDACTED, redacted, without_credentials, without_user};
 
 #[test]
-fn what_delivery_rests_on_is_refused() {
+fn properties_that_delivery_depends_on_are_refused() {
     for name in [
         "group.id",
         "transactional.id",
@@ -39,7 +39,7 @@ fn what_delivery_rests_on_is_refused() {
 }
 
 #[test]
-fn secrets_are_known_by_their_names() {
+fn secrets_are_recognised_by_their_names() {
     for name in [
         "sasl.password",
         "ssl.key.password",

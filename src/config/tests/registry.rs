@@ -137,7 +137,7 @@ fn wrong_values_name_what_is_expected_and_quote_no_secret() {
 }
 
 #[test]
-fn who_keyfold_is_to_the_registry_is_said_once() {
+fn credentials_for_the_registry_are_complete_and_of_one_kind() {
     for (toml, message) in [
         (
             "[registry]\npassword = 'hunter2'",

@@ -25,7 +25,7 @@ fn defaults_are_the_contracts() {
 }
 
 #[test]
-fn a_code_that_was_set_holds_for_all_sources() {
+fn a_code_that_was_set_applies_to_all_sources() {
     let mut rules = Rules::default();
     rules.set(Code::CountryCode, RuleAction::Warn);
     rules.set(Code::CountryCode, RuleAction::Off);

@@ -3,7 +3,7 @@
 use crate::config::variables::meant;
 
 #[test]
-fn a_variable_that_is_nearly_keyfolds_is_told() {
+fn a_misspelt_variable_gets_a_suggestion() {
     for (name, expected) in [
         (
             "KEYFOLD_KAFKA__BOOTSTRAP_SERVERS",
@@ -35,7 +35,7 @@ fn a_variable_that_is_nearly_keyfolds_is_told() {
 }
 
 #[test]
-fn what_is_not_meant_for_keyfold_is_left_alone() {
+fn variables_that_are_not_for_keyfold_are_ignored() {
     for (name, value) in [
         ("KEYFOLD_CONFIG", "/etc/keyfold.toml"),
         ("KEYFOLD__LOG__LEVEL", "info"),
