@@ -17,13 +17,13 @@ pub struct EncodedElement<'a> {
     plan: &'a Plan,
     node: NodeId,
     bytes: &'a [u8],
-    around: Rc<Around>,
+    around: Rc<EnclosingBatch>,
 }
 
 /// The encoded batch before and after its list. It is forwarded with each element, so a long value in it that nobody
 /// reads is replaced with a short one of the same type.
 #[derive(Debug, Default)]
-struct Around {
+struct EnclosingBatch {
     before: Vec<u8>,
     after: Vec<u8>,
 }
@@ -34,7 +34,7 @@ impl EncodedElement<'_> {
 
     /// The batch with only this element, for the same writer schema.
     pub fn batch_of_one(&self) -> Vec<u8> {
-        let Around { before, after } = &*self.around;
+        let EnclosingBatch { before, after } = &*self.around;
         // A block with one item, and the block that ends a list.
         [&before[..], &[2], self.bytes, &[0], after].concat()
     }
@@ -76,7 +76,7 @@ pub fn read<'a, T: Deserialize<'a>>(
     let mut decoder = Decoder::new(plan, bytes, max_texts);
     let whole = decoder.input;
     let mut found = None;
-    let mut around = Around::default();
+    let mut around = EnclosingBatch::default();
     match decoder.branch(plan.root)? {
         Node::Record(fields) => {
             around.before.extend_from_slice(decoder.input.since(whole));
@@ -162,7 +162,7 @@ fn elements<'a, T: Deserialize<'a>>(
     node: NodeId,
 ) -> Result<Elements<'a, T>, Error> {
     let mut elements = Vec::new();
-    let around = Rc::new(Around::default());
+    let around = Rc::new(EnclosingBatch::default());
     let mut blocks = Blocks::default();
     while blocks.advance(&mut decoder.input)? {
         let start = decoder.input;
@@ -202,7 +202,7 @@ mod tests {
     /// Each element is forwarded with what surrounds its list: twenty thousand elements after half a megabyte that
     /// nobody reads would make ten gigabytes.
     #[test]
-    fn what_nobody_reads_is_forwarded_short() {
+    fn values_that_nobody_reads_are_forwarded_shortened() {
         const SCHEMA: &str = include_str!("../../schemas/publisher-customers.avsc");
         let mut schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
         let unread = serde_json::json!([

@@ -154,11 +154,11 @@ impl<'s> Compiler<'s> {
         fields: &'static [ReaderField],
     ) -> Result<Node, PlanError> {
         self.count_work(record.fields.len().saturating_mul(fields.len()))?;
-        let mut wanted: Vec<Option<&'static ReaderField>> = vec![None; record.fields.len()];
+        let mut reader_fields: Vec<Option<&'static ReaderField>> = vec![None; record.fields.len()];
         for field in fields {
             // Two fields may share an alias.
             let place = position_of(field, fields, record)
-                .and_then(|place| wanted.get_mut(place))
+                .and_then(|place| reader_fields.get_mut(place))
                 .filter(|place| place.is_none());
             match place {
                 Some(place) => *place = Some(field),
@@ -172,7 +172,7 @@ impl<'s> Compiler<'s> {
             }
         }
         let mut steps = Vec::with_capacity(record.fields.len());
-        for (written, field) in record.fields.iter().zip(wanted) {
+        for (written, field) in record.fields.iter().zip(reader_fields) {
             match field {
                 Some(ReaderField { name, shape, .. }) => {
                     let node = self

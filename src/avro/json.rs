@@ -68,9 +68,9 @@ impl<'de> Visitor<'de> for Transcode<'_> {
         Ok(())
     }
 
-    fn visit_bool<E: serde::de::Error>(self, truth: bool) -> Result<(), E> {
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {
         self.out
-            .extend_from_slice(if truth { b"true" } else { b"false" });
+            .extend_from_slice(if value { b"true" } else { b"false" });
         Ok(())
     }
 

@@ -13,8 +13,8 @@
 //! - A null means that a field is absent, even if the reader schema does not allow null: the rules then decide whether
 //!   the field is required. In a list a null stays a null.
 //! - An enumeration is read as the text of its symbol.
-//! - Timestamps of any precision, local ones too, and dates are read as the text that JSON would hold. A long
-//!   without a logical type has no known unit: it stays a number, which the rules refuse.
+//! - Timestamps of any precision, local ones too, and dates are read as the text that JSON would hold. A long without a
+//!   logical type has no known unit: it stays a number, which the rules refuse.
 //! - If a field's name is not found, an alias that the *writer* gives its field counts as the name of that field: so a
 //!   renamed field that keeps its old name as an alias is still found.
 //! - The names of types do not matter, nor does their spelling; references to them still resolve.

@@ -168,9 +168,9 @@ impl<'de> Visitor<'de> for Encode<'_, '_> {
         f.write_str("what the schema says")
     }
 
-    fn visit_bool<E: serde::de::Error>(self, truth: bool) -> Result<(), E> {
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {
         match self.of {
-            SnapshotType::Boolean => self.out.push(u8::from(truth)),
+            SnapshotType::Boolean => self.out.push(u8::from(value)),
             _ => return Err(E::custom("no boolean")),
         }
         Ok(())

@@ -177,7 +177,7 @@ fn list(item: &str) -> String {
 }
 
 #[test]
-fn few_bytes_are_not_many_items() {
+fn a_few_bytes_cannot_announce_many_items() {
     let many = [long(1 << 40), long(0)].concat();
     let item = |fields| record(fields).replace("\"R\"", "\"Item\"");
     let nothing = plan(&list(&item(OPTIONAL)), &list(&item(""))).unwrap();
@@ -221,7 +221,7 @@ fn blocks_may_give_their_size() {
 }
 
 #[test]
-fn what_is_skipped_nests_only_so_deep() {
+fn the_nesting_of_skipped_values_is_limited() {
     let tree = r#"{"name":"b","type":{"type":"record","name":"T","fields":[{"name":"t","type":{"type":"array","items":"T"}}]}}"#;
     let plan_of = |tree| plan(&record(OPTIONAL), &record(tree)).unwrap();
     let nested = |depth| [vec![2; depth], vec![0; depth + 1]].concat();
@@ -265,7 +265,7 @@ fn verdict(fields: &str, bytes: &[u8]) -> String {
 const ID: &str = r#"{"name":"customerId","type":"string"},"#;
 
 #[test]
-fn what_is_decoded_well_is_judged_by_the_json_schema() {
+fn decoded_values_are_judged_by_the_json_schema() {
     for (version, bytes, expected) in [
         (r#"{"name":"version","type":"string"}"#, text("7"), "valid"),
         (
@@ -319,7 +319,7 @@ fn what_is_decoded_well_is_judged_by_the_json_schema() {
 }
 
 #[test]
-fn a_long_without_a_unit_is_no_time() {
+fn a_long_without_a_unit_is_not_a_time() {
     let shape = record(
         r#"{"name":"a","type":["string",{"type":"long","logicalType":"timestamp-micros"}]}"#,
     );
@@ -392,9 +392,9 @@ fn numbers_that_json_does_not_have_are_malformed() {
     for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         assert_eq!(read(&double, &number.to_le_bytes()), Err(Error::Malformed));
     }
-    let truth = record(r#"{"name":"a","type":"boolean"}"#);
+    let boolean = record(r#"{"name":"a","type":"boolean"}"#);
     assert_eq!(
-        read(&plan(&truth, &truth).unwrap(), &[2]),
+        read(&plan(&boolean, &boolean).unwrap(), &[2]),
         Err(Error::Malformed)
     );
 }
@@ -429,7 +429,7 @@ fn names_do_not_matter() {
 }
 
 #[test]
-fn texts_are_bounded_as_they_are_decoded() {
+fn decoded_texts_are_limited() {
     let reader = record(r#"{"name":"a","type":{"type":"array","items":"string"}}"#);
     let writer = record(
         r#"{"name":"a","type":{"type":"array","items":{"type":"enum","name":"E","symbols":["abcdefghij"]}}}"#,

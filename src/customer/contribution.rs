@@ -377,14 +377,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn of_two_actions_the_greater_text_wins_a_tie(one in action(), other in action()) {
+        fn the_greater_text_decides_a_tie_of_two_actions(one in action(), other in action()) {
             let (one, other) = (one.map(|text| &text[..]), other.map(|text| &text[..]));
             let texts = [one, other].map(|action| text(|out| action.write(out)));
             prop_assert_eq!(one.outweighs(&other), texts[0] > texts[1]);
         }
 
         #[test]
-        fn of_two_elements_the_greater_text_wins_a_tie(one in content(), other in content()) {
+        fn the_greater_text_decides_a_tie_of_two_elements(one in content(), other in content()) {
             let (one, other) = (one.map(|text| &text[..]), other.map(|text| &text[..]));
             let texts = [one, other].map(|content| text(|out| content.write(out)));
             prop_assert_eq!(one.order(&other), texts[0].cmp(&texts[1]));

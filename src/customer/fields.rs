@@ -251,7 +251,7 @@ mod tests {
         }
 
         #[test]
-        fn damaged_fields_are_noticed(bytes in prop::collection::vec(any::<u8>(), 0..20)) {
+        fn damaged_fields_are_detected(bytes in prop::collection::vec(any::<u8>(), 0..20)) {
             let fields = Fields::of(&bytes);
             fields.write(&mut Vec::new());
             let names = FieldName::ALL.len() as u8;

@@ -91,7 +91,7 @@ impl Customer {
         for source in Source::ALL {
             if erasure.covers(source) && erasure.at > self.erasures.of(source) {
                 self.erasures.0[source.index()] = erasure.at;
-                self.forget(source, erasure.at, keep);
+                self.erase_source(source, erasure.at, keep);
                 changed = true;
             }
         }
@@ -99,7 +99,7 @@ impl Customer {
     }
 
     /// Drops the data of a source that are not newer than the erasure.
-    fn forget(&mut self, source: Source, erased: Instant, keep: Keep) {
+    fn erase_source(&mut self, source: Source, erased: Instant, keep: Keep) {
         match source {
             Source::LoyaltyCustomers => {
                 self.scalars.erase(erased);

@@ -7,11 +7,10 @@
 //! associative, commutative and idempotent. The same set of records then gives the same state, byte for byte.
 //!
 //! - A **stamp** ([`stamp`]) is the time of a datum and its rank: an update wins against a creation at the same
-//! instant.
+//!   instant.
 //! - A **register** ([`register`]) keeps the datum with the greatest stamp. For equal stamps, the greater canonical
 //!   JSON text wins, so that two different data never tie. Each scalar field of a loyalty customer is a register, and
-//! so
-//!   are the [`console`](StoredConsole) record, by version, and the publisher's, by time.
+//!   so are the [`console`](StoredConsole) record, by version, and the publisher's, by time.
 //! - A **list** ([`list`]) holds addresses or dependents. Each element is a register by its id. In addition the list
 //!   records which elements the newest event lists: only those are shown. An element that is known but not shown is
 //!   **hidden**; a late event may show it again.

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_found_where_they_stand() {
+    fn texts_are_found_by_their_spans() {
         let mut texts = Texts::of(Bytes::from_static(b"abcd"));
         let old = [Span::at(0..2), Span::at(2..4), Span::at(4..4)].map(Option::unwrap);
         let new = [texts.add(b"e"), texts.add(b""), texts.add(b"fg")];

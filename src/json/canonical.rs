@@ -240,7 +240,7 @@ impl<'a> Numbers<'a> {
             let start = at;
             at += 1;
             match byte {
-                b'"' => at = behind_string(bytes, at),
+                b'"' => at = after_string(bytes, at),
                 b'-' | b'0'..=b'9' => {
                     let more =
                         |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
@@ -259,7 +259,7 @@ impl<'a> Numbers<'a> {
 }
 
 /// The position after the end of a string whose inside begins at `at`.
-fn behind_string(bytes: &[u8], mut at: usize) -> usize {
+fn after_string(bytes: &[u8], mut at: usize) -> usize {
     while let Some(byte) = bytes.get(at) {
         at += match byte {
             b'"' => return at + 1,
@@ -311,8 +311,8 @@ impl<'de> Visitor<'de> for CanonicalValue<'_, '_> {
         Ok(b"null".to_vec())
     }
 
-    fn visit_bool<E: Error>(self, truth: bool) -> Result<Vec<u8>, E> {
-        Ok(truth.to_string().into_bytes())
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Vec<u8>, E> {
+        Ok(value.to_string().into_bytes())
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Vec<u8>, E> {

@@ -304,9 +304,9 @@ mod tests {
     }
 
     /// Schema 1 is `string`, schema 2 is not, schema 3 does not exist, and the others are not known yet.
-    struct Few;
+    struct SomeSchemas;
 
-    impl SchemaLookup for Few {
+    impl SchemaLookup for SomeSchemas {
         fn writer_schema(&self, _: Source, id: SchemaId) -> Option<WriterSchema> {
             match id {
                 SchemaId::Number(1) => Some(WriterSchema::PlainString),
@@ -352,18 +352,18 @@ mod tests {
         };
         // With `text`, no schema is looked up.
         let config = with(KeyFormat::Text, Tombstone::Erase);
-        assert_eq!(checked(&config, 4, None, &Few), Some(Ok(())));
+        assert_eq!(checked(&config, 4, None, &SomeSchemas), Some(Ok(())));
         let config = with(KeyFormat::Avro, Tombstone::Erase);
-        assert_eq!(checked(&config, 1, None, &Few), Some(Ok(())));
+        assert_eq!(checked(&config, 1, None, &SomeSchemas), Some(Ok(())));
         let not_string = "2 of the key of a null value is not string";
-        assert_eq!(checked(&config, 2, None, &Few), wrong(not_string));
+        assert_eq!(checked(&config, 2, None, &SomeSchemas), wrong(not_string));
         let missing = "3 of the key of a null value is not in the schema registry";
-        assert_eq!(checked(&config, 3, None, &Few), wrong(missing));
-        assert_eq!(checked(&config, 4, None, &Few), None);
+        assert_eq!(checked(&config, 3, None, &SomeSchemas), wrong(missing));
+        assert_eq!(checked(&config, 4, None, &SomeSchemas), None);
         // Nor for a value, nor without a registry, nor for a record that is rejected in any case.
-        assert_eq!(checked(&config, 4, Some(b"{}"), &Few), Some(Ok(())));
+        assert_eq!(checked(&config, 4, Some(b"{}"), &SomeSchemas), Some(Ok(())));
         assert_eq!(checked(&config, 2, None, &NoSchemas), Some(Ok(())));
         let config = with(KeyFormat::Avro, Tombstone::Reject);
-        assert_eq!(checked(&config, 4, None, &Few), Some(Ok(())));
+        assert_eq!(checked(&config, 4, None, &SomeSchemas), Some(Ok(())));
     }
 }

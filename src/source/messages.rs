@@ -52,9 +52,9 @@ pub fn given_twice(name: &str, pointer: &str) -> String {
 /// Translates the library's error messages into plainer ones. Today they quote nothing of the text. In case a future
 /// version does, an unknown message is not passed on.
 fn malformed(error: &serde_json::Error) -> String {
-    let said = error.to_string();
-    let said = said.split(" at line ").next().unwrap_or_default();
-    let plain = match said {
+    let description = error.to_string();
+    let description = description.split(" at line ").next().unwrap_or_default();
+    let plain = match description {
         "EOF while parsing a list" => "it ends inside of an array",
         "EOF while parsing an object" => "it ends inside of an object",
         "EOF while parsing a string" => "it ends inside of a string",
@@ -75,7 +75,7 @@ fn malformed(error: &serde_json::Error) -> String {
         "trailing comma" => "a comma stands behind the last element",
         "trailing characters" => "something stands behind the end of the value",
         "nested too deep" => return format!("it is nested deeper than {MAX_DEPTH}"),
-        said if said.starts_with("control character") => {
+        description if description.starts_with("control character") => {
             "a string has a control character that is not escaped"
         }
         _ => "it is malformed",
@@ -162,7 +162,7 @@ fn not_of_types(types: JsonTypeSet, found: &Value) -> String {
         (JsonType::Boolean, "true or false"),
         (JsonType::Null, "null"),
     ];
-    let wanted: Vec<&str> = names
+    let expected_types: Vec<&str> = names
         .iter()
         .filter(|(one, _)| types.contains(*one))
         // Every integer is a number, so "number" is enough.
@@ -178,7 +178,7 @@ fn not_of_types(types: JsonTypeSet, found: &Value) -> String {
         Value::Bool(_) => "a boolean",
         Value::Null => "null",
     };
-    format!("must be {}, but is {found}", listed(&wanted))
+    format!("must be {}, but is {found}", listed(&expected_types))
 }
 
 /// "one of "A", "B" or "C"", or the only one.
@@ -240,7 +240,7 @@ fn of_alternatives(
     schema: &Value,
 ) -> String {
     let mut types = JsonTypeSet::empty();
-    let mut meant = Vec::new();
+    let mut candidates = Vec::new();
     for violations in alternatives {
         let other_type = violations
             .iter()
@@ -254,14 +254,14 @@ fn of_alternatives(
             Some(TypeKind::Multiple(several)) => {
                 types = several.iter().fold(types, JsonTypeSet::insert);
             }
-            None => meant.push(all_of(violations, error, schema)),
+            None => candidates.push(all_of(violations, error, schema)),
         }
     }
-    meant.truncate(MAX_ALTERNATIVES);
-    if meant.is_empty() {
+    candidates.truncate(MAX_ALTERNATIVES);
+    if candidates.is_empty() {
         not_of_types(types, error.instance())
     } else {
-        meant.join("; or ")
+        candidates.join("; or ")
     }
 }
 

@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_come_in_the_order_of_their_texts() {
+    fn indices_come_in_the_order_of_their_texts() {
         for length in [
             0, 1, 2, 9, 10, 11, 12, 19, 20, 99, 100, 101, 110, 999, 1000, 12_345,
         ] {

@@ -137,10 +137,10 @@ impl List {
         let start = self
             .elements
             .partition_point(|element| texts.get(element.id) < id);
-        let of_it = self.elements[start..]
+        let with_this_id = self.elements[start..]
             .iter()
             .take_while(|element| texts.get(element.id) == id);
-        start..start + of_it.count()
+        start..start + with_this_id.count()
     }
 
     fn join_element(&mut self, texts: &mut Texts, new: &ElementView<'_>) -> bool {

@@ -6,7 +6,7 @@ use crate::json::strict;
 use crate::model::record::{RawRecord, Rejection, Source};
 use crate::source::{Verdict, judge};
 
-fn said(text: &str) -> String {
+fn explanation(text: &str) -> String {
     let message = not_json(text, &strict::check(text).unwrap_err());
     message
         .strip_prefix("the value is not JSON: ")
@@ -15,7 +15,7 @@ fn said(text: &str) -> String {
 }
 
 #[test]
-fn what_is_no_json_is_named_with_its_place() {
+fn invalid_json_is_explained_with_its_position() {
     let deep = format!("{}1{}", "[".repeat(129), "]".repeat(129));
     for (text, expected) in [
         ("", "it is empty, or only white space, at line 1, column 1"),
@@ -95,7 +95,7 @@ fn what_is_no_json_is_named_with_its_place() {
             "a byte order mark (U+FEFF) stands outside of a string, at line 2, column 1",
         ),
     ] {
-        assert_eq!(said(text), expected, "{text}");
+        assert_eq!(explanation(text), expected, "{text}");
     }
 }
 
@@ -124,7 +124,7 @@ fn rejection(source: Source, value: &str) -> Rejection {
 }
 
 #[test]
-fn places_are_those_of_the_whole_value_also_in_a_batch() {
+fn positions_refer_to_the_whole_value_also_in_a_batch() {
     let broken = "{\"customers\": [\n  {},\n  {\"a\": 1e400}\n]}";
     assert_eq!(
         rejection(Source::PublisherCustomers, broken).message,
@@ -143,7 +143,7 @@ fn places_are_those_of_the_whole_value_also_in_a_batch() {
 }
 
 #[test]
-fn a_version_is_told_what_it_must_be() {
+fn a_violation_of_version_says_what_is_expected() {
     for (version, expected) in [
         ("-1", "must be at least 0"),
         ("9223372036854775808", "must be at most 9223372036854775807"),
@@ -179,7 +179,7 @@ fn violation(schema: &Value, value: &Value) -> String {
 }
 
 #[test]
-fn violations_say_what_must_be_and_never_what_is() {
+fn violations_say_what_is_expected_and_never_quote_the_value() {
     let numbers: Vec<u32> = (0..60).collect();
     let many = violation(&json!({"enum": numbers}), &json!("secret"));
     assert!(
