@@ -42,7 +42,7 @@ pub(super) struct Decoder<'p, 'de> {
     pub(super) texts_left: usize,
     /// The field that was read last, and the entry of its map that is not JSON, if there was one.
     field: &'static str,
-    no_json: Option<&'de str>,
+    not_json: Option<&'de str>,
 }
 
 impl<'p, 'de> Decoder<'p, 'de> {
@@ -54,7 +54,7 @@ impl<'p, 'de> Decoder<'p, 'de> {
             empty_items: MAX_EMPTY_ITEMS,
             texts_left: max_texts,
             field: "",
-            no_json: None,
+            not_json: None,
         }
     }
 
@@ -75,8 +75,8 @@ impl<'p, 'de> Decoder<'p, 'de> {
     }
 
     /// A pointer to the text that should be JSON but is not.
-    pub(super) fn no_json(&self) -> Option<String> {
-        let name: String = self.no_json?.chars().take(MAX_SHOWN_NAME).collect();
+    pub(super) fn not_json(&self) -> Option<String> {
+        let name: String = self.not_json?.chars().take(MAX_SHOWN_NAME).collect();
         let name = name.replace('~', "~0").replace('/', "~1");
         Some(format!("/{}/{}", self.field, name.escape_debug()))
     }
@@ -365,7 +365,7 @@ impl<'de> MapAccess<'de> for JsonMapAccess<'_, '_, 'de> {
         match value.and_then(|value| json.end().map(|()| value)) {
             Ok(value) => Ok(value),
             Err(_) => {
-                self.decoder.no_json = Some(self.name);
+                self.decoder.not_json = Some(self.name);
                 Err(Error::NotJson)
             }
         }

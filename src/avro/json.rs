@@ -19,7 +19,7 @@ pub fn to_json(plan: &Plan, bytes: &[u8], max_texts: usize) -> Result<String, Er
 /// Like [`to_json`]; the error is a message for people with the reason and the path.
 pub fn explain(plan: &Plan, bytes: &[u8], max_texts: usize) -> Result<String, String> {
     let mut decoder = Decoder::new(plan, bytes, max_texts);
-    transcoded(&mut decoder).map_err(|error| match decoder.no_json() {
+    transcoded(&mut decoder).map_err(|error| match decoder.not_json() {
         Some(pointer) => format!("{pointer} is no JSON text"),
         None => error.to_string(),
     })

@@ -142,11 +142,11 @@ pub(super) fn judge<'a>(form: Form<'a>, at: Option<Instant>, rules: &Rules) -> J
 
 /// Splits a batch into its elements. The error says why the value is not a batch.
 fn elements<'a>(form: Form<'a>) -> Result<Vec<Element<'a>>, Rejection> {
-    let no_batch = |Refused| form.explain(schema::of_batch_frame());
+    let not_a_batch = |Refused| form.explain(schema::of_batch_frame());
     match form {
         Form::Json(text) => {
             // This skips the elements without decoding them.
-            let batch: BatchWire<'_> = form.read().map_err(no_batch)?;
+            let batch: BatchWire<'_> = form.read().map_err(not_a_batch)?;
             let element = |text: &'a str| Element {
                 wire: strict::read(text, Plain).ok().map(Box::new),
                 raw: RawElement::Json(text),
@@ -167,7 +167,7 @@ fn elements<'a>(form: Form<'a>) -> Result<Vec<Element<'a>>, Rejection> {
             max_texts,
         } => {
             let elements = avro::batch::read(plan, "customers", body, max_texts)
-                .map_err(|_| no_batch(Refused))?;
+                .map_err(|_| not_a_batch(Refused))?;
             let element = |(raw, wire)| Element {
                 wire,
                 raw: RawElement::Avro(raw),

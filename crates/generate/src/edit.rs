@@ -10,7 +10,7 @@ struct Place {
     value: Range<usize>,
 }
 
-/// The text of the value at the pointer. `None` if there is no such value; so do all of these functions.
+/// The text of the value at the pointer. `None` if there is no such value; the other functions here do the same.
 pub(super) fn text<'a>(json: &'a [u8], pointer: &str) -> Option<&'a [u8]> {
     json.get(find(json, pointer)?.value)
 }

@@ -139,7 +139,8 @@ impl Generator {
         }
     }
 
-    /// From now on no record has a later time than this, in milliseconds since 1970, or than the start if that is later.
+    /// From now on no record has a later time than this, in milliseconds since 1970, or than the start if that is
+    /// later.
     pub fn not_after(&mut self, millis: i64) {
         let most = u64::try_from(millis.saturating_sub(self.options.start_ms)).unwrap_or(0);
         self.most_nanos = most.saturating_mul(1_000_000);

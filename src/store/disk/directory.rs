@@ -17,9 +17,9 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// The bounds of the write buffer: how much stays in memory before a table is written, in bytes.
 const MIN_BUFFER: u64 = 4 * 1024 * 1024;
 const MAX_BUFFER: u64 = 32 * 1024 * 1024;
-/// The block cache of a store, in bytes. It is small on purpose: a customer that is read is written by the same batch, so
-/// the next read finds it in the write buffer, and the cached block is not used again. The operating system caches the
-/// files with the memory that it has left. A larger cache would only bring each block into cold memory.
+/// The block cache of a store, in bytes. It is small on purpose: a customer that is read is written by the same batch,
+/// so the next read finds it in the write buffer, and the cached block is not used again. The operating system caches
+/// the files with the memory that it has left. A larger cache would only bring each block into cold memory.
 const CACHE: u64 = 1024 * 1024;
 /// How many bytes a restore loads between two checkpoints.
 const LOADED_BYTES: u64 = 2 * 1024 * 1024 * 1024;

@@ -6,8 +6,8 @@
 //! <application id>/
 //!   lock                     held by the process that uses the folder
 //!   <partition>/             the engine's files: tables, and journals (*.jnl)
-//!   <partition>.loading/     sorted runs of a load; they go with the process
-//!   <partition>.doubt        a note that the store has failed, and is read in full at the next start
+//!   <partition>.loading/     sorted runs of a restore; only this process can use them
+//!   <partition>.doubt        a note that the store has failed; the next start reads all of it
 //!   <partition>.damaged-<s>  the last store that was set aside, at that second since 1970
 //! ```
 //!
@@ -21,17 +21,17 @@
 //! 02 <SHA-256>     the same where the id is longer than 32,768 bytes
 //! ```
 //!
-//! A write is given to the operating system and not waited for: after a crash of the process all batches are there, after
-//! one of the machine some may be missing, from the newest on. The checkpoint in the same batch says from where Kafka
-//! fills them in. The slots show a hole in what the engine has recovered.
+//! A write is passed to the operating system without waiting for the disk (no fsync): after a crash of the process all
+//! batches are there; after a crash of the machine the newest ones may be missing. The checkpoint, which is part of
+//! each batch, says from which offset the restore continues. The slots reveal a gap in what the engine has recovered.
 //!
 //! | file | subject |
 //! |---|---|
 //! | `directory` | opening the stores of a process, and setting damaged ones aside |
 //! | `engine` | fjall: its settings, atomic batches, and what its errors mean |
 //! | `layout` | the keys and values above |
-//! | `runs` | the external sort of a load |
-//! | `compaction` | removing what was overwritten, once an hour |
+//! | `runs` | the external sort of the records that a restore loads |
+//! | `compaction` | removing overwritten values, once an hour |
 //! | `permissions` | only this user may read the files |
 
 mod compaction;
