@@ -72,7 +72,7 @@ impl SchemaArgs {
             .sources
             .iter()
             .any(|(_, source)| is_avro(source.format));
-        // Keys are checked only if a registry or a folder is given explicitly.
+        // The schemas of keys are looked up only if the command line says where.
         let is_asked = self.registry.is_some()
             && config
                 .sources

@@ -12,7 +12,7 @@ pub(super) struct History {
     /// How many actions there were.
     actions: u32,
     signed_up: Option<Micros>,
-    /// Bit sets: the contracts that exist, and those that are running.
+    /// How many contracts exist; `running` has a bit for each that is running.
     contracts: u8,
     running: u8,
     last: Option<Action>,
