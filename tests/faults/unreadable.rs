@@ -79,7 +79,7 @@ fn produce(app: &App, source: Source, codec: &str) {
 fn wait_named(keyfold: &mut Keyfold, topic: &str, remedy: &str) {
     keyfold.wait_for(LIMIT, "to name the partition", |keyfold| {
         let (status, text) = keyfold.http_get("/readyz")?;
-        let named = format!("{topic}[0] can't be read at offset 0");
+        let named = format!("{topic}[0] cannot be read at offset 0");
         (status == 503 && text.contains(&named) && text.contains(remedy)).then_some(())
     });
 }

@@ -107,7 +107,7 @@ fn a_batch_that_the_client_can_not_unpack_is_named() {
     let topic = app.input(Source::ConsoleCustomers);
     keyfold.wait_for(LIMIT, "to name the partition", |keyfold| {
         let (status, text) = keyfold.http_get("/readyz")?;
-        let named = format!("{topic}[0] can't be read at offset 1");
+        let named = format!("{topic}[0] cannot be read at offset 1");
         let remedy = "receive.message.max.bytes";
         (status == 503 && text.contains(&named) && text.contains(remedy)).then_some(())
     });

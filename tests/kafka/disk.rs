@@ -124,14 +124,17 @@ fn a_store_of_a_recreated_state_topic_is_rebuilt() {
     let (again, log) = run_to_the_end(&app);
     // a checkpoint lags by the markers of some transactions
     assert!(again < 100.0, "{again}\n{log}");
-    assert!(!log.contains("thrown away"), "{log}");
+    assert!(!log.contains("deleted and rebuilt"), "{log}");
 
     let output = app.command(&["topics", "reset", "--yes"], b"");
     assert_eq!(output.status.code(), Some(0), "{}", text_of(&output));
     let mut keyfold = app.run_ready();
     app.wait_drained(&mut keyfold);
     let log = keyfold.log();
-    assert!(log.contains("the state store is thrown away"), "{log}");
+    assert!(
+        log.contains("the state store is deleted and rebuilt"),
+        "{log}"
+    );
     let of_log = customers(&keyfold);
     assert!(of_log > 0.0);
     assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
@@ -158,7 +161,10 @@ fn a_directory_of_another_application_is_rebuilt() {
     let records: Vec<Record> = other.stream(faulty(46, 500)).take(3_000).collect();
     other.client.produce(&records);
     let (_, log) = run_to_the_end(&other);
-    assert!(log.contains("the state store is thrown away"), "{log}");
+    assert!(
+        log.contains("the state store is deleted and rebuilt"),
+        "{log}"
+    );
 }
 
 #[test]
