@@ -96,12 +96,15 @@ impl Driver {
             RDKafkaErrorCode::FencedInstanceId => Loss::FencedInstanceId,
             RDKafkaErrorCode::UnreleasedInstanceId => Loss::InstanceIdInUse,
             _ => Loss::Client,
-        }))?;
-        self.carry_out_effects()
+        }))
     }
 
-    /// Leaves the group, and joins it with a new client.
-    pub(super) fn rejoin(&mut self) -> Result<(), Halt> {
+    /// Leaves the group, and joins it with a new client, if the engine wants it. No message of the old client may be held
+    /// then: the client waits for all of them before it ends.
+    pub(super) fn rejoin_if_due(&mut self) -> Result<(), Halt> {
+        if !std::mem::take(&mut self.rejoin_due) {
+            return Ok(());
+        }
         self.consumer.leave(LEAVE_TIMEOUT);
         std::thread::sleep(REJOIN_PAUSE);
         self.handles.clear();

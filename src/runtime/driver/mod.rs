@@ -122,6 +122,8 @@ struct Driver {
     published_at: Instant,
     /// Indexes of topics by the client's handle of them.
     handles: HashMap<usize, usize>,
+    /// The group is to be joined with a new client.
+    rejoin_due: bool,
     /// Whether the engine has received the stop.
     stopping: bool,
     warnings: Throttle<String>,
@@ -158,6 +160,7 @@ impl Driver {
             last_watch_round: 0,
             published_at: now,
             handles: HashMap::new(),
+            rejoin_due: false,
             stopping: false,
             warnings: Throttle::new(explain::WARNING_INTERVAL),
             last_outage_error: None,
@@ -181,6 +184,7 @@ impl Driver {
     fn run(&mut self) -> Result<(), Halt> {
         let mut messages = Messages::default();
         loop {
+            self.rejoin_if_due()?;
             self.check_stop();
             self.serve_group()?;
             self.check_schemas();
@@ -292,7 +296,7 @@ impl Driver {
             Effect::FindWriters(places) => self.find_writers(&places),
             Effect::Fence(ids) => self.fence(&ids),
             Effect::CheckTopicIds => self.check_topic_ids(),
-            Effect::Rejoin => self.rejoin()?,
+            Effect::Rejoin => self.rejoin_due = true,
             Effect::Report(notice) => self.report_notice(notice),
             Effect::Finish => return Err(Halt::Stopped),
             Effect::Stop(fatal) => return Err(fatal.into()),

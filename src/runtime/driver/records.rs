@@ -103,10 +103,11 @@ impl Driver {
             .topic_of(message)
             .map(|topic| Place { topic, partition });
         match (code, place) {
+            (RDKafkaErrorCode::PartitionEOF, None) => {}
+            (_, None) => self.handle_client_error(code, &reason)?,
             (RDKafkaErrorCode::PartitionEOF, Some(place)) => {
                 self.engine.handle(Event::EndReached { place, offset }, now);
             }
-            (RDKafkaErrorCode::PartitionEOF, None) => {}
             (RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange, Some(_)) => {
                 // The client has stopped fetching the partition, and would refuse a seek in it. The engine reads the
                 // partition's offsets again, and decides.
@@ -114,16 +115,18 @@ impl Driver {
                 let reason = format!("the position in {topic}[{partition}] is lost: {reason}");
                 return self.handle_client_loss(RDKafkaErrorCode::AutoOffsetReset, &reason);
             }
-            (code, Some(place)) if let Some(cause) = unreadable_cause(code) => {
-                let unreadable = Event::Unreadable {
-                    log: LogPartition::Consumed(place),
-                    offset,
-                    cause,
-                    error: client_error(code, reason),
-                };
-                self.engine.handle(unreadable, now);
-            }
-            _ => self.handle_client_error(code, &reason)?,
+            (code, Some(place)) => match unreadable_cause(code) {
+                Some(cause) => {
+                    let unreadable = Event::Unreadable {
+                        log: LogPartition::Consumed(place),
+                        offset,
+                        cause,
+                        error: client_error(code, reason),
+                    };
+                    self.engine.handle(unreadable, now);
+                }
+                None => self.handle_client_error(code, &reason)?,
+            },
         }
         Ok(())
     }
