@@ -129,6 +129,11 @@ impl Messages {
         self.list.pop_front()
     }
 
+    /// Makes a message that was taken the first one again.
+    pub fn put_back(&mut self, message: Message) {
+        self.list.push_front(message);
+    }
+
     /// Drops the messages for which `keep` returns false.
     pub fn retain(&mut self, keep: impl FnMut(&Message) -> bool) {
         self.list.retain(keep);

@@ -110,6 +110,9 @@ pub struct Sabotage {
     pub fence_the_living: bool,
     /// Records that were polled before a place was set back are not dropped.
     pub stale_poll: bool,
+    /// The next record is taken from the poll before the engine can process it. It is then not dropped when its partition
+    /// is consumed from another offset.
+    pub record_taken_early: bool,
     /// The client reports that all fetched records are taken and that there is no lag.
     pub fetched_counts_as_taken: bool,
     /// Every batch counts as full, even if it ends because no record is left.

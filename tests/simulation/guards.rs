@@ -121,6 +121,15 @@ fn what_was_polled_before_an_abort_is_dropped() {
     });
 }
 
+/// The same for a single record: none is taken from the poll before the engine can process it.
+#[test]
+fn a_record_is_taken_when_it_can_be_processed() {
+    finds(&Sabotage {
+        record_taken_early: true,
+        ..Sabotage::default()
+    });
+}
+
 /// A batch ends early only if no record is left that it could take. Fetched records that are not taken yet count.
 #[test]
 fn what_is_fetched_is_taken_before_a_batch_ends_early() {

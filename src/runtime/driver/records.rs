@@ -29,11 +29,17 @@ impl Driver {
             polled_nothing = self.polled.is_empty();
         }
         let until = self.now() + TURN_DURATION;
-        while let Some(message) = self.polled.take() {
+        while !self.polled.is_empty() {
+            // Before a message is taken: the effects may consume its partition from an earlier offset, and then drop what
+            // was polled of it. A message that is already taken would be processed behind a gap.
+            self.make_room()?;
+            let Some(message) = self.polled.take() else {
+                break;
+            };
             if let Some(error) = message.error() {
                 self.handle_partition_event(&message, error.into())?;
-            } else {
-                self.take_record(&message)?;
+            } else if !self.take_record(&message) {
+                self.polled.put_back(message);
             }
             if self.now() >= until {
                 break;
@@ -43,24 +49,20 @@ impl Driver {
         Ok(polled_nothing)
     }
 
-    fn take_record(&mut self, message: &Message) -> Result<(), Halt> {
+    /// Gives a record to the engine; returns false if the commit in flight must end first.
+    fn take_record(&mut self, message: &Message) -> bool {
         let Some(topic) = self.topic_of(message) else {
-            return Ok(());
+            return true;
         };
         let record = Consumed { message, topic };
-        loop {
-            self.make_room()?;
-            let now = self.now();
-            let (engine, mut clients, aside) = self.engine_and_clients();
-            if engine.is_committing() {
-                clients.aside = Some(aside);
-            }
-            // After an abort, records of its partitions that were already polled are skipped until the partitions are
-            // consumed again.
-            if engine.record(&record, &mut clients, now) {
-                return Ok(());
-            }
+        let now = self.now();
+        let (engine, mut clients, aside) = self.engine_and_clients();
+        if engine.is_committing() {
+            clients.aside = Some(aside);
         }
+        // After an abort, records of its partitions that were already polled are skipped until the partitions are
+        // consumed again.
+        engine.record(&record, &mut clients, now)
     }
 
     /// Ends a batch that is full, and waits for the commit in flight if necessary, until the engine accepts a record.

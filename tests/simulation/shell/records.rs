@@ -89,7 +89,12 @@ impl Shell {
         let succeeded = !context.random.chance(context.faults.no_answer);
         if !context.sabotage.stale_poll {
             let again = |place| from.iter().any(|(from, _)| *from == place);
-            self.messages.retain(|message| !again(message.place));
+            let mut kept = usize::from(context.sabotage.record_taken_early);
+            self.messages.retain(|message| {
+                let is_kept = kept > 0;
+                kept = 0;
+                is_kept || !again(message.place)
+            });
         }
         if succeeded {
             self.member.consume(&from);
