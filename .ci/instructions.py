@@ -34,12 +34,12 @@ SECTIONS = {
 
 # For the reader only: these functions may be renamed, or vanish into their callers.
 STAGES = {
-    "judge a value": r"source::judge_opened",
+    "judge a value": r"source::judge_payload",
     "decode a state": r"Customer>::decode",
     "join": r"Bounded::join",
     "make a snapshot": r"snapshot::write",
     "encode a state": r"Customer>::encode",
-    "forward": r"Worker>::forward",
+    "forward": r"Engine>::forward",
     "write a dead letter": r"DeadLetterTemplate::write",
 }
 

@@ -71,7 +71,7 @@ impl<'c> OfflineFold<'c> {
 
     /// Like [`OfflineFold::record`], for a record whose value was already taken out of its frame.
     pub fn opened(&mut self, record: &RawRecord<'_>, opened: &Payload<'_>) -> Vec<Rejection> {
-        let judged = source::judge_payload(record, opened, self.config);
+        let judged = source::judge_payload(record, opened, &[], self.config);
         self.fold(judged.verdict)
     }
 
@@ -85,6 +85,7 @@ impl<'c> OfflineFold<'c> {
         self.outlived = false;
         match verdict {
             Verdict::Valid(contribution) => self.join(contribution).into_iter().collect(),
+            Verdict::Nothing => Vec::new(),
             Verdict::Rejected(rejection) => vec![rejection],
             Verdict::Batch {
                 elements,

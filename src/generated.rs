@@ -48,7 +48,7 @@ mod tests {
                 }
             }
             Kind::Null => match Source::from(record.source) {
-                Source::LoyaltyActions | Source::PublisherCustomers => {
+                Source::LoyaltyActions | Source::PublisherCustomers | Source::Declared(_) => {
                     (Some(Code::NullValue.name()), None)
                 }
                 Source::LoyaltyCustomers | Source::ConsoleCustomers => {
@@ -70,7 +70,7 @@ mod tests {
             let judged = judge(&raw(&record), &config);
             let code = |rejection: Rejection| rejection.code.name();
             let rejected = match judged.verdict {
-                Verdict::Valid(_) => None,
+                Verdict::Valid(_) | Verdict::Nothing => None,
                 Verdict::Batch { rejection, .. } => rejection.map(code),
                 Verdict::Rejected(rejection) => Some(code(rejection)),
             };

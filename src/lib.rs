@@ -48,6 +48,7 @@ mod backoff;
 pub mod cli;
 pub mod config;
 pub mod customer;
+pub mod definition;
 mod demo;
 pub mod engine;
 pub mod exit;

@@ -214,7 +214,7 @@ fn states(record: &RawRecord<'_>) -> Vec<Vec<u8>> {
             .into_iter()
             .map(|element| element.contribution)
             .collect(),
-        Verdict::Rejected(_) => Vec::new(),
+        Verdict::Rejected(_) | Verdict::Nothing => Vec::new(),
     };
     let states = contributions.into_iter().map(|contribution| {
         let mut customer = Customer::default();

@@ -49,6 +49,7 @@ sections! {
     Some(Source::LoyaltyActions) => counted_loyalty_actions,
     Some(Source::ConsoleCustomers) => counted_console_customers,
     Some(Source::PublisherCustomers) => counted_publisher_customers,
+    Some(Source::Declared(_)) => counted_declared,
     None => counted_forwarded,
 }
 

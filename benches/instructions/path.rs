@@ -24,7 +24,7 @@ use keyfold_generate::{Generator, Options};
 /// Partitions of every topic.
 const PARTITIONS: i32 = 4;
 /// The index of the forwarded topic, behind those of the sources.
-const FORWARDED: usize = Source::ALL.len();
+const FORWARDED: usize = Source::BUILT_IN.len();
 
 /// A record as a poll would hand it over.
 pub struct Message {
@@ -39,7 +39,7 @@ pub struct Message {
 impl Message {
     /// None: it was forwarded.
     pub fn source(&self) -> Option<Source> {
-        Source::ALL.get(self.place.topic).copied()
+        Source::BUILT_IN.get(self.place.topic).copied()
     }
 }
 
@@ -256,7 +256,7 @@ pub fn committed(engine: &mut Engine) {
 fn settings(batch: usize) -> Settings {
     let mut config = Config::default();
     config.processing.max_batch_records = batch;
-    let mut topics: Vec<Topic> = Source::ALL
+    let mut topics: Vec<Topic> = Source::BUILT_IN
         .into_iter()
         .map(|source| Topic {
             name: SourceConfig::of(source).topics.concat(),

@@ -109,6 +109,7 @@ pub fn customers(config: &Config) -> Vec<(Age, Customer)> {
                 let elements = elements.into_iter();
                 elements.map(|element| element.contribution).collect()
             }
+            Verdict::Nothing => Vec::new(),
             Verdict::Rejected(rejection) => panic!("{rejection:?}"),
         };
         for Contribution { customer, data } in contributions {

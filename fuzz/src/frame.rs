@@ -48,7 +48,7 @@ pub fn open(bytes: &[u8]) {
         1 => Format::JsonRegistry,
         _ => Format::Avro,
     };
-    let source = Source::ALL[usize::from(choices >> 2 & 3)];
+    let source = Source::BUILT_IN[usize::from(choices >> 2 & 3)];
     let (header, value) = match (choices & 1 << 5 != 0, rest.split_first()) {
         (true, Some((&length, rest))) => {
             let (header, value) = rest.split_at(usize::from(length).min(rest.len()));
@@ -73,7 +73,7 @@ pub fn open(bytes: &[u8]) {
     let Some(opened) = opened else {
         return;
     };
-    let judged = source::judge_payload(&record, &opened, &config);
+    let judged = source::judge_payload(&record, &opened, &[], &config);
     match opened {
         Payload::Null => {}
         Payload::Rejected(ref expected) => match judged.verdict {

@@ -36,6 +36,7 @@ pub fn checked(judged: Judged<'_>, source: Source, plan: Option<&Plan>) -> Check
     let warnings = format!("{:?}", judged.warnings);
     let (contributions, rejection) = match judged.verdict {
         Verdict::Valid(contribution) => (vec![contribution], None),
+        Verdict::Nothing => (Vec::new(), None),
         Verdict::Rejected(rejection) => (Vec::new(), Some(rejection)),
         Verdict::Batch {
             elements,
@@ -96,7 +97,7 @@ fn alone(element: &BatchElement<'_>, source: Source, plan: Option<&Plan>) {
         Some(plan) => Value::Avro(plan, &value),
         None => Value::Json(&value),
     };
-    let judged = source::judge_value(&record(source, &value), form, &Config::default());
+    let judged = source::judge_value(&record(source, &value), form, &[], &Config::default());
     let Verdict::Batch {
         elements,
         rejection: None,

@@ -244,7 +244,7 @@ fn console(fields: &str, bytes: &[u8]) -> Option<Rejection> {
         key: None,
         value: Some(bytes),
     };
-    match source::judge_value(&record, Value::Avro(&plan, bytes), &Config::default()).verdict {
+    match source::judge_value(&record, Value::Avro(&plan, bytes), &[], &Config::default()).verdict {
         Verdict::Rejected(rejection) => Some(rejection),
         _ => None,
     }

@@ -168,7 +168,7 @@ fn progress(args: &GenerateArgs) -> ProgressBar {
 /// Writes each source's records as those of partition 0 of its first topic.
 fn write_lines(config: &Config, args: &GenerateArgs, out: &mut impl Write) -> io::Result<()> {
     let mut generator = Generator::new(args.options(config));
-    let mut offsets = [0_i64; Source::ALL.len()];
+    let mut offsets = [0_i64; Source::BUILT_IN.len()];
     // On a terminal the lines themselves show the progress.
     let bar = if io::stdout().is_terminal() {
         ProgressBar::hidden()
@@ -269,7 +269,7 @@ fn send_all(
 
 /// Whether no source has a topic that accepts records.
 fn all_closed(config: &Config, tally: &Tally) -> bool {
-    let mut topics = Source::ALL
+    let mut topics = Source::BUILT_IN
         .into_iter()
         .filter_map(|source| topic_of(config, source));
     topics.all(|topic| tally.unavailable.iter().any(|closed| closed == topic))

@@ -103,7 +103,7 @@ fn sources(layers: &mut Layers<'_>) -> Sources {
         let table = format!("sources.{}", source.name());
         layers.value(&table).is_some() || layers.below(&table).next().is_some()
     };
-    let on: Vec<Source> = Source::ALL.into_iter().filter(is_given).collect();
+    let on: Vec<Source> = Source::BUILT_IN.into_iter().filter(is_given).collect();
     if on.is_empty() {
         if layers.value("sources").is_some() {
             layers.problem(

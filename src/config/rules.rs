@@ -51,7 +51,9 @@ fn default_action(code: Code, source: Source) -> RuleAction {
     match code {
         Code::CountryCode => match source {
             Source::LoyaltyCustomers | Source::LoyaltyActions => RuleAction::Reject,
-            Source::ConsoleCustomers | Source::PublisherCustomers => RuleAction::Warn,
+            Source::ConsoleCustomers | Source::PublisherCustomers | Source::Declared(_) => {
+                RuleAction::Warn
+            }
         },
         Code::CreatedAfterUpdated | Code::DuplicateElement => RuleAction::Warn,
         _ => RuleAction::Reject,

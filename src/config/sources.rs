@@ -1,14 +1,18 @@
 //! The sources that are on, and the topics that feed them.
 
+use std::sync::Arc;
+
 use super::SourceConfig;
 use super::section::{Section, Table, join};
 use super::words::Tombstone;
+use crate::definition::Plan;
 use crate::model::record::Source;
 
 /// The sources that are on. By default these are all four (docs/contract.md, section 1).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sources {
-    on: [Option<SourceConfig>; Source::ALL.len()],
+    on: Vec<(Source, SourceConfig)>,
+    plans: Vec<(Source, Arc<Plan>)>,
 }
 
 impl SourceConfig {
@@ -16,6 +20,7 @@ impl SourceConfig {
     #[must_use]
     pub fn of(source: Source) -> Self {
         let (topic, tombstone) = match source {
+            Source::Declared(_) => return SourceConfig::default(),
             Source::LoyaltyCustomers => ("loyalty.customers", Tombstone::Erase),
             Source::LoyaltyActions => ("loyalty.customer-actions", Tombstone::Reject),
             Source::ConsoleCustomers => ("console.customers", Tombstone::Retract),
@@ -37,17 +42,30 @@ impl Sources {
             .collect()
     }
 
-    /// The sources that are on, in the order of [`Source::ALL`].
+    /// The sources that are on: the built-in ones in the order of [`Source::BUILT_IN`], then the declared ones by name.
     pub fn iter(&self) -> impl Iterator<Item = (Source, &SourceConfig)> {
-        Source::ALL
-            .into_iter()
-            .filter_map(|source| Some((source, self.get(source)?)))
+        self.on.iter().map(|(source, config)| (*source, config))
+    }
+
+    /// The source that is on and has this name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<Source> {
+        let mut sources = self.on.iter().map(|(source, _)| *source);
+        sources.find(|source| source.name() == name)
+    }
+
+    /// The plan of a declared source that is on.
+    #[must_use]
+    pub fn plan(&self, source: Source) -> Option<&Arc<Plan>> {
+        let plan = self.plans.iter().find(|(known, _)| *known == source)?;
+        Some(&plan.1)
     }
 
     /// A source's settings, none if it is off.
     #[must_use]
     pub fn get(&self, source: Source) -> Option<&SourceConfig> {
-        self.on.get(source.index())?.as_ref()
+        let found = self.on.iter().find(|(known, _)| *known == source)?;
+        Some(&found.1)
     }
 
     /// The source that a topic feeds.
@@ -61,20 +79,19 @@ impl Sources {
 
 impl Default for Sources {
     fn default() -> Self {
-        Sources::with_defaults(Source::ALL)
+        Sources::with_defaults(Source::BUILT_IN)
     }
 }
 
 /// Only the given sources are on.
 impl FromIterator<(Source, SourceConfig)> for Sources {
     fn from_iter<I: IntoIterator<Item = (Source, SourceConfig)>>(sources: I) -> Self {
-        let mut on = [const { None }; Source::ALL.len()];
-        for (source, config) in sources {
-            if let Some(slot) = on.get_mut(source.index()) {
-                *slot = Some(config);
-            }
+        let mut on: Vec<(Source, SourceConfig)> = sources.into_iter().collect();
+        on.sort_by_key(|(source, _)| *source);
+        Sources {
+            on,
+            plans: Vec::new(),
         }
-        Sources { on }
     }
 }
 
@@ -93,9 +110,8 @@ impl Section for Sources {
         let Some((name, key)) = path.split_once('.') else {
             return;
         };
-        let source = Source::ALL.into_iter().find(|source| source.name() == name);
-        let slot = source.and_then(|source| self.on.get_mut(source.index()));
-        if let Some(Some(config)) = slot {
+        let found = self.on.iter_mut().find(|(source, _)| source.name() == name);
+        if let Some((_, config)) = found {
             config.set_key(key, value);
         }
     }

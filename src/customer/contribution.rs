@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::declared::DeclaredRecord;
 use super::fields::Fields;
 use super::stamp::Stamp;
 use super::texts::{Span, Texts};
@@ -30,6 +31,7 @@ pub enum Fact {
     Action(Action<Span>),
     Console(Console),
     Publisher(Publisher<Span>),
+    Declared(Box<DeclaredRecord>),
     Erasure(Erasure),
 }
 
@@ -55,6 +57,7 @@ impl Data {
             Fact::Action(action) => Some(action.stamp.at()),
             Fact::Console(console) => Some(console.at),
             Fact::Publisher(publisher) => Some(publisher.at),
+            Fact::Declared(record) => Some(record.updated_at),
             Fact::Erasure(_) => None,
         }
     }

@@ -22,6 +22,7 @@ impl Customer {
             }
             Fact::Console(new) => self.join_console(new.version, new.at, Some(new.parts.view(its))),
             Fact::Publisher(new) => self.join_publisher(new.view(its)),
+            Fact::Declared(_) => false,
             Fact::Erasure(erasure) => self.erase(*erasure, keep),
         };
         self.drop_unused_texts();
@@ -88,7 +89,7 @@ impl Customer {
 
     pub(super) fn erase(&mut self, erasure: Erasure, keep: Keep) -> bool {
         let mut changed = false;
-        for source in Source::ALL {
+        for source in Source::BUILT_IN {
             if erasure.covers(source) && erasure.at > self.erasures.of(source) {
                 self.erasures.0[source.index()] = erasure.at;
                 self.erase_source(source, erasure.at, keep);
@@ -118,6 +119,7 @@ impl Customer {
             Source::PublisherCustomers => {
                 self.publisher.take_if(|publisher| publisher.at <= erased);
             }
+            Source::Declared(_) => {}
         }
     }
 

@@ -11,7 +11,7 @@ impl Customer {
     pub fn merge(&mut self, mut other: Customer, keep: Keep) -> bool {
         let mut changed = false;
         // Erasures first, so that what remains of both is not covered by any of them.
-        for source in Source::ALL {
+        for source in Source::BUILT_IN {
             let erasure = |at| Erasure {
                 only: Some(source),
                 at,

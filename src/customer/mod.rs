@@ -39,6 +39,7 @@ pub(crate) mod actions;
 pub mod bounded;
 pub mod codec;
 pub mod contribution;
+pub mod declared;
 pub(crate) mod fields;
 mod join;
 mod list;
@@ -73,7 +74,7 @@ pub struct Customer {
 
 /// For each source, by [`Source::index`], the greatest time of an erasure; [`Instant::NEVER`] if there was none.
 #[derive(Debug, Clone)]
-struct Erasures([Instant; Source::ALL.len()]);
+struct Erasures([Instant; Source::BUILT_IN.len()]);
 
 /// The greatest console record by (version, timestamp). An erasure removes its parts but keeps its version and
 /// timestamp, so that a record with a lower version still cannot show.
@@ -97,7 +98,7 @@ pub struct Keep {
 
 impl Default for Erasures {
     fn default() -> Erasures {
-        Erasures([Instant::NEVER; Source::ALL.len()])
+        Erasures([Instant::NEVER; Source::BUILT_IN.len()])
     }
 }
 
@@ -112,13 +113,13 @@ impl Customer {
     /// Whether data of these sources are still shown after their last erasure, because they have a later time than the
     /// erasure.
     pub(crate) fn outlives(&self, erasure: Erasure) -> bool {
-        let mut sources = Source::ALL.into_iter();
+        let mut sources = Source::BUILT_IN.into_iter();
         sources.any(|source| erasure.covers(source) && self.newest_of(source).is_some())
     }
 
     /// The time of the newest datum that is shown. The lateness of an event is relative to it.
     pub(crate) fn newest(&self) -> Option<Instant> {
-        Source::ALL
+        Source::BUILT_IN
             .into_iter()
             .filter_map(|source| self.newest_of(source))
             .max()
@@ -136,6 +137,7 @@ impl Customer {
                 console.parts.map(|_| console.at)
             }
             Source::PublisherCustomers => self.publisher.as_ref().map(|publisher| publisher.at),
+            Source::Declared(_) => None,
         }
     }
 }

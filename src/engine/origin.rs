@@ -6,10 +6,8 @@
 //! A producer's own header may have the same name as one of the envelope. The two are told apart by their order: the
 //! envelope comes last.
 
+pub use crate::model::record::Header;
 use crate::model::record::Source;
-
-/// A header of a Kafka record. The value may be null.
-pub type Header<'a> = (&'a str, Option<&'a [u8]>);
 
 /// Where a record was read first, with its timestamp and key. A dead letter needs all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +99,7 @@ impl Origin {
         };
         let text = |name| find(name).and_then(|value| std::str::from_utf8(value).ok());
         Some(Origin {
-            source: text(SOURCE).and_then(Source::from_name)?,
+            source: text(SOURCE).and_then(Source::built_in)?,
             topic: text(TOPIC)?.to_owned(),
             partition: text(PARTITION)?.parse().ok()?,
             offset: text(OFFSET)?.parse().ok()?,

@@ -140,7 +140,8 @@ impl Engine {
     ) -> Result<(Label, Outcome), Fatal> {
         let (label, raw) = (arrived.label, arrived.raw);
         let (place, offset) = (arrived.delivered.place(), arrived.delivered.offset());
-        let Judged { verdict, warnings } = source::judge_payload(&raw, opened, &settings.policy);
+        let Judged { verdict, warnings } =
+            source::judge_payload(&raw, opened, &[], &settings.policy);
         if label != Label::Forwarded
             && let Some(batch) = &mut self.batch
         {
@@ -148,6 +149,7 @@ impl Engine {
         }
         let contribution = match verdict {
             Verdict::Valid(contribution) => contribution,
+            Verdict::Nothing => return Ok((label, Outcome::Unchanged)),
             Verdict::Rejected(rejection) => {
                 let context = arrived.context(opened, settings);
                 return self.reject(&context, &rejection, out);

@@ -26,27 +26,71 @@ macro_rules! named_enum {
     };
 }
 
-named_enum! {
-    /// One of the four inputs (docs/contract.md, section 1).
-    pub enum Source {
-        LoyaltyCustomers = "loyalty-customers",
-        LoyaltyActions = "loyalty-actions",
-        ConsoleCustomers = "console-customers",
-        PublisherCustomers = "publisher-customers",
+/// A kind of input: one of the four that are built in (docs/contract.md, section 1), or one that a definition of the
+/// user declares (section 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Source {
+    LoyaltyCustomers,
+    LoyaltyActions,
+    ConsoleCustomers,
+    PublisherCustomers,
+    Declared(DeclaredSource),
+}
+
+/// The name of a declared source. It stays in memory until the process ends; the configuration is read once, so there
+/// are as few as it declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeclaredSource(&'static str);
+
+impl DeclaredSource {
+    pub fn new(name: &str) -> DeclaredSource {
+        DeclaredSource(Box::leak(name.into()))
+    }
+
+    pub const fn name(self) -> &'static str {
+        self.0
     }
 }
 
 impl Source {
-    /// The position of this source in [`Source::ALL`], and in arrays with an entry for each source.
+    /// The sources that need no definition.
+    pub const BUILT_IN: [Source; 4] = [
+        Source::LoyaltyCustomers,
+        Source::LoyaltyActions,
+        Source::ConsoleCustomers,
+        Source::PublisherCustomers,
+    ];
+
+    /// The name in the configuration, in metrics and in dead letters.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Source::LoyaltyCustomers => "loyalty-customers",
+            Source::LoyaltyActions => "loyalty-actions",
+            Source::ConsoleCustomers => "console-customers",
+            Source::PublisherCustomers => "publisher-customers",
+            Source::Declared(declared) => declared.name(),
+        }
+    }
+
+    /// The position in [`Source::BUILT_IN`]; its length for a declared source.
     pub const fn index(self) -> usize {
-        self as usize
+        match self {
+            Source::LoyaltyCustomers => 0,
+            Source::LoyaltyActions => 1,
+            Source::ConsoleCustomers => 2,
+            Source::PublisherCustomers => 3,
+            Source::Declared(_) => Source::BUILT_IN.len(),
+        }
     }
 
-    pub fn from_name(name: &str) -> Option<Source> {
-        Source::ALL.into_iter().find(|source| source.name() == name)
+    /// The built-in source with this name.
+    pub fn built_in(name: &str) -> Option<Source> {
+        Source::BUILT_IN
+            .into_iter()
+            .find(|source| source.name() == name)
     }
 
-    /// Whether the events contain their own time; events of the other sources are ordered by the record's timestamp.
+    /// Whether it is one of the loyalty programme's, whose countries are alpha-2 codes.
     pub const fn is_loyalty(self) -> bool {
         matches!(self, Source::LoyaltyCustomers | Source::LoyaltyActions)
     }
@@ -57,6 +101,9 @@ impl fmt::Display for Source {
         f.write_str(self.name())
     }
 }
+
+/// A header of a Kafka record. The value may be null.
+pub type Header<'a> = (&'a str, Option<&'a [u8]>);
 
 /// The parts of a record that its verdict may depend on.
 #[derive(Debug, Clone, Copy)]

@@ -19,6 +19,7 @@
 
 mod batch;
 pub mod console_customers;
+mod declared;
 mod form;
 pub mod framing;
 pub mod loyalty_actions;
@@ -34,7 +35,7 @@ use crate::avro::Plan;
 use crate::config::{Config, Sources, Validation};
 use crate::customer::contribution::Contribution;
 use crate::model::record::{
-    Code, RawRecord, Rejection, Source, Violation, sort_and_cut_warnings, usable_timestamp,
+    Code, Header, RawRecord, Rejection, Source, Violation, sort_and_cut_warnings, usable_timestamp,
 };
 use crate::model::time::Instant;
 pub use batch::BatchElement;
@@ -54,6 +55,8 @@ pub struct Judged<'a> {
 pub enum Verdict<'a> {
     /// The record is about one customer.
     Valid(Contribution),
+    /// The record is valid and tells nothing of any customer, such as the null value behind a delete of Debezium.
+    Nothing,
     /// The record is a batch. Its valid elements are processed in any case; if an element is invalid, the batch is
     /// rejected as well.
     Batch {
@@ -87,12 +90,16 @@ impl<'c> From<&'c Config> for JudgeSettings<'c> {
     }
 }
 
+/// The headers of a record, without those that keyfold added when it forwarded the record. Empty if the source's
+/// records are judged without them.
+pub type Headers<'h> = &'h [Header<'h>];
+
 /// Judges a record whose value is JSON or null, by all rules except the limit on the size of the resulting state
 /// (docs/contract.md, section 2).
 pub fn judge<'a, 'c>(record: &RawRecord<'a>, settings: impl Into<JudgeSettings<'c>>) -> Judged<'a> {
     let settings = settings.into();
     let judged = match record.value {
-        Some(value) => judge_value(record, Value::Json(value), settings),
+        Some(value) => judge_value(record, Value::Json(value), &[], settings),
         None => tombstone::judge(record, settings.sources).into(),
     };
     judged.with_timestamp_of(record)
@@ -102,13 +109,16 @@ pub fn judge<'a, 'c>(record: &RawRecord<'a>, settings: impl Into<JudgeSettings<'
 pub fn judge_payload<'a, 'c>(
     record: &RawRecord<'a>,
     payload: &'a Payload<'a>,
+    headers: Headers<'_>,
     settings: impl Into<JudgeSettings<'c>>,
 ) -> Judged<'a> {
     let settings = settings.into();
     let judged: Judged<'a> = match payload {
         Payload::Null => tombstone::judge(record, settings.sources).into(),
-        Payload::Json(bytes) => judge_value(record, Value::Json(bytes), settings),
-        Payload::Avro(plan, body) => judge_value(record, Value::Avro(plan, body), settings),
+        Payload::Json(bytes) => judge_value(record, Value::Json(bytes), headers, settings),
+        Payload::Avro(plan, body) => {
+            judge_value(record, Value::Avro(plan, body), headers, settings)
+        }
         Payload::Rejected(rejection) => rejection.clone().into(),
     };
     judged.with_timestamp_of(record)
@@ -119,9 +129,11 @@ pub fn judge_payload<'a, 'c>(
 pub fn judge_value<'a, 'c>(
     record: &RawRecord<'a>,
     value: Value<'a>,
+    headers: Headers<'_>,
     settings: impl Into<JudgeSettings<'c>>,
 ) -> Judged<'a> {
-    let validation = settings.into().validation;
+    let settings = settings.into();
+    let validation = settings.validation;
     if record.value.map_or(0, <[u8]>::len) > validation.max_record_bytes {
         return Rejection::new(Code::TooLarge).into();
     }
@@ -146,6 +158,21 @@ pub fn judge_value<'a, 'c>(
             .read()
             .map(|wire| console_customers::normalize(wire, at, &mut check)),
         Source::PublisherCustomers => return batch::judge(form, at, &validation.rules),
+        Source::Declared(source) => {
+            let of_source = settings.sources.get(record.source);
+            let (Some(plan), Some(config)) = (settings.sources.plan(record.source), of_source)
+            else {
+                // The engine stops before it judges a record of a source that it does not know.
+                return Rejection::new(Code::SchemaViolation).into();
+            };
+            let following = declared::Following {
+                source,
+                plan,
+                tombstone: config.tombstone,
+                validation,
+            };
+            return declared::judge(form, record, headers, &following);
+        }
     };
     match contribution {
         Ok(contribution) => Judged::by_rules(contribution, check.findings()),

@@ -58,7 +58,12 @@ fn nanoseconds_of_avro(source: Source, schema: &str, texts: &[&str]) -> u64 {
     measure(values.len(), || {
         for bytes in &values {
             let value = source::Value::Avro(&plan, bytes);
-            std::hint::black_box(source::judge_value(&record(source, bytes), value, &config));
+            std::hint::black_box(source::judge_value(
+                &record(source, bytes),
+                value,
+                &[],
+                &config,
+            ));
         }
     })
 }

@@ -36,7 +36,7 @@ fn sound_values() -> Vec<(Source, Plan, Vec<u8>)> {
 fn judge_hostile(source: Source, plan: &Plan, bytes: &[u8]) {
     let config = Config::default();
     let value = source::Value::Avro(plan, bytes);
-    let judged = source::judge_value(&record(source, bytes), value, &config);
+    let judged = source::judge_value(&record(source, bytes), value, &[], &config);
     let Ok(text) = avro::to_json(plan, bytes, usize::MAX) else {
         let Verdict::Rejected(rejection) = judged.verdict else {
             panic!("{source}: {bytes:?} was read");
@@ -79,7 +79,7 @@ fn hostile_bytes_are_refused_or_read_as_their_json_is() {
 proptest! {
     #[test]
     fn random_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        for source in Source::ALL {
+        for source in Source::BUILT_IN {
             let plan = Plan::compile(source, &reader(source), &[]).unwrap();
             judge_hostile(source, &plan, &bytes);
         }

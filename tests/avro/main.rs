@@ -55,6 +55,7 @@ fn comparable(
     let warnings = format!("{:?}", judged.warnings);
     match judged.verdict {
         Verdict::Valid(contribution) => (vec![contribution], None, warnings),
+        Verdict::Nothing => (Vec::new(), None, warnings),
         Verdict::Rejected(rejection) => (Vec::new(), Some(rejection), warnings),
         Verdict::Batch {
             elements,
@@ -71,7 +72,7 @@ fn comparable(
                     Some(plan) => source::Value::Avro(plan, &alone),
                     None => source::Value::Json(&alone),
                 };
-                let judged = source::judge_value(&record, value, &Config::default());
+                let judged = source::judge_value(&record, value, &[], &Config::default());
                 let Verdict::Batch {
                     mut elements,
                     rejection: None,
@@ -128,7 +129,7 @@ fn same(example: &Example, plan: &Plan, bytes: &[u8], schema: &str) {
     let config = Config::default();
     let record = example.record();
     let from_json = source::judge(&record, &config);
-    let from_avro = source::judge_value(&record, source::Value::Avro(plan, bytes), &config);
+    let from_avro = source::judge_value(&record, source::Value::Avro(plan, bytes), &[], &config);
     let name = &example.name;
     let (json, json_rejection, json_warnings) = comparable(from_json, &record, None);
     let (avro, avro_rejection, avro_warnings) = comparable(from_avro, &record, Some(plan));

@@ -121,7 +121,7 @@ fn contribution(plan: &Plan, value: &[u8]) -> Contribution {
         key: None,
         value: Some(value),
     };
-    let judged = source::judge_value(&record, Value::Avro(plan, value), &Config::default());
+    let judged = source::judge_value(&record, Value::Avro(plan, value), &[], &Config::default());
     match judged.verdict {
         Verdict::Valid(contribution) => contribution,
         other => panic!("{other:?}"),

@@ -105,7 +105,10 @@ fn the_end_of_a_log_is_told_by_its_new_leader() {
     app.create();
     let config = Config::load(Some(&app.config_file())).expect("a configuration");
     let ends = QueryClient::connect((&config).into()).expect("a client");
-    let (topic, other) = (app.input(Source::ALL[0]), app.input(Source::ALL[1]));
+    let (topic, other) = (
+        app.input(Source::BUILT_IN[0]),
+        app.input(Source::BUILT_IN[1]),
+    );
     let partitions = 0..app.input_partitions[0];
     let told = |partition| ends.watermarks(&topic, partition, Duration::from_secs(2));
     for partition in partitions.clone() {

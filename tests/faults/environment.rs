@@ -88,7 +88,7 @@ fn an_input_that_grows_is_read() {
     let load = Load::start(&app, 382, 300);
     let mut keyfold = fleet::start(&app);
     keyfold.wait_ready(LIMIT);
-    for (at, source) in Source::ALL.into_iter().enumerate() {
+    for (at, source) in Source::BUILT_IN.into_iter().enumerate() {
         grow(&app, &app.input(source), 5);
         app.input_partitions[at] = 5;
     }

@@ -36,7 +36,7 @@ impl Load {
 
     /// Begins with records of this kind.
     pub fn of(app: &App, options: Options, rate: usize) -> Load {
-        let inputs = Source::ALL.map(|source| app.input(source));
+        let inputs = Source::BUILT_IN.map(|source| app.input(source));
         let producer: BaseProducer = app.client.producer_config().create().expect("a producer");
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);

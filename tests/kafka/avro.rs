@@ -17,7 +17,7 @@ use keyfold_harness::metrics::{Metrics, sum};
 use keyfold_harness::registry;
 use keyfold_harness::registry_proxy::RegistryProxy;
 
-/// The sources' own examples, in the order of [`Source::ALL`].
+/// The sources' own examples, in the order of [`Source::BUILT_IN`].
 pub fn source_example(source: Source) -> Vec<u8> {
     let name = match source {
         Source::ConsoleCustomers => "source-template",
@@ -29,7 +29,7 @@ pub fn source_example(source: Source) -> Vec<u8> {
 /// Every record has been counted once, by the source whose topic it was in.
 #[track_caller]
 pub fn assert_counted(app: &App, metrics: &Metrics) {
-    for source in Source::ALL {
+    for source in Source::BUILT_IN {
         let ends = app.client.watermarks(&app.input(source));
         let records: i64 = ends.iter().map(|(first, end)| end - first).sum();
         let labels = [("source", source.name())];
@@ -47,7 +47,7 @@ fn the_sources_examples_in_avro_become_the_golden_snapshots() {
     let app = App::in_avro(&proxy);
     app.create();
     let mut batch = Batch::of_readers();
-    for source in Source::ALL {
+    for source in Source::BUILT_IN {
         let value = source_example(source);
         // the same events again, with their times as times
         let record = Outside::avro(&app, source, source.name(), &value);
@@ -145,7 +145,7 @@ fn valid_examples(app: &App, batch: &mut Batch) -> BTreeMap<String, Vec<u8>> {
         timestamp: Option<i64>,
     }
     let mut values = BTreeMap::new();
-    for source in Source::ALL {
+    for source in Source::BUILT_IN {
         let folder = format!("schemas/examples/valid/{}", source.name());
         let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
         let files = files.expect("examples").map(|file| {
@@ -268,7 +268,7 @@ fn json_with_the_frame_of_the_registry_is_json() {
     app.set(&["registry", "url"], nowhere);
     app.create();
     let mut batch = Batch::default();
-    for source in Source::ALL {
+    for source in Source::BUILT_IN {
         let mut schema = schema(&format!("{}.schema.json", source.name()));
         schema["title"] = source.name().into();
         batch.schema(source.name(), WriterSchema::json(&schema));

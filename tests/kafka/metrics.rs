@@ -91,7 +91,7 @@ fn the_metrics_are_those_of_the_contract() {
         ),
         1.0
     );
-    for source in Source::ALL {
+    for source in Source::BUILT_IN {
         let topic = app.input(source);
         keyfold.wait_for(keyfold_harness::app::LIMIT, "to show no lag", |keyfold| {
             let lag = [("topic", topic.as_str())];

@@ -141,7 +141,7 @@ impl<'c> Fold<'c> {
         let contributions: Vec<Contribution> =
             match source::judge(&raw(record), self.config).verdict {
                 Verdict::Valid(contribution) => vec![contribution],
-                Verdict::Rejected(_) => Vec::new(),
+                Verdict::Rejected(_) | Verdict::Nothing => Vec::new(),
                 Verdict::Batch { elements, .. } => elements
                     .into_iter()
                     .map(|element| element.contribution)

@@ -57,7 +57,7 @@ impl App {
             &["kafka", "properties", "session.timeout.ms"],
             "6000".to_owned(),
         );
-        for source in Source::ALL {
+        for source in Source::BUILT_IN {
             let topics = vec![app.input(source)];
             app.set(&["sources", source.name(), "topics"], topics);
         }
@@ -99,7 +99,7 @@ impl App {
         self.set(&["kafka", "properties", "group.protocol"], protocol);
     }
 
-    /// Sets how many partitions the inputs get, in the order of [`Source::ALL`].
+    /// Sets how many partitions the inputs get, in the order of [`Source::BUILT_IN`].
     pub fn set_partitions(&mut self, partitions: [i32; 4]) {
         self.input_partitions = partitions;
     }
@@ -109,7 +109,7 @@ impl App {
     }
 
     pub fn inputs(&self) -> Vec<String> {
-        Source::ALL
+        Source::BUILT_IN
             .into_iter()
             .map(|source| self.input(source))
             .collect()
@@ -133,7 +133,7 @@ impl App {
 
     /// Creates the inputs. Records of any time and size are at home there.
     pub fn create_inputs(&self) {
-        for source in Source::ALL {
+        for source in Source::BUILT_IN {
             self.create_input(source);
         }
     }

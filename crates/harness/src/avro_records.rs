@@ -219,7 +219,7 @@ impl Batch {
     /// With the reader schemas, by their sources' names.
     pub fn of_readers() -> Batch {
         let mut batch = Batch::default();
-        for source in Source::ALL {
+        for source in Source::BUILT_IN {
             batch.schema(source.name(), WriterSchema::avro(&reader(source)));
         }
         batch
@@ -251,7 +251,7 @@ impl App {
 
     /// Sets the format of all sources.
     pub fn set_formats(&mut self, format: &str) {
-        for source in Source::ALL {
+        for source in Source::BUILT_IN {
             self.set(&["sources", source.name(), "format"], format);
         }
     }

@@ -58,7 +58,7 @@ impl App {
         let consumer: BaseConsumer = config.create().expect("a consumer");
         let mut ends = Vec::new();
         let mut asked = TopicPartitionList::new();
-        for source in Source::ALL {
+        for source in Source::BUILT_IN {
             let topic = self.input(source);
             for partition in 0..self.input_partitions[source.index()] {
                 match consumer.fetch_watermarks(&topic, partition, REQUEST_LIMIT) {

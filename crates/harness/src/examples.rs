@@ -42,7 +42,7 @@ pub fn folder() -> PathBuf {
 /// All cases of `valid` or `invalid`.
 pub fn all(kind: &str) -> Vec<Example> {
     let mut examples = Vec::new();
-    for source in Source::ALL {
+    for source in Source::BUILT_IN {
         let folder = folder().join(kind).join(source.name());
         let names: BTreeSet<String> = fs::read_dir(&folder)
             .unwrap()

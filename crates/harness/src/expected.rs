@@ -86,7 +86,7 @@ impl App {
             value: &'a RawValue,
         }
         let mut lines = Vec::new();
-        for source in Source::ALL {
+        for source in Source::BUILT_IN {
             let topic = self.input(source);
             for record in self.client.read_all(&topic, Isolation::ReadCommitted) {
                 let (partition, offset) = (record.partition, record.offset);
@@ -203,7 +203,7 @@ impl App {
                 .sum()
         };
         let mut forwarded = 0.0;
-        for source in Source::ALL {
+        for source in Source::BUILT_IN {
             let topic = self.input(source);
             let records = self.client.read_all(&topic, Isolation::ReadCommitted);
             let counted = total(&[("source", source.name())]);
