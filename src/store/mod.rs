@@ -107,6 +107,10 @@ pub enum StoreError {
     )]
     Damaged { directory: String, reason: String },
     #[error(
+        "the state store in {directory} was written by keyfold {version} or later, which is needed to read it: run that version, or remove the folder to have this version rebuild the store from Kafka"
+    )]
+    Newer { directory: String, version: String },
+    #[error(
         "the state store in {directory} has failed ({reason}): look at the disk, and start again. Nothing is lost: what the store lacks is in Kafka"
     )]
     Failed { directory: String, reason: String },

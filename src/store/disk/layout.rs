@@ -2,10 +2,12 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::customer::codec;
-
-/// The layout that this version writes. A store with another layout is deleted and rebuilt.
-pub const LAYOUT: u8 = 2;
+/// The layout that this version writes: that of 0.1.0, the first that was released. Every later version of the same
+/// major reads it. Stores of the layouts before it are deleted and rebuilt from Kafka.
+///
+/// What the states in a store look like is not part of it: each state names its own layout. A layout that comes after
+/// this one must begin its header with three bytes: its number, and the major and minor version that introduced it.
+pub const LAYOUT: u8 = 3;
 /// The longest customer id that is used as a key directly, in bytes; longer ids are hashed. The engine accepts keys of
 /// up to 65,535 bytes.
 const MAX_ID_IN_KEY: usize = 32_768;
@@ -53,15 +55,24 @@ pub struct Header {
 }
 
 impl Header {
-    /// The layouts of the store and of its states come first, so that a version with other layouts can recognise them.
+    /// The layout comes first, so that every version can recognise it.
     pub fn encode(&self) -> Vec<u8> {
         let text = format!(
             "application_id={}\nstate_topic={}\ntopic_id={}\npartitions={}\npartition={}\n",
             self.application_id, self.state_topic, self.topic_id, self.partitions, self.partition
         );
-        let mut bytes = vec![LAYOUT, codec::LAYOUT];
+        let mut bytes = vec![LAYOUT];
         bytes.extend_from_slice(text.as_bytes());
         bytes
+    }
+}
+
+/// The version that is needed to read a store with this header, such as `0.2`; none if this version can read it, or
+/// if the layout is older than the first that was released.
+pub fn version_needed(header: &[u8]) -> Option<String> {
+    match *header {
+        [layout, major, minor, ..] if layout > LAYOUT => Some(format!("{major}.{minor}")),
+        _ => None,
     }
 }
 
@@ -126,8 +137,7 @@ impl Checkpoint {
             let bytes = bytes.get(at * 8..at * 8 + 8)?;
             Some(u64::from_be_bytes(bytes.try_into().ok()?))
         };
-        // A checkpoint of 32 bytes is from a version that did not store the size of the largest state.
-        matches!(bytes.len(), 32 | 40).then_some(())?;
+        (bytes.len() == 40).then_some(())?;
         let totals = Totals {
             customers: number(1)?,
             bytes: number(2)?,
@@ -136,7 +146,57 @@ impl Checkpoint {
             offset: number(0)? as i64,
             totals: (totals.customers != UNKNOWN).then_some(totals),
             batch: number(3)?,
-            largest: number(4).unwrap_or(0),
+            largest: number(4)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// These bytes never change: stores of every released version are read.
+    #[test]
+    fn the_layout_of_0_1_0_stays_as_it_is() {
+        let header = Header {
+            application_id: "a".to_owned(),
+            state_topic: "a.state".to_owned(),
+            topic_id: "t".to_owned(),
+            partitions: 4,
+            partition: 3,
+        };
+        assert_eq!(
+            header.encode(),
+            b"\x03application_id=a\nstate_topic=a.state\ntopic_id=t\npartitions=4\npartition=3\n"
+        );
+        assert_eq!((HEADER, CHECKPOINT), (&b"\0h"[..], &b"\0k"[..]));
+        assert_eq!(key(b"c1"), b"\x01c1");
+        assert_eq!(key(&[b'x'; 32_769])[..3], [2, 0xcd, 0x72]);
+        assert_eq!(batch_slot(8193), *b"\0r\0\x01");
+        let checkpoint = Checkpoint {
+            offset: 1,
+            totals: Some(Totals {
+                customers: 2,
+                bytes: 3,
+            }),
+            batch: 4,
+            largest: 5,
+        };
+        let mut expected = [0; 40];
+        for (number, place) in (1..=5).zip([7, 15, 23, 31, 39]) {
+            expected[place] = number;
+        }
+        assert_eq!(checkpoint.encode(), expected);
+        assert_eq!(Checkpoint::decode(&expected), Some(checkpoint));
+    }
+
+    #[test]
+    fn a_later_layout_names_the_version_that_is_needed() {
+        assert_eq!(
+            version_needed(&[LAYOUT + 1, 0, 2, b'x']).as_deref(),
+            Some("0.2")
+        );
+        assert_eq!(version_needed(&[LAYOUT, 0, 2]), None);
+        assert_eq!(version_needed(&[2, 4, b'a']), None);
     }
 }

@@ -51,7 +51,8 @@ use bytes::Bytes;
 pub use directory::{DiskSettings, DiskStores};
 use engine::{Engine, MemoryLimits, WriteBatch, damaged};
 use layout::{
-    BATCH_SLOTS, CHECKPOINT, CUSTOMERS, Checkpoint, HEADER, Header, Totals, batch_slot, key,
+    BATCH_SLOTS, CHECKPOINT, CUSTOMERS, Checkpoint, HEADER, Header, LAYOUT, Totals, batch_slot,
+    key, version_needed,
 };
 
 use compaction::LastCompaction;
@@ -143,13 +144,7 @@ impl DiskStore {
                 return Ok(Found::Usable(None));
             }
             None => return Err(self.damaged("its header is missing")),
-            Some(found) if found[..] != header[..] => {
-                return Ok(Found::Foreign(if found.get(..2) == header.get(..2) {
-                    "it is a copy of another state topic, or of one that was recreated since"
-                } else {
-                    "it has the layout of another version"
-                }));
-            }
+            Some(found) if found[..] != header[..] => return self.foreign(&found),
             Some(_) => {}
         }
         let Some(checkpoint) = checkpoint else {
@@ -160,6 +155,22 @@ impl DiskStore {
             self.check_totals(&checkpoint)?;
         }
         Ok(Found::Usable(Some(checkpoint)))
+    }
+
+    /// What a store with another header is. An error if a later version has written it: that version may be running
+    /// elsewhere, or was left by mistake, and can still use the store.
+    fn foreign(&self, header: &[u8]) -> Result<Found, StoreError> {
+        if let Some(version) = version_needed(header) {
+            return Err(StoreError::Newer {
+                directory: self.path.display().to_string(),
+                version,
+            });
+        }
+        Ok(Found::Foreign(if header.first() == Some(&LAYOUT) {
+            "it is a copy of another state topic, or of one that was recreated since"
+        } else {
+            "it has a layout from before 0.1.0"
+        }))
     }
 
     /// An error unless the newest batches are all there.

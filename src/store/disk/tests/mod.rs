@@ -11,6 +11,8 @@ use std::path::Path;
 use bytes::Bytes;
 use tempfile::TempDir;
 
+use super::engine::{Engine, MemoryLimits};
+use super::layout::{HEADER, LAYOUT};
 use super::{DiskSettings, DiskStores};
 use crate::store::{Change, Store, StoreError, Stores};
 
@@ -159,6 +161,36 @@ fn a_store_of_another_topic_is_deleted() {
         assert_eq!(store.get(&id(0)), Ok(None));
         write_batch(store.as_mut(), 0).expect("a batch");
     }
+}
+
+#[test]
+fn a_store_of_a_later_version_is_refused_and_left_as_it_is() {
+    let folder = folder();
+    write_batch(open(folder.path()).as_mut(), 0).expect("a batch");
+    let path = folder.path().join("application").join("0");
+    let with_header = |header: Vec<u8>| {
+        let memory = MemoryLimits {
+            cache: 1 << 20,
+            buffer: 1 << 20,
+            load: 1 << 20,
+        };
+        let mut engine = Engine::open(&path, memory).expect("a store");
+        let old = engine.get(HEADER).expect("a header");
+        engine
+            .write(vec![(HEADER.to_vec(), Some(header.into()))])
+            .expect("a write");
+        old.expect("a header").to_vec()
+    };
+    let own = with_header(vec![LAYOUT + 1, 1, 7, b'x']);
+    for _ in 0..2 {
+        let refused = stores(folder.path()).open(0);
+        let Err(StoreError::Newer { version, .. }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(version, "1.7");
+    }
+    with_header(own);
+    assert_holds(open(folder.path()).as_ref(), 0);
 }
 
 #[test]
