@@ -1,6 +1,7 @@
 //! The fold of records without Kafka. It gives the same snapshots that keyfold publishes for the same records.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::config::{Config, Deleted, Lists};
 use crate::customer::Keep;
@@ -17,6 +18,7 @@ impl View {
             union: config.merge.lists == Lists::Union,
             recent_actions: config.snapshot.recent_actions,
             deleted_is_null: config.snapshot.deleted == Deleted::Tombstone,
+            priority: Arc::default(),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{Customer, Keep};
 use crate::model::record::{Source, TOPIC_HEADROOM};
 
 /// The limits of a customer's state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// How many data of a customer are kept.
     pub keep: Keep,
@@ -183,6 +183,7 @@ mod tests {
             union: false,
             recent_actions: 1_000,
             deleted_is_null: false,
+            priority: Default::default(),
         };
         let (mut state, mut shown) = (Vec::new(), Vec::new());
         customer.encode(&mut state);

@@ -37,7 +37,6 @@ impl Engine {
         label: Label,
     ) -> Result<Joined, Fatal> {
         let Contribution { customer, data } = contribution;
-        let limits = self.settings.limits;
         let at = self.entry_of(home, customer)?;
         let batch = self.batch.as_mut();
         let entry = batch.and_then(|batch| {
@@ -56,7 +55,7 @@ impl Engine {
             let newest = held.customer().newest().unwrap_or(at);
             newest.micros().saturating_sub(at.micros()).max(0) as f64 / 1e6
         });
-        let joined = match held.join(id, data, &limits) {
+        let joined = match held.join(id, data, &self.settings.limits) {
             Ok(true) => Joined::Merged,
             Ok(false) => Joined::Unchanged,
             Err(StateTooLarge) => Joined::StateTooLarge,

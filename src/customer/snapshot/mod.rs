@@ -2,6 +2,11 @@
 //! (docs/contract.md, section 4).
 
 mod actions;
+mod priority;
+
+use std::sync::Arc;
+
+pub use priority::Priority;
 
 use super::contribution::{ConsoleParts, Publisher, Status};
 use super::{Customer, StoredConsole};
@@ -12,7 +17,7 @@ use crate::json::canonical::{
 use crate::model::time::Instant;
 
 /// How the state is shown. These settings change snapshots, but not the state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
     /// `merge.lists = "union"`: elements are never removed by absence.
     pub union: bool,
@@ -20,6 +25,8 @@ pub struct View {
     pub recent_actions: usize,
     /// `snapshot.deleted = "tombstone"`: a deleted customer's snapshot is a null value.
     pub deleted_is_null: bool,
+    /// `merge.priority`: whose value is shown if several sources have one.
+    pub priority: Arc<Priority>,
 }
 
 /// What is shown if there is no console customer.
