@@ -44,6 +44,9 @@ names! {
     UtmCampaign = "utmCampaign",
     UtmContent = "utmContent",
     UtmTerms = "utmTerms",
+    // Of a phone; its type and its country have the names above.
+    NumberLocal = "numberLocal",
+    NumberInternational = "numberInternational",
 }
 
 const UTM_OPENING: &[u8] = b",\"utmParameters\":";
