@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use super::Config;
 use super::section::{Section, Table};
 use super::shape::{Shape, Spec};
+use crate::model::nearest::closest;
 
 /// The table of librdkafka's properties; any name is a key in it.
 pub(super) const PROPERTIES: &str = "kafka.properties";
@@ -53,43 +54,4 @@ pub(super) fn nearest(unknown: &str) -> String {
 /// The known key that is nearest to `unknown`.
 pub(super) fn nearest_key(unknown: &str) -> String {
     closest(unknown, keys())
-}
-
-/// The nearest of the names in `known`.
-fn closest(unknown: &str, known: impl Iterator<Item = String>) -> String {
-    let unknown = unknown.to_lowercase();
-    known
-        .min_by_key(|key| distance(&unknown, key))
-        .unwrap_or_default()
-}
-
-/// How far a known key is from an unknown one. A right name in the wrong table is near too; among several tables with
-/// that name, the one with the nearest own name. If nothing is near, the keys of the same table come first.
-fn distance(unknown: &str, known: &str) -> (bool, bool, usize, bool, usize) {
-    let split = |path: &str| {
-        path.rsplit_once('.')
-            .map_or((String::new(), path.to_owned()), |(table, name)| {
-                (table.to_owned(), name.to_owned())
-            })
-    };
-    let ((unknown_table, unknown_name), (known_table, known_name)) = (split(unknown), split(known));
-    let moved = unknown_table != known_table && unknown != known_table;
-    // The table is known already.
-    let is_its_table = unknown_table == known;
-    let whole = strsim::damerau_levenshtein(unknown, known);
-    let name = strsim::damerau_levenshtein(&unknown_name, &known_name);
-    let is_name_near = name <= unknown_name.chars().count() / 3;
-    let is_far = is_its_table || (whole > 3 && !is_name_near);
-    let distance = if is_name_near {
-        whole.min(name + usize::from(moved))
-    } else {
-        whole
-    };
-    (
-        is_far,
-        is_far && (moved || is_its_table),
-        distance,
-        moved,
-        whole,
-    )
 }

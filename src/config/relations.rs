@@ -1,7 +1,6 @@
 //! The rules between keys.
 
 use super::layers::Layers;
-use super::rules::always_rejects;
 use super::url::has_credentials;
 use super::{Config, Format, RuleAction, SnapshotFormat, Store};
 use crate::model::record::Code;
@@ -18,7 +17,7 @@ pub(super) fn check(layers: &mut Layers<'_>, config: &Config) {
 fn rules(layers: &mut Layers<'_>, config: &Config) {
     for code in Code::SEMANTIC
         .into_iter()
-        .filter(|code| always_rejects(*code))
+        .filter(|code| code.always_rejects())
     {
         let action = config.validation.rules.explicit(code);
         if action.is_some_and(|action| action != RuleAction::Reject) {

@@ -5,14 +5,6 @@ use super::shape::{Shape, Word};
 use super::words::RuleAction;
 use crate::model::record::{Code, Source};
 
-/// Whether a code only allows `reject`.
-pub(super) fn always_rejects(code: Code) -> bool {
-    matches!(
-        code,
-        Code::BlankId | Code::NoTimestamp | Code::StateTooLarge
-    )
-}
-
 /// The action for each semantic code. A code that is set explicitly applies to all sources; the others have the
 /// documented defaults (docs/contract.md, section 2).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,7 +18,7 @@ impl Rules {
     #[must_use]
     pub fn action(&self, code: Code, source: Source) -> RuleAction {
         match self.explicit(code) {
-            Some(action) if !always_rejects(code) => action,
+            Some(action) if !code.always_rejects() => action,
             _ => default_action(code, source),
         }
     }
@@ -82,7 +74,7 @@ impl Section for Rules {
 
 /// The default action in words, and as a value in TOML.
 fn documented_default(code: Code) -> (&'static str, &'static str) {
-    if always_rejects(code) {
+    if code.always_rejects() {
         return ("always \"reject\"", "\"reject\"");
     }
     match code {

@@ -8,6 +8,7 @@ use toml::Value;
 
 use super::secrets;
 use super::text::Rule;
+use crate::model::nearest::alternatives;
 
 /// What a key accepts, and what applies if it is not set.
 pub(super) struct Spec {
@@ -222,15 +223,5 @@ pub(super) fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Integer(number) => number.to_string().parse().ok(),
         value => value.as_float(),
-    }
-}
-
-/// `"a", "b" or "c"`.
-fn alternatives<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    let words: Vec<String> = words.map(|word| format!("{word:?}")).collect();
-    match words.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
-        None => String::new(),
     }
 }

@@ -4,12 +4,18 @@
 //! A definition is a TOML file. It is parsed once into a [`Definition`], which `source::declared` follows for each
 //! record. It holds no code: equal records always mean the same.
 
+mod load;
+mod parse;
 mod plan;
+pub mod presets;
+mod problem;
 pub mod value;
 
 use std::sync::Arc;
 
+pub use load::{PRESET, load};
 pub use plan::Plan;
+pub use problem::Problem;
 pub use value::{Case, Mapped, NumberUnit, Origin, Pointer, Value};
 
 use crate::customer::declared::{Order, Scalar};

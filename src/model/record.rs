@@ -239,6 +239,14 @@ impl Code {
 
     /// The codes of the semantic stage.
     pub const SEMANTIC: [Code; 9] = codes_from(Code::EventType);
+
+    /// Whether a record that breaks the rule is rejected whatever the configuration says.
+    pub const fn always_rejects(self) -> bool {
+        matches!(
+            self,
+            Code::BlankId | Code::NoTimestamp | Code::StateTooLarge
+        )
+    }
 }
 
 /// `N` codes in the order of their declaration, beginning with `first`.
