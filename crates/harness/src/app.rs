@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Output;
 use std::time::Duration;
 
-use keyfold::model::record::Source;
+use keyfold::model::record::{DeclaredSource, Source};
 use keyfold_generate::{GeneratedRecord, Generator, Options};
 use tempfile::TempDir;
 
@@ -27,6 +27,7 @@ pub struct App {
     /// The application id, which the names of all topics begin with.
     pub id: String,
     pub input_partitions: [i32; 4],
+    declared: Vec<Source>,
     settings: toml::Table,
     home: TempDir,
     _slot: Slot,
@@ -47,6 +48,7 @@ impl App {
             client,
             id: unique("keyfold"),
             input_partitions: [3; 4],
+            declared: Vec::new(),
             settings: toml::Table::new(),
             home: home.expect("a directory"),
             _slot: slot,
@@ -91,6 +93,35 @@ impl App {
         table.remove(*last);
     }
 
+    /// Adds a declared source with a topic of its own; `definition` is a preset's name (`preset:…`), or the text of a
+    /// definition.
+    pub fn declare(&mut self, name: &str, definition: &str) -> Source {
+        let source = Source::Declared(DeclaredSource::new(name));
+        let definition = match definition.starts_with("preset:") {
+            true => definition.to_owned(),
+            false => {
+                let file = self.home.path().join(format!("{name}.toml"));
+                fs::write(&file, definition).expect("a definition file");
+                file.to_str().expect("a path of text").to_owned()
+            }
+        };
+        self.set(&["sources", name, "definition"], definition);
+        self.set(&["sources", name, "topics"], vec![self.input(source)]);
+        self.declared.push(source);
+        source
+    }
+
+    /// The sources that are on: the built-in ones, then the declared ones.
+    pub fn sources(&self) -> impl Iterator<Item = Source> {
+        Source::BUILT_IN.into_iter().chain(self.declared.clone())
+    }
+
+    /// How many partitions the input of a source has.
+    pub fn partitions_of(&self, source: Source) -> i32 {
+        let built_in = self.input_partitions.get(source.index());
+        built_in.copied().unwrap_or(3)
+    }
+
     /// Sets `group.protocol`: `classic`, with short sessions, or `consumer`, whose sessions are the broker's.
     pub fn set_protocol(&mut self, protocol: &str) {
         if protocol == "consumer" {
@@ -109,10 +140,7 @@ impl App {
     }
 
     pub fn inputs(&self) -> Vec<String> {
-        Source::BUILT_IN
-            .into_iter()
-            .map(|source| self.input(source))
-            .collect()
+        self.sources().map(|source| self.input(source)).collect()
     }
 
     pub fn snapshots(&self) -> String {
@@ -133,7 +161,7 @@ impl App {
 
     /// Creates the inputs. Records of any time and size are at home there.
     pub fn create_inputs(&self) {
-        for source in Source::BUILT_IN {
+        for source in self.sources() {
             self.create_input(source);
         }
     }
@@ -145,9 +173,8 @@ impl App {
             ("message.timestamp.before.max.ms", "9223372036854775807"),
             ("message.timestamp.after.max.ms", "9223372036854775807"),
         ];
-        let partitions = self.input_partitions[source.index()];
         self.client
-            .create_topic(&self.input(source), partitions, &settings);
+            .create_topic(&self.input(source), self.partitions_of(source), &settings);
     }
 
     /// Creates the inputs, and the other topics by `keyfold topics`.

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use keyfold::model::record::Source;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -58,9 +57,9 @@ impl App {
         let consumer: BaseConsumer = config.create().expect("a consumer");
         let mut ends = Vec::new();
         let mut asked = TopicPartitionList::new();
-        for source in Source::BUILT_IN {
+        for source in self.sources() {
             let topic = self.input(source);
-            for partition in 0..self.input_partitions[source.index()] {
+            for partition in 0..self.partitions_of(source) {
                 match consumer.fetch_watermarks(&topic, partition, REQUEST_LIMIT) {
                     Ok((_, 0)) => {}
                     Ok((_, end)) => {

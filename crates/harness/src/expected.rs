@@ -5,7 +5,7 @@ use std::fs;
 
 use keyfold::config::Config;
 use keyfold::model::partition;
-use keyfold::model::record::{RawRecord, Source};
+use keyfold::model::record::RawRecord;
 use keyfold::source::{self, Verdict};
 use keyfold_generate::{GeneratedRecord, kcat_line};
 use serde::Deserialize;
@@ -86,16 +86,21 @@ impl App {
             value: &'a RawValue,
         }
         let mut lines = Vec::new();
-        for source in Source::BUILT_IN {
+        for source in self.sources() {
             let topic = self.input(source);
             for record in self.client.read_all(&topic, Isolation::ReadCommitted) {
                 let (partition, offset) = (record.partition, record.offset);
+                // A null header is of no use to a definition, and kcat's form has none.
+                let headers = record.headers.into_iter();
                 let generated = GeneratedRecord {
-                    source: keyfold_generate::Source::ALL[source.index()],
+                    // A line does not say of which source it is.
+                    source: keyfold_generate::Source::LoyaltyCustomers,
                     timestamp: record.timestamp.unwrap_or(-1),
                     key: record.key,
                     value: record.value,
-                    headers: Vec::new(),
+                    headers: headers
+                        .filter_map(|(name, value)| Some((name, value?)))
+                        .collect(),
                 };
                 lines.extend(kcat_line(&generated, &topic, partition, offset));
             }
@@ -203,7 +208,7 @@ impl App {
                 .sum()
         };
         let mut forwarded = 0.0;
-        for source in Source::BUILT_IN {
+        for source in self.sources() {
             let topic = self.input(source);
             let records = self.client.read_all(&topic, Isolation::ReadCommitted);
             let counted = total(&[("source", source.name())]);
