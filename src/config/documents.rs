@@ -8,7 +8,7 @@ use toml::Value;
 
 use super::section::{Key, Section, Table};
 use super::shape::Shape;
-use super::{Config, names, properties};
+use super::{Config, names, priorities, properties, text};
 
 impl Config {
     /// The configuration in force as TOML. Secrets are redacted, including those among librdkafka's properties, and so
@@ -52,8 +52,30 @@ pub fn reference() -> String {
         if table.path == names::PROPERTIES {
             out.push_str(&commented(properties::EXAMPLES));
         }
+        if table.path == names::PRIORITIES {
+            out.push_str(&commented(priorities::EXAMPLES));
+        }
         for key in &table.keys {
             out.push_str(&reference_entry(key, &mut texts));
+        }
+        if names::is_last_source(&table.path) {
+            out.push_str(&reference_of_declared(&mut texts));
+        }
+    }
+    out
+}
+
+/// The example of a declared source in the reference file.
+fn reference_of_declared(texts: &mut Texts) -> String {
+    let mut out = format!(
+        "\n{}# [{}crm-contacts]\n",
+        wrapped(&names::DECLARED.about),
+        names::SOURCE
+    );
+    for key in &names::DECLARED.keys {
+        for line in reference_entry(key, texts).lines() {
+            let comment = if line.starts_with('#') { "" } else { "# " };
+            out.push_str(&format!("{comment}{line}\n"));
         }
     }
     out
@@ -78,7 +100,7 @@ fn reference_entry(key: &Key, texts: &mut Texts) -> String {
     match &key.value {
         Some(value) => entry.push_str(&format!("{} = {value}\n", key.name)),
         None => {
-            if key.spec.unset != key.spec.example {
+            if key.spec.unset != key.spec.example && key.spec.unset != names::REQUIRED {
                 entry.push_str(&wrapped(&format!("If not set: {}.", key.spec.unset)));
             }
             entry.push_str(&format!("# {} = {}\n", key.name, key.spec.example));
@@ -114,7 +136,8 @@ impl Texts {
 
 /// The header of a table, after an empty line; none if the table cannot contain a key.
 fn header(table: &Table) -> String {
-    let is_table = !table.keys.is_empty() || table.path == names::PROPERTIES;
+    let is_open = table.path == names::PROPERTIES || table.path == names::PRIORITIES;
+    let is_table = !table.keys.is_empty() || is_open;
     if table.path.is_empty() || !is_table {
         return String::new();
     }
@@ -123,10 +146,11 @@ fn header(table: &Table) -> String {
 
 /// The name of a key as TOML writes it.
 fn toml_key(name: &str) -> String {
-    if name.contains('.') {
-        Value::from(name).to_string()
-    } else {
+    let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if name.bytes().all(is_bare) {
         name.to_owned()
+    } else {
+        Value::from(name).to_string()
     }
 }
 
@@ -163,7 +187,11 @@ fn word_lines(words: &[(&str, &str)]) -> String {
 pub fn markdown() -> String {
     let mut out = String::new();
     let mut texts = Texts::default();
-    for table in names::TABLES.iter() {
+    let tables = names::TABLES.iter().flat_map(|table| {
+        let declared = names::is_last_source(&table.path).then_some(&*names::DECLARED);
+        [Some(table), declared]
+    });
+    for table in tables.flatten() {
         if texts.is_first(&table.about) {
             out.push_str(&format!("\n{}\n", in_one_line(&table.about)));
         }
@@ -231,12 +259,30 @@ pub fn schema() -> serde_json::Value {
         if table.path == names::PROPERTIES {
             inner["additionalProperties"] = Shape::Property.schema();
         }
+        if table.path == names::PRIORITIES {
+            priorities::add_to_schema(inner);
+        }
         for key in &table.keys {
             inner["properties"][&key.name] = key_schema(key);
         }
     }
+    add_declared(&mut root["properties"]["sources"]);
     root["$schema"] = json!("http://json-schema.org/draft-07/schema#");
     root
+}
+
+/// Adds what a source of any other name accepts.
+fn add_declared(sources: &mut serde_json::Value) {
+    let mut declared = object(&names::DECLARED.about);
+    for key in &names::DECLARED.keys {
+        declared["properties"][&key.name] = key_schema(key);
+    }
+    let required = names::DECLARED.keys.iter();
+    let required = required.filter(|key| key.spec.unset == names::REQUIRED);
+    declared["required"] = required.map(|key| key.name.as_str()).collect();
+    sources["additionalProperties"] = declared;
+    sources["propertyNames"] =
+        json!({"pattern": "^[a-z0-9-]{1,64}$", "not": {"enum": text::RESERVED}});
 }
 
 fn object(about: &str) -> serde_json::Value {

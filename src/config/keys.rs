@@ -14,7 +14,7 @@ use super::words::{
     Deleted, Format, Guarantee, KeyFormat, Lists, LogFormat, OnForeignOffset, OnLostOffset,
     ServeCustomers, SnapshotFormat, Store, SubjectStrategy, Tombstone,
 };
-use super::{Rules, Sources, text};
+use super::{Priorities, Rules, Sources, text};
 
 const KIB: i64 = 1024;
 const MIB: i64 = 1024 * KIB;
@@ -71,6 +71,10 @@ section! {
 section! {
     /// A source that is on. All sources have the same keys.
     SourceConfig {
+        /// The file that says what the source's records mean, beside this file; or a definition that comes with keyfold,
+        /// as "preset:NAME".
+        definition: Option<String> = None,
+            Text(&text::DEFINITION).optional("required", "\"crm-contacts.toml\"");
         /// The topics that feed the source. A topic feeds one source only.
         topics: Vec<String> = Vec::new(), Texts(&text::TOPIC);
         /// How the values of all of its records are encoded.
@@ -119,6 +123,8 @@ section! {
         /// How many addresses that are not shown are kept of a customer, and how many dependents: those that were
         /// listed last. With `lists` set to "union" all are shown, and all are kept.
         max_hidden: usize = 100, Whole(0..=1_000_000);
+
+        [priority: Priorities];
     }
 }
 

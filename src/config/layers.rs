@@ -12,13 +12,18 @@ use toml::{Spanned, Value};
 use super::ConfigError;
 use super::error::Problems;
 use super::section::join;
-use super::{names, variables};
+use super::{names, text, variables};
+
+/// Why a built-in source has no `definition`.
+const BUILT_IN: &str = "cannot be set: the source is built in and needs no definition; declare one of your own under another name";
 
 /// The values of the file and, over them, those of the environment, with the problems found so far.
 #[derive(Default)]
 pub(super) struct Layers<'f> {
     file: Option<&'f Path>,
     given: BTreeMap<String, Given>,
+    /// The tables of declared sources, by their paths. A variable alone declares a source if it names its definition.
+    declared: BTreeMap<String, Place>,
     problems: Problems,
 }
 
@@ -28,6 +33,7 @@ struct Given {
     place: Place,
 }
 
+#[derive(Clone)]
 enum Place {
     Line(usize),
     Variable(String),
@@ -57,41 +63,64 @@ impl<'f> Layers<'f> {
         for (name, value) in table {
             let place = Place::Line(position(text, name.span().start).0);
             let path = join(path, name.get_ref());
-            let is_property = path.starts_with(names::PROPERTY);
+            let is_open = names::is_open(&path);
             match value.get_ref() {
                 // TOML reads `security.protocol = "SSL"` as a table in a table
-                DeValue::Table(_) if is_property || names::is_table(&path) => {
+                DeValue::Table(_) if is_open || names::is_table(&path) => {
                     let DeValue::Table(nested) = value.into_inner() else {
                         continue;
                     };
+                    if names::declared(&path).is_some() {
+                        self.declared.insert(path.clone(), place.clone());
+                    }
                     if nested.is_empty() {
                         self.give(path, Value::Table(toml::Table::new()), place);
                     } else {
                         self.add_table(&path, nested, text);
                     }
                 }
-                _ if is_property => {
+                _ if is_open => {
                     if self.given.contains_key(&path) {
                         let at = self.written(&path, &place);
                         self.problems
                             .push(format!("{at} is given twice, with and without quotes"));
                     }
-                    self.give(path, property(untyped(value)), place);
+                    let value = match untyped(value) {
+                        value if path.starts_with(names::PROPERTY) => property(value),
+                        value => value,
+                    };
+                    self.give(path, value, place);
                 }
                 _ if names::spec(&path).is_some() => self.give(path, untyped(value), place),
-                _ => {
-                    let at = self.written(&path, &place);
-                    self.problems.push(if names::is_table(&path) {
-                        format!("{at}: expected a table of keys")
-                    } else {
-                        format!(
-                            "unknown key {at}; did you mean `{}`?",
-                            names::nearest(&path)
-                        )
-                    });
-                }
+                _ => self.unknown_key(&path, &place),
             }
         }
+    }
+
+    fn unknown_key(&mut self, path: &str, place: &Place) {
+        let at = self.written(path, place);
+        let nearest = names::nearest(path, &self.sources());
+        self.problems.push(if names::is_table(path) {
+            format!("{at}: expected a table of keys")
+        } else if names::is_superfluous_definition(path) {
+            format!("{at}: {BUILT_IN}")
+        } else if names::is_source(path) && names::differs_much(path, &nearest) {
+            format!(
+                "{at}: the name of a source of one's own is {}",
+                text::DECLARABLE
+            )
+        } else {
+            format!("unknown key {at}; did you mean `{nearest}`?")
+        });
+    }
+
+    /// The names of the declared sources.
+    pub(super) fn sources(&self) -> Vec<String> {
+        let names = self
+            .declared
+            .keys()
+            .filter_map(|path| names::declared(path));
+        names.map(str::to_owned).collect()
     }
 
     /// Reads the variables that begin like keyfold's.
@@ -100,6 +129,14 @@ impl<'f> Layers<'f> {
             .into_iter()
             .partition(|(name, _)| name.starts_with(variables::PREFIX));
         ours.sort();
+        for (variable, _) in &ours {
+            let path = variables::path_of(variable);
+            let table = path.strip_suffix(".definition");
+            if let Some(table) = table.filter(|table| names::declared(table).is_some()) {
+                let place = || Place::Variable(variable.clone());
+                self.declared.entry(table.to_owned()).or_insert_with(place);
+            }
+        }
         for (variable, value) in others {
             if let Some(suggestion) = variables::meant(&variable, &value) {
                 self.unknown_variable(&variable, &suggestion);
@@ -107,10 +144,16 @@ impl<'f> Layers<'f> {
         }
         for (variable, text) in ours {
             let path = variables::path_of(&variable);
-            let Some(spec) = names::spec(&path) else {
+            let spec = names::spec(&path).filter(|_| self.is_of_known_source(&path));
+            let Some(spec) = spec else {
+                if names::is_superfluous_definition(&path) {
+                    let at = self.written(&path, &Place::Variable(variable));
+                    self.problems.push(format!("{at}: {BUILT_IN}"));
+                    continue;
+                }
                 let suggestion = match path.as_str() {
                     "config" => variables::CONFIG_FILE.to_owned(),
-                    path => variables::nearest(path),
+                    path => variables::nearest(path, &self.sources()),
                 };
                 self.unknown_variable(&variable, &suggestion);
                 continue;
@@ -128,6 +171,12 @@ impl<'f> Layers<'f> {
             let value = spec.shape.of_variable(&text);
             self.give(path, value, Place::Variable(variable));
         }
+    }
+
+    /// Whether a key belongs to no source, to a built-in one, or to one that is declared.
+    fn is_of_known_source(&self, path: &str) -> bool {
+        let table = path.rsplit_once('.').map_or("", |(table, _)| table);
+        names::declared(table).is_none() || self.declared.contains_key(table)
     }
 
     fn unknown_variable(&mut self, variable: &str, suggestion: &str) {
@@ -168,8 +217,9 @@ impl<'f> Layers<'f> {
 
     /// A key with the line or the variable that sets it.
     pub(super) fn place(&self, path: &str) -> String {
-        match self.given.get(path) {
-            Some(given) => self.written(path, &given.place),
+        let given = self.given.get(path).map(|given| &given.place);
+        match given.or_else(|| self.declared.get(path)) {
+            Some(place) => self.written(path, place),
             None => format!("`{path}` (default)"),
         }
     }
@@ -182,6 +232,11 @@ impl<'f> Layers<'f> {
             }
             Place::Variable(variable) => format!("`{path}` in environment variable {variable}"),
         }
+    }
+
+    /// Adds a problem that names its place itself.
+    pub(super) fn finding(&mut self, problem: String) {
+        self.problems.push(problem);
     }
 
     /// # Errors

@@ -3,12 +3,14 @@
 use std::env;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::error::Problems;
 use super::layers::Layers;
 use super::section::Section;
-use super::{Config, ConfigError, Sources, names, properties, relations, variables};
-use crate::model::record::Source;
+use super::{Config, ConfigError, Sources, names, priorities, properties, relations, variables};
+use crate::definition::{self, Plan, Problem};
+use crate::model::record::{DeclaredSource, Source};
 
 impl Config {
     /// Loads the file, if one is given, and this process's environment over it.
@@ -46,14 +48,25 @@ impl Config {
             path: file.unwrap_or(Path::new("")).to_owned(),
             error,
         })?;
-        assemble(file.zip(text.as_deref()), variables, further)
+        let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
+        let define = |definition: &str| {
+            let read = |name: &str| {
+                fs::read_to_string(folder.join(name)).map_err(|error| error.to_string())
+            };
+            definition::load(definition, read)
+        };
+        assemble(file.zip(text.as_deref()), variables, &define, further)
     }
 }
+
+/// Makes a plan of the definition that the configuration names, or says all that is wrong with it.
+pub(super) type Define<'d> = &'d dyn Fn(&str) -> Result<Arc<Plan>, Vec<Problem>>;
 
 /// Combines the layers: the text of a file with its path, and environment variables.
 pub(super) fn assemble(
     file: Option<(&Path, &str)>,
     env: impl IntoIterator<Item = (String, String)>,
+    define: Define<'_>,
     further: impl Fn(&Config) -> Vec<(String, String)>,
 ) -> Result<Config, ConfigError> {
     let mut layers = Layers::default();
@@ -71,19 +84,55 @@ pub(super) fn assemble(
             set(&mut config, &mut layers, &table.path_of(&key.name));
         }
     }
-    let properties: Vec<String> = layers.below(names::PROPERTIES).map(str::to_owned).collect();
-    for path in properties {
-        match properties::problem(path.strip_prefix(names::PROPERTY).unwrap_or_default()) {
-            Some(problem) => layers.problem(&path, problem),
-            None => set(&mut config, &mut layers, &path),
+    for (table, problem) in OPEN_TABLES {
+        let paths: Vec<String> = layers.below(table).map(str::to_owned).collect();
+        for path in paths {
+            match problem(path.get(table.len() + 1..).unwrap_or_default()) {
+                Some(problem) => layers.problem(&path, problem),
+                None => set(&mut config, &mut layers, &path),
+            }
         }
     }
     relations::check(&mut layers, &config);
+    define_sources(&mut config, &mut layers, define);
     for (path, finding) in further(&config) {
         layers.problem(&path, finding);
     }
     layers.finish()?;
     Ok(config)
+}
+
+/// Finds out what is wrong with a name.
+type NameRule = fn(&str) -> Option<String>;
+
+/// The tables in which any name may be a key.
+const OPEN_TABLES: [(&str, NameRule); 2] = [
+    (names::PROPERTIES, properties::problem),
+    (names::PRIORITIES, priorities::problem),
+];
+
+/// Reads the definitions of the declared sources.
+fn define_sources(config: &mut Config, layers: &mut Layers<'_>, define: Define<'_>) {
+    let declared: Vec<(Source, String)> = config
+        .sources
+        .iter()
+        .filter_map(|(source, settings)| Some((source, settings.definition.clone()?)))
+        .collect();
+    for (source, definition) in declared {
+        match define(&definition) {
+            Ok(plan) => config.sources.set_plan(source, plan),
+            Err(problems) => {
+                let path = format!("sources.{}.definition", source.name());
+                for problem in problems {
+                    match problem.line {
+                        Some(_) => layers.finding(problem.to_string()),
+                        // The file as a whole is wrong, or is not there: perhaps its name is.
+                        None => layers.problem(&path, problem),
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Sets one key to the value that is given, or adds a problem.
@@ -103,7 +152,10 @@ fn sources(layers: &mut Layers<'_>) -> Sources {
         let table = format!("sources.{}", source.name());
         layers.value(&table).is_some() || layers.below(&table).next().is_some()
     };
-    let on: Vec<Source> = Source::BUILT_IN.into_iter().filter(is_given).collect();
+    let built_in = Source::BUILT_IN.into_iter().filter(is_given);
+    let declared = layers.sources().into_iter();
+    let declared = declared.map(|name| Source::Declared(DeclaredSource::new(&name)));
+    let on: Vec<Source> = built_in.chain(declared).collect();
     if on.is_empty() {
         if layers.value("sources").is_some() {
             layers.problem(

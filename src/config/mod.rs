@@ -9,7 +9,7 @@
 //! | `words` | the keys whose value is one of a few words |
 //! | `text`, `url` | the rules for texts |
 //! | `secrets` | what is a secret, and how it is redacted |
-//! | `sources`, `rules`, `properties` | the sections whose keys are not fixed |
+//! | `sources`, `rules`, `properties`, `priorities` | the sections whose keys are not fixed |
 //! | `relations` | the rules between keys |
 //! | `section`, `shape` | what the table is made of, and what a key accepts |
 //! | `load`, `layers` | from file and environment to a [`Config`], with all errors at once |
@@ -22,6 +22,7 @@ mod keys;
 mod layers;
 mod load;
 mod names;
+mod priorities;
 mod properties;
 mod relations;
 mod rules;
@@ -44,6 +45,7 @@ pub use keys::{
     Config, DeadLetters, Http, Kafka, Log, Merge, Processing, Registry, Snapshot, SourceConfig,
     State, Topics, Validation,
 };
+pub use priorities::Priorities;
 pub(crate) use properties::is_refused as is_refused_property;
 pub use rules::Rules;
 pub use sources::Sources;

@@ -1,13 +1,17 @@
 //! The rules between keys.
 
 use super::layers::Layers;
+use super::names;
 use super::url::has_credentials;
 use super::{Config, Format, RuleAction, SnapshotFormat, Store};
-use crate::model::record::Code;
+use crate::model::nearest::closest;
+use crate::model::record::{Code, Source};
 
 /// Checks a configuration against all rules between keys.
 pub(super) fn check(layers: &mut Layers<'_>, config: &Config) {
     rules(layers, config);
+    declared(layers, config);
+    priorities(layers, config);
     topics(layers, config);
     registry(layers, config);
     state(layers, config);
@@ -23,6 +27,48 @@ fn rules(layers: &mut Layers<'_>, config: &Config) {
         if action.is_some_and(|action| action != RuleAction::Reject) {
             let path = format!("validation.rules.{}", code.name());
             layers.problem(&path, "is always \"reject\" and cannot be relaxed");
+        }
+    }
+}
+
+/// A declared source needs a definition and topics.
+fn declared(layers: &mut Layers<'_>, config: &Config) {
+    for (source, _) in config.sources.iter() {
+        let Source::Declared(source) = source else {
+            continue;
+        };
+        let table = format!("sources.{}", source.name());
+        let has = |key: &str| layers.value(&format!("{table}.{key}")).is_some();
+        let (has_definition, has_topics) = (has("definition"), has("topics"));
+        if !has_definition {
+            let built_in = Source::BUILT_IN.into_iter().map(Source::name);
+            let meant = built_in
+                .map(|name| format!("sources.{name}"))
+                .find(|known| !names::differs_much(&table, known));
+            let meant = meant.map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
+            layers.problem(
+                &table,
+                format!("a source that is not built in needs a `definition`, which says what its records mean{meant}"),
+            );
+        }
+        if !has_topics {
+            layers.problem(&table, "a source that is not built in needs `topics`");
+        }
+    }
+}
+
+/// What comes first must be a source: one that is built in, on or off, or one that is declared.
+fn priorities(layers: &mut Layers<'_>, config: &Config) {
+    let declared = layers.sources();
+    let mut known = Source::BUILT_IN.map(Source::name).to_vec();
+    known.extend(declared.iter().map(String::as_str));
+    for (field, sources) in config.merge.priority.fields() {
+        for source in sources.iter().filter(|one| !known.contains(&one.as_str())) {
+            let nearest = closest(source, known.iter().map(ToString::to_string));
+            layers.problem(
+                &format!("merge.priority.{field}"),
+                format!("no source is called {source:?}; did you mean {nearest:?}?"),
+            );
         }
     }
 }

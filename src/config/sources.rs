@@ -6,7 +6,7 @@ use super::SourceConfig;
 use super::section::{Section, Table, join};
 use super::words::Tombstone;
 use crate::definition::Plan;
-use crate::model::record::Source;
+use crate::model::record::{DeclaredSource, Source};
 
 /// The sources that are on. By default these are all four (docs/contract.md, section 1).
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +52,20 @@ impl Sources {
     pub fn named(&self, name: &str) -> Option<Source> {
         let mut sources = self.on.iter().map(|(source, _)| *source);
         sources.find(|source| source.name() == name)
+    }
+
+    /// Adds a declared source, or replaces it.
+    pub fn declare(&mut self, source: DeclaredSource, config: SourceConfig, plan: Arc<Plan>) {
+        let source = Source::Declared(source);
+        self.on.retain(|(known, _)| *known != source);
+        self.on.push((source, config));
+        self.on.sort_by_key(|(source, _)| *source);
+        self.set_plan(source, plan);
+    }
+
+    pub(super) fn set_plan(&mut self, source: Source, plan: Arc<Plan>) {
+        self.plans.retain(|(known, _)| *known != source);
+        self.plans.push((source, plan));
     }
 
     /// The plan of a declared source that is on.
@@ -102,7 +116,12 @@ impl Section for Sources {
     fn add_tables(&self, path: &str, tables: &mut Vec<Table>) {
         tables.push(Table::new(path, Self::ABOUT, Vec::new()));
         for (source, config) in self.iter() {
+            let first = tables.len();
             config.add_tables(&join(path, source.name()), tables);
+            if !matches!(source, Source::Declared(_)) {
+                let new = tables.iter_mut().skip(first);
+                new.for_each(|table| table.keys.retain(|key| key.name != "definition"));
+            }
         }
     }
 

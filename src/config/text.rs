@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::secrets::{REDACTED, without_credentials, without_user};
 use super::url::is_url;
+use crate::model::record::Source;
 
 /// What a text must be.
 pub(super) struct Rule {
@@ -75,6 +76,30 @@ pub(super) static TOPIC: Rule = public(
     "a topic name of 1 to 249 characters of A-Z a-z 0-9 . _ -",
     |text| is_name(text, 1, 249) && text != "." && text != "..",
 );
+
+pub(super) static DEFINITION: Rule = public(
+    "the path of a definition, or \"preset:NAME\" for one that comes with keyfold",
+    |text| !text.is_empty() && !text.contains('\0'),
+);
+
+// Whether there is such a source is a rule between keys.
+pub(super) static SOURCE: Rule = public("the name of a source", |text| !text.is_empty());
+
+/// The names that keyfold uses itself where sources are named.
+pub(super) const RESERVED: [&str; 5] = ["loyalty", "actions", "console", "publisher", "forwarded"];
+
+/// What the name of a declared source must be, in words that follow "is".
+pub(super) const DECLARABLE: &str =
+    "1 to 64 of a-z 0-9 -, and none of loyalty, actions, console, publisher, forwarded";
+
+/// Whether a declared source may have this name.
+pub(super) fn is_declarable(name: &str) -> bool {
+    let is_known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=64).contains(&name.len())
+        && name.bytes().all(is_known)
+        && !RESERVED.contains(&name)
+        && Source::built_in(name).is_none()
+}
 
 pub(super) static SERVERS: Rule = Rule {
     expected: "host:port, several separated by commas",

@@ -1,6 +1,6 @@
 //! The environment variable of each key, and variables that only look like one.
 
-use super::names;
+use super::{names, priorities};
 
 /// The prefix of the variables of keys.
 pub(super) const PREFIX: &str = "KEYFOLD__";
@@ -61,14 +61,14 @@ fn nearest_to(rest: &str) -> String {
     }
     match squeezed.strip_prefix("kafka_properties_") {
         Some(property) => variable(&format!("{}{property}", names::PROPERTY)),
-        None => nearest(&path_of(rest.trim_start_matches('_'))),
+        None => nearest(&path_of(rest.trim_start_matches('_')), &[]),
     }
 }
 
 /// The variable of the known key whose variable is nearest to that of `unknown`. A table has no variable, but each
-/// property of librdkafka has one.
-pub(super) fn nearest(unknown: &str) -> String {
-    variable(&misspelt_property(unknown).unwrap_or_else(|| names::nearest_key(unknown)))
+/// property of librdkafka has one. `sources` are the names of the declared sources.
+pub(super) fn nearest(unknown: &str, sources: &[String]) -> String {
+    variable(&misspelt_property(unknown).unwrap_or_else(|| names::nearest_key(unknown, sources)))
 }
 
 /// The property that `unknown` stands for, if it begins with a misspelling of `kafka.properties`. Only the beginning is
@@ -103,6 +103,10 @@ pub(super) fn path_of(variable: &str) -> String {
             property.replace("__", ".").replace('_', ".")
         };
         return format!("{}{name}", names::PROPERTY);
+    }
+    if let Some(field) = rest.strip_prefix("merge__priority__") {
+        let field = field.replace("__", ".");
+        return format!("{}{}", names::PRIORITY, priorities::of_variable(&field));
     }
     match rest.split("__").collect::<Vec<_>>().as_slice() {
         // The names of sources have hyphens.

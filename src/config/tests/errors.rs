@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::{env_error, error, load};
+use super::{define, env_error, error, load};
 use crate::config::load::assemble;
 use crate::config::{Config, ConfigError};
 
@@ -330,7 +330,7 @@ fn further_findings_are_reported_with_the_others_and_their_places() {
     };
     let toml = "x = 1\n[kafka.properties]\nlinger.ms = 1";
     let file = (Path::new("keyfold.toml"), toml);
-    let message = assemble(Some(file), Vec::new(), further)
+    let message = assemble(Some(file), Vec::new(), &define, further)
         .unwrap_err()
         .to_string();
     for part in [

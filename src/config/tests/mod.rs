@@ -1,5 +1,6 @@
 //! The layers, the reference file, and what is printed.
 
+mod declared;
 mod errors;
 mod properties;
 mod registry;
@@ -8,13 +9,63 @@ mod url;
 mod variables;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::load::assemble;
 use super::*;
+use crate::customer::declared::Order;
+use crate::definition::{
+    Countries, Definition, Envelope, Nulls, Origin, Plan, Problem, Tells, Value,
+};
 use crate::model::record::{Code, Source};
 use std::time::Duration;
 
 const REFERENCE: &str = include_str!("../../../config/keyfold.toml");
+
+/// Definitions without files: `broken.toml` has two problems, all others have none.
+fn define(definition: &str) -> Result<Arc<Plan>, Vec<Problem>> {
+    if definition == "broken.toml" {
+        let whole = Problem::of_file(definition, "is wrong");
+        let line = Problem {
+            line: Some(2),
+            key: "fields".to_owned(),
+            ..whole.clone()
+        };
+        return Err(vec![whole, line]);
+    }
+    Ok(Arc::new(Plan::new(definition_of(definition)).unwrap()))
+}
+
+fn definition_of(id: &str) -> Definition {
+    Definition {
+        schema: None,
+        reader: None,
+        envelope: Envelope::None,
+        each: None,
+        merge: crate::definition::Merge::Fields,
+        order: Order::UpdatedAt,
+        nulls: Nulls::Absent,
+        customer_id: Value {
+            from: vec![Origin::Header(id.to_owned())],
+            ..Value::default()
+        },
+        updated_at: None,
+        rank: None,
+        created_at: None,
+        tells: Tells::Customer {
+            scalars: Vec::new(),
+            attributes: None,
+            attribute: Vec::new(),
+            lists: Vec::new(),
+        },
+        deleted: None,
+        event_type: None,
+        version: None,
+        countries: Countries::Any,
+        rules: Vec::new(),
+        tests: Vec::new(),
+    }
+}
 
 fn keys() -> Vec<String> {
     names::keys().collect()
@@ -25,7 +76,7 @@ fn load(toml: &str, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let file = (Path::new("keyfold.toml"), toml);
-    assemble(Some(file), env, |_| Vec::new())
+    assemble(Some(file), env, &define, |_| Vec::new())
 }
 
 fn from_toml(toml: &str) -> Config {
@@ -53,7 +104,7 @@ fn env_error(name: &str, value: &str) -> String {
 fn the_reference_file_has_the_defaults() {
     assert_eq!(from_toml(REFERENCE), Config::default());
     assert_eq!(from_toml(""), Config::default());
-    let config = assemble(None, Vec::new(), |_| Vec::new()).unwrap();
+    let config = assemble(None, Vec::new(), &define, |_| Vec::new()).unwrap();
     assert_eq!(config, Config::default());
 }
 
@@ -62,12 +113,15 @@ fn the_commented_examples_of_the_reference_file_load() {
     let toml: String = REFERENCE
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(key) if key.contains(" = ") => format!("{key}\n"),
+            Some(key) if key.contains(" = ") || key.starts_with('[') => format!("{key}\n"),
             _ => format!("{line}\n"),
         })
         .collect();
     let config = from_toml(&toml);
     assert_eq!(config.kafka.properties["security.protocol"], "SASL_SSL");
+    let crm = config.sources.named("crm-contacts").unwrap();
+    assert_eq!(config.sources.get(crm).unwrap().topics, ["crm.contacts"]);
+    assert_eq!(config.merge.priority.fields()["*"].len(), 2);
     assert_eq!(config.topics.partitions, Some(12));
     assert_eq!(config.state.directory.as_deref(), Some("/var/lib/keyfold"));
 }
