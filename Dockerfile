@@ -10,6 +10,7 @@ RUN mkdir -p src benches/stages benches/instructions tests/faults crates/generat
     && echo 'fn main() {}' > src/main.rs \
     && cargo build --release --locked --bin keyfold
 COPY schemas schemas
+COPY presets presets
 COPY build.rs build.rs
 COPY crates/generate crates/generate
 COPY src src
