@@ -4,12 +4,19 @@
 //! A definition is a TOML file. It is parsed once into a [`Definition`], which `source::declared` follows for each
 //! record. It holds no code: equal records always mean the same.
 
+pub mod documents;
+mod keys;
 mod load;
 mod parse;
 mod plan;
 pub mod presets;
 mod problem;
+mod reader;
+mod shape;
+#[cfg(test)]
+mod tests;
 pub mod value;
+mod words;
 
 use std::sync::Arc;
 

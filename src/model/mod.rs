@@ -1,5 +1,5 @@
-//! What all other modules share: records and rejections, instants and dates, the partition of a key, countries, the nearest of the known names, and the
-//! encoding of whole numbers.
+//! What all other modules share: records and rejections, instants and dates, the partition of a key, countries, the
+//! nearest of the known names, and the encoding of whole numbers.
 
 pub(crate) mod country;
 pub(crate) mod nearest;
