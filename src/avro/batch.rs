@@ -5,16 +5,16 @@ use std::rc::Rc;
 
 use serde::de::{Deserialize, IgnoredAny};
 
-use super::Error;
 use super::deserialize::Decoder;
 use super::input::Blocks;
 use super::json::Transcode;
-use super::plan::{Node, NodeId, Plan, Skip, SkipId, WriterField};
+use super::plan::{Node, NodeId, Skip, SkipId, TypedPlan, WriterField};
+use super::{Error, Plan};
 
 /// An element of a publisher batch, in its Avro encoding.
 #[derive(Debug, Clone)]
 pub struct EncodedElement<'a> {
-    plan: &'a Plan,
+    plan: &'a TypedPlan,
     node: NodeId,
     bytes: &'a [u8],
     around: Rc<EnclosingBatch>,
@@ -73,6 +73,7 @@ pub fn read<'a, T: Deserialize<'a>>(
     bytes: &'a [u8],
     max_texts: usize,
 ) -> Result<Elements<'a, T>, Error> {
+    let plan = plan.typed()?;
     let mut decoder = Decoder::new(plan, bytes, max_texts);
     let whole = decoder.input;
     let mut found = None;
@@ -115,7 +116,7 @@ pub fn read<'a, T: Deserialize<'a>>(
 }
 
 /// Writes a value that was skipped or, if it is long, a short value of its type.
-fn shorten(plan: &Plan, skip: SkipId, bytes: &[u8], out: &mut Vec<u8>) {
+fn shorten(plan: &TypedPlan, skip: SkipId, bytes: &[u8], out: &mut Vec<u8>) {
     const LONG: usize = 64;
     const STEPS: usize = 256;
     let start = out.len();
@@ -128,7 +129,7 @@ fn shorten(plan: &Plan, skip: SkipId, bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Writes a short value of a type; returns false if it found none within the given numbers of steps and bytes.
-fn short(plan: &Plan, skip: SkipId, out: &mut Vec<u8>, left: &mut (usize, usize)) -> bool {
+fn short(plan: &TypedPlan, skip: SkipId, out: &mut Vec<u8>, left: &mut (usize, usize)) -> bool {
     let bytes = match plan.skip(skip) {
         Skip::Fixed(size) => *size,
         _ => 1,
@@ -158,7 +159,7 @@ fn short(plan: &Plan, skip: SkipId, out: &mut Vec<u8>, left: &mut (usize, usize)
 
 fn elements<'a, T: Deserialize<'a>>(
     decoder: &mut Decoder<'a, 'a>,
-    plan: &'a Plan,
+    plan: &'a TypedPlan,
     node: NodeId,
 ) -> Result<Elements<'a, T>, Error> {
     let mut elements = Vec::new();
@@ -216,14 +217,15 @@ mod tests {
         written.resize(4 + 500_000, b'n');
         written.extend_from_slice(b"abc");
         let mut out = Vec::new();
-        let skip = match plan.node(plan.root) {
+        let typed = plan.typed().unwrap();
+        let skip = match typed.node(typed.root) {
             Node::Record(fields) => fields.iter().find_map(|field| match field {
                 WriterField::Skip(skip) => Some(*skip),
                 WriterField::Read { .. } => None,
             }),
             _ => None,
         };
-        shorten(&plan, skip.unwrap(), &written[..500_004], &mut out);
+        shorten(typed, skip.unwrap(), &written[..500_004], &mut out);
         assert_eq!(out, [0, 0]);
         // An empty list, with which the batch ends.
         written.push(0);

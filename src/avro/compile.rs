@@ -4,21 +4,40 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use apache_avro::Schema;
-use apache_avro::schema::{Name, RecordSchema};
+use apache_avro::schema::{Name, RecordField, RecordSchema};
 
-use super::plan::{Node, NodeId, Plan, PlanError, Skip, SkipId, WriterField};
+use super::bounds::Bounds;
+use super::declared::{ReaderSchema, TextPlan};
+use super::names::{Spelled, position_of};
+use super::plan::{Node, NodeId, PlanError, Skip, SkipId, TypedPlan, WriterField};
 use super::reader_schema::{self, ReaderField, Shape};
 use super::text::Unit;
 use super::writer_schema::{Underlying, WriterSchema, underlying};
+use super::{Kind, Plan};
 use crate::model::record::Source;
 
 impl Plan {
     /// Compiles a writer schema for a source. `references` are the texts of the schemas that define types it refers to.
+    /// The values of a declared source are read as their writer wrote them.
     pub fn compile(source: Source, schema: &str, references: &[&str]) -> Result<Plan, PlanError> {
+        if let Source::Declared(_) = source {
+            return Plan::declared(None, schema, references);
+        }
         Plan::against(
             reader_schema::of(source)?,
             &WriterSchema::parse(schema, references)?,
         )
+    }
+
+    /// Compiles a writer schema for a declared source, resolved against the reader schema of its definition if that has
+    /// one.
+    pub fn declared(
+        reader: Option<&ReaderSchema>,
+        schema: &str,
+        references: &[&str],
+    ) -> Result<Plan, PlanError> {
+        let writer = WriterSchema::parse(schema, references)?;
+        TextPlan::compile(&writer, reader).map(|plan| Plan(Kind::Text(plan)))
     }
 
     /// Whether a schema's values are strings and nothing else. No source has a plan for such a schema.
@@ -36,26 +55,38 @@ impl Plan {
             skips: Vec::new(),
             read: HashMap::new(),
             skipped: HashMap::new(),
-            depth: 0,
-            work: 0,
+            bounds: Bounds::default(),
         };
         let root = compiler.read(writer.root(), shape)?;
         // A union may have treated an exceeded bound as a branch that cannot be read.
-        compiler.within_bounds()?;
-        Ok(Plan {
+        compiler.bounds.check()?;
+        Ok(Plan(Kind::Typed(TypedPlan {
             nodes: compiler.nodes,
             skips: compiler.skips,
             root,
-        })
+        })))
     }
 }
 
-/// How deeply named types may refer to each other. The nesting of the schema itself is limited by that of its JSON.
-const MAX_REFERENCES: usize = 256;
+impl Spelled for RecordField {
+    fn name(&self) -> &str {
+        &self.name
+    }
 
-/// How many steps resolving a schema may take. A step is a type that is read, or two fields that are compared. Schemas
-/// with a thousand fields take some ten thousand steps.
-const MAX_WORK: usize = 2_000_000;
+    fn aliases(&self) -> &[String] {
+        &self.aliases
+    }
+}
+
+impl Spelled for ReaderField {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn aliases(&self) -> &[String] {
+        &self.aliases
+    }
+}
 
 struct Compiler<'s> {
     writer: &'s WriterSchema,
@@ -67,25 +98,10 @@ struct Compiler<'s> {
     /// ask for the same record a thousand times.
     read: HashMap<(*const RecordSchema, *const Shape), Result<NodeId, PlanError>>,
     skipped: HashMap<&'s Name, SkipId>,
-    depth: usize,
-    work: usize,
+    bounds: Bounds,
 }
 
 impl<'s> Compiler<'s> {
-    fn within_bounds(&self) -> Result<(), PlanError> {
-        match self.work > MAX_WORK {
-            true => Err(PlanError::new(
-                "the schema is too large, or its types refer to each other too often",
-            )),
-            false => Ok(()),
-        }
-    }
-
-    fn count_work(&mut self, steps: usize) -> Result<(), PlanError> {
-        self.work = self.work.saturating_add(steps);
-        self.within_bounds()
-    }
-
     fn node(&mut self, node: Node) -> NodeId {
         self.nodes.push(node);
         NodeId(self.nodes.len() as u32 - 1)
@@ -99,7 +115,7 @@ impl<'s> Compiler<'s> {
 
     /// Resolves a writer's type against the shape that the reader expects.
     fn read(&mut self, schema: &'s Schema, shape: &'static Shape) -> Result<NodeId, PlanError> {
-        self.count_work(1)?;
+        self.bounds.count(1)?;
         let node = match (schema, shape) {
             (Schema::Ref { name }, _) => return self.read(self.definition(name)?, shape),
             (Schema::Union(union), _) => self.union(union.variants(), shape)?,
@@ -153,11 +169,12 @@ impl<'s> Compiler<'s> {
         record: &'s RecordSchema,
         fields: &'static [ReaderField],
     ) -> Result<Node, PlanError> {
-        self.count_work(record.fields.len().saturating_mul(fields.len()))?;
+        self.bounds
+            .count(record.fields.len().saturating_mul(fields.len()))?;
         let mut reader_fields: Vec<Option<&'static ReaderField>> = vec![None; record.fields.len()];
         for field in fields {
             // Two fields may share an alias.
-            let place = position_of(field, fields, record)
+            let place = position_of(field, fields, &record.fields)
                 .and_then(|place| reader_fields.get_mut(place))
                 .filter(|place| place.is_none());
             match place {
@@ -193,17 +210,14 @@ impl<'s> Compiler<'s> {
 
     /// Compiles how a value of a type is skipped.
     fn skip(&mut self, schema: &'s Schema) -> Result<SkipId, PlanError> {
-        if self.depth >= MAX_REFERENCES {
-            return Err(PlanError::new("the schema's types refer too deep"));
-        }
-        self.depth += 1;
+        self.bounds.enter()?;
         let skip = self.skip_deeper(schema);
-        self.depth -= 1;
+        self.bounds.leave();
         skip
     }
 
     fn skip_deeper(&mut self, schema: &'s Schema) -> Result<SkipId, PlanError> {
-        self.count_work(1)?;
+        self.bounds.count(1)?;
         let id = SkipId(self.skips.len() as u32);
         if let Some(name) = schema.name() {
             if let Some(&known) = self.skipped.get(name) {
@@ -252,34 +266,6 @@ impl<'s> Compiler<'s> {
     fn is_nothing(&self, id: SkipId) -> bool {
         self.skips.get(id.0 as usize) == Some(&Skip::Fixed(0))
     }
-}
-
-/// The index of the writer's field for a field of the reader: by its name, then by the reader's aliases, then by the
-/// writer's aliases. A writer's field with the name of another field of the reader matches only that one.
-fn position_of(
-    field: &ReaderField,
-    fields: &[ReaderField],
-    record: &RecordSchema,
-) -> Option<usize> {
-    let named = |name: &String| record.fields.iter().position(|field| field.name == *name);
-    let free = |place: &usize| {
-        let written = record.fields.get(*place);
-        written.is_some_and(|written| fields.iter().all(|field| field.name != written.name))
-    };
-    let by_alias = || field.aliases.iter().filter_map(named).find(free);
-    let by_alias_of_writer = || {
-        let mut places = 0..record.fields.len();
-        places.find(|place| {
-            free(place)
-                && record
-                    .fields
-                    .get(*place)
-                    .is_some_and(|written| written.aliases.contains(&field.name))
-        })
-    };
-    named(&field.name)
-        .or_else(by_alias)
-        .or_else(by_alias_of_writer)
 }
 
 /// Resolves a type without parts.

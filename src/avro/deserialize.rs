@@ -5,10 +5,10 @@ use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::Error;
 use super::input::{BlockHead, Blocks, Input};
-use super::plan::{Node, NodeId, Plan, Skip, SkipId, WriterField};
+use super::plan::{Node, NodeId, Skip, SkipId, TypedPlan, WriterField};
 use super::text::{write_date, write_timestamp};
+use super::{Error, Plan};
 
 /// Reads all of `bytes` as one value; its texts may have up to `max_texts` bytes.
 pub fn read<'de, T: Deserialize<'de>>(
@@ -16,6 +16,7 @@ pub fn read<'de, T: Deserialize<'de>>(
     bytes: &'de [u8],
     max_texts: usize,
 ) -> Result<T, Error> {
+    let plan = plan.typed()?;
     let mut decoder = Decoder::new(plan, bytes, max_texts);
     let value = decoder.value(plan.root, std::marker::PhantomData)?;
     decoder.input.end()?;
@@ -31,7 +32,7 @@ const MAX_EMPTY_ITEMS: usize = 65_536;
 const MAX_SHOWN_NAME: usize = 100;
 
 pub(super) struct Decoder<'p, 'de> {
-    plan: &'p Plan,
+    plan: &'p TypedPlan,
     pub(super) input: Input<'de>,
     /// The text of the logical type that is being read.
     scratch: Vec<u8>,
@@ -46,7 +47,7 @@ pub(super) struct Decoder<'p, 'de> {
 }
 
 impl<'p, 'de> Decoder<'p, 'de> {
-    pub(super) fn new(plan: &'p Plan, bytes: &'de [u8], max_texts: usize) -> Decoder<'p, 'de> {
+    pub(super) fn new(plan: &'p TypedPlan, bytes: &'de [u8], max_texts: usize) -> Decoder<'p, 'de> {
         Decoder {
             plan,
             input: Input::new(bytes),

@@ -69,11 +69,21 @@ impl<'de> Input<'de> {
     }
 
     pub fn float(&mut self) -> Result<f64, Error> {
-        finite(f64::from(f32::from_le_bytes(self.array()?)))
+        finite(f64::from(self.any_float()?))
     }
 
     pub fn double(&mut self) -> Result<f64, Error> {
-        finite(f64::from_le_bytes(self.array()?))
+        finite(self.any_double()?)
+    }
+
+    /// A float that may be infinite or NaN.
+    pub fn any_float(&mut self) -> Result<f32, Error> {
+        self.array().map(f32::from_le_bytes)
+    }
+
+    /// A double that may be infinite or NaN.
+    pub fn any_double(&mut self) -> Result<f64, Error> {
+        self.array().map(f64::from_le_bytes)
     }
 
     /// Bytes that follow their length.

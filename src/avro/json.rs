@@ -4,20 +4,26 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::Error;
 use super::deserialize::Decoder;
-use super::plan::Plan;
+use super::{Error, Kind, Plan};
 use crate::json::canonical::write_string;
 use crate::json::strict::{Text, deeper};
 
-/// The JSON text of the encoded value, with the fields that the reader schema has; null fields are left out. An error
-/// is never [`Error::Refused`].
+/// The JSON text of the encoded value, with the fields that the reader schema has; null fields are left out, except for
+/// a declared source. An error is never [`Error::Refused`].
 pub fn to_json(plan: &Plan, bytes: &[u8], max_texts: usize) -> Result<String, Error> {
-    transcoded(&mut Decoder::new(plan, bytes, max_texts))
+    match &plan.0 {
+        Kind::Typed(plan) => transcoded(&mut Decoder::new(plan, bytes, max_texts)),
+        Kind::Text(plan) => plan.write(bytes, max_texts),
+    }
 }
 
 /// Like [`to_json`]; the error is a message for people with the reason and the path.
 pub fn explain(plan: &Plan, bytes: &[u8], max_texts: usize) -> Result<String, String> {
+    let plan = match &plan.0 {
+        Kind::Typed(plan) => plan,
+        Kind::Text(plan) => return plan.write(bytes, max_texts).map_err(|why| why.to_string()),
+    };
     let mut decoder = Decoder::new(plan, bytes, max_texts);
     transcoded(&mut decoder).map_err(|error| match decoder.not_json() {
         Some(pointer) => format!("{pointer} is no JSON text"),

@@ -6,6 +6,8 @@
 //! the rules refuse a value, the JSON Schema explains why, using the text that [`to_json`] makes of the value.
 //! [`snapshot`] writes the published snapshot by `schemas/customer-snapshot.avsc`.
 //!
+//! The values of declared sources have no types here: [`declared`] writes them as JSON text.
+//!
 //! Resolution follows Avro: fields match by name or by an alias of the reader, missing fields take their default,
 //! unknown fields are skipped, numbers are widened, strings and bytes are interchangeable, and unions resolve branch by
 //! branch. It accepts more where JSON has no corresponding types:
@@ -20,7 +22,9 @@
 //! - The names of types do not matter, nor does their spelling; references to them still resolve.
 
 pub mod batch;
+mod bounds;
 mod compile;
+pub mod declared;
 mod deserialize;
 pub mod input;
 mod json;
@@ -35,7 +39,32 @@ mod writer_schema;
 
 pub use deserialize::read;
 pub use json::{explain, to_json};
-pub use plan::{Plan, PlanError};
+pub use plan::PlanError;
+
+use declared::TextPlan;
+use plan::TypedPlan;
+
+/// How values of one writer schema are read for one source.
+#[derive(Debug)]
+pub struct Plan(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    /// For a built-in source.
+    Typed(TypedPlan),
+    /// For a declared source.
+    Text(TextPlan),
+}
+
+impl Plan {
+    /// The plan of a built-in source. Values of a declared source are read as JSON text only.
+    fn typed(&self) -> Result<&TypedPlan, Error> {
+        match &self.0 {
+            Kind::Typed(plan) => Ok(plan),
+            Kind::Text(_) => Err(Error::Refused),
+        }
+    }
+}
 
 /// Why a value cannot be read. It never quotes the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +80,8 @@ pub enum Error {
     NotJson,
     #[error("the value's texts, decoded, are larger than 4 times validation.max_record_bytes")]
     TooMuchText,
+    #[error("the value, decoded, is larger than 16 times validation.max_record_bytes")]
+    TooLarge,
     /// The bytes are valid, but the type that was read refuses the value.
     #[error("the value is not what its type asks for")]
     Refused,

@@ -21,8 +21,66 @@ pub struct RenamedSchemas {
     types: HashMap<String, String>,
     /// The new names of types, by their aliases. A name takes precedence over an alias.
     aliases: HashMap<String, String>,
-    /// The original symbols of enumerations, by the enumeration's new name.
-    pub symbols: HashMap<String, Vec<String>>,
+    /// What the schemas say of named types, by the types' new names.
+    pub originals: HashMap<String, Original>,
+}
+
+/// What a schema says of a named type, as it spells it.
+#[derive(Default)]
+pub struct Original {
+    /// Without the namespace.
+    pub name: String,
+    /// The symbols of an enumeration.
+    pub symbols: Vec<String>,
+    /// The symbol of an enumeration that stands for those that it does not have.
+    pub default: Option<String>,
+    /// The fields of a record, in order.
+    pub fields: Vec<OriginalField>,
+}
+
+pub struct OriginalField {
+    pub name: String,
+    pub aliases: Vec<String>,
+    pub default: Option<Value>,
+}
+
+/// A field with its names.
+pub trait Spelled {
+    fn name(&self) -> &str;
+    fn aliases(&self) -> &[String];
+}
+
+impl Spelled for OriginalField {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn aliases(&self) -> &[String] {
+        &self.aliases
+    }
+}
+
+/// The index of the writer's field for a field of the reader: by its name, then by the reader's aliases, then by the
+/// writer's aliases. A writer's field with the name of another field of the reader matches only that one.
+pub fn position_of<R: Spelled, W: Spelled>(
+    field: &R,
+    fields: &[R],
+    written: &[W],
+) -> Option<usize> {
+    let named = |name: &str| written.iter().position(|field| field.name() == name);
+    let is_free = |written: &W| fields.iter().all(|field| field.name() != written.name());
+    let free = |place: &usize| written.get(*place).is_some_and(is_free);
+    let aliases = field.aliases().iter();
+    let by_alias = || aliases.filter_map(|alias| named(alias)).find(free);
+    let by_alias_of_writer = || {
+        let is_alias = |alias: &String| alias == field.name();
+        written
+            .iter()
+            .position(|written| is_free(written) && written.aliases().iter().any(is_alias))
+    };
+    named(field.name())
+        .or_else(by_alias)
+        .or_else(by_alias_of_writer)
 }
 
 impl RenamedSchemas {
@@ -112,42 +170,49 @@ impl RenamedSchemas {
             "record" | "error" | "enum" | "fixed" => {
                 let (space, full) = name_of(parts, space)?;
                 let name = self.reference(&full, "")?;
-                match kind {
-                    "enum" => self.rewrite_enum(name, part("symbols")?),
-                    "fixed" => Ok(json!({"type": "fixed", "name": name, "size": part("size")?})),
-                    _ => {
-                        let fields = self.rewrite_fields(part("fields")?, &space)?;
-                        Ok(json!({"type": "record", "name": name, "fields": fields}))
+                let mut original = Original {
+                    name: split(&full, "").1.to_owned(),
+                    ..Original::default()
+                };
+                let new = match kind {
+                    "enum" => {
+                        let default = parts.get("default").and_then(Value::as_str);
+                        original.default = default.map(str::to_owned);
+                        original.symbols = symbols(part("symbols")?)?;
+                        // An enumeration gets generated symbols too.
+                        let symbols = (0..original.symbols.len()).map(|at| format!("s{at}"));
+                        json!({"type": "enum", "name": name, "symbols": symbols.collect::<Value>()})
                     }
-                }
+                    "fixed" => {
+                        let fixed = json!({"type": "fixed", "name": name, "size": part("size")?});
+                        with_logical(fixed, kind, parts)
+                    }
+                    _ => {
+                        let fields = part("fields")?;
+                        let fields = self.rewrite_fields(fields, &space, &mut original.fields)?;
+                        json!({"type": "record", "name": name, "fields": fields})
+                    }
+                };
+                self.originals.insert(name, original);
+                Ok(new)
             }
             kind => {
                 let name = self.reference(kind, space)?;
-                Ok(match logical(kind, parts) {
-                    Some(logical) => json!({"type": name, "logicalType": logical}),
-                    None => Value::String(name),
-                })
+                match logical(kind, parts) {
+                    Some(_) => Ok(with_logical(json!({"type": name}), kind, parts)),
+                    None => Ok(Value::String(name)),
+                }
             }
         }
     }
 
-    /// An enumeration gets generated symbols too; the original symbols are kept beside the schema.
-    fn rewrite_enum(&mut self, name: String, symbols: &Value) -> Result<Value, PlanError> {
-        let Value::Array(symbols) = symbols else {
-            return Err(PlanError::new("the symbols of an enumeration are no list"));
-        };
-        let texts = symbols
-            .iter()
-            .map(|symbol| symbol.as_str().map(str::to_owned));
-        let texts: Option<Vec<String>> = texts.collect();
-        let texts = texts.ok_or_else(|| PlanError::new("a symbol of the schema is no text"))?;
-        let new: Vec<String> = (0..texts.len()).map(|at| format!("s{at}")).collect();
-        self.symbols.insert(name.clone(), texts);
-        Ok(json!({"type": "enum", "name": name, "symbols": new}))
-    }
-
     /// A field keeps its name if `apache-avro` accepts it: the reader schema can only ask for such a name.
-    fn rewrite_fields(&mut self, fields: &Value, space: &str) -> Result<Vec<Value>, PlanError> {
+    fn rewrite_fields(
+        &mut self,
+        fields: &Value,
+        space: &str,
+        originals: &mut Vec<OriginalField>,
+    ) -> Result<Vec<Value>, PlanError> {
         let Value::Array(fields) = fields else {
             return Err(PlanError::new("the fields of a record are no list"));
         };
@@ -168,6 +233,11 @@ impl RenamedSchemas {
                     "a field of the schema has no name or no type",
                 ));
             };
+            originals.push(OriginalField {
+                name: name.to_owned(),
+                aliases: texts(parts.get("aliases")).map(str::to_owned).collect(),
+                default: parts.get("default").cloned(),
+            });
             let name = match is_plain(name) {
                 true => name.to_owned(),
                 false => free
@@ -240,6 +310,30 @@ fn texts(list: Option<&Value>) -> impl Iterator<Item = &str> {
     list.into_iter().flatten().filter_map(Value::as_str)
 }
 
+/// The symbols of an enumeration.
+fn symbols(list: &Value) -> Result<Vec<String>, PlanError> {
+    let Value::Array(symbols) = list else {
+        return Err(PlanError::new("the symbols of an enumeration are no list"));
+    };
+    let texts = symbols
+        .iter()
+        .map(|symbol| symbol.as_str().map(str::to_owned));
+    let texts: Option<Vec<String>> = texts.collect();
+    texts.ok_or_else(|| PlanError::new("a symbol of the schema is no text"))
+}
+
+/// A type with its logical type, if reading needs that.
+fn with_logical(mut new: Value, kind: &str, parts: &Map<String, Value>) -> Value {
+    if let Some(logical) = logical(kind, parts) {
+        new["logicalType"] = logical.into();
+        if logical == "decimal" {
+            new["precision"] = parts.get("precision").cloned().unwrap_or_default();
+            new["scale"] = parts.get("scale").cloned().unwrap_or(0.into());
+        }
+    }
+    new
+}
+
 /// The logical type of a type without parts, if reading needs it and it is valid.
 fn logical(kind: &str, parts: &Map<String, Value>) -> Option<&'static str> {
     let logical = parts.get("logicalType")?.as_str()?;
@@ -252,12 +346,12 @@ fn logical(kind: &str, parts: &Map<String, Value>) -> Option<&'static str> {
         ("long", "local-timestamp-micros") => Some("local-timestamp-micros"),
         ("long", "local-timestamp-nanos") => Some("local-timestamp-nanos"),
         ("bytes", "big-decimal") => Some("big-decimal"),
-        ("bytes", "decimal") => {
+        ("fixed", "uuid") => Some("uuid"),
+        ("bytes" | "fixed", "decimal") => {
             let number = |name: &str| parts.get(name).map(Value::as_u64);
-            let precision = number("precision").flatten().filter(|digits| *digits > 0)?;
+            let precision = number("precision").flatten()?;
             let scale = number("scale").unwrap_or(Some(0))?;
-            // Which of the two it is does not matter, because neither is read.
-            (scale <= precision).then_some("big-decimal")
+            (precision > 0 && scale <= precision).then_some("decimal")
         }
         _ => None,
     }

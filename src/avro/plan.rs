@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::text::Unit;
 
-/// How values of one writer schema are read for one source. Reading by it needs no look-ups.
+/// How values of one writer schema are read for a built-in source. Reading by it needs no look-ups.
 #[derive(Debug)]
-pub struct Plan {
+pub(super) struct TypedPlan {
     pub(super) nodes: Vec<Node>,
     pub(super) skips: Vec<Skip>,
     pub(super) root: NodeId,
@@ -17,7 +17,7 @@ pub struct Plan {
 #[error("{}{message}", self.path())]
 pub struct PlanError {
     /// The path of the error in the reader schema: its fields, the innermost first.
-    fields: Vec<&'static str>,
+    fields: Vec<Arc<str>>,
     message: Arc<str>,
 }
 
@@ -29,8 +29,8 @@ impl PlanError {
         }
     }
 
-    pub(super) fn within(mut self, field: &'static str) -> PlanError {
-        self.fields.push(field);
+    pub(super) fn within(mut self, field: &str) -> PlanError {
+        self.fields.push(field.into());
         self
     }
 
@@ -38,7 +38,7 @@ impl PlanError {
         if self.fields.is_empty() {
             return String::new();
         }
-        let fields: Vec<&str> = self.fields.iter().rev().copied().collect();
+        let fields: Vec<&str> = self.fields.iter().rev().map(|field| &**field).collect();
         format!("at the field {}: ", fields.join("."))
     }
 }
@@ -94,7 +94,7 @@ pub(super) enum Skip {
     Pending,
 }
 
-impl Plan {
+impl TypedPlan {
     pub(super) fn node(&self, id: NodeId) -> &Node {
         self.nodes.get(id.0 as usize).unwrap_or(&Node::Mismatch)
     }

@@ -1,9 +1,8 @@
 //! Unusual writer schemas and bytes. `tests/avro` compares whole values with JSON and `apache-avro`.
 
-use super::plan::Plan;
 use super::reader_schema::Shape;
 use super::writer_schema::WriterSchema;
-use super::{Error, to_json};
+use super::{Error, Plan, to_json};
 use crate::config::Config;
 use crate::model::record::{RawRecord, Rejection, Source};
 use crate::source::{self, Value, Verdict};

@@ -7,13 +7,13 @@ use apache_avro::schema::{DecimalSchema, InnerDecimalSchema, Name, UuidSchema};
 use serde_json::Value;
 
 use super::PlanError;
-use super::names::RenamedSchemas;
+use super::names::{Original, RenamedSchemas};
 
 /// A schema with the named types that are defined in it or in the schemas that it refers to.
 pub struct WriterSchema {
     root: Schema,
     references: Vec<Schema>,
-    symbols: HashMap<String, Vec<String>>,
+    originals: HashMap<String, Original>,
 }
 
 impl WriterSchema {
@@ -43,7 +43,7 @@ impl WriterSchema {
         Ok(WriterSchema {
             root,
             references,
-            symbols: names.symbols,
+            originals: names.originals,
         })
     }
 
@@ -53,9 +53,13 @@ impl WriterSchema {
 
     /// The symbols of an enumeration as its schema spells them.
     pub fn symbols(&self, name: &Name) -> &[String] {
-        self.symbols
-            .get(name.name())
-            .map_or(&[], |symbols| symbols.as_slice())
+        self.original(name)
+            .map_or(&[], |original| original.symbols.as_slice())
+    }
+
+    /// A named type as its schema spells it.
+    pub fn original(&self, name: &Name) -> Option<&Original> {
+        self.originals.get(name.name())
     }
 
     /// The definitions of the named types.
