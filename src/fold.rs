@@ -7,10 +7,10 @@ use crate::config::{Config, Deleted, Lists};
 use crate::customer::Keep;
 use crate::customer::bounded::{Bounded, Limits};
 use crate::customer::contribution::Contribution;
-use crate::customer::snapshot::{self, View};
+use crate::customer::snapshot::{self, Priority, View};
 use crate::model::record::{RawRecord, Rejection};
 use crate::source::framing::Payload;
-use crate::source::{self, Verdict};
+use crate::source::{self, Headers, Verdict};
 
 impl View {
     pub fn of(config: &Config) -> View {
@@ -18,7 +18,7 @@ impl View {
             union: config.merge.lists == Lists::Union,
             recent_actions: config.snapshot.recent_actions,
             deleted_is_null: config.snapshot.deleted == Deleted::Tombstone,
-            priority: Arc::default(),
+            priority: Arc::new(Priority::new(config.merge.priority.fields().clone())),
         }
     }
 }
@@ -71,9 +71,15 @@ impl<'c> OfflineFold<'c> {
         self.fold(judged.verdict)
     }
 
-    /// Like [`OfflineFold::record`], for a record whose value was already taken out of its frame.
-    pub fn opened(&mut self, record: &RawRecord<'_>, opened: &Payload<'_>) -> Vec<Rejection> {
-        let judged = source::judge_payload(record, opened, &[], self.config);
+    /// Like [`OfflineFold::record`], for a record whose value was already taken out of its frame, and with its headers,
+    /// which declared sources may need.
+    pub fn opened(
+        &mut self,
+        record: &RawRecord<'_>,
+        opened: &Payload<'_>,
+        headers: Headers<'_>,
+    ) -> Vec<Rejection> {
+        let judged = source::judge_payload(record, opened, headers, self.config);
         self.fold(judged.verdict)
     }
 

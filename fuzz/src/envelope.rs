@@ -1,5 +1,6 @@
 //! The envelope of the forwarded topic.
 
+use keyfold::config::Sources;
 use keyfold::engine::origin::{Header, Unwrapped};
 
 /// Names that the bytes can have by one byte.
@@ -18,7 +19,8 @@ const NAMES: [&str; 8] = [
 /// which none was lost.
 pub fn unwrap(bytes: &[u8]) {
     let headers = headers(bytes);
-    let Some(Unwrapped { origin, key, own }) = Unwrapped::of(&headers) else {
+    let sources = Sources::default();
+    let Ok(Unwrapped { origin, key, own }) = Unwrapped::of(&headers, &sources) else {
         return;
     };
     assert_eq!(key, origin.key.as_deref());
@@ -27,7 +29,7 @@ pub fn unwrap(bytes: &[u8]) {
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_deref()))
         .collect();
-    let again = Unwrapped::of(&wrapped).expect("an envelope that was just written");
+    let again = Unwrapped::of(&wrapped, &sources).expect("an envelope that was just written");
     assert_eq!(again.origin, origin);
     assert_eq!(again.own, own);
 }

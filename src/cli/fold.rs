@@ -43,7 +43,10 @@ pub fn run(config: &Config, args: &FoldArgs) -> Result<Done, Failure> {
         let record = line.record(source);
         let rejections = match &line.incomplete {
             Some(rejection) => vec![rejection.clone()],
-            None => fold.opened(&record, &schemas.open(line, &record, config)?),
+            None => {
+                let opened = schemas.open(line, &record, config)?;
+                fold.opened(&record, &opened, &line.headers_for(source))
+            }
         };
         if line.incomplete.is_none() && fold.outlived() {
             eprintln!(

@@ -4,7 +4,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Deserialize;
 use serde_bytes::ByteBuf;
 
-use crate::model::record::{RawRecord, Rejection, Source};
+use crate::model::record::{Header, RawRecord, Rejection, Source};
 use crate::source::metadata::Metadata;
 
 /// A line of kcat. Key, payload and headers are bytes, because kcat prints bytes that are not UTF-8 unchanged. Since
@@ -89,6 +89,24 @@ impl Line {
         let headers = self.headers.chunks(2);
         let headers = headers.map(|header| header.iter().map(length).sum());
         Metadata::of(self.key.as_deref().map(Vec::as_slice), headers)
+    }
+
+    /// The headers that a record of this source is judged by. A header without a name, or whose name is not UTF-8, does
+    /// not exist in Kafka.
+    pub fn headers_for(&self, source: Source) -> Vec<Header<'_>> {
+        let Source::Declared(_) = source else {
+            return Vec::new();
+        };
+        let pairs = self.headers.chunks_exact(2);
+        pairs
+            .filter_map(|pair| match pair {
+                [Some(name), value] => {
+                    let name = std::str::from_utf8(name).ok()?;
+                    Some((name, value.as_deref().map(Vec::as_slice)))
+                }
+                _ => None,
+            })
+            .collect()
     }
 
     /// The value of the last header with a name.

@@ -48,7 +48,7 @@ pub fn run(config: &Config, args: &ValidateArgs) -> Result<Done, Failure> {
             Some(rejection) => Payload::Rejected(rejection.clone()),
             None => schemas.open(line, &record, config)?,
         };
-        let judged = source::judge_payload(&record, &opened, &[], config);
+        let judged = source::judge_payload(&record, &opened, &line.headers_for(source), config);
         let rejection: Option<&Rejection> = match &judged.verdict {
             Verdict::Valid(_) | Verdict::Nothing => None,
             Verdict::Batch { rejection, .. } => rejection.as_ref(),

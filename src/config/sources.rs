@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::SourceConfig;
 use super::section::{Section, Table, join};
 use super::words::Tombstone;
+use super::{SourceConfig, text};
 use crate::definition::Plan;
 use crate::model::record::{DeclaredSource, Source};
 
@@ -47,6 +47,12 @@ impl Sources {
         self.on.iter().map(|(source, config)| (*source, config))
     }
 
+    /// Whether a source may have this name, built in or declared.
+    #[must_use]
+    pub fn is_name(name: &str) -> bool {
+        Source::built_in(name).is_some() || text::is_declarable(name)
+    }
+
     /// The source that is on and has this name.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<Source> {
@@ -73,6 +79,14 @@ impl Sources {
     pub fn plan(&self, source: Source) -> Option<&Arc<Plan>> {
         let plan = self.plans.iter().find(|(known, _)| *known == source)?;
         Some(&plan.1)
+    }
+
+    /// The declared sources that are on, by name.
+    pub fn declared(&self) -> impl Iterator<Item = (DeclaredSource, &SourceConfig, &Arc<Plan>)> {
+        self.iter().filter_map(|(source, config)| match source {
+            Source::Declared(declared) => Some((declared, config, self.plan(source)?)),
+            _ => None,
+        })
     }
 
     /// A source's settings, none if it is off.

@@ -7,6 +7,7 @@
 pub mod documents;
 mod keys;
 mod load;
+mod origins;
 mod parse;
 mod plan;
 pub mod presets;

@@ -7,17 +7,18 @@ mod story;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use keyfold_generate::{GeneratedRecord, Generator, Options};
 use rdkafka::error::KafkaError;
 
-use crate::config::Config;
+use crate::config::{Config, Format};
 use crate::exit::{Done, Failure};
 use crate::fold::OfflineFold;
 use crate::generated::raw;
 use crate::kafka::feed::Feed;
-use crate::model::record::{Label, Outcome, Source};
+use crate::model::record::{Label, Outcome};
 use crate::runtime::processor::Processor;
 use crate::runtime::signals::Stop;
 use crate::serve::Metrics;
@@ -173,7 +174,8 @@ pub fn run(
     })
 }
 
-/// The configuration of the demo. Of the user's settings it takes only those that change what is seen.
+/// The configuration of the demo. Of the user's settings it takes only those that change what is seen, and the declared
+/// sources, which get no records by themselves.
 fn demo_config(settings: &Config) -> Config {
     let mut config = Config {
         snapshot: settings.snapshot.clone(),
@@ -181,6 +183,14 @@ fn demo_config(settings: &Config) -> Config {
         http: settings.http.clone(),
         ..Config::default()
     };
+    for (source, declared, plan) in settings.sources.declared() {
+        // There is no registry.
+        if declared.format != Format::Avro {
+            config
+                .sources
+                .declare(source, declared.clone(), Arc::clone(plan));
+        }
+    }
     "keyfold-demo".clone_into(&mut config.application_id);
     config.processing.workers = 2;
     // If another keyfold uses the address, any other address will do.
@@ -235,10 +245,10 @@ fn run_stream(
 }
 
 fn print_row(second: u64, expected: &Expectation<'_>, reader: &Reader, metrics: &Metrics) {
-    let labels = Source::BUILT_IN.map(Label::Source);
+    let labels = || labels(expected.config);
     let [merged, unchanged, forwarded, split, rejected] = Outcome::ALL.map(|outcome| {
         let of = |label| metrics.recorded(label, outcome);
-        labels.into_iter().map(of).sum::<u64>() + of(Label::Forwarded)
+        labels().map(of).sum::<u64>() + of(Label::Forwarded)
     });
     say!(
         "{second:>5} {:>9} {merged:>9} {unchanged:>10} {forwarded:>10} {split:>7} {rejected:>9} {:>10}",
@@ -324,7 +334,7 @@ fn wait_for_result(
             .iter()
             .filter_map(|(id, text)| Some((id, text.as_ref()?)))
             .collect();
-        if processed(metrics) >= expected.records
+        if processed(metrics, expected.config) >= expected.records
             && published.iter().map(|(id, text)| (*id, *text)).eq(&fold)
             && reader.dead_letters.len() as u64 == expected.rejected
         {
@@ -346,11 +356,17 @@ fn wait_for_result(
 }
 
 /// How many records of the inputs are processed.
-fn processed(metrics: &Metrics) -> u64 {
-    let labels = Source::BUILT_IN.map(Label::Source).into_iter();
-    labels
+fn processed(metrics: &Metrics, config: &Config) -> u64 {
+    labels(config)
         .flat_map(|label| Outcome::ALL.map(|outcome| metrics.recorded(label, outcome)))
         .sum()
+}
+
+fn labels(config: &Config) -> impl Iterator<Item = Label> {
+    config
+        .sources
+        .iter()
+        .map(|(source, _)| Label::Source(source))
 }
 
 fn report(proof: &Proof, expected: &Expectation<'_>, reader: &Reader) {

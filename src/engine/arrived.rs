@@ -1,12 +1,12 @@
 //! A record as it arrived: its source, its value without the schema frame, and what a forwarded record or a dead letter
 //! needs of it.
 
-use crate::model::record::{Label, RawRecord};
+use crate::model::record::{Label, RawRecord, Source};
 use crate::source::framing::{GUID_HEADER, Payload, PayloadReader};
 use crate::source::metadata::Metadata;
 
 use super::dead_letter::most_forwarded_bytes;
-use super::origin::{Header, Omitted, Origin, Unwrapped};
+use super::origin::{Header, NotForwarded, Omitted, Origin, Unwrapped};
 use super::{Place, Settings};
 
 /// A record as it was consumed. The headers are read only where they are needed, because reading them costs time.
@@ -52,8 +52,10 @@ pub(super) struct Arrived<'a, D> {
 }
 
 impl<'a, D: Delivered> Arrived<'a, D> {
-    /// None if the record is from the forwarded topic, but keyfold did not write it.
-    pub fn new(delivered: &'a D, settings: &Settings) -> Option<Arrived<'a, D>> {
+    /// # Errors
+    /// If the record is from the forwarded topic, but keyfold did not write it, or it is of a source that is not
+    /// configured any more.
+    pub fn new(delivered: &'a D, settings: &Settings) -> Result<Arrived<'a, D>, NotForwarded> {
         let place = delivered.place();
         let input = settings
             .topics
@@ -71,7 +73,8 @@ impl<'a, D: Delivered> Arrived<'a, D> {
             }
             None => {
                 let headers = delivered.headers();
-                let Unwrapped { origin, key, own } = Unwrapped::of(&headers)?;
+                let Unwrapped { origin, key, own } =
+                    Unwrapped::of(&headers, &settings.policy.sources)?;
                 let raw = RawRecord {
                     source: origin.source,
                     timestamp: origin.timestamp,
@@ -85,7 +88,7 @@ impl<'a, D: Delivered> Arrived<'a, D> {
             }
         };
         let metadata = origin.is_none().then(|| delivered.metadata());
-        Some(Arrived {
+        Ok(Arrived {
             delivered,
             label,
             raw,
@@ -117,6 +120,22 @@ impl<'a, D: Delivered> Arrived<'a, D> {
         reader.read(&self.raw, guid)
     }
 
+    /// The headers that the record is judged by, as they were where it was read first. Empty if its source needs none.
+    pub fn judged_headers(&self, settings: &Settings) -> Vec<Header<'a>> {
+        let Source::Declared(_) = self.raw.source else {
+            return Vec::new();
+        };
+        let plan = settings.policy.sources.plan(self.raw.source);
+        if !plan.is_some_and(|plan| plan.needs_headers()) {
+            return Vec::new();
+        }
+        let mut headers = self.delivered.headers();
+        if let Some((_, own)) = &self.origin {
+            headers.truncate(*own);
+        }
+        headers
+    }
+
     /// Whether the forwarded topic can take the record. This is checked even if the customer's state partition is owned
     /// here, because the verdict must not depend on the assignment.
     pub fn fits(&self, customer: &str, settings: &Settings) -> bool {
@@ -130,17 +149,9 @@ impl<'a, D: Delivered> Arrived<'a, D> {
     /// the forwarded record.
     pub fn place(&self, settings: &Settings) -> (Place, i64) {
         let here = (self.delivered.place(), self.delivered.offset());
-        let Some((origin, _)) = &self.origin else {
-            return here;
-        };
-        let topic = settings
-            .topics
-            .iter()
-            .position(|topic| topic.name == origin.topic);
-        topic.map_or(here, |topic| {
-            let partition = origin.partition;
-            (Place { topic, partition }, origin.offset)
-        })
+        let origin = self.origin.as_ref();
+        let first = origin.and_then(|(origin, _)| place_of(origin, settings));
+        first.unwrap_or(here)
     }
 
     pub fn context(self, opened: &Payload<'_>, settings: &Settings) -> Context<'a> {
@@ -177,4 +188,12 @@ impl<'a, D: Delivered> Arrived<'a, D> {
             headers,
         }
     }
+}
+
+/// The place and the offset of an origin, if its topic is still an input.
+pub(super) fn place_of(origin: &Origin, settings: &Settings) -> Option<(Place, i64)> {
+    let mut topics = settings.topics.iter();
+    let topic = topics.position(|topic| topic.name == origin.topic)?;
+    let partition = origin.partition;
+    Some((Place { topic, partition }, origin.offset))
 }

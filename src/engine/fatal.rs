@@ -62,6 +62,15 @@ pub enum Fatal {
         partition: i32,
         offset: i64,
     },
+    #[error(
+        "the record at {topic}[{partition}]@{offset} was forwarded for the source {source_name}, which is not in the configuration any more. Put [sources.{source_name}] back until its forwarded records are consumed (the lag of {topic} is 0), and take it out only then"
+    )]
+    UnknownSource {
+        topic: String,
+        partition: i32,
+        offset: i64,
+        source_name: String,
+    },
     #[error("{topic}[{partition}]: {error}")]
     State {
         topic: String,
@@ -133,6 +142,12 @@ impl Fatal {
                 topic,
                 partition,
                 offset,
+            }
+            | Fatal::UnknownSource {
+                topic,
+                partition,
+                offset,
+                ..
             }
             | Fatal::DeadLetterDoesNotFit {
                 topic,

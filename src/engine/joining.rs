@@ -1,11 +1,11 @@
 //! A valid contribution is joined into its customer, in the open batch.
 
-use super::Engine;
 use super::batch::BatchEntry;
 use super::fatal::Fatal;
+use super::{Engine, Place};
 use crate::customer::bounded::{Bounded, StateTooLarge};
 use crate::customer::contribution::{Contribution, Erasure};
-use crate::model::record::{Label, Outcome};
+use crate::model::record::{Code, Label, Outcome, Source};
 
 /// What became of a contribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +29,30 @@ impl Joined {
 }
 
 impl Engine {
+    /// Joins a contribution; if it is an erasure that leaves data shown, that is a warning of the record at `at`.
+    pub(super) fn join_and_warn(
+        &mut self,
+        home: i32,
+        contribution: Contribution,
+        (label, source): (Label, Source),
+        at: impl FnOnce() -> (Place, i64),
+    ) -> Result<Joined, Fatal> {
+        let erasure = contribution.data.as_erasure();
+        let erased = erasure.map(|erasure| (erasure, contribution.customer.clone()));
+        let joined = self.join(home, contribution, label)?;
+        if let Some((erasure, customer)) = erased
+            && self.outlives(&customer, erasure)
+            && let Some(batch) = &mut self.batch
+        {
+            let (place, offset) = at();
+            let ledger = &mut batch.ledger;
+            ledger.warn_of(Code::OutlivesErasure, source, place, offset);
+        }
+        Ok(joined)
+    }
+
     /// Joins a contribution into its customer, whose state partition `home` is ready here.
-    pub(super) fn join(
+    fn join(
         &mut self,
         home: i32,
         contribution: Contribution,

@@ -6,6 +6,7 @@
 //! A producer's own header may have the same name as one of the envelope. The two are told apart by their order: the
 //! envelope comes last.
 
+use crate::config::Sources;
 pub use crate::model::record::Header;
 use crate::model::record::Source;
 
@@ -91,15 +92,15 @@ impl Origin {
         wrapped
     }
 
-    /// Reads the envelope; none if it is incomplete or cannot be read.
-    fn read(envelope: &[Header<'_>]) -> Option<Origin> {
+    /// Reads the envelope of a record of this source; none if it is incomplete or cannot be read.
+    fn read(envelope: &[Header<'_>], source: Source) -> Option<Origin> {
         let find = |name| {
             let (_, value) = envelope.iter().find(|(header, _)| *header == name)?;
             *value
         };
         let text = |name| find(name).and_then(|value| std::str::from_utf8(value).ok());
         Some(Origin {
-            source: text(SOURCE).and_then(Source::built_in)?,
+            source,
             topic: text(TOPIC)?.to_owned(),
             partition: text(PARTITION)?.parse().ok()?,
             offset: text(OFFSET)?.parse().ok()?,
@@ -126,15 +127,36 @@ pub struct Unwrapped<'h, 'a> {
     pub own: &'h [Header<'a>],
 }
 
+/// Why a record of the forwarded topic cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotForwarded {
+    /// Its headers do not end with an envelope of keyfold.
+    Foreign,
+    /// keyfold forwarded it for a source that is not in the configuration any more.
+    UnknownSource(String),
+}
+
 impl<'h, 'a> Unwrapped<'h, 'a> {
-    /// None if the headers do not end with an envelope of keyfold.
-    pub fn of(headers: &'h [Header<'a>]) -> Option<Unwrapped<'h, 'a>> {
+    /// # Errors
+    /// If keyfold did not write the headers, or if the source is not one of `sources`.
+    pub fn of(
+        headers: &'h [Header<'a>],
+        sources: &Sources,
+    ) -> Result<Unwrapped<'h, 'a>, NotForwarded> {
+        use NotForwarded::Foreign;
         // the envelope has one header of this name, and comes last
-        let start = headers.iter().rposition(|(name, _)| *name == SOURCE)?;
+        let start = headers.iter().rposition(|(name, _)| *name == SOURCE);
+        let start = start.ok_or(Foreign)?;
         let (own, envelope) = headers.split_at(start);
+        let name = envelope.first().and_then(|(_, value)| *value);
+        let name = name.and_then(|name| std::str::from_utf8(name).ok());
+        let name = name.filter(|name| Sources::is_name(name)).ok_or(Foreign)?;
+        let source = sources
+            .named(name)
+            .ok_or_else(|| NotForwarded::UnknownSource(name.to_owned()))?;
         let key = envelope.iter().find(|(name, _)| *name == KEY);
-        Some(Unwrapped {
-            origin: Origin::read(envelope)?,
+        Ok(Unwrapped {
+            origin: Origin::read(envelope, source).ok_or(Foreign)?,
             key: key.and_then(|(_, value)| *value),
             own,
         })
@@ -144,6 +166,8 @@ impl<'h, 'a> Unwrapped<'h, 'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::SourceConfig;
+    use crate::model::record::DeclaredSource;
     use proptest::prelude::*;
 
     proptest! {
@@ -169,10 +193,40 @@ mod tests {
             let wrapped = origin.wrap(&producer);
             let headers: Vec<Header<'_>> =
                 wrapped.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
-            let found = Unwrapped::of(&headers).unwrap();
+            let found = Unwrapped::of(&headers, &Sources::default()).unwrap();
             prop_assert_eq!(found.own, producer);
             prop_assert_eq!(found.key, origin.key.as_deref());
             prop_assert_eq!(found.origin, origin);
         }
+    }
+
+    #[test]
+    fn the_source_is_one_of_those_that_are_configured() {
+        let envelope = |source: &'static str| -> [Header<'static>; 4] {
+            [
+                (SOURCE, Some(source.as_bytes())),
+                (TOPIC, Some(b"input")),
+                (PARTITION, Some(b"0")),
+                (OFFSET, Some(b"7")),
+            ]
+        };
+        let crm = Source::Declared(DeclaredSource::new("crm"));
+        let sources = [(crm, SourceConfig::of(crm))].into_iter().collect();
+        let of = |source| {
+            let headers = envelope(source);
+            let unwrapped = Unwrapped::of(&headers, &sources);
+            unwrapped.map(|unwrapped| unwrapped.origin.source)
+        };
+        assert_eq!(of("crm"), Ok(crm));
+        for gone in ["crm-contacts", "loyalty-customers"] {
+            assert_eq!(of(gone), Err(NotForwarded::UnknownSource(gone.to_owned())));
+        }
+        // keyfold never writes these
+        for foreign in ["", "loyalty", "CRM", "a b"] {
+            assert_eq!(of(foreign), Err(NotForwarded::Foreign));
+        }
+        let headers = envelope("crm");
+        let incomplete = Unwrapped::of(&headers[..3], &sources).map(|_| ());
+        assert_eq!(incomplete, Err(NotForwarded::Foreign));
     }
 }

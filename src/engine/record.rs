@@ -15,13 +15,14 @@ use crate::customer::contribution::Contribution;
 use crate::model::partition;
 use crate::model::record::{Code, Label, Location, Outcome, Rejection, Source, usable_timestamp};
 use crate::source::framing::Payload;
-use crate::source::{self, BatchElement, Judged, Verdict};
+use crate::source::{self, BatchElement, JudgeSettings, Judged, Verdict};
 
-use super::arrived::{Arrived, Context, Delivered};
+use super::arrived::{Arrived, Context, Delivered, place_of};
 use super::assignment::Consumption;
 use super::batch::Batch;
 use super::dead_letter::record_bytes;
 use super::fatal::Fatal;
+use super::origin::NotForwarded;
 use super::outbox::{Outbox, Outgoing, Output};
 use super::split::Share;
 use super::{Effect, Engine, Place, Settings};
@@ -55,8 +56,11 @@ impl Engine {
             return;
         }
         let settings = Arc::clone(&self.settings);
-        let Some(arrived) = Arrived::new(record, &settings) else {
-            return self.stop(self.foreign(place, offset));
+        let arrived = match Arrived::new(record, &settings) {
+            Ok(arrived) => arrived,
+            Err(not_forwarded) => {
+                return self.stop(self.not_forwarded(place, offset, not_forwarded));
+            }
         };
         let Some(opened) = arrived.open(&settings) else {
             return self.wait_for_schema(place, offset);
@@ -140,8 +144,12 @@ impl Engine {
     ) -> Result<(Label, Outcome), Fatal> {
         let (label, raw) = (arrived.label, arrived.raw);
         let (place, offset) = (arrived.delivered.place(), arrived.delivered.offset());
-        let Judged { verdict, warnings } =
-            source::judge_payload(&raw, opened, &[], &settings.policy);
+        let judging = JudgeSettings {
+            is_forwarded: label == Label::Forwarded,
+            ..JudgeSettings::from(&settings.policy)
+        };
+        let headers = arrived.judged_headers(settings);
+        let Judged { verdict, warnings } = source::judge_payload(&raw, opened, &headers, judging);
         if label != Label::Forwarded
             && let Some(batch) = &mut self.batch
         {
@@ -185,17 +193,8 @@ impl Engine {
             let context = arrived.context(opened, settings);
             return self.forward(home, &contribution.customer, raw.value, &context, out);
         }
-        let erasure = contribution.data.as_erasure();
-        let erased = erasure.map(|erasure| (erasure, contribution.customer.clone()));
-        let joined = self.join(home, contribution, label)?;
-        if let Some((erasure, customer)) = erased
-            && self.outlives(&customer, erasure)
-            && let Some(batch) = &mut self.batch
-        {
-            let (place, offset) = arrived.place(settings);
-            let ledger = &mut batch.ledger;
-            ledger.warn_of(Code::OutlivesErasure, raw.source, place, offset);
-        }
+        let at = || arrived.place(settings);
+        let joined = self.join_and_warn(home, contribution, (label, raw.source), at)?;
         match joined.outcome() {
             Some(outcome) => Ok((label, outcome)),
             None => {
@@ -205,7 +204,7 @@ impl Engine {
         }
     }
 
-    /// Splits a publisher batch: each valid element is forwarded as a batch with one element. When such a batch arrives
+    /// Splits a batch: each valid element is forwarded as a batch with one element. When such a batch arrives
     /// from the forwarded topic, its element is joined.
     fn split(
         &mut self,
@@ -223,15 +222,23 @@ impl Engine {
                 let place = self.settings.forwarded(home);
                 return Err(self.foreign(place, context.origin.offset));
             };
-            return match self
-                .join(home, element.contribution, context.label)?
-                .outcome()
-            {
-                Some(outcome) => Ok((context.label, outcome)),
+            let settings = Arc::clone(&self.settings);
+            let (label, origin) = (context.label, &context.origin);
+            let here = (settings.forwarded(home), origin.offset);
+            let at = || place_of(origin, &settings).unwrap_or(here);
+            let joined =
+                self.join_and_warn(home, element.contribution, (label, origin.source), at)?;
+            return match joined.outcome() {
+                Some(outcome) => Ok((label, outcome)),
                 None => self.reject(context, &Rejection::state_too_large(), out),
             };
         }
-        let mut share = Share::of(&context.origin, &context.headers, &elements);
+        let plan = self.settings.policy.sources.plan(context.origin.source);
+        let definition = plan.map(|plan| &plan.definition);
+        let mut share = match Share::of(&context.origin, &context.headers, &elements, definition) {
+            Ok(share) => share,
+            Err(too_large) => return self.reject(context, &too_large, out),
+        };
         for element in elements {
             let customer = &element.contribution.customer;
             let home = partition::of_key(customer.as_bytes(), self.settings.partitions);
@@ -333,6 +340,18 @@ impl Engine {
     fn count_produced(&mut self, bytes: usize) {
         if let Some(batch) = &mut self.batch {
             batch.produced_bytes += bytes;
+        }
+    }
+
+    fn not_forwarded(&self, place: Place, offset: i64, why: NotForwarded) -> Fatal {
+        match why {
+            NotForwarded::Foreign => self.foreign(place, offset),
+            NotForwarded::UnknownSource(source_name) => Fatal::UnknownSource {
+                topic: self.settings.topic_name(place).to_owned(),
+                partition: place.partition,
+                offset,
+                source_name,
+            },
         }
     }
 

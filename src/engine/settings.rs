@@ -53,6 +53,7 @@ impl<'p> From<&'p Policy> for JudgeSettings<'p> {
         JudgeSettings {
             sources: &policy.sources,
             validation: &policy.validation,
+            is_forwarded: false,
         }
     }
 }

@@ -2,7 +2,11 @@
 //! elements. With many elements that would be too much: a batch of 1 MB can have 80,000 elements and headers of 64 KiB,
 //! or as many bytes in fields that nobody reads.
 
+use std::collections::BTreeSet;
+
 use super::origin::{Header, Origin};
+use crate::definition::Definition;
+use crate::model::record::{Code, Rejection};
 use crate::source::BatchElement;
 use crate::source::framing::GUID_HEADER;
 
@@ -22,7 +26,16 @@ pub struct Share<'a> {
 }
 
 impl<'a> Share<'a> {
-    pub fn of(origin: &Origin, headers: &[Header<'a>], elements: &[BatchElement<'_>]) -> Share<'a> {
+    /// `definition` is that of a declared source, which may read headers and key: these are never left out.
+    ///
+    /// # Errors
+    /// If what the definition reads is too large to repeat with each element.
+    pub fn of(
+        origin: &Origin,
+        headers: &[Header<'a>],
+        elements: &[BatchElement<'_>],
+        definition: Option<&Definition>,
+    ) -> Result<Share<'a>, Rejection> {
         let too_many = |bytes: usize| bytes.saturating_mul(elements.len()) > MAX_REPEATED_BYTES;
         let bytes = |(name, value): &Header<'_>| name.len() + value.map_or(0, <[u8]>::len);
         let in_headers: usize = headers.iter().map(bytes).sum();
@@ -35,17 +48,21 @@ impl<'a> Share<'a> {
         };
         let key = origin.key.as_ref().map_or(0, Vec::len);
         if too_many(in_headers + key) {
-            // if there are several, the last one names the schema with which the element is read
-            let guid = headers.iter().rfind(|(name, _)| *name == GUID_HEADER);
-            let guid = guid.filter(|(_, value)| value.map_or(0, <[u8]>::len) <= GUID_BYTES);
-            share.headers = guid.copied().into_iter().collect();
+            share.headers = needed(headers, definition);
             share.origin.omitted.headers = share.headers.len() < headers.len();
         }
-        if too_many(key) {
+        if too_many(key) && !definition.is_some_and(Definition::reads_key) {
             share.origin.key = None;
             share.origin.omitted.key = true;
         }
-        share
+        let left: usize = share.headers.iter().map(bytes).sum();
+        if too_many(left) || too_many(share.origin.key.as_ref().map_or(0, Vec::len)) {
+            return Err(Rejection::with_message(
+                Code::TooLarge,
+                "the batch has too many elements for the headers and the key that its definition reads, which are repeated with each",
+            ));
+        }
+        Ok(share)
     }
 
     /// The value of an element as a batch with one element; `frame` is the frame of the whole batch. Notes in the
@@ -66,13 +83,32 @@ impl<'a> Share<'a> {
     }
 }
 
+/// The headers that an element is read by: the last one of each name that is needed. One of the registry's that is
+/// longer than any schema's name is none.
+fn needed<'a>(headers: &[Header<'a>], definition: Option<&Definition>) -> Vec<Header<'a>> {
+    let mut seen = BTreeSet::new();
+    let mut needed: Vec<Header<'a>> = headers
+        .iter()
+        .rev()
+        .filter(|(name, value)| {
+            let is_guid = *name == GUID_HEADER;
+            let is_read = definition.is_some_and(|definition| definition.reads_header(name));
+            let is_schema = is_guid && value.map_or(0, <[u8]>::len) <= GUID_BYTES;
+            (is_guid || is_read) && seen.insert(*name) && (is_schema || is_read)
+        })
+        .copied()
+        .collect();
+    needed.reverse();
+    needed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Config;
     use crate::engine::dead_letter::DeadLetterTemplate;
     use crate::engine::origin::Omitted;
-    use crate::model::record::{Code, RawRecord, Rejection, Source};
+    use crate::model::record::{RawRecord, Source};
     use crate::source::{self, Verdict};
 
     const CUSTOMER: &str = r#"{"sourceCustomerId":"c","organizationId":"5","postalCode":"7","country":"US",
@@ -117,7 +153,7 @@ mod tests {
             ("trace", Some(&large)),
             (GUID_HEADER, Some(&guid)),
         ];
-        let share = Share::of(&origin, &headers, &elements);
+        let share = Share::of(&origin, &headers, &elements, None).unwrap();
         let dead_letter_template = DeadLetterTemplate {
             application: "keyfold".to_owned(),
             version: "1",

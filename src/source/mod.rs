@@ -79,6 +79,8 @@ pub enum Value<'a> {
 pub struct JudgeSettings<'c> {
     pub sources: &'c Sources,
     pub validation: &'c Validation,
+    /// The record was judged as a whole where it was read first: it is of the forwarded topic.
+    pub is_forwarded: bool,
 }
 
 impl<'c> From<&'c Config> for JudgeSettings<'c> {
@@ -86,6 +88,7 @@ impl<'c> From<&'c Config> for JudgeSettings<'c> {
         JudgeSettings {
             sources: &config.sources,
             validation: &config.validation,
+            is_forwarded: false,
         }
     }
 }
