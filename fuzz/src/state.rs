@@ -15,7 +15,11 @@ pub fn decode(bytes: &[u8]) {
     let customer = match Customer::decode(&state) {
         Ok(customer) => customer,
         Err(CodecError::Layout(layout)) => {
-            assert!(layout != LAYOUT && bytes.first() == Some(&layout));
+            assert!(layout < LAYOUT && bytes.first() == Some(&layout));
+            return;
+        }
+        Err(CodecError::Later { major, minor }) => {
+            assert!(bytes[0] > LAYOUT && bytes[1..3] == [major, minor]);
             return;
         }
         Err(CodecError::Damaged) => return,

@@ -1,25 +1,34 @@
 //! The newest actions of a customer.
 
-use super::contribution::Action;
-use super::stamp::Stamp;
+use super::contribution::{Action, ActionKind, AnyKind};
+use super::stamp::{AnyStamp, Stamp};
 use super::texts::{Span, Texts};
 use crate::model::time::Instant;
 
 /// The newest actions by (`updatedAt`, rank, `interactionId`). This order is total, and an action that was dropped
 /// before is compared like a new one when it arrives again. Therefore keeping only the newest is a join.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Actions {
+#[derive(Debug, Clone)]
+pub(super) struct Actions<S = Stamp, K = ActionKind> {
     /// Newest first, one for each id.
-    pub kept: Vec<Action<Span>>,
+    pub kept: Vec<Action<Span, S, K>>,
     /// The time of the newest action that was ever dropped because of the limit. It is a time and not a flag, so that
     /// the result is the same whether an erasure comes before or after.
     pub evicted: Option<Instant>,
 }
 
-impl Actions {
+impl<S, K> Default for Actions<S, K> {
+    fn default() -> Self {
+        Actions {
+            kept: Vec::new(),
+            evicted: None,
+        }
+    }
+}
+
+impl<S: AnyStamp, K: AnyKind> Actions<S, K> {
     /// Joins an action and copies its texts into those of the customer; returns whether that changed anything. At most
     /// `max` actions are kept.
-    pub fn join(&mut self, texts: &mut Texts, action: Action<&[u8]>, max: usize) -> bool {
+    pub fn join(&mut self, texts: &mut Texts, action: Action<&[u8], S, K>, max: usize) -> bool {
         let same = self
             .kept
             .iter()
@@ -48,7 +57,7 @@ impl Actions {
     }
 
     /// Joins the actions of another state of the same customer, whose texts are `its`.
-    pub fn merge(&mut self, texts: &mut Texts, other: &Actions, its: &Texts, max: usize) -> bool {
+    pub fn merge(&mut self, texts: &mut Texts, other: &Self, its: &Texts, max: usize) -> bool {
         let mut changed = false;
         for action in other.shown(its) {
             changed |= self.join(texts, action, max);
@@ -58,7 +67,7 @@ impl Actions {
         changed | is_newer
     }
 
-    fn evict(&mut self, stamp: Stamp) -> bool {
+    fn evict(&mut self, stamp: S) -> bool {
         let at = Some(stamp.at());
         let is_newer = at > self.evicted;
         self.evicted = self.evicted.max(at);
@@ -72,7 +81,10 @@ impl Actions {
     }
 
     /// The actions that are kept, newest first.
-    pub fn shown<'a>(&'a self, texts: &'a Texts) -> impl Iterator<Item = Action<&'a [u8]>> + Clone {
+    pub fn shown<'a>(
+        &'a self,
+        texts: &'a Texts,
+    ) -> impl Iterator<Item = Action<&'a [u8], S, K>> + Clone {
         self.kept.iter().map(|action| action.view(texts))
     }
 }

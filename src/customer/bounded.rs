@@ -4,7 +4,10 @@ use bytes::Bytes;
 
 use super::codec::CodecError;
 use super::contribution::{Data, Fact};
+use super::declared::{DeclaredRecord, DeclaredStamp, Tells};
+use super::list::List;
 use super::snapshot::{self, View};
+use super::texts::Texts;
 use super::{Customer, Keep};
 use crate::model::record::{Source, TOPIC_HEADROOM};
 
@@ -38,6 +41,10 @@ pub struct StateTooLarge;
 /// repeats the ids of contracts and of the first and last touch.
 const MAX_GROWTH: usize = 16;
 
+/// The same if there are declared sources: each of their elements names its source, whose name the state has once, and
+/// shares the stamps of others.
+const MAX_GROWTH_DECLARED: usize = 32;
+
 /// A customer with an upper bound of its encoded size, so that the exact size is measured only when it may be too
 /// large.
 #[derive(Debug, Clone, Default)]
@@ -49,9 +56,11 @@ pub struct Bounded {
 impl Bounded {
     /// Decodes a state. The error says why this version cannot read it.
     pub fn decode(bytes: &Bytes) -> Result<Bounded, CodecError> {
+        let customer = Customer::decode(bytes)?;
+        let max_encoded = customer.max_encoded_size(bytes.len());
         Ok(Bounded {
-            customer: Customer::decode(bytes)?,
-            max_encoded: bytes.len(),
+            customer,
+            max_encoded,
         })
     }
 
@@ -66,8 +75,14 @@ impl Bounded {
             return Err(StateTooLarge);
         }
         let max_encoded = self.max_encoded + max_encoded_size(&data);
+        let has_declared =
+            self.customer.declared.is_some() || matches!(data.fact, Fact::Declared(_));
+        let max_growth = match has_declared {
+            true => MAX_GROWTH_DECLARED,
+            false => MAX_GROWTH,
+        };
         let fits = max_encoded <= limits.max_state_bytes
-            && (id.len() + max_encoded) * MAX_GROWTH <= limits.max_record_bytes();
+            && (id.len() + max_encoded) * max_growth <= limits.max_record_bytes();
         if !fits && data.as_erasure().is_none() {
             return self.join_measured(id, data, limits);
         }
@@ -103,8 +118,8 @@ impl Bounded {
         if encoded > limits.max_state_bytes || record > limits.max_record_bytes() {
             return Err(StateTooLarge);
         }
+        self.max_encoded = grown.max_encoded_size(encoded);
         self.customer = grown;
-        self.max_encoded = encoded;
         Ok(true)
     }
 }
@@ -119,17 +134,37 @@ fn max_encoded_size(data: &Data) -> usize {
             .flatten()
             .map(Vec::len)
             .sum(),
+        Fact::Declared(record) => return max_encoded_size_of_declared(record, &data.texts),
         _ => 0,
     };
     FRAME * (1 + elements) + data.texts.bytes()
+}
+
+fn max_encoded_size_of_declared(record: &DeclaredRecord, texts: &Texts) -> usize {
+    // The name of the source; its tables and parts; of a datum a stamp, a time and lengths.
+    const SOURCE: usize = 64;
+    const RECORD: usize = 256;
+    const DATUM: usize = 64;
+    let data = match &record.tells {
+        Tells::Action(_) => 1,
+        Tells::Customer(customer) => {
+            let elements = customer.lists().into_iter().flatten().map(Vec::len);
+            elements.sum::<usize>() + customer.scalars.len() + customer.attributes.len()
+        }
+    };
+    SOURCE + RECORD + DATUM * data + texts.bytes()
 }
 
 impl Customer {
     /// A lower bound of the encoded size, in bytes, that the state will have after joining `data`. Stops counting at
     /// `enough`.
     pub fn min_encoded_size(&self, data: &Data, enough: usize) -> usize {
-        let Fact::Customer(event) = &data.fact else {
-            return 0;
+        let event = match &data.fact {
+            Fact::Customer(event) => event,
+            Fact::Declared(record) => {
+                return self.min_encoded_size_of_declared(record, &data.texts, enough);
+            }
+            _ => return 0,
         };
         let erased = self.erasures.of(Source::LoyaltyCustomers);
         let mut bytes = 0;
@@ -143,6 +178,44 @@ impl Customer {
             bytes += list.min_encoded_size(&self.texts, event.stamp, elements, erased, left);
         }
         bytes
+    }
+
+    fn min_encoded_size_of_declared(
+        &self,
+        record: &DeclaredRecord,
+        its: &Texts,
+        enough: usize,
+    ) -> usize {
+        let Tells::Customer(customer) = &record.tells else {
+            return 0;
+        };
+        let name = record.source.name().as_bytes();
+        let mut sources = self.declared_sources().iter();
+        let source = sources.find(|source| self.texts.get(source.name) == name);
+        if source.is_some_and(|source| source.order != record.order) {
+            return 0;
+        }
+        let stamp = DeclaredStamp::new(record.order, record.updated_at, record.rank);
+        let erased = source.map_or(self.erasures.all, |source| source.erased);
+        let none = List::default();
+        let known = source.map_or([&none; 3], |source| source.lists());
+        let mut bytes = 0;
+        for (list, elements) in known.into_iter().zip(customer.lists()) {
+            let elements = elements.into_iter().flatten();
+            let elements = elements.map(|element| element.view(record, its));
+            let left = enough.saturating_sub(bytes);
+            bytes += list.min_encoded_size(&self.texts, stamp, elements, erased, left);
+        }
+        bytes
+    }
+
+    /// An upper bound of the encoded size, which is `encoded` now, after some more stamps are in the tables of the
+    /// declared sources: a datum then needs more bytes for the number of its stamp.
+    fn max_encoded_size(&self, encoded: usize) -> usize {
+        match self.declared {
+            None => encoded,
+            Some(_) => 2 * encoded,
+        }
     }
 }
 

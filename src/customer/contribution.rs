@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::declared::DeclaredRecord;
 use super::fields::Fields;
-use super::stamp::Stamp;
+use super::stamp::{AnyStamp, Stamp};
 use super::texts::{Span, Texts};
 use crate::json::canonical::{write_instant, write_instant_text, write_name};
 use crate::json::strict::wire_enum;
@@ -65,25 +65,25 @@ impl Data {
 
 /// Declares structs that hold texts as `T`: a [`Span`], or the text itself.
 macro_rules! with_texts {
-    ($($of:ident { $($plain:ident),* } { $($text:ident),* })*) => { $(
-        impl<T> $of<T> {
-            fn map<'t, U>(&'t self, mut text: impl FnMut(&'t T) -> U) -> $of<U> {
+    ($($of:ident $(<$($other:ident),*>)? { $($plain:ident),* } { $($text:ident),* })*) => { $(
+        impl<T $($(, $other: Copy)*)?> $of<T $($(, $other)*)?> {
+            fn map<'t, U>(&'t self, mut text: impl FnMut(&'t T) -> U) -> $of<U $($(, $other)*)?> {
                 $of { $($plain: self.$plain,)* $($text: text(&self.$text),)* }
             }
         }
 
-        impl $of<Span> {
+        impl $(<$($other: Copy),*>)? $of<Span $($(, $other)*)?> {
             /// The same with the texts themselves instead of spans.
             #[inline]
-            pub fn view<'t>(&self, texts: &'t Texts) -> $of<&'t [u8]> {
+            pub fn view<'t>(&self, texts: &'t Texts) -> $of<&'t [u8] $($(, $other)*)?> {
                 self.map(|text| texts.get(*text))
             }
         }
 
-        impl $of<&[u8]> {
+        impl $(<$($other: Copy),*>)? $of<&[u8] $($(, $other)*)?> {
             /// Copies its texts into those of a customer.
             #[inline]
-            pub fn store(&self, texts: &mut Texts) -> $of<Span> {
+            pub fn store(&self, texts: &mut Texts) -> $of<Span $($(, $other)*)?> {
                 self.map(|text| texts.add(text))
             }
         }
@@ -91,8 +91,8 @@ macro_rules! with_texts {
 }
 
 with_texts! {
-    Content { stamp, created_at } { body }
-    Action { stamp, created_at, kind } { id, body }
+    Content<S> { stamp, created_at } { body }
+    Action<S, K> { stamp, created_at, kind } { id, body }
     ConsoleParts {} { names, phones, addresses, attributes }
     Publisher { at } { enrollment, accounts }
 }
@@ -130,19 +130,19 @@ pub struct CustomerEvent {
 
 /// An address or a dependent as one event lists it. `T` is a [`Span`], or the text itself.
 #[derive(Debug, Clone, Copy)]
-pub struct ListElement<T> {
+pub struct ListElement<T, S = Stamp> {
     pub id: T,
-    pub content: Content<T>,
+    pub content: Content<T, S>,
 }
 
 /// The content of an address or a dependent. Its canonical JSON text ends with the times, which are not stored twice.
 #[derive(Debug, Clone, Copy)]
-pub struct Content<T> {
+pub struct Content<T, S = Stamp> {
     /// The stamp with the time `updatedAt`.
-    pub stamp: Stamp,
+    pub stamp: S,
+    /// [`Instant::NEVER`] if there is none, as in some declared sources.
     pub created_at: Instant,
-    /// [`Fields`]: the part of the canonical JSON text between the id and the times, `,"line1":…`. It ends with a field
-    /// that every element has, so no body is a prefix of another.
+    /// [`Fields`]: the part of the canonical JSON text between the id and the times, `,"line1":…`.
     pub body: T,
 }
 
@@ -156,17 +156,16 @@ impl ListElement<Span> {
     }
 }
 
-impl Content<&[u8]> {
+impl<S: AnyStamp> Content<&[u8], S> {
     /// Orders two contents of the same element: by stamp, and then by canonical text.
-    pub fn order(&self, other: &Content<&[u8]>) -> Ordering {
-        let text = |content: &Content<&[u8]>| content.created_at.canonical();
-        let order = self.stamp.cmp(&other.stamp);
-        order
-            .then_with(|| Fields::of(self.body).cmp_texts(Fields::of(other.body)))
-            .then_with(|| match self.created_at == other.created_at {
-                true => Ordering::Equal,
-                false => text(self).cmp(&text(other)),
-            })
+    pub fn order(&self, other: &Content<&[u8], S>) -> Ordering {
+        self.stamp.cmp(&other.stamp).then_with(|| {
+            if (self.created_at, self.body) == (other.created_at, other.body) {
+                return Ordering::Equal;
+            }
+            let texts = [self, other].map(|content| written(|out| content.write(out)));
+            texts[0].cmp(&texts[1])
+        })
     }
 
     /// Appends the part of an element's canonical text that follows the id.
@@ -176,8 +175,20 @@ impl Content<&[u8]> {
     }
 }
 
+/// The text that `write` appends.
+fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut text = Vec::new();
+    write(&mut text);
+    text
+}
+
 /// Appends the end of a canonical text: the times.
-fn write_times(out: &mut Vec<u8>, created_at: Instant, stamp: Stamp) {
+fn write_times(out: &mut Vec<u8>, created_at: Instant, stamp: impl AnyStamp) {
+    if created_at.is_never() {
+        write_instant(out, "updatedAt", stamp.at());
+        out.push(b'}');
+        return;
+    }
     write_name(out, "createdAt");
     let text = out.len();
     write_instant_text(out, created_at);
@@ -194,39 +205,61 @@ fn write_times(out: &mut Vec<u8>, created_at: Instant, stamp: Stamp) {
 
 /// A customer's action.
 #[derive(Debug, Clone, Copy)]
-pub struct Action<T> {
+pub struct Action<T, S = Stamp, K = ActionKind> {
     pub id: T,
-    pub stamp: Stamp,
+    pub stamp: S,
+    /// [`Instant::NEVER`] if there is none, as in some declared sources.
     pub created_at: Instant,
-    pub kind: ActionKind,
+    pub kind: K,
     /// [`Fields`]: the part of the canonical JSON text between the type and the times, `,"subscriptionContractId":…`;
-    /// may be empty.
+    /// may be empty. The type of an action of a declared source is in here too.
     pub body: T,
 }
 
-impl<'a> Action<&'a [u8]> {
+/// What is stored as the type of an action, outside of its [`Fields`].
+pub trait AnyKind: Copy + Eq {
+    /// Appends the field `type`, unless the action's fields have it.
+    fn write(self, out: &mut Vec<u8>);
+
+    /// Orders what it does not write.
+    fn cmp_unwritten(self, other: Self) -> Ordering;
+}
+
+impl AnyKind for ActionKind {
+    #[inline]
+    fn write(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b",\"type\":\"");
+        out.extend_from_slice(self.text().as_bytes());
+        out.push(b'"');
+    }
+
+    fn cmp_unwritten(self, _: ActionKind) -> Ordering {
+        Ordering::Equal
+    }
+}
+
+impl<'a, S: AnyStamp, K: AnyKind> Action<&'a [u8], S, K> {
     pub fn fields(&self) -> Fields<'a> {
         Fields::of(self.body)
     }
 
-    /// Whether it wins against another action with the same id: by stamp, and then by canonical text. If one body is a
-    /// prefix of the other, the shorter text continues with `"createdAt"`, which orders before anything that the longer
-    /// one can continue with.
-    pub fn outweighs(&self, other: &Action<&[u8]>) -> bool {
-        let text = |action: &Action<&[u8]>| action.created_at.canonical();
-        let order = |action: &Action<&[u8]>| (action.stamp, action.kind.text());
-        order(self)
-            .cmp(&order(other))
-            .then_with(|| self.fields().cmp_texts(other.fields()))
-            .then_with(|| text(self).cmp(&text(other)))
-            .is_gt()
+    /// Whether it wins against another action with the same id: by stamp, and then by canonical text.
+    pub fn outweighs(&self, other: &Action<&[u8], S, K>) -> bool {
+        let order = self.stamp.cmp(&other.stamp).then_with(|| {
+            let own = (self.kind, self.created_at, self.body);
+            if own == (other.kind, other.created_at, other.body) {
+                return Ordering::Equal;
+            }
+            let texts = [self, other].map(|action| written(|out| action.write(out)));
+            let by_text = texts[0].cmp(&texts[1]);
+            by_text.then_with(|| self.kind.cmp_unwritten(other.kind))
+        });
+        order.is_gt()
     }
 
     /// Appends the part of the canonical text that follows the id.
     pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b",\"type\":\"");
-        out.extend_from_slice(self.kind.text().as_bytes());
-        out.push(b'"');
+        self.kind.write(out);
         self.fields().write(out);
         write_times(out, self.created_at, self.stamp);
     }
@@ -293,6 +326,15 @@ impl Erasure {
     /// Whether it applies to the data of this source.
     pub(super) fn covers(&self, source: Source) -> bool {
         self.only.is_none_or(|only| only == source)
+    }
+
+    /// Whether it applies to the data of the declared source with this name.
+    pub(super) fn covers_declared(&self, name: &[u8]) -> bool {
+        match self.only {
+            None => true,
+            Some(Source::Declared(only)) => only.name().as_bytes() == name,
+            Some(_) => false,
+        }
     }
 }
 
@@ -372,24 +414,18 @@ mod tests {
         })
     }
 
-    fn text(write: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
-        let mut text = Vec::new();
-        write(&mut text);
-        text
-    }
-
     proptest! {
         #[test]
         fn the_greater_text_decides_a_tie_of_two_actions(one in action(), other in action()) {
             let (one, other) = (one.map(|text| &text[..]), other.map(|text| &text[..]));
-            let texts = [one, other].map(|action| text(|out| action.write(out)));
+            let texts = [one, other].map(|action| written(|out| action.write(out)));
             prop_assert_eq!(one.outweighs(&other), texts[0] > texts[1]);
         }
 
         #[test]
         fn the_greater_text_decides_a_tie_of_two_elements(one in content(), other in content()) {
             let (one, other) = (one.map(|text| &text[..]), other.map(|text| &text[..]));
-            let texts = [one, other].map(|content| text(|out| content.write(out)));
+            let texts = [one, other].map(|content| written(|out| content.write(out)));
             prop_assert_eq!(one.order(&other), texts[0].cmp(&texts[1]));
         }
     }

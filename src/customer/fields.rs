@@ -4,8 +4,6 @@
 //! A field is the number of its name, the length of its text (LEB128), and the text: the inside of a JSON string.
 //! Fields always come in the order of the snapshot, so that equal fields are equal bytes.
 
-use std::cmp::Ordering;
-
 use crate::json::canonical::{write_inside, write_object};
 use crate::model::varint;
 
@@ -123,19 +121,6 @@ impl<'a> Fields<'a> {
         let mut fields = self.iter();
         fields.find(|(name, _)| *name == FieldName::Utm)?;
         (!fields.rest.is_empty()).then_some(Touch(fields))
-    }
-
-    /// The order of the JSON texts.
-    pub fn cmp_texts(self, other: Fields<'_>) -> Ordering {
-        if self == other {
-            return Ordering::Equal;
-        }
-        let text = |fields: Fields<'_>| {
-            let mut text = Vec::new();
-            fields.write(&mut text);
-            text
-        };
-        text(self).cmp(&text(other))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Joins what a record says into the state of its customer.
 
 use super::contribution::{ConsoleParts, CustomerEvent, Data, Erasure, Fact, Publisher};
+use super::declared::DeclaredRecord;
 use super::register::Scalars;
 use super::texts::Texts;
 use super::{Customer, Keep, StoredConsole};
@@ -22,7 +23,7 @@ impl Customer {
             }
             Fact::Console(new) => self.join_console(new.version, new.at, Some(new.parts.view(its))),
             Fact::Publisher(new) => self.join_publisher(new.view(its)),
-            Fact::Declared(_) => false,
+            Fact::Declared(record) => self.join_declared(record, its, keep),
             Fact::Erasure(erasure) => self.erase(*erasure, keep),
         };
         self.drop_unused_texts();
@@ -91,12 +92,58 @@ impl Customer {
         let mut changed = false;
         for source in Source::BUILT_IN {
             if erasure.covers(source) && erasure.at > self.erasures.of(source) {
-                self.erasures.0[source.index()] = erasure.at;
+                if let Some(at) = self.erasures.built_in.get_mut(source.index()) {
+                    *at = erasure.at;
+                }
                 self.erase_source(source, erasure.at, keep);
                 changed = true;
             }
         }
+        if erasure.only.is_none() && erasure.at > self.erasures.all {
+            self.erasures.all = erasure.at;
+            changed = true;
+        }
+        changed | self.erase_declared(erasure, keep)
+    }
+
+    fn join_declared(&mut self, record: &DeclaredRecord, its: &Texts, keep: Keep) -> bool {
+        let erased = self.erasures.all;
+        let name = record.source.name().as_bytes();
+        let declared = self.declared.get_or_insert_default();
+        let source = declared.of(name, erased, &mut self.texts);
+        let changed = source.join(&mut self.texts, record, its, keep);
+        self.drop_empty_sources();
         changed
+    }
+
+    fn erase_declared(&mut self, erasure: Erasure, keep: Keep) -> bool {
+        let (all, texts) = (self.erasures.all, &mut self.texts);
+        let mut changed = false;
+        match (erasure.only, &mut self.declared) {
+            (None, Some(declared)) => {
+                for source in &mut declared.sources {
+                    changed |= source.erase(texts, erasure.at, keep.hidden);
+                }
+            }
+            (Some(Source::Declared(source)), declared) if erasure.at > all => {
+                let declared = declared.get_or_insert_default();
+                let source = declared.of(source.name().as_bytes(), all, texts);
+                changed |= source.erase(texts, erasure.at, keep.hidden);
+            }
+            _ => {}
+        }
+        self.drop_empty_sources();
+        changed
+    }
+
+    /// Drops the declared sources of which nothing is known.
+    pub(super) fn drop_empty_sources(&mut self) {
+        if let Some(declared) = &mut self.declared {
+            declared.drop_empty(self.erasures.all);
+            if declared.sources.is_empty() {
+                self.declared = None;
+            }
+        }
     }
 
     /// Drops the data of a source that are not newer than the erasure.

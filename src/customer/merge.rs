@@ -2,6 +2,8 @@
 //! compare it with joining single records, which shows that the state really is a join.
 
 use super::contribution::Erasure;
+use super::declared::Declared;
+use super::texts::Texts;
 use super::{Customer, Keep};
 use crate::model::record::Source;
 
@@ -11,14 +13,8 @@ impl Customer {
     pub fn merge(&mut self, mut other: Customer, keep: Keep) -> bool {
         let mut changed = false;
         // Erasures first, so that what remains of both is not covered by any of them.
-        for source in Source::BUILT_IN {
-            let erasure = |at| Erasure {
-                only: Some(source),
-                at,
-            };
-            changed |= self.erase(erasure(other.erasures.of(source)), keep);
-            other.erase(erasure(self.erasures.of(source)), keep);
-        }
+        changed |= self.erase_as_in(&other, keep);
+        other.erase_as_in(self, keep);
         let (texts, its) = (&mut self.texts, &other.texts);
         changed |= self.scalars.join(other.scalars);
         for (list, other) in [
@@ -35,7 +31,48 @@ impl Customer {
         if let Some(publisher) = other.publisher {
             changed |= self.join_publisher(publisher.view(its));
         }
+        if let Some(declared) = other.declared {
+            changed |= self.merge_declared(*declared, other.texts, keep);
+        }
         self.drop_unused_texts();
+        changed
+    }
+
+    fn merge_declared(&mut self, declared: Declared, mut its: Texts, keep: Keep) -> bool {
+        let mut changed = false;
+        for source in declared.sources {
+            let own = self.declared.get_or_insert_default();
+            let own = own.of(its.get(source.name), self.erasures.all, &mut self.texts);
+            changed |= own.merge(&mut self.texts, source, &mut its, keep);
+        }
+        self.drop_empty_sources();
+        changed
+    }
+
+    /// Applies the erasures of another state; returns whether that changed this one.
+    fn erase_as_in(&mut self, other: &Customer, keep: Keep) -> bool {
+        let mut changed = self.erase(
+            Erasure {
+                only: None,
+                at: other.erasures.all,
+            },
+            keep,
+        );
+        for source in Source::BUILT_IN {
+            let erasure = Erasure {
+                only: Some(source),
+                at: other.erasures.of(source),
+            };
+            changed |= self.erase(erasure, keep);
+        }
+        for source in other.declared_sources() {
+            let name = other.texts.get(source.name);
+            if source.erased > self.erasures.all {
+                let declared = self.declared.get_or_insert_default();
+                let own = declared.of(name, self.erasures.all, &mut self.texts);
+                changed |= own.erase(&mut self.texts, source.erased, keep.hidden);
+            }
+        }
         changed
     }
 }

@@ -51,6 +51,7 @@ pub(crate) mod texts;
 
 use actions::Actions;
 use contribution::{ConsoleParts, Erasure, Publisher};
+use declared::{Declared, SourceState};
 use list::List;
 use register::Scalars;
 use texts::{Span, Texts};
@@ -70,11 +71,18 @@ pub struct Customer {
     // Boxed, because most customers have neither, and a batch holds many customers in memory.
     console: Option<Box<StoredConsole>>,
     publisher: Option<Box<Publisher<Span>>>,
+    /// None if nothing is known from a declared source.
+    declared: Option<Box<Declared>>,
 }
 
-/// For each source, by [`Source::index`], the greatest time of an erasure; [`Instant::NEVER`] if there was none.
+/// The greatest times of erasures; [`Instant::NEVER`] if there was none. Those of declared sources are with their data.
 #[derive(Debug, Clone)]
-struct Erasures([Instant; Source::BUILT_IN.len()]);
+struct Erasures {
+    /// Of the data of all sources, also of those of which nothing is known yet.
+    all: Instant,
+    /// Of each source, by [`Source::index`], whether of all sources or of this one only.
+    built_in: [Instant; Source::BUILT_IN.len()],
+}
 
 /// The greatest console record by (version, timestamp). An erasure removes its parts but keeps its version and
 /// timestamp, so that a record with a lower version still cannot show.
@@ -98,14 +106,20 @@ pub struct Keep {
 
 impl Default for Erasures {
     fn default() -> Erasures {
-        Erasures([Instant::NEVER; Source::BUILT_IN.len()])
+        Erasures {
+            all: Instant::NEVER,
+            built_in: [Instant::NEVER; Source::BUILT_IN.len()],
+        }
     }
 }
 
 impl Erasures {
-    /// Data of the source up to this time are erased.
+    /// Data of the source, which is built in, up to this time are erased.
     fn of(&self, source: Source) -> Instant {
-        self.0[source.index()]
+        self.built_in
+            .get(source.index())
+            .copied()
+            .unwrap_or(self.all)
     }
 }
 
@@ -115,14 +129,25 @@ impl Customer {
     pub(crate) fn outlives(&self, erasure: Erasure) -> bool {
         let mut sources = Source::BUILT_IN.into_iter();
         sources.any(|source| erasure.covers(source) && self.newest_of(source).is_some())
+            || self.declared_sources().iter().any(|source| {
+                erasure.covers_declared(self.texts.get(source.name))
+                    && source.shown(&self.texts).is_some()
+            })
     }
 
     /// The time of the newest datum that is shown. The lateness of an event is relative to it.
     pub(crate) fn newest(&self) -> Option<Instant> {
-        Source::BUILT_IN
-            .into_iter()
-            .filter_map(|source| self.newest_of(source))
-            .max()
+        let built_in = Source::BUILT_IN.into_iter();
+        let newest = built_in.filter_map(|source| self.newest_of(source)).max();
+        let declared = self.declared_sources().iter();
+        let declared = declared.filter_map(|source| source.shown(&self.texts));
+        newest.max(declared.map(|source| source.updated_at).max())
+    }
+
+    /// What is known from declared sources, ascending by name.
+    fn declared_sources(&self) -> &[SourceState] {
+        let declared = self.declared.as_deref();
+        declared.map_or(&[], |declared| declared.sources.as_slice())
     }
 
     fn newest_of(&self, source: Source) -> Option<Instant> {

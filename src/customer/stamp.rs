@@ -1,6 +1,26 @@
 //! The stamp of a datum: its time, and its rank among the data of that time (docs/contract.md, section 3).
 
+use std::fmt::Debug;
+
 use crate::model::time::Instant;
+
+/// What the parts of the state need of a stamp. Data of the built-in sources have a [`Stamp`], which is one number;
+/// those of declared sources a [`DeclaredStamp`](super::declared::DeclaredStamp).
+pub trait AnyStamp: Copy + Ord + Debug {
+    /// Less than the stamp of every datum.
+    const NEVER: Self;
+    /// Greater than the stamp of every datum.
+    const ALWAYS: Self;
+    /// The least number of bytes of an encoded stamp.
+    const MIN_ENCODED: usize;
+
+    /// The time of the datum; [`Instant::NEVER`] if there is none.
+    fn at(self) -> Instant;
+
+    /// Whether the stamp outlives an erasure of its datum, so that the datum still wins against those with lesser
+    /// stamps. If stamps order by time, it need not: the erasure covers these as well.
+    fn outlives_erasure(self) -> bool;
+}
 
 /// What an event reports. At the same instant an update wins against a creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,24 +33,40 @@ pub enum Rank {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp(i64);
 
-impl Stamp {
-    /// Less than the stamp of every datum.
-    pub const NEVER: Stamp = Stamp(i64::MIN);
+impl AnyStamp for Stamp {
+    const NEVER: Stamp = Stamp(i64::MIN);
+    const ALWAYS: Stamp = Stamp(i64::MAX);
+    const MIN_ENCODED: usize = 8;
 
+    #[inline]
+    fn at(self) -> Instant {
+        self.at()
+    }
+
+    #[inline]
+    fn outlives_erasure(self) -> bool {
+        false
+    }
+}
+
+impl Stamp {
     pub const fn new(at: Instant, rank: Rank) -> Stamp {
         // The years 0001 to 9999 in microseconds leave more than one bit unused.
         Stamp(at.micros() * 2 + rank as i64)
     }
 
-    pub fn is_never(self) -> bool {
-        self == Self::NEVER
-    }
-
     pub fn at(self) -> Instant {
-        if self.is_never() {
+        if self == Self::NEVER {
             Instant::NEVER
         } else {
             Instant::from_micros(self.0 >> 1)
+        }
+    }
+
+    pub fn rank(self) -> Rank {
+        match self.0 & 1 {
+            0 => Rank::Created,
+            _ => Rank::Updated,
         }
     }
 

@@ -22,6 +22,17 @@ pub struct Texts {
 }
 
 impl Span {
+    /// A text without bytes, of any [`Texts`].
+    pub const EMPTY: Span = Span {
+        start: 0,
+        length: 0,
+    };
+
+    /// Its position, if its `Texts` are those of one buffer.
+    pub fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.start as usize + self.length as usize
+    }
+
     /// None if the range is beyond 4 GiB, which does not happen: records and states are limited to 100 MiB.
     pub fn at(range: std::ops::Range<usize>) -> Option<Span> {
         let start = u32::try_from(range.start).ok()?;

@@ -1,7 +1,9 @@
 //! JSON: strict reading, and canonical writing. This module knows neither sources nor customers.
 //!
-//! [`strict`] reads what sources send, [`duplicate`] finds a field that occurs twice, [`canonical`] writes.
+//! [`strict`] reads what sources send, [`duplicate`] finds a field that occurs twice, [`canonical`] writes,
+//! [`members`] splits an object that was written.
 
 pub(crate) mod canonical;
 pub(crate) mod duplicate;
+pub(crate) mod members;
 pub mod strict;

@@ -3,6 +3,19 @@
 //! The built-in sources have fixed fields; a declared source fills any of the fields that a snapshot has, and each
 //! source keeps its own data.
 
+mod places;
+mod seen;
+mod stamp;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub(super) use places::{Place, PlaceKey, Places};
+pub(super) use seen::{Seen, SeenRecord};
+pub(super) use stamp::DeclaredKind;
+pub use stamp::DeclaredStamp;
+pub(super) use state::{Declared, ShownSource, SourceState};
+
 use super::texts::Span;
 use crate::model::record::DeclaredSource;
 use crate::model::time::Instant;
@@ -50,6 +63,13 @@ pub struct DeclaredCustomer {
     pub dependents: Option<Vec<DeclaredElement>>,
 }
 
+impl DeclaredCustomer {
+    /// Addresses, phones and dependents.
+    pub fn lists(&self) -> [Option<&Vec<DeclaredElement>>; 3] {
+        [&self.addresses, &self.phones, &self.dependents].map(Option::as_ref)
+    }
+}
+
 /// The value of a field.
 #[derive(Debug, Clone, Copy)]
 pub enum Told {
@@ -71,6 +91,45 @@ pub enum Scalar {
     DateOfBirth = 6,
     MarketingOptIn = 7,
     SmsOptIn = 8,
+}
+
+impl Scalar {
+    pub const ALL: [Scalar; 9] = [
+        Scalar::CreatedAt,
+        Scalar::Status,
+        Scalar::FirstName,
+        Scalar::LastName,
+        Scalar::DisplayName,
+        Scalar::EmailAddress,
+        Scalar::DateOfBirth,
+        Scalar::MarketingOptIn,
+        Scalar::SmsOptIn,
+    ];
+
+    /// The name in the snapshot.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Scalar::CreatedAt => "createdAt",
+            Scalar::Status => "status",
+            Scalar::FirstName => "firstName",
+            Scalar::LastName => "lastName",
+            Scalar::DisplayName => "displayName",
+            Scalar::EmailAddress => "emailAddress",
+            Scalar::DateOfBirth => "dateOfBirth",
+            Scalar::MarketingOptIn => "marketingOptIn",
+            Scalar::SmsOptIn => "smsOptIn",
+        }
+    }
+
+    /// One byte, the number: it orders like the scalars.
+    fn key(self) -> &'static [u8] {
+        const NUMBERS: [u8; Scalar::ALL.len()] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+        NUMBERS
+            .get(self as usize..)
+            .unwrap_or_default()
+            .get(..1)
+            .unwrap_or_default()
+    }
 }
 
 /// An address, a phone or a dependent.

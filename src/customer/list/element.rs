@@ -5,37 +5,46 @@ use std::collections::HashSet;
 
 use super::List;
 use crate::customer::contribution::{Content, ListElement};
-use crate::customer::stamp::Stamp;
+use crate::customer::stamp::{AnyStamp, Stamp};
 use crate::customer::texts::{Span, Texts};
 use crate::model::time::Instant;
 
 /// What is known about one element.
 #[derive(Debug, Clone)]
-pub struct StoredElement {
+pub struct StoredElement<S = Stamp> {
     pub id: Span,
     /// The stamp of the newest event that lists it. It is kept even without the content: an erasure covers an element
     /// whose own time is old, and a late event may still bring newer content.
-    pub listed: Option<Stamp>,
-    pub content: Option<Content<Span>>,
+    pub listed: Option<S>,
+    /// If its stamp outlives an erasure that covers it, it stays without fields and without the time of creation.
+    pub content: Option<Content<Span, S>>,
 }
 
 /// The same with the texts themselves instead of spans.
 #[derive(Clone, Copy)]
-pub(super) struct ElementView<'t> {
-    id: &'t [u8],
-    listed: Option<Stamp>,
-    content: Option<Content<&'t [u8]>>,
+pub(super) struct ElementView<'t, S = Stamp> {
+    pub id: &'t [u8],
+    pub listed: Option<S>,
+    pub content: Option<Content<&'t [u8], S>>,
 }
 
-impl<'t> ElementView<'t> {
+impl<'t, S: AnyStamp> ElementView<'t, S> {
     /// An element of an event, without its content if an erasure covers that; `listed` is the event's stamp, or none if
     /// the event itself is erased. Returns none if nothing is left.
     pub fn of(
-        element: ListElement<&'t [u8]>,
-        listed: Option<Stamp>,
+        element: ListElement<&'t [u8], S>,
+        listed: Option<S>,
         erased: Instant,
-    ) -> Option<ElementView<'t>> {
-        let content = Some(element.content).filter(|content| content.stamp.at() > erased);
+    ) -> Option<ElementView<'t, S>> {
+        let content = match element.content {
+            content if content.stamp.at() > erased => Some(content),
+            content if content.stamp.outlives_erasure() => Some(Content {
+                stamp: content.stamp,
+                created_at: Instant::NEVER,
+                body: &[][..],
+            }),
+            _ => None,
+        };
         (listed.is_some() || content.is_some()).then_some(ElementView {
             id: element.id,
             listed,
@@ -44,11 +53,11 @@ impl<'t> ElementView<'t> {
     }
 
     /// The key that orders elements among each other and relative to the floor.
-    pub fn key(&self) -> (Stamp, &'t [u8]) {
-        (self.listed.unwrap_or(Stamp::NEVER), self.id)
+    pub fn key(&self) -> (S, &'t [u8]) {
+        (self.listed.unwrap_or(S::NEVER), self.id)
     }
 
-    fn cmp_content(&self, other: &ElementView<'_>) -> Ordering {
+    fn cmp_content(&self, other: &ElementView<'_, S>) -> Ordering {
         match (&self.content, &other.content) {
             (Some(own), Some(other)) => own.order(other),
             (own, other) => own.is_some().cmp(&other.is_some()),
@@ -56,11 +65,11 @@ impl<'t> ElementView<'t> {
     }
 
     /// Whether another element with the same id contains all information of this one.
-    fn is_covered_by(&self, other: &ElementView<'_>) -> bool {
+    fn is_covered_by(&self, other: &ElementView<'_, S>) -> bool {
         self.listed <= other.listed && self.cmp_content(other).is_le()
     }
 
-    fn store(&self, texts: &mut Texts) -> StoredElement {
+    fn store(&self, texts: &mut Texts) -> StoredElement<S> {
         StoredElement {
             id: texts.add(self.id),
             listed: self.listed,
@@ -69,8 +78,8 @@ impl<'t> ElementView<'t> {
     }
 }
 
-impl StoredElement {
-    pub(super) fn view<'t>(&self, texts: &'t Texts) -> ElementView<'t> {
+impl<S: AnyStamp> StoredElement<S> {
+    pub(super) fn view<'t>(&self, texts: &'t Texts) -> ElementView<'t, S> {
         let content = self.content.as_ref();
         ElementView {
             id: texts.get(self.id),
@@ -81,15 +90,15 @@ impl StoredElement {
 }
 
 /// A lower bound of the encoded size, in bytes, of the elements that an event lists. Stops counting at `enough`.
-pub(super) fn min_encoded_size<'e>(
-    elements: impl Iterator<Item = ListElement<&'e [u8]>>,
+pub(super) fn min_encoded_size<'e, S: AnyStamp>(
+    elements: impl Iterator<Item = ListElement<&'e [u8], S>>,
     erased: Instant,
     enough: usize,
 ) -> usize {
     // The length of the id, the byte of the optional parts, and a stamp.
-    const ELEMENT: usize = 1 + 1 + 8;
+    let of_element = 1 + 1 + S::MIN_ENCODED;
     // Another stamp, a time, and the length of the fields.
-    const CONTENT: usize = 8 + 8 + 1;
+    let of_content = 2 * S::MIN_ENCODED + 1;
     let mut ids: HashSet<&[u8], ahash::RandomState> = HashSet::default();
     let mut bytes = 0;
     for element in elements {
@@ -97,36 +106,36 @@ pub(super) fn min_encoded_size<'e>(
             break;
         }
         if ids.insert(element.id) {
-            bytes += ELEMENT + element.id.len();
+            bytes += of_element + element.id.len();
             if element.content.stamp.at() > erased {
-                bytes += CONTENT;
+                bytes += of_content;
             }
         }
     }
     bytes
 }
 
-impl List {
-    /// More elements than this are sorted first, because inserting them one by one takes quadratic time.
-    pub(super) const FEW: usize = 16;
+/// More elements than this are sorted first, because inserting them one by one takes quadratic time.
+pub(super) const FEW: usize = 16;
 
+impl<S: AnyStamp> List<S> {
     /// Joins the elements that are not below the floor; returns whether that changed anything.
     pub(super) fn join_elements<'e>(
         &mut self,
         texts: &mut Texts,
-        mut elements: impl Iterator<Item = ElementView<'e>>,
+        mut elements: impl Iterator<Item = ElementView<'e, S>>,
     ) -> bool {
         let floor = self.floor;
-        let is_above_floor = |element: &ElementView<'e>, texts: &Texts| {
+        let is_above_floor = |element: &ElementView<'e, S>, texts: &Texts| {
             floor.is_none_or(|floor| element.key() >= floor.key(texts))
         };
         let mut changed = false;
-        for element in elements.by_ref().take(Self::FEW) {
+        for element in elements.by_ref().take(FEW) {
             if is_above_floor(&element, texts) {
                 changed |= self.join_element(texts, &element);
             }
         }
-        let many: Vec<ElementView<'e>> = elements
+        let many: Vec<ElementView<'e, S>> = elements
             .filter(|element| is_above_floor(element, texts))
             .collect();
         changed | (!many.is_empty() && self.join_many(texts, &many))
@@ -143,7 +152,7 @@ impl List {
         start..start + with_this_id.count()
     }
 
-    fn join_element(&mut self, texts: &mut Texts, new: &ElementView<'_>) -> bool {
+    fn join_element(&mut self, texts: &mut Texts, new: &ElementView<'_, S>) -> bool {
         let range = self.range_of(texts, new.id);
         let known = &self.elements[range.clone()];
         let mut covered = 0;
@@ -175,7 +184,7 @@ impl List {
     }
 
     /// Like [`List::join_element`] for each element, but sorts them first.
-    fn join_many(&mut self, texts: &mut Texts, new: &[ElementView<'_>]) -> bool {
+    fn join_many(&mut self, texts: &mut Texts, new: &[ElementView<'_, S>]) -> bool {
         let old = std::mem::take(&mut self.elements);
         let survivors = survivors(&old, new, texts);
         let changed = survivors.iter().any(|at| *at >= old.len());
@@ -191,21 +200,48 @@ impl List {
         true
     }
 
+    /// Takes elements, and gives their stamps another order.
+    pub(super) fn restamp_elements(
+        &mut self,
+        texts: &Texts,
+        mut old: Vec<StoredElement<S>>,
+        stamp: impl Fn(S) -> S,
+    ) {
+        for element in &mut old {
+            element.listed = element.listed.map(&stamp);
+            if let Some(content) = &mut element.content {
+                content.stamp = stamp(content.stamp);
+            }
+        }
+        let survivors = survivors(&old, &[], texts).into_iter();
+        self.elements = survivors.map(|at| old[at].clone()).collect();
+        if let Some(floor) = self.floor {
+            let floor = floor.key(texts);
+            self.elements
+                .retain(|element| element.view(texts).key() >= floor);
+        }
+    }
+
     /// Drops the data that are not newer than the erasure.
     pub(super) fn erase_elements(&mut self, texts: &Texts, erased: Instant) {
         let old = std::mem::take(&mut self.elements);
         for mut element in old {
-            element.listed.take_if(|stamp| stamp.at() <= erased);
-            element
-                .content
-                .take_if(|content| content.stamp.at() <= erased);
+            let is_erased = |stamp: S| stamp.at() <= erased && !stamp.outlives_erasure();
+            element.listed.take_if(|stamp| is_erased(*stamp));
+            element.content.take_if(|content| is_erased(content.stamp));
+            if let Some(content) = &mut element.content
+                && content.stamp.at() <= erased
+            {
+                content.created_at = Instant::NEVER;
+                content.body = Span::EMPTY;
+            }
             if element.listed.is_none() && element.content.is_none() {
                 continue;
             }
             // Without the stamps of their lists, one of several elements with the same id may contain all that another
             // does.
             let view = element.view(texts);
-            let before = |elements: &[StoredElement]| {
+            let before = |elements: &[StoredElement<S>]| {
                 let last = elements.last().map(|last| last.view(texts));
                 last.filter(|last| last.id == view.id)
             };
@@ -221,9 +257,14 @@ impl List {
 
 /// The old and new elements that no other element covers, in the order of a list. Each is given by its index, where the
 /// new ones follow the old ones.
-fn survivors(old: &[StoredElement], new: &[ElementView<'_>], texts: &Texts) -> Vec<usize> {
+fn survivors<S: AnyStamp>(
+    old: &[StoredElement<S>],
+    new: &[ElementView<'_, S>],
+    texts: &Texts,
+) -> Vec<usize> {
     let old = old.iter().map(|element| element.view(texts));
-    let mut all: Vec<(ElementView<'_>, usize)> = old.chain(new.iter().copied()).zip(0..).collect();
+    let mut all: Vec<(ElementView<'_, S>, usize)> =
+        old.chain(new.iter().copied()).zip(0..).collect();
     all.sort_unstable_by(|(one, at), (other, other_at)| {
         let by_id = one.id.cmp(other.id);
         by_id
@@ -231,7 +272,7 @@ fn survivors(old: &[StoredElement], new: &[ElementView<'_>], texts: &Texts) -> V
             .then_with(|| other.cmp_content(one))
             .then_with(|| at.cmp(other_at))
     });
-    let mut last: Option<ElementView<'_>> = None;
+    let mut last: Option<ElementView<'_, S>> = None;
     all.retain(|(element, _)| {
         let is_covered =
             last.is_some_and(|last| last.id == element.id && element.is_covered_by(&last));

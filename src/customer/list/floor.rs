@@ -5,7 +5,7 @@
 //! erasure covers it, and an element that was listed below the floor is ignored when it arrives again.
 
 use super::{List, Listing};
-use crate::customer::stamp::Stamp;
+use crate::customer::stamp::{AnyStamp, Stamp};
 use crate::customer::texts::{Span, Texts};
 
 /// Elements that were listed below this stamp and id are dropped.
@@ -16,18 +16,18 @@ use crate::customer::texts::{Span, Texts};
 /// counts. The element at the floor is itself still stored: if a newer list names its id, the id moves up among those
 /// before it, and its old position is then below the floor.
 #[derive(Debug, Clone, Copy)]
-pub struct Floor {
-    pub stamp: Stamp,
+pub struct Floor<S = Stamp> {
+    pub stamp: S,
     pub id: Span,
 }
 
-impl Floor {
-    pub fn key<'t>(&self, texts: &'t Texts) -> (Stamp, &'t [u8]) {
+impl<S: AnyStamp> Floor<S> {
+    pub fn key<'t>(&self, texts: &'t Texts) -> (S, &'t [u8]) {
         (self.stamp, texts.get(self.id))
     }
 }
 
-impl List {
+impl<S: AnyStamp> List<S> {
     /// Raises the floor to where the lists and elements now require it; returns whether it rose.
     pub(super) fn raise_floor(&mut self, texts: &mut Texts, max_hidden: usize) -> bool {
         let shortest = self.shorter.last().or(self.newest.as_ref());
@@ -37,19 +37,19 @@ impl List {
         }
         // For each id, the newest list that names it.
         let first_keys = self.by_id(texts).filter_map(|of_one_id| of_one_id.first());
-        let mut keys: Vec<(Stamp, &[u8])> = first_keys
+        let mut keys: Vec<(S, &[u8])> = first_keys
             .map(|element| element.view(texts).key())
             .collect();
         keys.sort_unstable_by(|one, other| other.cmp(one));
         // If there is no list, only remains of older lists after erasures are stored, and all of these are hidden.
         let none = Listing {
-            stamp: Stamp::from_bits(i64::MAX),
+            stamp: S::ALWAYS,
             length: 0,
         };
         let listings = self.newest.iter().chain(&self.shorter);
         let listings = listings.chain(self.newest.is_none().then_some(&none));
         let floors = listings.filter_map(|listing| {
-            let below: (Stamp, &[u8]) = (listing.stamp, &[]);
+            let below: (S, &[u8]) = (listing.stamp, &[]);
             let first_dropped = max_hidden.saturating_add(listing.length);
             Some(below.min(*keys.get(first_dropped)?))
         });
@@ -61,7 +61,7 @@ impl List {
     }
 
     /// Drops what is below a floor, unless the present floor is higher; returns whether it was not.
-    pub(super) fn raise_floor_to(&mut self, texts: &mut Texts, floor: (Stamp, &[u8])) -> bool {
+    pub(super) fn raise_floor_to(&mut self, texts: &mut Texts, floor: (S, &[u8])) -> bool {
         if self.floor.is_some_and(|own| own.key(texts) >= floor) {
             return false;
         }

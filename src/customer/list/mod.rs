@@ -13,36 +13,48 @@ pub(super) use listing::Listing;
 use element::ElementView;
 
 use super::contribution::ListElement;
-use super::stamp::Stamp;
+use super::stamp::{AnyStamp, Stamp};
 use super::texts::Texts;
 use crate::model::time::Instant;
 
 /// The elements that events have listed, including hidden ones: a late event, older than the newest, may show one
 /// again, and then with its newest content.
-#[derive(Debug, Clone, Default)]
-pub(super) struct List {
+#[derive(Debug, Clone)]
+pub(super) struct List<S = Stamp> {
     /// The newest event that carries the list; if several have the same time, the shortest.
-    pub newest: Option<Listing>,
+    pub newest: Option<Listing<S>>,
     /// Older events whose list is shorter than all newer lists, the newest first. They determine the floor.
-    pub shorter: Vec<Listing>,
-    pub floor: Option<Floor>,
+    pub shorter: Vec<Listing<S>>,
+    pub floor: Option<Floor<S>>,
     /// Sorted by id, then by the stamp of the list, newest first. There is more than one entry for an id if an older
     /// list has a newer content: if the floor rises above the older list, that entry is dropped and the other is kept.
-    pub elements: Vec<StoredElement>,
+    pub elements: Vec<StoredElement<S>>,
 }
 
-impl List {
+impl<S> Default for List<S> {
+    fn default() -> Self {
+        List {
+            newest: None,
+            shorter: Vec::new(),
+            floor: None,
+            elements: Vec::new(),
+        }
+    }
+}
+
+impl<S: AnyStamp> List<S> {
     /// Joins the list of an event; returns whether that changed anything. Data up to `erased` are ignored. New texts
     /// are copied into those of the customer.
     pub fn join<'e>(
         &mut self,
         texts: &mut Texts,
-        event: Stamp,
-        elements: impl ExactSizeIterator<Item = ListElement<&'e [u8]>> + Clone,
+        event: S,
+        elements: impl ExactSizeIterator<Item = ListElement<&'e [u8], S>> + Clone,
         erased: Instant,
         max_hidden: usize,
     ) -> bool {
-        let listed = (event.at() > erased).then_some(event);
+        let is_kept = event.at() > erased || event.outlives_erasure();
+        let listed = is_kept.then_some(event);
         let mut changed =
             listed.is_some_and(|stamp| self.join_listing(Listing::of(stamp, elements.clone())));
         let views = elements.filter_map(|element| ElementView::of(element, listed, erased));
@@ -55,7 +67,7 @@ impl List {
     pub fn merge(
         &mut self,
         texts: &mut Texts,
-        other: &List,
+        other: &Self,
         its: &Texts,
         max_hidden: usize,
     ) -> bool {
@@ -73,7 +85,7 @@ impl List {
 
     /// Drops the data that are not newer than the erasure.
     pub fn erase(&mut self, texts: &mut Texts, erased: Instant, max_hidden: usize) {
-        let is_erased = |stamp: Stamp| stamp.at() <= erased;
+        let is_erased = |stamp: S| stamp.at() <= erased && !stamp.outlives_erasure();
         self.newest.take_if(|listing| is_erased(listing.stamp));
         self.shorter.retain(|listing| !is_erased(listing.stamp));
         self.floor.take_if(|floor| is_erased(floor.stamp));
@@ -81,19 +93,56 @@ impl List {
         self.raise_floor(texts, max_hidden);
     }
 
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.newest.is_none() && self.elements.is_empty() && self.floor.is_none()
+    }
+
+    /// Gives all stamps another order.
+    pub fn restamp(&mut self, texts: &mut Texts, stamp: impl Fn(S) -> S, max_hidden: usize) {
+        let old = std::mem::take(self);
+        self.floor = old.floor.map(|floor| Floor {
+            stamp: stamp(floor.stamp),
+            ..floor
+        });
+        for listing in old.newest.into_iter().chain(old.shorter) {
+            self.join_listing(Listing {
+                stamp: stamp(listing.stamp),
+                ..listing
+            });
+        }
+        self.restamp_elements(texts, old.elements, stamp);
+        self.raise_floor(texts, max_hidden);
+    }
+
+    /// Joins the fact that an event carries the list, if it is newer than all that do.
+    pub fn join_newer_listing(&mut self, listing: Listing<S>) {
+        if self
+            .newest
+            .is_none_or(|newest| newest.stamp < listing.stamp)
+        {
+            self.join_listing(listing);
+        }
+    }
+
     /// The elements that a snapshot shows, by id: those of the newest list or, with `union`, those of all lists that no
-    /// erasure covers.
+    /// erasure covers. `erased` matters only if stamps outlive erasures.
     pub fn shown<'l>(
         &'l self,
         texts: &'l Texts,
         union: bool,
-    ) -> impl Iterator<Item = ListElement<&'l [u8]>> {
+        erased: Instant,
+    ) -> impl Iterator<Item = ListElement<&'l [u8], S>> {
         let newest = self.newest.map(|listing| listing.stamp);
         self.by_id(texts).filter_map(move |of_one_id| {
             let (last_listed, newest_content) = (of_one_id.first()?, of_one_id.last()?);
             let listed = last_listed.listed;
-            let is_shown = listed.is_some() && (union || listed == newest);
-            let content = newest_content.content.as_ref().filter(|_| is_shown)?;
+            let is_shown = |stamp: S| !stamp.outlives_erasure() || stamp.at() > erased;
+            let is_listed = listed.is_some_and(is_shown) && (union || listed == newest);
+            let content = newest_content.content.as_ref().filter(|_| is_listed)?;
+            if !is_shown(content.stamp) {
+                return None;
+            }
             Some(ListElement {
                 id: texts.get(last_listed.id),
                 content: content.view(texts),
@@ -106,8 +155,8 @@ impl List {
     pub fn min_encoded_size<'e>(
         &self,
         texts: &Texts,
-        event: Stamp,
-        elements: impl Iterator<Item = ListElement<&'e [u8]>>,
+        event: S,
+        elements: impl Iterator<Item = ListElement<&'e [u8], S>>,
         erased: Instant,
         enough: usize,
     ) -> usize {
@@ -122,7 +171,7 @@ impl List {
     }
 
     /// The stored elements, grouped by id.
-    fn by_id<'l>(&'l self, texts: &'l Texts) -> impl Iterator<Item = &'l [StoredElement]> {
+    fn by_id<'l>(&'l self, texts: &'l Texts) -> impl Iterator<Item = &'l [StoredElement<S>]> {
         self.elements
             .chunk_by(|one, other| texts.get(one.id) == texts.get(other.id))
     }

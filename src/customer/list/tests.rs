@@ -36,7 +36,7 @@ fn many_elements_in_any_order_are_joined_at_once() {
         };
         assert!(join());
         assert!(!join());
-        let shown = list.shown(&texts, false);
+        let shown = list.shown(&texts, false, Instant::NEVER);
         shown.map(|element| element.id.to_vec()).collect::<Vec<_>>()
     };
     let began = std::time::Instant::now();

@@ -37,8 +37,16 @@ pub(super) fn write(customer: &Customer, view: &View, out: &mut Vec<u8>) {
     if let Some(at) = sign_ups.map(|action| action.created_at).min() {
         write_instant(out, "signedUpAt", at);
     }
-    write_subscriptions(actions.clone(), out);
-    write_touches(actions, out);
+    let of_contracts = actions.clone().filter_map(|action| {
+        let contract = action.fields().get(FieldName::Contract)?;
+        Some((contract, action.kind, action.stamp.at()))
+    });
+    write_subscriptions(of_contracts, out);
+    let touches = actions.filter_map(|action| {
+        let utm = action.fields().touch()?;
+        Some(((action.created_at, action.id), utm))
+    });
+    write_touches(touches, out);
     out.push(b'}');
 }
 
@@ -70,15 +78,18 @@ fn write_counts(kept: &[Action<Span>], out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
+/// The id of a contract as in JSON, and the type and the time of an action on it.
+pub(super) type OnContract<'a> = (&'a [u8], ActionKind, Instant);
+
 /// Writes for each contract the newest action that is not a promotion. `actions` come newest first.
-fn write_subscriptions<'a>(actions: impl Iterator<Item = Action<&'a [u8]>>, out: &mut Vec<u8>) {
-    // The id of the contract as in JSON, the type and the time.
-    let of_contracts = actions.filter_map(|action| {
-        let contract = action.fields().get(FieldName::Contract)?;
-        let is_promotion = action.kind == ActionKind::PromotionApplied;
-        (!is_promotion).then_some((contract, action.kind, action.stamp.at()))
-    });
-    let mut newest: Vec<(&[u8], ActionKind, Instant)> = of_contracts.collect();
+pub(super) fn write_subscriptions<'a>(
+    actions: impl Iterator<Item = OnContract<'a>>,
+    out: &mut Vec<u8>,
+) {
+    let is_promotion = |kind: ActionKind| kind == ActionKind::PromotionApplied;
+    let mut newest: Vec<OnContract<'_>> = actions
+        .filter(|(_, kind, _)| !is_promotion(*kind))
+        .collect();
     // The sort is stable: the newest action of a contract stays the first.
     newest.sort_by(|one, other| cmp_unescaped(one.0, other.0));
     newest.dedup_by(|older, newest| older.0 == newest.0);
@@ -110,7 +121,7 @@ fn cmp_unescaped(one: &[u8], other: &[u8]) -> Ordering {
 }
 
 /// The text that the inside of a JSON string stands for.
-fn unescaped(inside: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn unescaped(inside: &[u8]) -> Cow<'_, [u8]> {
     if inside.contains(&b'\\')
         && let Ok(text) = serde_json::from_slice::<String>(&[b"\"", inside, b"\""].concat())
     {
@@ -119,13 +130,11 @@ fn unescaped(inside: &[u8]) -> Cow<'_, [u8]> {
     Cow::Borrowed(inside)
 }
 
+/// The UTM parameters of an action, with what orders them.
+pub(super) type Touched<'a> = ((Instant, &'a [u8]), Touch<'a>);
+
 /// Writes the first and the last action with UTM parameters.
-fn write_touches<'a>(actions: impl Iterator<Item = Action<&'a [u8]>>, out: &mut Vec<u8>) {
-    let touches = actions.filter_map(|action| {
-        let utm = action.fields().touch()?;
-        Some(((action.created_at, action.id), utm))
-    });
-    type Touched<'a> = ((Instant, &'a [u8]), Touch<'a>);
+pub(super) fn write_touches<'a>(touches: impl Iterator<Item = Touched<'a>>, out: &mut Vec<u8>) {
     let (mut first, mut last): (Option<Touched<'a>>, Option<Touched<'a>>) = (None, None);
     for touch in touches {
         if first.is_none_or(|first| touch.0 < first.0) {

@@ -2,13 +2,17 @@
 //! (docs/contract.md, section 4).
 
 mod actions;
+mod actions_of_all;
+mod elements;
 mod priority;
+mod several;
 
 use std::sync::Arc;
 
 pub use priority::Priority;
 
 use super::contribution::{ConsoleParts, Publisher, Status};
+use super::declared::ShownSource;
 use super::{Customer, StoredConsole};
 use crate::json::canonical::{
     write_instant, write_instant_text, write_name, write_number, write_object, write_plain,
@@ -39,27 +43,47 @@ const NO_CONSOLE: ConsoleParts<&[u8]> = ConsoleParts {
 
 /// Appends the snapshot of a customer as JSON. If the snapshot is a null value, it appends nothing and returns false.
 pub fn write(customer: &Customer, id: &str, view: &View, out: &mut Vec<u8>) -> bool {
-    let status = customer.scalars.status.as_ref();
-    let is_deleted = status.is_some_and(|status| status.value == Status::Deleted);
+    let console = shown_console(customer).unwrap_or(NO_CONSOLE);
+    // Without declared sources each field has one source only, and its texts are copied as they are.
+    let several = customer.declared.is_some();
+    let scalars = several.then(|| several::Scalars::of(customer, &console, view));
+    let is_deleted = match &scalars {
+        Some(scalars) => scalars.is_deleted(),
+        None => {
+            let status = customer.scalars.status.as_ref();
+            status.is_some_and(|status| status.value == Status::Deleted)
+        }
+    };
     let Some(updated_at) = customer
         .newest()
         .filter(|_| !(view.deleted_is_null && is_deleted))
     else {
         return false;
     };
-    let console = shown_console(customer).unwrap_or(NO_CONSOLE);
     let publisher = customer.publisher.as_ref();
     let publisher = publisher.map(|publisher| publisher.view(&customer.texts));
 
     out.extend_from_slice(b"{\"schemaVersion\":1,\"customerId\":");
     write_string(out, id);
-    write_scalars(customer, console.names, out);
-    write_raw(out, "phones", console.phones);
-    write_addresses(customer, console.addresses, view, out);
-    write_dependents(customer, view, out);
-    write_raw(out, "attributes", console.attributes);
-    if !customer.actions.kept.is_empty() {
-        actions::write(customer, view, out);
+    match &scalars {
+        Some(scalars) => {
+            scalars.write(out);
+            elements::write_phones(customer, console.phones, view, out);
+            elements::write_addresses(customer, console.addresses, view, out);
+            elements::write_dependents(customer, view, out);
+            several::write_attributes(customer, &console, view, out);
+            actions_of_all::write(customer, view, out);
+        }
+        None => {
+            write_scalars(customer, console.names, out);
+            write_raw(out, "phones", console.phones);
+            write_addresses(customer, console.addresses, view, out);
+            write_dependents(customer, view, out);
+            write_raw(out, "attributes", console.attributes);
+            if !customer.actions.kept.is_empty() {
+                actions::write(customer, view, out);
+            }
+        }
     }
     if let Some(Publisher { enrollment, .. }) = publisher {
         write_raw(out, "enrollment", enrollment);
@@ -112,26 +136,38 @@ fn write_addresses(customer: &Customer, console: &[u8], view: &View, out: &mut V
     out.push(b'[');
     let start = out.len();
     out.extend_from_slice(console);
-    for address in customer.addresses.shown(&customer.texts, view.union) {
+    put_addresses(customer, view, start, out);
+    out.push(b']');
+}
+
+/// Appends the addresses of the loyalty programme to an array that began at `start`.
+fn put_addresses(customer: &Customer, view: &View, start: usize, out: &mut Vec<u8>) {
+    let addresses = &customer.addresses;
+    for address in addresses.shown(&customer.texts, view.union, Instant::NEVER) {
         separate(out, start);
         out.extend_from_slice(b"{\"source\":\"loyalty\",\"addressId\":");
         write_utf8(out, address.id);
         address.content.write(out);
     }
-    out.push(b']');
 }
 
 fn write_dependents(customer: &Customer, view: &View, out: &mut Vec<u8>) {
     write_name(out, "dependents");
     out.push(b'[');
     let start = out.len();
-    for dependent in customer.dependents.shown(&customer.texts, view.union) {
+    put_dependents(customer, view, start, out);
+    out.push(b']');
+}
+
+/// Appends the dependents of the loyalty programme to an array that began at `start`.
+fn put_dependents(customer: &Customer, view: &View, start: usize, out: &mut Vec<u8>) {
+    let dependents = &customer.dependents;
+    for dependent in dependents.shown(&customer.texts, view.union, Instant::NEVER) {
         separate(out, start);
         out.extend_from_slice(b"{\"dependentId\":");
         write_utf8(out, dependent.id);
         dependent.content.write(out);
     }
-    out.push(b']');
 }
 
 /// Writes the comma before an item of an array that began at `start`, unless the item is the first.
@@ -166,6 +202,28 @@ fn write_sources(customer: &Customer, out: &mut Vec<u8>) {
         if let Some(publisher) = &customer.publisher {
             end_source(out, b",\"publisher\":{\"updatedAt\":", publisher.at);
         }
+        for source in customer.declared_sources() {
+            if let Some(shown) = source.shown(&customer.texts) {
+                out.push(b',');
+                write_utf8(out, customer.texts.get(source.name));
+                out.push(b':');
+                write_declared(shown, out);
+            }
+        }
+    });
+}
+
+/// Appends what is known of the records of a declared source.
+fn write_declared(shown: ShownSource<'_>, out: &mut Vec<u8>) {
+    write_object(out, |out| {
+        if let Some(created_at) = shown.created_at {
+            write_raw(out, "createdAt", created_at);
+        }
+        if let Some(rank) = shown.rank {
+            write_name(out, "rank");
+            write_number(out, rank);
+        }
+        write_instant(out, "updatedAt", shown.updated_at);
     });
 }
 

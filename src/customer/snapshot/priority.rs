@@ -14,6 +14,11 @@ impl Priority {
         Priority(fields)
     }
 
+    /// Whether no source comes first for any field.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The names of the sources that come first for a field.
     pub fn of(&self, field: &str) -> &[String] {
         let of_field = self.0.get(field).or_else(|| self.0.get("*"));

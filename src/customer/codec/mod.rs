@@ -4,22 +4,29 @@
 //! big-endian; counts, lengths and versions are LEB128; a text follows its length. Optional parts follow a byte with
 //! one bit for each part that is present; the first part has the lowest bit. Equal states always have the same bytes.
 //! docs/design.md has the layout as a table.
+//!
+//! The layouts of released versions are kept for ever: states of each are in `schemas/states`. A later layout begins
+//! with its number and with the version that introduced it, so that an older version can name the version it needs.
+
+mod declared;
+mod read;
 
 use bytes::Bytes;
+use read::StateReader;
 
 use super::actions::Actions;
 use super::contribution::{Action, ActionKind, ConsoleParts, Content, Publisher, Status};
-use super::fields::Fields;
+use super::declared::DeclaredStamp;
 use super::list::{Floor, List, Listing, StoredElement};
 use super::register::{Register, Scalars};
-use super::stamp::Stamp;
+use super::stamp::{AnyStamp, Stamp};
 use super::texts::{Span, Texts};
 use super::{Customer, Erasures, StoredConsole};
 use crate::model::time::{Date, Instant};
 use crate::model::varint;
 
-/// The layout that this version writes. States with another layout must be rebuilt from the inputs.
-pub const LAYOUT: u8 = 4;
+/// The layout that this version writes: that of 0.1.0, the first one that was released.
+pub const LAYOUT: u8 = 5;
 
 /// Why this version cannot read a state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,14 +35,31 @@ pub enum CodecError {
         "the state has layout {0}, and this version reads layout {LAYOUT}; rebuild it with `keyfold topics reset`"
     )]
     Layout(u8),
+    #[error(
+        "the state was written by keyfold {major}.{minor} or later; this is version {}: run that version",
+        env!("CARGO_PKG_VERSION")
+    )]
+    Later { major: u8, minor: u8 },
     #[error("the state is damaged; rebuild it with `keyfold topics reset`")]
     Damaged,
 }
 
+/// What the encoding of a part refers to.
+#[derive(Clone, Copy)]
+struct Refers<'t> {
+    /// The texts of the customer.
+    texts: &'t Texts,
+    /// The time of the last erasure of all sources.
+    erased: Instant,
+    /// Of the declared source that is being encoded: its stamps and times, ascending.
+    stamps: &'t [DeclaredStamp],
+    times: &'t [Instant],
+}
+
 /// A type with one encoding, used wherever it occurs.
 trait Stored: Sized {
-    /// Appends the encoding; `texts` are those of the customer.
-    fn put(&self, texts: &Texts, out: &mut Vec<u8>);
+    /// Appends the encoding.
+    fn put(&self, to: &Refers<'_>, out: &mut Vec<u8>);
     fn read(input: &mut StateReader<'_>) -> Result<Self, CodecError>;
 }
 
@@ -46,10 +70,10 @@ trait Part: Stored + Default {
 
 /// Writes the byte with the bits of some parts, and then the parts that are present.
 macro_rules! write_parts {
-    ($of:ident, $texts:ident, $out:ident, [$($part:ident),*]) => {
-        $out.push(bits([$($of.$part.is_there()),*]));
+    ($of:ident, $to:ident, $out:ident, [$($part:ident),*] $(, $more:expr)?) => {
+        $out.push(bits([$($of.$part.is_there(),)* $($more)?]));
         $(if $of.$part.is_there() {
-            $of.$part.put($texts, $out);
+            $of.$part.put($to, $out);
         })*
     };
 }
@@ -57,17 +81,17 @@ macro_rules! write_parts {
 /// Declares how structs are encoded: fields that are always present in braces, and optional parts in brackets. A text
 /// that is read `as fields` must be well-formed [`Fields`].
 macro_rules! layout {
-    ($($of:ident $(<$text:ty>)? =
+    ($($of:ident $(<$($arg:ty),*>)? $(for $stamp:ident)? =
         { $($first:ident $(as $first_as:ident)?),* }
         $([ $($part:ident),* ] { $($last:ident),* })?;
     )*) => { $(
-        impl Stored for $of $(<$text>)? {
+        impl $(<$stamp: StoredStamp>)? Stored for $of $(<$($arg),*>)? {
             #[inline]
-            fn put(&self, texts: &Texts, out: &mut Vec<u8>) {
-                $(self.$first.put(texts, out);)*
+            fn put(&self, to: &Refers<'_>, out: &mut Vec<u8>) {
+                $(self.$first.put(to, out);)*
                 $(
-                    write_parts!(self, texts, out, [$($part),*]);
-                    $(self.$last.put(texts, out);)*
+                    write_parts!(self, to, out, [$($part),*]);
+                    $(self.$last.put(to, out);)*
                 )?
             }
 
@@ -90,16 +114,26 @@ macro_rules! layout {
 impl Customer {
     /// Appends the encoded state.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let texts = &self.texts;
+        let to = &Refers {
+            texts: &self.texts,
+            erased: self.erasures.all,
+            stamps: &[],
+            times: &[],
+        };
         out.push(LAYOUT);
+        let has_more = self.declared.is_there();
         write_parts!(
             self,
-            texts,
+            to,
             out,
             [
                 erasures, scalars, addresses, dependents, actions, console, publisher
-            ]
+            ],
+            has_more
         );
+        if has_more {
+            write_parts!(self, to, out, [declared]);
+        }
     }
 
     pub(super) fn encoded(&self) -> Vec<u8> {
@@ -110,22 +144,35 @@ impl Customer {
 
     /// Decodes a state; its texts share the given bytes.
     pub fn decode(bytes: &Bytes) -> Result<Customer, CodecError> {
-        let mut input = StateReader { bytes, at: 0 };
+        let mut input = StateReader::of(bytes);
         let layout = input.byte()?;
-        if layout != LAYOUT {
+        if layout < LAYOUT {
             return Err(CodecError::Layout(layout));
         }
+        if layout > LAYOUT {
+            let [major, minor] = input.array()?;
+            return Err(CodecError::Later { major, minor });
+        }
         let mut parts = input.parts()?;
-        let customer = Customer {
+        let erasures: Erasures = parts.next(&mut input)?;
+        input.erased = erasures.all;
+        let mut customer = Customer {
             texts: Texts::of(bytes.clone()),
-            erasures: parts.next(&mut input)?,
+            erasures,
             scalars: parts.next(&mut input)?,
             addresses: parts.next(&mut input)?,
             dependents: parts.next(&mut input)?,
             actions: parts.next(&mut input)?,
             console: parts.next(&mut input)?,
             publisher: parts.next(&mut input)?,
+            declared: None,
         };
+        if parts.is_next_there() {
+            let mut more = input.parts()?;
+            customer.declared = more.next(&mut input)?;
+            more.end()?;
+            customer.drop_empty_sources();
+        }
         match input.at == bytes.len() {
             true => Ok(customer),
             false => Err(CodecError::Damaged),
@@ -137,13 +184,10 @@ layout! {
     Publisher<Span> = { at, enrollment, accounts };
     StoredConsole = { version, at } [parts] {};
     ConsoleParts<Span> = { names, phones, addresses, attributes };
-    Actions = {} [evicted] { kept };
-    Action<Span> = { id, stamp, created_at, kind, body as fields };
-    List = {} [newest, shorter, floor] { elements };
-    Listing = { stamp, length };
-    Floor = { stamp, id };
-    StoredElement = { id } [listed, content] {};
-    Content<Span> = { stamp, created_at, body as fields };
+    List<S> for S = {} [newest, shorter, floor] { elements };
+    Listing<S> for S = { stamp, length };
+    Floor<S> for S = { stamp, id };
+    StoredElement<S> for S = { id } [listed, content] {};
     Scalars = {} [date_of_birth, status, marketing_opt_in, sms_opt_in, created_at] {};
 }
 
@@ -160,22 +204,97 @@ impl Part for Scalars {
     }
 }
 
-impl Part for List {
+impl<S: StoredStamp> Part for List<S> {
     fn is_there(&self) -> bool {
-        self.newest.is_some() || !self.elements.is_empty() || self.floor.is_some()
+        !self.is_empty()
     }
 }
 
-impl Part for Actions {
+/// A stamp, and how the times of creation of the same source are encoded.
+trait StoredStamp: AnyStamp + Stored {
+    fn put_time(at: Instant, to: &Refers<'_>, out: &mut Vec<u8>);
+    fn read_time(input: &mut StateReader<'_>) -> Result<Instant, CodecError>;
+}
+
+impl StoredStamp for Stamp {
+    #[inline]
+    fn put_time(at: Instant, to: &Refers<'_>, out: &mut Vec<u8>) {
+        at.put(to, out);
+    }
+
+    #[inline]
+    fn read_time(input: &mut StateReader<'_>) -> Result<Instant, CodecError> {
+        Stored::read(input)
+    }
+}
+
+impl<S: StoredStamp> Stored for Content<Span, S> {
+    #[inline]
+    fn put(&self, to: &Refers<'_>, out: &mut Vec<u8>) {
+        self.stamp.put(to, out);
+        S::put_time(self.created_at, to, out);
+        self.body.put(to, out);
+    }
+
+    #[inline]
+    fn read(input: &mut StateReader<'_>) -> Result<Self, CodecError> {
+        Ok(Content {
+            stamp: Stored::read(input)?,
+            created_at: S::read_time(input)?,
+            body: input.fields()?,
+        })
+    }
+}
+
+impl<S: StoredStamp, K: Stored> Stored for Action<Span, S, K> {
+    #[inline]
+    fn put(&self, to: &Refers<'_>, out: &mut Vec<u8>) {
+        self.id.put(to, out);
+        self.stamp.put(to, out);
+        S::put_time(self.created_at, to, out);
+        self.kind.put(to, out);
+        self.body.put(to, out);
+    }
+
+    #[inline]
+    fn read(input: &mut StateReader<'_>) -> Result<Self, CodecError> {
+        Ok(Action {
+            id: Stored::read(input)?,
+            stamp: Stored::read(input)?,
+            created_at: S::read_time(input)?,
+            kind: Stored::read(input)?,
+            body: input.fields()?,
+        })
+    }
+}
+
+impl<S: StoredStamp, K: Stored> Stored for Actions<S, K> {
+    fn put(&self, to: &Refers<'_>, out: &mut Vec<u8>) {
+        write_parts!(self, to, out, [evicted]);
+        self.kept.put(to, out);
+    }
+
+    fn read(input: &mut StateReader<'_>) -> Result<Self, CodecError> {
+        let evicted = input.parts()?.next(input)?;
+        let kept = Stored::read(input)?;
+        Ok(Actions { kept, evicted })
+    }
+}
+
+impl<S: StoredStamp, K: Stored> Part for Actions<S, K> {
     fn is_there(&self) -> bool {
         !self.kept.is_empty() || self.evicted.is_some()
     }
 }
 
 impl Stored for Erasures {
-    fn put(&self, _: &Texts, out: &mut Vec<u8>) {
-        out.push(bits(self.0.map(|at| !at.is_never())));
-        for at in self.0.into_iter().filter(|at| !at.is_never()) {
+    fn put(&self, _: &Refers<'_>, out: &mut Vec<u8>) {
+        // That of a source is written only if it is later than that of all sources.
+        let [one, two, three, four] = self.built_in.map(|at| Some(at).filter(|at| *at > self.all));
+        let all = Some(self.all).filter(|at| !at.is_never());
+        let times = [one, two, three, four, all];
+        out.push(bits(times.map(|at| at.is_some())));
+        for at in times.into_iter().flatten() {
             out.extend_from_slice(&at.micros().to_be_bytes());
         }
     }
@@ -183,10 +302,13 @@ impl Stored for Erasures {
     fn read(input: &mut StateReader<'_>) -> Result<Self, CodecError> {
         let mut parts = input.parts()?;
         let mut erasures = Erasures::default();
-        for at in &mut erasures.0 {
-            *at = parts
-                .next::<Option<Instant>>(input)?
-                .unwrap_or(Instant::NEVER);
+        let [one, two, three, four] = &mut erasures.built_in;
+        for at in [one, two, three, four, &mut erasures.all] {
+            let read: Option<Instant> = parts.next(input)?;
+            *at = read.unwrap_or(Instant::NEVER);
+        }
+        for at in &mut erasures.built_in {
+            *at = erasures.all.max(*at);
         }
         Ok(erasures)
     }
@@ -194,15 +316,15 @@ impl Stored for Erasures {
 
 impl Part for Erasures {
     fn is_there(&self) -> bool {
-        self.0.iter().any(|at| !at.is_never())
+        !self.all.is_never() || self.built_in.iter().any(|at| !at.is_never())
     }
 }
 
 impl<T: Stored> Stored for Option<T> {
     #[inline]
-    fn put(&self, texts: &Texts, out: &mut Vec<u8>) {
+    fn put(&self, to: &Refers<'_>, out: &mut Vec<u8>) {
         if let Some(part) = self {
-            part.put(texts, out);
+            part.put(to, out);
         }
     }
 
@@ -220,8 +342,8 @@ impl<T: Stored> Part for Option<T> {
 }
 
 impl<T: Stored> Stored for Box<T> {
-    fn put(&self, texts: &Texts, out: &mut Vec<u8>) {
-        (**self).put(texts, out);
+    fn put(&self, to: &Refers<'_>, out: &mut Vec<u8>) {
+        (**self).put(to, out);
     }
 
     fn read(input: &mut StateReader<'_>) -> Result<Self, CodecError> {
@@ -231,20 +353,16 @@ impl<T: Stored> Stored for Box<T> {
 
 impl<T: Stored> Stored for Vec<T> {
     #[inline]
-    fn put(&self, texts: &Texts, out: &mut Vec<u8>) {
-        self.len().put(texts, out);
+    fn put(&self, to: &Refers<'_>, out: &mut Vec<u8>) {
+        self.len().put(to, out);
         for item in self {
-            item.put(texts, out);
+            item.put(to, out);
         }
     }
 
     #[inline]
     fn read(input: &mut StateReader<'_>) -> Result<Self, CodecError> {
-        let count = usize::read(input)?;
-        // Each item needs at least one byte, so a damaged count cannot cause a huge allocation.
-        if count > input.bytes.len() - input.at {
-            return Err(CodecError::Damaged);
-        }
+        let count = input.count()?;
         let mut items = Vec::with_capacity(count);
         for _ in 0..count {
             items.push(T::read(input)?);
@@ -262,9 +380,9 @@ impl<T: Stored> Part for Vec<T> {
 
 impl<T: Stored> Stored for Register<T> {
     #[inline]
-    fn put(&self, texts: &Texts, out: &mut Vec<u8>) {
-        self.stamp.put(texts, out);
-        self.value.put(texts, out);
+    fn put(&self, to: &Refers<'_>, out: &mut Vec<u8>) {
+        self.stamp.put(to, out);
+        self.value.put(to, out);
     }
 
     #[inline]
@@ -276,10 +394,10 @@ impl<T: Stored> Stored for Register<T> {
 
 /// Declares for single values how each is written and read.
 macro_rules! stored {
-    ($($of:ty: |$value:ident, $texts:pat_param, $out:ident| $write:expr, |$input:ident| $read:expr;)*) => { $(
+    ($($of:ty: |$value:ident, $to:pat_param, $out:ident| $write:expr, |$input:ident| $read:expr;)*) => { $(
         impl Stored for $of {
             #[inline]
-            fn put(&self, $texts: &Texts, $out: &mut Vec<u8>) {
+            fn put(&self, $to: &Refers<'_>, $out: &mut Vec<u8>) {
                 let $value = self;
                 $write;
             }
@@ -303,96 +421,6 @@ stored! {
     Date: |date, _, out| out.extend_from_slice(date.bytes()), |input| input.date();
     Status: |status, _, out| out.push(*status as u8), |input| input.one_of(Status::ALL);
     ActionKind: |kind, _, out| out.push(*kind as u8), |input| input.one_of(ActionKind::ALL);
-    Span: |text, texts, out| varint::put_bytes(out, texts.get(*text)),
+    Span: |text, to, out| varint::put_bytes(out, to.texts.get(*text)),
         |input| Span::at(input.text()?).ok_or(CodecError::Damaged);
-}
-
-/// The optional parts that follow, one bit each.
-struct Parts(u8);
-
-impl Parts {
-    #[inline]
-    fn next<T: Part>(&mut self, input: &mut StateReader<'_>) -> Result<T, CodecError> {
-        let is_there = self.0 & 1 != 0;
-        self.0 >>= 1;
-        match is_there {
-            true => T::read(input),
-            false => Ok(T::default()),
-        }
-    }
-}
-
-/// The bytes of a state. Every length is compared with the remaining bytes before it is used.
-struct StateReader<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl StateReader<'_> {
-    #[inline]
-    fn take(&mut self, length: usize) -> Result<std::ops::Range<usize>, CodecError> {
-        let end = self.at.checked_add(length).ok_or(CodecError::Damaged)?;
-        if end > self.bytes.len() {
-            return Err(CodecError::Damaged);
-        }
-        let range = self.at..end;
-        self.at = end;
-        Ok(range)
-    }
-
-    #[inline]
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
-        let range = self.take(N)?;
-        self.bytes[range]
-            .try_into()
-            .map_err(|_| CodecError::Damaged)
-    }
-
-    #[inline]
-    fn byte(&mut self) -> Result<u8, CodecError> {
-        self.array::<1>().map(|[byte]| byte)
-    }
-
-    fn parts(&mut self) -> Result<Parts, CodecError> {
-        self.byte().map(Parts)
-    }
-
-    #[inline]
-    fn number(&mut self) -> Result<u64, CodecError> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let (number, rest) = varint::read(rest).ok_or(CodecError::Damaged)?;
-        self.at = self.bytes.len() - rest.len();
-        Ok(number)
-    }
-
-    #[inline]
-    fn length(&mut self) -> Result<usize, CodecError> {
-        usize::try_from(self.number()?).map_err(|_| CodecError::Damaged)
-    }
-
-    /// The range of a text in the bytes.
-    #[inline]
-    fn text(&mut self) -> Result<std::ops::Range<usize>, CodecError> {
-        let length = self.length()?;
-        self.take(length)
-    }
-
-    fn fields(&mut self) -> Result<Span, CodecError> {
-        let range = self.text()?;
-        if !Fields::of(&self.bytes[range.clone()]).are_well_formed() {
-            return Err(CodecError::Damaged);
-        }
-        Span::at(range).ok_or(CodecError::Damaged)
-    }
-
-    fn date(&mut self) -> Result<Date, CodecError> {
-        let text = self.array::<10>()?;
-        let date = std::str::from_utf8(&text).ok().and_then(Date::parse);
-        date.ok_or(CodecError::Damaged)
-    }
-
-    fn one_of<T: Copy>(&mut self, all: &[T]) -> Result<T, CodecError> {
-        let at = usize::from(self.byte()?);
-        all.get(at).copied().ok_or(CodecError::Damaged)
-    }
 }
