@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use super::line::Line;
 use crate::config::{Config, Format, KeyFormat};
 use crate::exit::Failure;
-use crate::model::record::{RawRecord, Source};
+use crate::model::record::RawRecord;
 use crate::registry::Registry;
 use crate::source::framing::{
-    GUID_HEADER, Payload, PayloadReader, SchemaId, SchemaLookup, WriterSchema,
+    GUID_HEADER, Payload, PayloadReader, Purpose, ReaderSchemas, SchemaId, SchemaLookup,
+    WriterSchema,
 };
 
 /// Where the writer schemas of Avro values are found.
@@ -36,12 +37,13 @@ enum Origin {
 /// Writer schemas, each looked up once.
 pub struct Lookup {
     origin: Origin,
+    readers: ReaderSchemas,
     found: FoundSchemas,
 }
 
 struct FoundSchemas {
     is_available: bool,
-    schemas: HashMap<(Source, SchemaId), WriterSchema>,
+    schemas: HashMap<(Purpose, SchemaId), WriterSchema>,
 }
 
 impl SchemaArgs {
@@ -89,7 +91,11 @@ impl SchemaArgs {
             is_available: !matches!(origin, Origin::Nowhere),
             schemas: HashMap::new(),
         };
-        Ok(Lookup { origin, found })
+        Ok(Lookup {
+            origin,
+            readers: ReaderSchemas::of(&config.sources),
+            found,
+        })
     }
 }
 
@@ -114,24 +120,29 @@ impl Lookup {
             return Ok(Payload::Rejected(rejection));
         }
         let guid = || line.header(GUID_HEADER);
-        let needed = PayloadReader::new(config, record.source, &self.found).schema_id(record, guid);
-        if let Some(id) = needed {
-            self.find(record.source, id)?;
+        let needed = PayloadReader::new(config, record.source, &self.found).needed(record, guid);
+        for (purpose, id) in needed.into_iter().flatten() {
+            self.find(purpose, id)?;
         }
         let payload = PayloadReader::new(config, record.source, &self.found).read(record, guid);
         payload.ok_or_else(|| Failure::Service("a writer schema was not looked up".to_owned()))
     }
 
-    fn find(&mut self, source: Source, id: SchemaId) -> Result<(), Failure> {
-        if let Entry::Vacant(entry) = self.found.schemas.entry((source, id)) {
-            entry.insert(self.origin.fetch(source, id)?);
+    fn find(&mut self, purpose: Purpose, id: SchemaId) -> Result<(), Failure> {
+        if let Entry::Vacant(entry) = self.found.schemas.entry((purpose, id)) {
+            entry.insert(self.origin.fetch(purpose, &self.readers, id)?);
         }
         Ok(())
     }
 }
 
 impl Origin {
-    fn fetch(&self, source: Source, id: SchemaId) -> Result<WriterSchema, Failure> {
+    fn fetch(
+        &self,
+        purpose: Purpose,
+        readers: &ReaderSchemas,
+        id: SchemaId,
+    ) -> Result<WriterSchema, Failure> {
         let found = match self {
             Origin::Nowhere => return Ok(WriterSchema::Unknown),
             Origin::Folder(folder) => {
@@ -139,16 +150,16 @@ impl Origin {
                 let text = std::fs::read_to_string(&file).map_err(|error| {
                     Failure::Usage(format!("cannot read {}: {error}", file.display()))
                 })?;
-                WriterSchema::compile(source, &text, &[])
+                WriterSchema::compile(purpose, readers, &text, &[])
             }
             Origin::Registry(registry) => match registry.schema(id) {
-                Ok(Some(fetched)) => fetched.writer_schema(source),
+                Ok(Some(fetched)) => fetched.writer_schema(purpose, readers),
                 Ok(None) => return Ok(WriterSchema::Unknown),
                 Err(unavailable) => return Err(Failure::Service(unavailable.to_string())),
             },
         };
         if let WriterSchema::Unusable(reason) = &found {
-            tracing::warn!(%source, schema = %id, %reason, "no value of this schema can be read for this source");
+            tracing::warn!(source = %purpose, schema = %id, %reason, "no value of this schema can be read for this source");
         }
         Ok(found)
     }
@@ -159,7 +170,7 @@ impl SchemaLookup for FoundSchemas {
         self.is_available
     }
 
-    fn writer_schema(&self, source: Source, id: SchemaId) -> Option<WriterSchema> {
-        self.schemas.get(&(source, id)).cloned()
+    fn writer_schema(&self, purpose: Purpose, id: SchemaId) -> Option<WriterSchema> {
+        self.schemas.get(&(purpose, id)).cloned()
     }
 }

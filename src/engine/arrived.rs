@@ -157,7 +157,7 @@ impl<'a, D: Delivered> Arrived<'a, D> {
     pub fn context(self, opened: &Payload<'_>, settings: &Settings) -> Context<'a> {
         let place = self.delivered.place();
         let value = self.raw.value;
-        let body = match opened {
+        let body = match opened.value() {
             Payload::Avro(_, body) => body.len(),
             _ => value.map_or(0, <[u8]>::len),
         };

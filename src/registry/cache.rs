@@ -1,11 +1,11 @@
 //! The cache of schemas by id, and the thread that asks the registry.
 //!
-//! A plan is compiled once for a source and an id, and kept forever: a registry never gives an id to another schema.
+//! A plan is compiled once for a purpose and an id, and kept forever: a registry never gives an id to another schema.
 //! That the registry lacks an id is believed for `registry.unknown_ids_for`; then it is asked again. Before it is
 //! believed at all, the registry is asked a second time a moment later, because schemas are registered moments before
 //! their first record. The second request is left out while many ids are unknown.
 //!
-//! Limits: 10,000 answers are kept, each for one source and one id, and 1,000 ids can wait at a time. Beyond 10,000
+//! Limits: 10,000 answers are kept, each for one purpose and one id, and 1,000 ids can wait at a time. Beyond 10,000
 //! answers, those about unknown ids are dropped before plans are.
 
 use std::collections::HashMap;
@@ -18,8 +18,7 @@ use std::time::{Duration, Instant};
 
 use super::queue::{Next, Queue, RetryPolicy};
 use super::{Fetched, Registry, Requests, one_line};
-use crate::model::record::Source;
-use crate::source::framing::{SchemaId, SchemaLookup, WriterSchema};
+use crate::source::framing::{Purpose, ReaderSchemas, SchemaId, SchemaLookup, WriterSchema};
 
 /// The most answers that are kept.
 const MAX_ENTRIES: usize = 10_000;
@@ -35,6 +34,7 @@ pub struct CachedSchemas {
 
 struct Shared {
     registry: Registry,
+    readers: ReaderSchemas,
     unknown_ids_for: Duration,
     entries: RwLock<Entries>,
     work: Mutex<Work>,
@@ -42,7 +42,7 @@ struct Shared {
     answers: AtomicU64,
 }
 
-type Entries = HashMap<(Source, SchemaId), Entry, ahash::RandomState>;
+type Entries = HashMap<(Purpose, SchemaId), Entry, ahash::RandomState>;
 
 struct Entry {
     schema: WriterSchema,
@@ -71,18 +71,21 @@ impl CachedSchemas {
     /// The operating system cannot create a thread.
     pub fn start(
         registry: Registry,
+        readers: ReaderSchemas,
         unknown_ids_for: Duration,
     ) -> std::io::Result<Arc<CachedSchemas>> {
-        CachedSchemas::start_at(registry, unknown_ids_for, RetryPolicy::DEFAULT)
+        CachedSchemas::start_at(registry, readers, unknown_ids_for, RetryPolicy::DEFAULT)
     }
 
     pub(super) fn start_at(
         registry: Registry,
+        readers: ReaderSchemas,
         unknown_ids_for: Duration,
         policy: RetryPolicy,
     ) -> std::io::Result<Arc<CachedSchemas>> {
         let shared = Arc::new(Shared {
             registry,
+            readers,
             unknown_ids_for,
             entries: RwLock::default(),
             work: Mutex::new(Work {
@@ -125,9 +128,9 @@ impl CachedSchemas {
 }
 
 impl SchemaLookup for CachedSchemas {
-    fn writer_schema(&self, source: Source, id: SchemaId) -> Option<WriterSchema> {
-        let found = self.shared.cached(source, id);
-        found.or_else(|| self.shared.request(source, id))
+    fn writer_schema(&self, purpose: Purpose, id: SchemaId) -> Option<WriterSchema> {
+        let found = self.shared.cached(purpose, id);
+        found.or_else(|| self.shared.request(purpose, id))
     }
 }
 
@@ -139,17 +142,17 @@ impl Drop for CachedSchemas {
 }
 
 impl Shared {
-    fn cached(&self, source: Source, id: SchemaId) -> Option<WriterSchema> {
+    fn cached(&self, purpose: Purpose, id: SchemaId) -> Option<WriterSchema> {
         let entries = self.entries();
-        let entry = entries.get(&(source, id))?;
+        let entry = entries.get(&(purpose, id))?;
         (!entry.has_expired()).then(|| entry.schema.clone())
     }
 
-    fn request(&self, source: Source, id: SchemaId) -> Option<WriterSchema> {
+    fn request(&self, purpose: Purpose, id: SchemaId) -> Option<WriterSchema> {
         let mut work = self.work();
         // The answer may have arrived in between; it is stored while the work is locked.
-        let found = self.cached(source, id);
-        if found.is_none() && work.queue.request(source, id, Instant::now()) {
+        let found = self.cached(purpose, id);
+        if found.is_none() && work.queue.request(purpose, id, Instant::now()) {
             self.wake.notify_all();
         }
         found
@@ -157,10 +160,10 @@ impl Shared {
 
     /// The body of the thread.
     fn run(&self) {
-        while let Some((id, sources)) = self.next() {
+        while let Some((id, purposes)) = self.next() {
             match self.registry.schema(id) {
-                Ok(Some(fetched)) => self.found(id, &sources, &fetched),
-                Ok(None) => self.unknown(id, &sources),
+                Ok(Some(fetched)) => self.found(id, &purposes, &fetched),
+                Ok(None) => self.unknown(id, &purposes),
                 Err(unavailable) => {
                     let reason = unavailable.to_string();
                     let mut work = self.work();
@@ -174,7 +177,7 @@ impl Shared {
     }
 
     /// Waits for the next id to ask for. `None`: the cache was dropped.
-    fn next(&self) -> Option<(SchemaId, Vec<Source>)> {
+    fn next(&self) -> Option<(SchemaId, Vec<Purpose>)> {
         let mut work = self.work();
         loop {
             if work.stopping {
@@ -185,7 +188,7 @@ impl Shared {
                 self.answers.fetch_add(1, Ordering::Release);
             }
             work = match work.queue.next(now) {
-                Next::Ask(id, sources) => return Some((id, sources)),
+                Next::Ask(id, purposes) => return Some((id, purposes)),
                 Next::Wait(None) => self.wake.wait(work).unwrap_or_else(PoisonError::into_inner),
                 Next::Wait(Some(wait)) => {
                     self.wake
@@ -197,34 +200,35 @@ impl Shared {
         }
     }
 
-    fn found(&self, id: SchemaId, sources: &[Source], fetched: &Fetched) {
-        let found = sources
-            .iter()
-            .map(|&source| match fetched.writer_schema(source) {
-                WriterSchema::Unusable(error) => {
-                    let error = one_line(&error, MAX_LOGGED);
-                    tracing::warn!(
-                        source = source.name(),
-                        schema = %id,
-                        error,
-                        "no value of this schema can be read for this source"
-                    );
-                    (source, WriterSchema::Unusable(error.into()))
-                }
-                schema => (source, schema),
-            });
-        let found: Vec<(Source, WriterSchema)> = found.collect();
+    fn found(&self, id: SchemaId, purposes: &[Purpose], fetched: &Fetched) {
+        let found =
+            purposes.iter().map(
+                |&purpose| match fetched.writer_schema(purpose, &self.readers) {
+                    WriterSchema::Unusable(error) => {
+                        let error = one_line(&error, MAX_LOGGED);
+                        tracing::warn!(
+                            source = %purpose,
+                            schema = %id,
+                            error,
+                            "no value of this schema can be read for this source"
+                        );
+                        (purpose, WriterSchema::Unusable(error.into()))
+                    }
+                    schema => (purpose, schema),
+                },
+            );
+        let found: Vec<(Purpose, WriterSchema)> = found.collect();
         self.store(self.work(), id, found, None);
     }
 
-    fn unknown(&self, id: SchemaId, sources: &[Source]) {
+    fn unknown(&self, id: SchemaId, purposes: &[Purpose]) {
         let now = Instant::now();
         let mut work = self.work();
         // This comes before the recheck, because the first answer after a failure makes all waiting ids due at once.
         self.log_recovery(work.queue.answered(now));
-        let is_known = sources
+        let is_known = purposes
             .iter()
-            .any(|&source| self.entries().contains_key(&(source, id)));
+            .any(|&purpose| self.entries().contains_key(&(purpose, id)));
         let many_are_unknown = work
             .unknown
             .is_some_and(|last| now.saturating_duration_since(last) < self.unknown_ids_for);
@@ -234,9 +238,9 @@ impl Shared {
         work.unknown = Some(now);
         tracing::debug!(schema = %id, "the schema registry does not know this schema");
         let until = now + self.unknown_ids_for;
-        let found = sources
+        let found = purposes
             .iter()
-            .map(|&source| (source, WriterSchema::Unknown));
+            .map(|&purpose| (purpose, WriterSchema::Unknown));
         self.store(work, id, found.collect(), Some(until));
     }
 
@@ -245,19 +249,19 @@ impl Shared {
         &self,
         mut work: MutexGuard<'_, Work>,
         id: SchemaId,
-        found: Vec<(Source, WriterSchema)>,
+        found: Vec<(Purpose, WriterSchema)>,
         until: Option<Instant>,
     ) {
-        let sources: Vec<Source> = found.iter().map(|(source, _)| *source).collect();
+        let purposes: Vec<Purpose> = found.iter().map(|(purpose, _)| *purpose).collect();
         let mut entries = self.entries_mut();
-        for (source, schema) in found {
+        for (purpose, schema) in found {
             evict(&mut entries, MAX_ENTRIES);
-            entries.insert((source, id), Entry { schema, until });
+            entries.insert((purpose, id), Entry { schema, until });
         }
         // Within the lock, so that a caller who sees the answer also sees the new count.
         self.answers.fetch_add(1, Ordering::Release);
         drop(entries);
-        work.queue.resolved(id, &sources);
+        work.queue.resolved(id, &purposes);
         let is_back = work.queue.answered(Instant::now());
         drop(work);
         self.log_recovery(is_back);
@@ -302,16 +306,26 @@ fn evict(answers: &mut Entries, max_entries: usize) {
 mod tests {
     use super::*;
     use crate::avro::Plan;
+    use crate::model::record::Source;
     use crate::registry::tests::server::{Server, page};
     use crate::registry::tests::{eventually, registry};
 
     #[test]
     fn the_thread_ends_with_the_cache() {
         let server = Server::start(|_, _| page(503));
-        let cache = CachedSchemas::start(registry(&server), Duration::from_secs(60)).unwrap();
+        let cache = CachedSchemas::start(
+            registry(&server),
+            ReaderSchemas::default(),
+            Duration::from_secs(60),
+        )
+        .unwrap();
         let shared = Arc::downgrade(&cache.shared);
         let id = SchemaId::Number(7);
-        assert!(cache.writer_schema(Source::LoyaltyCustomers, id).is_none());
+        assert!(
+            cache
+                .writer_schema(Source::LoyaltyCustomers.into(), id)
+                .is_none()
+        );
         eventually("it fails", || cache.failure().is_some());
         drop(cache);
         eventually("the thread has ended", || shared.strong_count() == 0);
@@ -322,7 +336,7 @@ mod tests {
         let source = Source::LoyaltyCustomers;
         let mut answers = Entries::default();
         let mut note = |number, schema, until| {
-            let key = (source, SchemaId::Number(number));
+            let key = (Purpose::Values(source), SchemaId::Number(number));
             answers.insert(key, Entry { schema, until });
         };
         let path = concat!(

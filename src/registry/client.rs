@@ -13,8 +13,7 @@ use super::endpoint::{Credentials, Endpoint};
 use super::http::{Answer, EndpointError, Http, Requests};
 use super::{Unavailable, roots};
 use crate::config;
-use crate::model::record::Source;
-use crate::source::framing::{SchemaId, WriterSchema};
+use crate::source::framing::{Purpose, ReaderSchemas, SchemaId, WriterSchema};
 
 /// The most schemas that one schema may refer to, directly or through others.
 const MAX_REFERENCES: usize = 200;
@@ -60,14 +59,14 @@ pub struct Fetched {
 }
 
 impl Fetched {
-    /// The writer schema for a source.
+    /// The writer schema for a purpose.
     #[must_use]
-    pub fn writer_schema(&self, source: Source) -> WriterSchema {
+    pub fn writer_schema(&self, purpose: Purpose, readers: &ReaderSchemas) -> WriterSchema {
         match &self.unusable {
             Some(reason) => WriterSchema::Unusable(reason.as_str().into()),
             None => {
                 let references: Vec<&str> = self.references.iter().map(String::as_str).collect();
-                WriterSchema::compile(source, &self.schema, &references)
+                WriterSchema::compile(purpose, readers, &self.schema, &references)
             }
         }
     }

@@ -5,8 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use crate::backoff::Backoff;
-use crate::model::record::Source;
-use crate::source::framing::SchemaId;
+use crate::source::framing::{Purpose, SchemaId};
 
 /// The most ids that wait at a time. A further id is not accepted, and must be requested again after the next answer.
 const MAX_WAITING: usize = 1_000;
@@ -39,8 +38,8 @@ pub(super) struct Queue {
 }
 
 struct Waiting {
-    /// The sources whose records wait.
-    sources: BTreeSet<Source>,
+    /// What records wait for it for.
+    purposes: BTreeSet<Purpose>,
     requested_at: Instant,
     due: Instant,
     failures: u32,
@@ -53,7 +52,7 @@ struct Waiting {
 /// What the thread does next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    Ask(SchemaId, Vec<Source>),
+    Ask(SchemaId, Vec<Purpose>),
     /// Nothing for this long; `None`: until an id is requested.
     Wait(Option<Duration>),
 }
@@ -67,17 +66,17 @@ impl Queue {
         }
     }
 
-    /// Records that a record of a source waits for an id. True: it was not waiting before.
-    pub fn request(&mut self, source: Source, id: SchemaId, now: Instant) -> bool {
+    /// Records that a record waits for an id. True: none was waiting for this purpose before.
+    pub fn request(&mut self, purpose: Purpose, id: SchemaId, now: Instant) -> bool {
         if let Some(waiting) = self.waiting.get_mut(&id) {
             waiting.requested_at = now;
-            return waiting.sources.insert(source);
+            return waiting.purposes.insert(purpose);
         }
         if self.waiting.len() >= MAX_WAITING {
             return false;
         }
         let waiting = Waiting {
-            sources: BTreeSet::from([source]),
+            purposes: BTreeSet::from([purpose]),
             requested_at: now,
             due: now,
             failures: 0,
@@ -96,7 +95,7 @@ impl Queue {
         if first.due > now {
             return Next::Wait(Some(first.due - now));
         }
-        Next::Ask(*id, first.sources.iter().copied().collect())
+        Next::Ask(*id, first.purposes.iter().copied().collect())
     }
 
     /// Call it if the registry gave no answer. True for the first failure in a row.
@@ -137,11 +136,13 @@ impl Queue {
         }
     }
 
-    /// Call it when no record of these sources waits for an id any more.
-    pub fn resolved(&mut self, id: SchemaId, sources: &[Source]) {
+    /// Call it when no record waits for an id for these purposes any more.
+    pub fn resolved(&mut self, id: SchemaId, purposes: &[Purpose]) {
         if let Some(waiting) = self.waiting.get_mut(&id) {
-            waiting.sources.retain(|source| !sources.contains(source));
-            if waiting.sources.is_empty() {
+            waiting
+                .purposes
+                .retain(|purpose| !purposes.contains(purpose));
+            if waiting.purposes.is_empty() {
                 self.waiting.remove(&id);
             }
         }
@@ -171,11 +172,12 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::record::Source;
 
     const ID: SchemaId = SchemaId::Number(7);
     const OTHER: SchemaId = SchemaId::Number(8);
-    const ONE: Source = Source::LoyaltyCustomers;
-    const TWO: Source = Source::LoyaltyActions;
+    const ONE: Purpose = Purpose::Values(Source::LoyaltyCustomers);
+    const TWO: Purpose = Purpose::Keys;
     const MS: Duration = Duration::from_millis(1);
 
     fn queue() -> (Queue, Instant) {
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_asked_for_at_once_and_for_all_its_sources() {
+    fn an_id_is_asked_for_at_once_and_for_all_its_purposes() {
         let (mut queue, now) = queue();
         assert_eq!(queue.next(now), Next::Wait(None));
         assert!(queue.request(ONE, ID, now));

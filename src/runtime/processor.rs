@@ -21,6 +21,7 @@ use crate::exit::Failure;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::survey::FoundTopics;
 use crate::serve::{Health, Metrics, ProcessInfo, Server};
+use crate::source::framing::ReaderSchemas;
 use crate::telemetry::summary::Summary;
 
 /// Runs until the stop is set, or a thread cannot continue. `commit`: the commit that the program was built from.
@@ -125,7 +126,8 @@ impl Processor {
         let schemas = match config.needs_registry() {
             true => {
                 let health = &frontend.health;
-                PreparedSchemas::prepare(&config.registry, &config.snapshot, health, stop)?
+                let readers = ReaderSchemas::of(&config.sources);
+                PreparedSchemas::prepare(&config.registry, &config.snapshot, readers, health, stop)?
             }
             false => Some(PreparedSchemas::default()),
         };

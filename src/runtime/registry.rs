@@ -10,7 +10,7 @@ use crate::config::{self, Snapshot, SnapshotFormat};
 use crate::exit::Failure;
 use crate::registry::{CachedSchemas, EnsureError, Registry};
 use crate::serve::Health;
-use crate::source::framing::{NoSchemas, SchemaLookup};
+use crate::source::framing::{NoSchemas, ReaderSchemas, SchemaLookup};
 use crate::telemetry::reporter::registry_away;
 
 /// The wait between two attempts to reach the registry at the start.
@@ -33,6 +33,7 @@ impl PreparedSchemas {
     pub fn prepare(
         registry: &config::Registry,
         snapshot: &Snapshot,
+        readers: ReaderSchemas,
         health: &Health,
         stop: &Stop,
     ) -> Result<Option<PreparedSchemas>, Failure> {
@@ -44,7 +45,7 @@ impl PreparedSchemas {
                 None => return Ok(None),
             },
         };
-        let cached = CachedSchemas::start(client, registry.unknown_ids_for)
+        let cached = CachedSchemas::start(client, readers, registry.unknown_ids_for)
             .map_err(|error| Failure::Service(format!("cannot start a thread: {error}")))?;
         Ok(Some(PreparedSchemas {
             cached: Some(cached),

@@ -16,7 +16,7 @@ use crate::model::record::{Code, Rejection};
 
 /// The decoded texts of an Avro value may have up to this many times `validation.max_record_bytes` (docs/contract.md,
 /// section 2).
-const MAX_TEXTS: usize = 4;
+pub(super) const MAX_TEXTS: usize = 4;
 
 /// A value in the encoding from which it is deserialised.
 #[derive(Clone, Copy)]

@@ -30,6 +30,7 @@ pub mod publisher_customers;
 mod rules;
 pub mod schema;
 mod tombstone;
+mod writer_schema;
 
 use crate::avro::Plan;
 use crate::config::{Config, Sources, Validation};
@@ -123,6 +124,10 @@ pub fn judge_payload<'a, 'c>(
             judge_value(record, Value::Avro(plan, body), headers, settings)
         }
         Payload::Rejected(rejection) => rejection.clone().into(),
+        Payload::WithKey(key, value) => {
+            let key = key.as_deref().map(str::as_bytes);
+            return judge_payload(&RawRecord { key, ..*record }, value, headers, settings);
+        }
     };
     judged.with_timestamp_of(record)
 }

@@ -10,9 +10,9 @@ use crate::backoff::Backoff;
 use crate::model::record::Source;
 use crate::registry::CachedSchemas;
 use crate::registry::queue::RetryPolicy;
-use crate::source::framing::{SchemaId, SchemaLookup, WriterSchema};
+use crate::source::framing::{Purpose, ReaderSchemas, SchemaId, SchemaLookup, WriterSchema};
 
-const SOURCE: Source = Source::LoyaltyCustomers;
+const SOURCE: Purpose = Purpose::Values(Source::LoyaltyCustomers);
 const LONG: Duration = Duration::from_secs(3_600);
 const SHORT_WAITS: RetryPolicy = RetryPolicy {
     backoff: Backoff::new(Duration::from_millis(1), Duration::from_millis(4)),
@@ -34,14 +34,20 @@ fn valid_schema() -> Reply {
 }
 
 fn cache(server: &Server, unknown_ids_for: Duration) -> Arc<CachedSchemas> {
-    CachedSchemas::start_at(registry(server), unknown_ids_for, SHORT_WAITS).unwrap()
+    CachedSchemas::start_at(
+        registry(server),
+        ReaderSchemas::default(),
+        unknown_ids_for,
+        SHORT_WAITS,
+    )
+    .unwrap()
 }
 
 /// Waits for an answer as a worker does.
-fn answer(cache: &CachedSchemas, source: Source, id: SchemaId) -> WriterSchema {
+fn answer(cache: &CachedSchemas, purpose: Purpose, id: SchemaId) -> WriterSchema {
     let mut found = None;
     eventually("an answer", || {
-        found = cache.writer_schema(source, id);
+        found = cache.writer_schema(purpose, id);
         found.is_some()
     });
     found.unwrap()
@@ -92,8 +98,7 @@ fn each_source_has_a_plan_of_its_own() {
     let server = Server::start(|_, _| valid_schema());
     let cache = cache(&server, LONG);
     assert!(is_plan(&answer(&cache, SOURCE, id(7))));
-    let other = Source::PublisherCustomers;
-    answer(&cache, other, id(7));
+    answer(&cache, Source::PublisherCustomers.into(), id(7));
     assert!(is_plan(&answer(&cache, SOURCE, id(7))));
     assert_eq!(cache.requests().ok, 2);
 }
@@ -240,7 +245,8 @@ fn an_id_that_nobody_asks_for_any_more_is_forgotten() {
         forget_after: Duration::ZERO,
         ..SHORT_WAITS
     };
-    let cache = CachedSchemas::start_at(registry(&server), LONG, policy).unwrap();
+    let cache =
+        CachedSchemas::start_at(registry(&server), ReaderSchemas::default(), LONG, policy).unwrap();
     assert!(cache.writer_schema(SOURCE, id(7)).is_none());
     // A caller that still waits for it learns that it must ask again.
     eventually("it is let go", || cache.answers() > 0);
