@@ -69,11 +69,9 @@ impl SchemaArgs {
                 url
             });
         }
-        let is_avro = |format: Format| format == Format::Avro;
-        let needed = config
-            .sources
-            .iter()
-            .any(|(_, source)| is_avro(source.format));
+        let needed = config.sources.iter().any(|(name, source)| {
+            source.format == Format::Avro || config.sources.reads_avro_keys(name)
+        });
         // The schemas of keys are looked up only if the command line says where.
         let is_asked = self.registry.is_some()
             && config

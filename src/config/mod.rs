@@ -69,14 +69,14 @@ impl Config {
         format!("{}.forwarded", self.application_id)
     }
 
-    /// Whether the schema registry is used, that is, whether a source that is on or the snapshots are in Avro.
+    /// Whether the schema registry is used, that is, whether a source that is on or the snapshots are in Avro, or keys
+    /// that a definition reads.
     #[must_use]
     pub fn needs_registry(&self) -> bool {
         self.snapshot.format == SnapshotFormat::Avro
-            || self
-                .sources
-                .iter()
-                .any(|(_, source)| source.format == Format::Avro)
+            || self.sources.iter().any(|(name, source)| {
+                source.format == Format::Avro || self.sources.reads_avro_keys(name)
+            })
     }
 }
 

@@ -161,12 +161,14 @@ fn registry(layers: &mut Layers<'_>, config: &Config) {
 
 /// The first key whose format needs a registry.
 fn first_avro(config: &Config) -> Option<String> {
-    config
-        .sources
-        .iter()
-        .find(|(_, source)| source.format == Format::Avro)
-        .map(|(source, _)| format!("sources.{}.format", source.name()))
-        .or_else(|| {
-            (config.snapshot.format == SnapshotFormat::Avro).then(|| "snapshot.format".to_owned())
-        })
+    let keys = config.sources.iter().map(|(source, settings)| {
+        let key = match settings.format == Format::Avro {
+            true => Some("format"),
+            false => (config.sources.reads_avro_keys(source)).then_some("key_format"),
+        };
+        key.map(|key| format!("sources.{}.{key}", source.name()))
+    });
+    keys.flatten().next().or_else(|| {
+        (config.snapshot.format == SnapshotFormat::Avro).then(|| "snapshot.format".to_owned())
+    })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::section::{Section, Table, join};
-use super::words::Tombstone;
+use super::words::{KeyFormat, Tombstone};
 use super::{SourceConfig, text};
 use crate::definition::Plan;
 use crate::model::record::{DeclaredSource, Source};
@@ -87,6 +87,17 @@ impl Sources {
             Source::Declared(declared) => Some((declared, config, self.plan(source)?)),
             _ => None,
         })
+    }
+
+    /// Whether a source is declared, and its definition reads keys that are Avro.
+    #[must_use]
+    pub fn reads_avro_keys(&self, source: Source) -> bool {
+        let is_avro = |source: &SourceConfig| source.key_format == KeyFormat::Avro;
+        matches!(source, Source::Declared(_))
+            && self.get(source).is_some_and(is_avro)
+            && self
+                .plan(source)
+                .is_some_and(|plan| plan.definition.reads_key())
     }
 
     /// A source's settings, none if it is off.

@@ -63,12 +63,14 @@ impl<'s> PayloadReader<'s> {
         schemas: &'s dyn SchemaLookup,
     ) -> PayloadReader<'s> {
         let settings = settings.into();
+        let definition = match source {
+            Source::Declared(_) => settings.sources.plan(source).map(|plan| &plan.definition),
+            _ => None,
+        };
         // A null value of Debezium says nothing, so its key is never an id.
-        let is_debezium = matches!(source, Source::Declared(_))
-            && settings
-                .sources
-                .plan(source)
-                .is_some_and(|plan| plan.definition.envelope == Envelope::Debezium);
+        let is_debezium =
+            definition.is_some_and(|definition| definition.envelope == Envelope::Debezium);
+        let reads_keys = settings.sources.reads_avro_keys(source);
         let source = settings.sources.get(source);
         let is_avro = source.is_some_and(|source| source.key_format == KeyFormat::Avro);
         PayloadReader {
@@ -78,7 +80,7 @@ impl<'s> PayloadReader<'s> {
                 && is_avro
                 && !is_debezium
                 && source.is_some_and(|source| source.tombstone != Tombstone::Reject),
-            reads_keys: is_avro && is_debezium,
+            reads_keys,
             schemas,
         }
     }

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::config::{Config, SourceConfig};
+use crate::definition::{self, Definition};
+use crate::model::record::DeclaredSource;
 
 fn opened(value: &'static [u8], header: Option<&'static [u8]>, format: Format) -> String {
     let record = RawRecord {
@@ -125,4 +127,154 @@ fn the_writer_schema_of_a_key_of_avro_must_be_string() {
     assert_eq!(checked(&config, 2, None, &NoSchemas), Some(Ok(())));
     let config = with(KeyFormat::Avro, Tombstone::Reject);
     assert_eq!(checked(&config, 4, None, &SomeSchemas), Some(Ok(())));
+}
+
+/// Schema 1 is `string`, schema 2 a struct with a number, schema 3 does not exist, and the others are not known yet.
+struct SchemasOfKeys;
+
+const STRUCT: &str = r#"{"type":"record","name":"Key","fields":[{"name":"id","type":"long"}]}"#;
+
+impl SchemaLookup for SchemasOfKeys {
+    fn writer_schema(&self, purpose: Purpose, id: SchemaId) -> Option<WriterSchema> {
+        assert_eq!(purpose, Purpose::Keys);
+        let compile =
+            |schema| WriterSchema::compile(purpose, &ReaderSchemas::default(), schema, &[]);
+        match id {
+            SchemaId::Number(1) => Some(compile(r#""string""#)),
+            SchemaId::Number(2) => Some(compile(STRUCT)),
+            SchemaId::Number(3) => Some(WriterSchema::Unknown),
+            _ => None,
+        }
+    }
+}
+
+/// A declared source whose keys are Avro.
+fn declared(definition: &str) -> (Source, Config) {
+    let none = |_: &str| Err("is not there".to_owned());
+    let definition = Definition::parse(definition, "test.toml", none).unwrap();
+    let source = DeclaredSource::new("rows");
+    let settings = SourceConfig {
+        key_format: KeyFormat::Avro,
+        tombstone: Tombstone::Retract,
+        ..SourceConfig::default()
+    };
+    let mut config = Config::default();
+    let plan = Arc::new(definition::Plan::new(definition).unwrap());
+    config.sources.declare(source, settings, plan);
+    (Source::Declared(source), config)
+}
+
+#[test]
+fn a_definition_that_reads_keys_gets_them_as_json() {
+    let read = |definition: &str, key: Option<&'static [u8]>, value: Option<&'static [u8]>| {
+        let (source, config) = declared(definition);
+        let record = RawRecord {
+            source,
+            timestamp: Some(0),
+            key,
+            value,
+        };
+        let reader = PayloadReader::new(&config, source, &SchemasOfKeys);
+        let needed = reader.needed(&record, || None);
+        let read = reader.read(&record, || None);
+        // What is needed is what is looked up.
+        assert_eq!(needed[0], None);
+        assert!(read.is_some() || needed[1].is_some());
+        read.map(|payload| format!("{payload:?}"))
+    };
+    let debezium = "envelope = \"debezium\"\ncustomer_id = \"/id\"";
+    let mapped = "customer_id = \"key\"";
+    let with = |key: Option<&str>| {
+        let value = Box::new(Payload::Json(b"{}"));
+        let key = key.map(str::to_owned);
+        Some(format!("{:?}", Payload::WithKey(key, value)))
+    };
+    for definition in [debezium, mapped] {
+        let read = |key| read(definition, key, Some(b"{}"));
+        assert_eq!(read(Some(b"\0\0\0\0\x01\x04c\"")), with(Some(r#""c\"""#)));
+        assert_eq!(read(Some(b"\0\0\0\0\x02\x0e")), with(Some(r#"{"id":7}"#)));
+        // What cannot be decoded, or is of no known schema, is no key.
+        assert_eq!(read(Some(b"\0\0\0\0\x02\x0e\0")), with(None));
+        assert_eq!(read(Some(b"\0\0\0\0\x03\x0e")), with(None));
+        assert_eq!(read(Some(b"c1")), with(None));
+        assert_eq!(read(None), with(None));
+        assert_eq!(read(Some(b"\0\0\0\0\x09\x0e")), None);
+    }
+    // Others do not ask for its schema.
+    let plain = Some(format!("{:?}", Payload::Json(b"{}")));
+    assert_eq!(
+        read(
+            "customer_id = \"/id\"",
+            Some(b"\0\0\0\0\x09\x0e"),
+            Some(b"{}")
+        ),
+        plain
+    );
+    // The key of a null value must be a string, except where a null value says nothing.
+    let null = Some(format!("{:?}", Payload::Null));
+    assert_eq!(read(mapped, Some(b"\0\0\0\0\x01\x04c1"), None), null);
+    let rejected = read(mapped, Some(b"\0\0\0\0\x02\x0e"), None).unwrap();
+    assert!(rejected.contains("InvalidKey"), "{rejected}");
+    assert_eq!(read(debezium, Some(b"\0\0\0\0\x09\x0e"), None), null);
+}
+
+#[test]
+fn values_of_a_declared_source_are_read_by_its_reader_schema() {
+    let none = |_: &str| Err("is not there".to_owned());
+    let mut definition = Definition::parse("customer_id = \"/id\"", "test.toml", none).unwrap();
+    let source = DeclaredSource::new("rows");
+    let of = |definition: Definition| {
+        let mut config = Config::default();
+        let plan = Arc::new(definition::Plan::new(definition).unwrap());
+        config
+            .sources
+            .declare(source, SourceConfig::default(), plan);
+        ReaderSchemas::of(&config.sources)
+    };
+    let compiled =
+        |readers: &ReaderSchemas, purpose: Purpose, body: &[u8]| match WriterSchema::compile(
+            purpose,
+            readers,
+            STRUCT,
+            &[],
+        ) {
+            WriterSchema::Plan(plan) => avro::to_json(&plan, body, 100).unwrap(),
+            other => format!("{other:?}"),
+        };
+    let values = Purpose::Values(Source::Declared(source));
+    let own = of(definition.clone());
+    assert_eq!(compiled(&own, values, &[14]), r#"{"id":7}"#);
+    let reader = r#"{"type":"record","name":"R","fields":[
+        {"name":"number","aliases":["id"],"type":"long"},{"name":"kind","type":"string","default":"person"}]}"#;
+    definition.reader = Some(reader.into());
+    let resolved = of(definition);
+    assert_eq!(
+        compiled(&resolved, values, &[14]),
+        r#"{"number":7,"kind":"person"}"#
+    );
+    // Keys have nothing to do with it, nor do other sources.
+    assert_eq!(compiled(&resolved, Purpose::Keys, &[14]), r#"{"id":7}"#);
+    let other = Purpose::Values(Source::Declared(DeclaredSource::new("others")));
+    assert_eq!(compiled(&resolved, other, &[14]), r#"{"id":7}"#);
+}
+
+#[test]
+fn a_value_of_json_may_have_a_frame_for_a_declared_source_too() {
+    let (source, mut config) = declared("customer_id = \"/id\"");
+    let settings = SourceConfig {
+        format: Format::JsonRegistry,
+        ..SourceConfig::default()
+    };
+    config.sources = [(source, settings)].into_iter().collect();
+    for value in [&b"{}"[..], b"\0\0\0\0\x07{}"] {
+        let record = RawRecord {
+            source,
+            timestamp: None,
+            key: None,
+            value: Some(value),
+        };
+        let reader = PayloadReader::new(&config, source, &NoSchemas);
+        let read = reader.read(&record, || None);
+        assert!(matches!(read, Some(Payload::Json(b"{}"))), "{read:?}");
+    }
 }
