@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use keyfold::config::documents;
+use keyfold::definition;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -166,21 +167,25 @@ fn containers_find_what_they_are_made_of() {
     assert!(stack.contains(&format!("keyfold.json:{folder}/keyfold.json:ro")));
 }
 
-/// What is written from the table of configuration keys is up to date. With `KEYFOLD_TEST_REWRITE=1` it is rewritten.
+/// What is written from the tables of keys, those of the configuration and of definitions, is up to date. With
+/// `KEYFOLD_TEST_REWRITE=1` it is rewritten.
 #[test]
 fn what_is_written_from_the_table_of_keys_is_up_to_date() {
-    const BEGIN: &str = "<!-- written from the table of keys: just config-files -->\n";
-    const END: &str = "\n<!-- end of the table of keys -->";
-    let schema = serde_json::to_string_pretty(&documents::schema()).unwrap();
-    let page = read("docs/configuration.md");
-    let (before, rest) = page.split_once(BEGIN).unwrap();
-    let (_, after) = rest.split_once(END).unwrap();
+    let schema = |schema| serde_json::to_string_pretty(&schema).unwrap() + "\n";
     for (path, expected) in [
         ("config/keyfold.toml", documents::reference()),
-        ("config/keyfold.schema.json", schema + "\n"),
+        ("config/keyfold.schema.json", schema(documents::schema())),
+        (
+            "config/source-definition.schema.json",
+            schema(definition::documents::schema()),
+        ),
         (
             "docs/configuration.md",
-            [before, BEGIN, &documents::markdown(), END, after].concat(),
+            page("docs/configuration.md", &documents::markdown()),
+        ),
+        (
+            "docs/definitions.md",
+            page("docs/definitions.md", &definition::documents::markdown()),
         ),
     ] {
         if std::env::var_os("KEYFOLD_TEST_REWRITE").is_some() {
@@ -198,9 +203,65 @@ fn what_is_written_from_the_table_of_keys_is_up_to_date() {
     }
 }
 
+/// A page with the tables that are written into it.
+fn page(path: &str, tables: &str) -> String {
+    const BEGIN: &str = "<!-- written from the table of keys: just config-files -->\n";
+    const END: &str = "\n<!-- end of the table of keys -->";
+    let page = read(path);
+    let (before, rest) = page.split_once(BEGIN).unwrap();
+    let (_, after) = rest.split_once(END).unwrap();
+    [before, BEGIN, tables, END, after].concat()
+}
+
 fn compact(json: &str) -> String {
     let value: serde_json::Value = serde_json::from_str(json).unwrap();
     value.to_string()
+}
+
+/// The presets and the examples hold to the schema for editors; what is wrong does not.
+#[test]
+fn editors_know_what_is_wrong_with_a_definition() {
+    let schema = jsonschema::validator_for(&definition::documents::schema()).unwrap();
+    let errors = |text: &str| -> Vec<String> {
+        let file: toml::Table = text.parse().unwrap();
+        let file = serde_json::to_value(file).unwrap();
+        let errors = schema.iter_errors(&file);
+        errors.map(|error| error.to_string()).collect()
+    };
+    let presets = definition::presets::PRESETS.iter();
+    let mut right: Vec<String> = presets.map(|preset| preset.text.to_owned()).collect();
+    right.push(read("config/examples/crm-contacts.toml"));
+    right.push(read("config/examples/debezium-postgres.toml"));
+    right.push(
+        "customer_id = 'key'\n[action]\nid = ''\ntype = { const = 'X' }\nutm.source = '/s'"
+            .to_owned(),
+    );
+    for text in right {
+        assert_eq!(errors(&text), [""; 0], "{text}");
+    }
+    for wrong in [
+        "",
+        "customer_id = 7",
+        "customer_id = 'id'",
+        "customer_id = []",
+        "customer_id = '/id'\ncostumer = 'x'",
+        "customer_id = '/id'\nmerge = 'hole'",
+        "customer_id = '/id'\n[fields]\nemail = '/x'",
+        "customer_id = '/id'\n[fields]\nattributes.tier = '/x'",
+        "customer_id = '/id'\n[fields]\nfirstName = { unit = 'days', from = '/x' }",
+        "customer_id = '/id'\n[fields]\nsmsOptIn = { case = 'lower', from = '/x' }",
+        "customer_id = '/id'\n[fields]\nfirstName = { case = 'title', from = '/x' }",
+        "customer_id = '/id'\n[fields]\nfirstName = {}",
+        "customer_id = '/id'\n[fields]\nattributes = { const = 'x' }",
+        "customer_id = '/id'\n[lists.phones]\neach = ''\nid = ''",
+        "customer_id = '/id'\n[[lists.phones]]\neach = ''",
+        "customer_id = '/id'\n[[lists.phones]]\neach = ''\nid = ''\nfields.city = ''",
+        "customer_id = '/id'\n[deleted]\nwhen = ''",
+        "customer_id = '/id'\n[rules]\nblank_id = 'off'",
+        "customer_id = '/id'\n[[tests]]\nexpected = ''",
+    ] {
+        assert!(!errors(wrong).is_empty(), "{wrong}");
+    }
 }
 
 /// The reference, and a file that uses what it does not, hold to the schema; what is wrong does not.

@@ -19,15 +19,26 @@ fn section(table: &Table) -> String {
         (path, true) => format!("`[[{path}]]`"),
         (path, false) => format!("`[{path}]`"),
     };
-    let rows: String = table.keys.iter().map(row).collect();
-    format!(
-        "\n### {title}\n\n{}\n\n| Key | Accepted | Without it | Meaning |\n|---|---|---|---|\n{rows}",
+    let mut out = format!(
+        "\n### {title}\n\n{}\n\n| Key | Accepted | Without it | Meaning |\n|---|---|---|---|\n",
         table.about
-    )
+    );
+    let mut last = String::new();
+    for key in &table.keys {
+        let accepted = accepted(key);
+        // words that several keys have in common are explained once
+        let shown = match accepted == last && matches!(key.accepts, Accepts::Word(_)) {
+            true => "as above",
+            false => &accepted,
+        };
+        out.push_str(&row(key, shown));
+        last = accepted;
+    }
+    out
 }
 
-fn row(key: &Key) -> String {
-    let accepted = match key.accepts {
+fn accepted(key: &Key) -> String {
+    match key.accepts {
         Accepts::Value(kind) => format!("[a value](#a-value): {}", kind.becomes()),
         Accepts::Word(words) => {
             let words = words().into_iter();
@@ -37,14 +48,19 @@ fn row(key: &Key) -> String {
             words.join("<br>")
         }
         accepts => accepts.expected(),
+    }
+}
+
+fn row(key: &Key, accepted: &str) -> String {
+    let unset = match key.is_required() {
+        true => "it must be there",
+        false => key.unset,
     };
-    let unset = if key.is_required() {
-        "it must be there"
-    } else {
-        key.unset
-    };
-    let about = key.about.replace('|', "\\|");
-    format!("| `{}` | {accepted} | {unset} | {about} |\n", key.name)
+    let row = format!(
+        "| `{}` | {accepted} | {unset} | {} |\n",
+        key.name, key.about
+    );
+    row.replace("|  |", "| |")
 }
 
 /// The JSON Schema of a definition, for editors.

@@ -3,83 +3,11 @@
 
 use std::sync::LazyLock;
 
-use super::shape::{Accepts, Key, Kind, PHONE_TYPES, STATUSES, Table};
+use super::fields::{LISTS, SCALARS, UTM};
+use super::shape::{Accepts, Key, Kind, Table};
 use super::words::Word;
-use super::{
-    Case, Countries, ElementField, Envelope, ListName, Merge, Nulls, NumberUnit, Order, RuleDefault,
-};
-use crate::customer::declared::Scalar;
+use super::{Case, Countries, Envelope, Merge, Nulls, NumberUnit, Order, RuleDefault};
 use crate::model::record::Code;
-
-/// The fields of a customer with a single value, in the order of [`Scalar`].
-pub(super) const SCALARS: [(&str, Scalar, Kind); 8] = [
-    ("status", Scalar::Status, Kind::OneOf(STATUSES)),
-    ("firstName", Scalar::FirstName, Kind::Text),
-    ("lastName", Scalar::LastName, Kind::Text),
-    ("displayName", Scalar::DisplayName, Kind::Text),
-    ("emailAddress", Scalar::EmailAddress, Kind::Text),
-    ("dateOfBirth", Scalar::DateOfBirth, Kind::Date),
-    ("marketingOptIn", Scalar::MarketingOptIn, Kind::Flag),
-    ("smsOptIn", Scalar::SmsOptIn, Kind::Flag),
-];
-
-/// A list of a customer.
-pub(super) struct List {
-    pub(super) list: ListName,
-    /// The name of the table, and that of the table of its fields.
-    pub(super) path: &'static str,
-    pub(super) fields_path: &'static str,
-    about: &'static str,
-    fields_about: &'static str,
-    /// In the order of [`ElementField`].
-    pub(super) fields: &'static [(&'static str, ElementField, Kind)],
-}
-
-pub(super) const LISTS: [List; 3] = [
-    List {
-        list: ListName::Addresses,
-        path: "lists.addresses",
-        fields_path: "lists.addresses.fields",
-        about: "Addresses. Once or several times; the elements of all tables of a list are one list.",
-        fields_about: "The fields of an address.",
-        fields: &[
-            ("line1", ElementField::Line1, Kind::Text),
-            ("line2", ElementField::Line2, Kind::Text),
-            ("city", ElementField::City, Kind::Text),
-            ("province", ElementField::Province, Kind::Text),
-            ("zipCode", ElementField::ZipCode, Kind::Text),
-            ("countryCode", ElementField::CountryCode, Kind::Country),
-        ],
-    },
-    List {
-        list: ListName::Phones,
-        path: "lists.phones",
-        fields_path: "lists.phones.fields",
-        about: "Phones. Once or several times, as for addresses.",
-        fields_about: "The fields of a phone.",
-        fields: &[
-            ("type", ElementField::PhoneType, Kind::OneOf(PHONE_TYPES)),
-            ("country", ElementField::PhoneCountry, Kind::Text),
-            ("numberLocal", ElementField::NumberLocal, Kind::Text),
-            (
-                "numberInternational",
-                ElementField::NumberInternational,
-                Kind::Text,
-            ),
-        ],
-    },
-    List {
-        list: ListName::Dependents,
-        path: "lists.dependents",
-        fields_path: "lists.dependents.fields",
-        about: "Dependents. Once or several times, as for addresses.",
-        fields_about: "The fields of a dependent.",
-        fields: &[
-            ("dateOfBirth", ElementField::DateOfBirth, Kind::Date),
-            ("type", ElementField::DependentType, Kind::Text),
-        ],
-    },
-];
 
 /// All tables but that of a value.
 pub(super) static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
@@ -186,7 +114,7 @@ fn record() -> Table {
                 "updated_at",
                 Kind::Time,
                 "the envelope's time, else the record's timestamp",
-                "The time from which the record holds.",
+                "The time from which the record holds. A record without it is rejected; `[\"/changed\", \"timestamp\"]` takes the record's timestamp then.",
             ),
             value(
                 "rank",
@@ -280,9 +208,6 @@ fn action() -> Table {
     )
 }
 
-/// The names of the UTM parameters in a definition, in the order of the action's table.
-pub(super) const UTM: [&str; 5] = ["source", "medium", "campaign", "content", "terms"];
-
 fn utm() -> Table {
     let keys = UTM.map(|name| value(name, Kind::Text, "not there", ""));
     once(
@@ -345,12 +270,27 @@ fn rules() -> Table {
     let codes = Code::SEMANTIC
         .into_iter()
         .filter(|code| !code.always_rejects());
-    let keys = codes.map(|code| word::<RuleDefault>(code.name(), default_of(code), code.meaning()));
+    let keys =
+        codes.map(|code| word::<RuleDefault>(code.name(), default_of(code), meaning_of(code)));
     once(
         "rules",
         "What is done with a record of this source that breaks a rule. `validation.rules` of the configuration takes precedence.",
         keys.collect(),
     )
+}
+
+fn meaning_of(code: Code) -> &'static str {
+    match code {
+        Code::EventType => "The type of the event is none of `[event_type]`.",
+        Code::UnsupportedVersion => "The version is none of `[version]`.",
+        Code::CountryCode => "A country is not one of `countries`.",
+        Code::FutureTimestamp => {
+            "An `updated_at` lies further than `validation.max_future_skew` ahead of the record's timestamp."
+        }
+        Code::CreatedAfterUpdated => "A `created_at` is later than its `updated_at`.",
+        Code::DuplicateElement => "A list has the same id twice.",
+        _ => "",
+    }
 }
 
 fn default_of(code: Code) -> &'static str {

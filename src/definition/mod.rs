@@ -4,7 +4,9 @@
 //! A definition is a TOML file. It is parsed once into a [`Definition`], which `source::declared` follows for each
 //! record. It holds no code: equal records always mean the same.
 
+mod compare;
 pub mod documents;
+mod fields;
 mod keys;
 mod load;
 mod origins;
@@ -21,6 +23,7 @@ mod words;
 
 use std::sync::Arc;
 
+pub use compare::contains;
 pub use load::{PRESET, load};
 pub use plan::Plan;
 pub use problem::Problem;

@@ -15,6 +15,9 @@ const MAX_PROBLEMS: usize = 100;
 /// How much of a text a problem quotes, in characters.
 const MAX_QUOTED: usize = 60;
 
+/// The table whose keys are codes.
+const RULES: &str = "rules";
+
 pub(super) struct Reader<'f> {
     file: &'f str,
     /// Where each line but the first begins.
@@ -116,8 +119,13 @@ impl<'f> Reader<'f> {
 
     /// What is given for a key is not what the key accepts.
     pub(super) fn mismatch(&mut self, given: &Given<'_>) {
+        self.mismatch_of(given, &given.value);
+    }
+
+    /// `part` of what is given for a key is not what the key accepts.
+    pub(super) fn mismatch_of(&mut self, given: &Given<'_>, part: &DeValue<'_>) {
         let expected = given.accepts.expected();
-        let message = format!("expected {expected}, found {}", found(&given.value));
+        let message = format!("expected {expected}, found {}", found(part));
         self.problem(&given.key, given.line, message);
     }
 
@@ -167,7 +175,7 @@ impl<'f> Reader<'f> {
         }
         for key in table.keys.iter().filter(|key| key.is_required()) {
             if !entries.has(key.name) {
-                let message = format!("is missing: {}, {}", key.about, key.accepts.expected());
+                let message = format!("is missing; expected {}", key.accepts.expected());
                 self.problem(&join(path, key.name), line, message);
             }
         }
@@ -242,11 +250,12 @@ impl<'f> Reader<'f> {
             let message = format!("is written in quotes: {} = …", quoted(&join(own, name)));
             return self.problem(&key, line, message);
         }
-        if path == "rules" && Code::SEMANTIC.iter().any(|code| code.name() == name) {
+        if path == RULES && Code::SEMANTIC.iter().any(|code| code.name() == name) {
             return self.problem(&key, line, "always rejects: it cannot be set");
         }
-        // the keys of a value are those of its place only
-        let known: Vec<String> = if table.path == path {
+        // the keys of a value are those of its place only, and rules are known by their codes
+        let is_alone = table.path != path || path == RULES;
+        let known: Vec<String> = if !is_alone {
             keys::paths().collect()
         } else {
             table.keys.iter().map(|key| join(path, key.name)).collect()
@@ -285,7 +294,9 @@ pub(super) fn found(value: &DeValue<'_>) -> String {
         DeValue::Float(number) => shortened(&number.to_string()),
         DeValue::Boolean(flag) => flag.to_string(),
         DeValue::Datetime(_) => "a date or time without quotes".to_owned(),
+        DeValue::Array(items) if items.is_empty() => "an empty list".to_owned(),
         DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(table) if table.is_empty() => "an empty table".to_owned(),
         DeValue::Table(_) => "a table".to_owned(),
     }
 }

@@ -139,7 +139,12 @@ impl Kind {
         match key {
             "case" => matches!(
                 self,
-                Kind::Id | Kind::Text | Kind::OneOf(_) | Kind::ActionType | Kind::Country
+                Kind::Id
+                    | Kind::Text
+                    | Kind::OneOf(_)
+                    | Kind::ActionType
+                    | Kind::Country
+                    | Kind::Json
             ),
             "unit" => matches!(self, Kind::Date | Kind::Time),
             "const" | "map" | "otherwise" => self != Kind::Object,

@@ -1,6 +1,6 @@
 //! Reads what a record tells of a customer: its fields and lists, or an action.
 
-use super::super::keys::{LISTS, List, SCALARS, UTM};
+use super::super::fields::{LISTS, List, SCALARS, UTM};
 use super::super::reader::{Entries, Reader};
 use super::super::{ActionTable, ListTable, Tells, Value};
 

@@ -175,23 +175,20 @@ impl Reader<'_> {
                 "does not go together with `envelope = \"debezium\"`: a change is of one row";
             self.problem("each", lines.each, message);
         }
+        let is_action = matches!(definition.tells, Tells::Action(_));
         let has_rank = definition.rank.is_some() || definition.envelope == Envelope::Debezium;
-        if definition.order == Order::Rank && !has_rank {
-            let message = "\"rank\" needs the key `rank`: without it the rank of every record is 0";
-            self.problem("order", lines.order, message);
-        }
-        if !matches!(definition.tells, Tells::Action(_)) {
-            return;
-        }
-        if definition.merge == Merge::Whole {
-            let message =
-                "\"whole\" does not go together with [action]: each action is kept by itself";
-            self.problem("merge", lines.merge, message);
-        }
-        if definition.order == Order::Rank {
+        if definition.order == Order::Rank && is_action {
             let message =
                 "\"rank\" does not go together with [action]: actions are ordered by their times";
             self.problem("order", lines.order, message);
+        } else if definition.order == Order::Rank && !has_rank {
+            let message = "\"rank\" needs the key `rank`: without it the rank of every record is 0";
+            self.problem("order", lines.order, message);
+        }
+        if definition.merge == Merge::Whole && is_action {
+            let message =
+                "\"whole\" does not go together with [action]: each action is kept by itself";
+            self.problem("merge", lines.merge, message);
         }
     }
 }

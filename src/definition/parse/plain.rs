@@ -71,19 +71,33 @@ impl Reader<'_> {
     }
 
     pub(super) fn pointers(&mut self, given: Option<Given<'_>>) -> Option<Vec<String>> {
-        let given = given?;
-        let pointer = |text: &str| Pointer::parse(text).map(|_| text.to_owned());
-        let items = given.value.as_array().map(|items| {
-            let texts = items.iter().map(|item| item.get_ref().as_str());
-            texts
-                .map(|text| text.and_then(pointer))
-                .collect::<Option<_>>()
-        });
-        let pointers = items.flatten();
-        if pointers.is_none() {
+        let pointer = |item: &DeValue<'_>| {
+            item.as_str()
+                .filter(|text| Pointer::parse(text).is_some())
+                .map(str::to_owned)
+        };
+        self.items(given?, pointer)
+    }
+
+    /// The parts of a list, unless one of them is wrong.
+    fn items<T>(
+        &mut self,
+        given: Given<'_>,
+        read: impl Fn(&DeValue<'_>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Some(items) = given.value.as_array() else {
             self.mismatch(&given);
+            return None;
+        };
+        let mut read_items = Vec::new();
+        for item in items.iter().map(|item| item.get_ref()) {
+            let Some(item) = read(item) else {
+                self.mismatch_of(&given, item);
+                return None;
+            };
+            read_items.push(item);
         }
-        pointers
+        Some(read_items)
     }
 
     /// The text of a file that the definition names.
@@ -120,13 +134,11 @@ impl Reader<'_> {
     /// Canonical JSON texts.
     pub(super) fn json_values(&mut self, given: Option<Given<'_>>) -> Option<Vec<String>> {
         let given = given?;
-        let items = given.value.as_array().filter(|items| !items.is_empty());
-        let values = items.map(|items| items.iter().map(|item| canonical(item.get_ref())));
-        let values = values.and_then(|values| values.collect::<Option<_>>());
-        if values.is_none() {
+        if given.value.as_array().is_some_and(|items| items.is_empty()) {
             self.mismatch(&given);
+            return None;
         }
-        values
+        self.items(given, canonical)
     }
 
     pub(super) fn json(&mut self, given: Option<Given<'_>>) -> Option<serde_json::Value> {
@@ -164,17 +176,20 @@ impl Reader<'_> {
         let Some(given) = given else {
             return Vec::new();
         };
-        let text = |value: &DeValue<'_>| value.as_str().map(str::to_owned);
-        let headers = given.value.as_table().map(|table| {
-            let headers = table.iter();
-            headers
-                .map(|(name, value)| Some((name.get_ref().to_string(), text(value.get_ref())?)))
-                .collect::<Option<_>>()
-        });
-        headers.flatten().unwrap_or_else(|| {
+        let Some(table) = given.value.as_table() else {
             self.mismatch(&given);
-            Vec::new()
-        })
+            return Vec::new();
+        };
+        let mut headers = Vec::new();
+        for (name, value) in table {
+            match value.get_ref() {
+                DeValue::String(text) => {
+                    headers.push((name.get_ref().to_string(), text.to_string()));
+                }
+                other => self.mismatch_of(&given, other),
+            }
+        }
+        headers
     }
 
     pub(super) fn code(&mut self, given: Option<Given<'_>>) -> Option<Code> {

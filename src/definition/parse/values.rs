@@ -97,15 +97,15 @@ impl Reader<'_> {
                     "does not go together with `const`, which is always there",
                 );
             }
-        } else if !entries.has("from") {
+        } else if !entries.has("from") && !entries.has_unknown {
             self.problem(
                 &entries.path,
                 entries.line,
                 "says nothing: give `from` or `const`",
             );
         }
-        if entries.has("otherwise") && !entries.has("map") {
-            let line = entries.line_of("otherwise").unwrap_or(entries.line);
+        let is_alone = !entries.has("map") && !entries.has("const");
+        if let Some(line) = entries.line_of("otherwise").filter(|_| is_alone) {
             self.problem(
                 &format!("{}.otherwise", entries.path),
                 line,
@@ -151,7 +151,7 @@ impl Reader<'_> {
                 let mut origins: Vec<Origin> = Vec::new();
                 for item in items.iter() {
                     let DeValue::String(text) = item.get_ref() else {
-                        self.mismatch(&given);
+                        self.mismatch_of(&given, item.get_ref());
                         break;
                     };
                     match self.origin(&given, text) {

@@ -1,5 +1,7 @@
 //! Definitions as text: what they say, and what is wrong with them.
 
+mod errors;
+mod hostile;
 mod reading;
 
 use super::{Definition, Problem};
@@ -16,4 +18,10 @@ fn parse(text: &str) -> Result<Definition, Vec<Problem>> {
 /// Reads a definition in which nothing is wrong.
 fn read(text: &str) -> Definition {
     parse(text).unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
+
+/// What is wrong, each problem in words.
+fn problems(text: &str) -> Vec<String> {
+    let problems = parse(text).err().unwrap_or_default();
+    problems.iter().map(ToString::to_string).collect()
 }

@@ -6,7 +6,7 @@ use crate::definition::*;
 use crate::model::record::Code;
 
 /// Every key, once.
-const EVERYTHING: &str = r#"
+pub(super) const EVERYTHING: &str = r#"
 schema = "known.json"
 reader = "known.json"
 envelope = "cloudevents"
@@ -51,11 +51,15 @@ city = "/town"
 [[lists.phones]]
 each = "root:/phones"
 id = ""
-fields = { type = { const = "mobile", case = "upper" }, country = "/c", numberLocal = "/l", numberInternational = "/i" }
+updated_at = "/u"
+created_at = "/c"
+fields = { type = { const = "Mobile" }, country = "/c", numberLocal = "/l", numberInternational = "/i" }
 
 [[lists.dependents]]
 each = "/pets"
 id = "/id"
+updated_at = "/u"
+created_at = "/c"
 fields.type = "/kind"
 fields.dateOfBirth = "/born"
 
@@ -100,11 +104,7 @@ fn from(pointer: &str) -> Value {
 }
 
 fn everything() -> Definition {
-    // an upper-case type is no type of a phone
-    read(&EVERYTHING.replace(
-        "{ const = \"mobile\", case = \"upper\" }",
-        "{ const = \"Mobile\" }",
-    ))
+    read(EVERYTHING)
 }
 
 #[test]
@@ -293,4 +293,66 @@ fn what_is_left_out_has_its_default() {
             if scalars.is_empty() && attribute.is_empty() && lists.is_empty()
     ));
     assert!(definition.rules.is_empty() && definition.tests.is_empty());
+}
+
+/// The tables at `path` in a file.
+fn tables_at(file: &toml::Table, path: &str) -> Vec<toml::Table> {
+    let mut tables = vec![file.clone()];
+    for name in path.split('.').filter(|name| !name.is_empty()) {
+        let inner = tables.iter().filter_map(|table| table.get(name).cloned());
+        let inner = inner.flat_map(|value| match value {
+            toml::Value::Array(items) => items,
+            other => vec![other],
+        });
+        tables = inner
+            .filter_map(|value| value.as_table().cloned())
+            .collect();
+    }
+    tables
+}
+
+/// The definitions of these tests have each key that there is, and they are right.
+#[test]
+fn every_key_of_the_table_is_read() {
+    let action = "
+        customer_id = 'key'
+        [action]
+        id = ''
+        type = ''
+        contract = ''
+        utm = { source = '', medium = '', campaign = '', content = '', terms = '' }
+        [rules]
+        event_type = 'off'
+        unsupported_version = 'off'
+        future_timestamp = 'off'
+        created_after_updated = 'off'";
+    let files = [EVERYTHING, action].map(|text| {
+        read(text);
+        text.parse::<toml::Table>().unwrap()
+    });
+    for table in keys::TABLES.iter() {
+        let tables = files.iter().flat_map(|file| tables_at(file, table.path));
+        let tables: Vec<toml::Table> = tables.collect();
+        for key in &table.keys {
+            let name = key.name.replace("NAME", "tier");
+            let is_there = tables.iter().any(|table| table.contains_key(&name));
+            assert!(is_there, "{}", table.path_of(key.name));
+        }
+    }
+}
+
+#[test]
+fn presets_and_examples_are_right() {
+    for preset in presets::PRESETS {
+        let plan = load(&format!("preset:{}", preset.name), |_| Err(String::new()));
+        let plan = plan.unwrap_or_else(|problems| panic!("{}: {problems:#?}", preset.name));
+        assert!(plan.definition.tests.len() > 1, "{}", preset.name);
+    }
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/config/examples/");
+    for name in ["crm-contacts.toml", "debezium-postgres.toml"] {
+        let read = |name: &str| {
+            std::fs::read_to_string(format!("{folder}{name}")).map_err(|error| error.to_string())
+        };
+        load(name, read).unwrap_or_else(|problems| panic!("{name}: {problems:#?}"));
+    }
 }
