@@ -153,49 +153,16 @@ impl RenamedSchemas {
             Some(inner) => return self.rewrite_in(inner, space),
             None => return Err(PlanError::new("the schema has an object without a type")),
         };
-        let part = |name: &str| {
-            parts
-                .get(name)
-                .ok_or_else(|| PlanError::new(format!("the schema has a type without {name}")))
-        };
         match kind {
             "array" => {
-                let items = self.rewrite_in(part("items")?, space)?;
+                let items = self.rewrite_in(part(parts, "items")?, space)?;
                 Ok(json!({"type": "array", "items": items}))
             }
             "map" => {
-                let values = self.rewrite_in(part("values")?, space)?;
+                let values = self.rewrite_in(part(parts, "values")?, space)?;
                 Ok(json!({"type": "map", "values": values}))
             }
-            "record" | "error" | "enum" | "fixed" => {
-                let (space, full) = name_of(parts, space)?;
-                let name = self.reference(&full, "")?;
-                let mut original = Original {
-                    name: split(&full, "").1.to_owned(),
-                    ..Original::default()
-                };
-                let new = match kind {
-                    "enum" => {
-                        let default = parts.get("default").and_then(Value::as_str);
-                        original.default = default.map(str::to_owned);
-                        original.symbols = symbols(part("symbols")?)?;
-                        // An enumeration gets generated symbols too.
-                        let symbols = (0..original.symbols.len()).map(|at| format!("s{at}"));
-                        json!({"type": "enum", "name": name, "symbols": symbols.collect::<Value>()})
-                    }
-                    "fixed" => {
-                        let fixed = json!({"type": "fixed", "name": name, "size": part("size")?});
-                        with_logical(fixed, kind, parts)
-                    }
-                    _ => {
-                        let fields = part("fields")?;
-                        let fields = self.rewrite_fields(fields, &space, &mut original.fields)?;
-                        json!({"type": "record", "name": name, "fields": fields})
-                    }
-                };
-                self.originals.insert(name, original);
-                Ok(new)
-            }
+            "record" | "error" | "enum" | "fixed" => self.rewrite_named(kind, parts, space),
             kind => {
                 let name = self.reference(kind, space)?;
                 match logical(kind, parts) {
@@ -204,6 +171,42 @@ impl RenamedSchemas {
                 }
             }
         }
+    }
+
+    /// A type with a name of its own.
+    fn rewrite_named(
+        &mut self,
+        kind: &str,
+        parts: &Map<String, Value>,
+        space: &str,
+    ) -> Result<Value, PlanError> {
+        let (space, full) = name_of(parts, space)?;
+        let name = self.reference(&full, "")?;
+        let mut original = Original {
+            name: split(&full, "").1.to_owned(),
+            ..Original::default()
+        };
+        let new = match kind {
+            "enum" => {
+                let default = parts.get("default").and_then(Value::as_str);
+                original.default = default.map(str::to_owned);
+                original.symbols = symbols(part(parts, "symbols")?)?;
+                // An enumeration gets generated symbols too.
+                let symbols = (0..original.symbols.len()).map(|at| format!("s{at}"));
+                json!({"type": "enum", "name": name, "symbols": symbols.collect::<Value>()})
+            }
+            "fixed" => {
+                let fixed = json!({"type": "fixed", "name": name, "size": part(parts, "size")?});
+                with_logical(fixed, kind, parts)
+            }
+            _ => {
+                let fields = part(parts, "fields")?;
+                let fields = self.rewrite_fields(fields, &space, &mut original.fields)?;
+                json!({"type": "record", "name": name, "fields": fields})
+            }
+        };
+        self.originals.insert(name, original);
+        Ok(new)
     }
 
     /// A field keeps its name if `apache-avro` accepts it: the reader schema can only ask for such a name.
@@ -308,6 +311,12 @@ fn is_plain(name: &str) -> bool {
 fn texts(list: Option<&Value>) -> impl Iterator<Item = &str> {
     let list = list.and_then(Value::as_array);
     list.into_iter().flatten().filter_map(Value::as_str)
+}
+
+fn part<'p>(parts: &'p Map<String, Value>, name: &str) -> Result<&'p Value, PlanError> {
+    parts
+        .get(name)
+        .ok_or_else(|| PlanError::new(format!("the schema has a type without {name}")))
 }
 
 /// The symbols of an enumeration.

@@ -3,8 +3,10 @@
 
 mod against_apache_avro;
 mod cost;
+mod declared;
 mod hostile;
 mod many_elements;
+mod random_types;
 
 use std::collections::BTreeMap;
 use std::fs;

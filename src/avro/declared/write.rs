@@ -54,12 +54,41 @@ impl<'de> Writer<'_, 'de> {
         }
         let plan = self.plan;
         match plan.node(id) {
+            Node::Record { fields, rest } => self.record(fields, rest, deeper(depth)?),
+            Node::Array(item) => self.array(*item, deeper(depth)?),
+            Node::Map(value) => self.map(*value, deeper(depth)?),
+            Node::Union(branches) => {
+                let at = self.input.choose(branches)?;
+                // A branch of a union is not a union itself.
+                self.value(branches[at], depth)
+            }
+            Node::Bytes => {
+                let bytes = self.input.bytes()?;
+                self.bytes(bytes, depth)
+            }
+            Node::Fixed(size) => {
+                let bytes = self.input.take(*size)?;
+                self.base64(bytes, depth)
+            }
+            Node::Decimal { scale, size } => {
+                let bytes = match size {
+                    Some(size) => self.input.take(*size)?,
+                    None => self.input.bytes()?,
+                };
+                self.decimal(bytes, bytes, *scale as i64, depth)
+            }
+            Node::BigDecimal => self.big_decimal(depth),
+            scalar => self.scalar(scalar),
+        }
+    }
+
+    fn scalar(&mut self, node: &Node) -> Result<(), Error> {
+        match node {
             Node::Null => self.out.extend_from_slice(b"null"),
             Node::Boolean => {
-                let text: &[u8] = if self.input.boolean()? {
-                    b"true"
-                } else {
-                    b"false"
+                let text: &[u8] = match self.input.boolean()? {
+                    true => b"true",
+                    false => b"false",
                 };
                 self.out.extend_from_slice(text);
             }
@@ -77,14 +106,6 @@ impl<'de> Writer<'_, 'de> {
                 let text = self.text()?;
                 write_string(&mut self.out, text);
             }
-            Node::Bytes => {
-                let bytes = self.input.bytes()?;
-                self.bytes(bytes, depth)?;
-            }
-            Node::Fixed(size) => {
-                let bytes = self.input.take(*size)?;
-                self.base64(bytes, depth)?;
-            }
             Node::Uuid => self.uuid()?,
             Node::Enum(symbols) => {
                 let at = self.input.choose(symbols)?;
@@ -100,26 +121,7 @@ impl<'de> Writer<'_, 'de> {
                 let day = self.input.int()?;
                 self.quoted(|out| write_date(out, day))?;
             }
-            Node::Decimal { scale, size } => {
-                let bytes = match size {
-                    Some(size) => self.input.take(*size)?,
-                    None => self.input.bytes()?,
-                };
-                self.decimal(bytes, bytes, *scale as i64, depth)?;
-            }
-            Node::BigDecimal => self.big_decimal(depth)?,
-            Node::Record { fields, rest } => {
-                let depth = deeper(depth)?;
-                self.record(fields, rest, depth)?;
-            }
-            Node::Array(item) => self.array(*item, deeper(depth)?)?,
-            Node::Map(value) => self.map(*value, deeper(depth)?)?,
-            Node::Union(branches) => {
-                let at = self.input.choose(branches)?;
-                // A branch of a union is not a union itself.
-                self.value(branches[at], depth)?;
-            }
-            Node::Mismatch => return Err(Error::Unresolved),
+            _ => return Err(Error::Unresolved),
         }
         Ok(())
     }
