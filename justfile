@@ -48,7 +48,7 @@ instructions:
 types:
     .ci/run types
 
-# rewrite what is written from the table of configuration keys: the reference file, its schema, docs/configuration.md
+# rewrite what is written from the tables of keys: the reference file, the schemas for editors, docs/configuration.md, docs/definitions.md
 config-files:
     KEYFOLD_TEST_REWRITE=1 cargo test --test documentation table_of_keys
 

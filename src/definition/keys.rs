@@ -270,8 +270,10 @@ fn rules() -> Table {
     let codes = Code::SEMANTIC
         .into_iter()
         .filter(|code| !code.always_rejects());
-    let keys =
-        codes.map(|code| word::<RuleDefault>(code.name(), default_of(code), meaning_of(code)));
+    let keys = codes.map(|code| {
+        let (unset, about) = rule_of(code);
+        word::<RuleDefault>(code.name(), unset, about)
+    });
     once(
         "rules",
         "What is done with a record of this source that breaks a rule. `validation.rules` of the configuration takes precedence.",
@@ -279,24 +281,20 @@ fn rules() -> Table {
     )
 }
 
-fn meaning_of(code: Code) -> &'static str {
+/// What is done without an entry in the table, and what it means that the rule is broken.
+fn rule_of(code: Code) -> (&'static str, &'static str) {
+    let (warn, reject) = ("`\"warn\"`", "`\"reject\"`");
     match code {
-        Code::EventType => "The type of the event is none of `[event_type]`.",
-        Code::UnsupportedVersion => "The version is none of `[version]`.",
-        Code::CountryCode => "A country is not one of `countries`.",
-        Code::FutureTimestamp => {
-            "An `updated_at` lies further than `validation.max_future_skew` ahead of the record's timestamp."
-        }
-        Code::CreatedAfterUpdated => "A `created_at` is later than its `updated_at`.",
-        Code::DuplicateElement => "A list has the same id twice.",
-        _ => "",
-    }
-}
-
-fn default_of(code: Code) -> &'static str {
-    match code {
-        Code::CountryCode | Code::CreatedAfterUpdated | Code::DuplicateElement => "`\"warn\"`",
-        _ => "`\"reject\"`",
+        Code::EventType => (reject, "The type of the event is none of `[event_type]`."),
+        Code::UnsupportedVersion => (reject, "The version is none of `[version]`."),
+        Code::CountryCode => (warn, "A country is not one of `countries`."),
+        Code::FutureTimestamp => (
+            reject,
+            "An `updated_at` lies further than `validation.max_future_skew` ahead of the record's timestamp.",
+        ),
+        Code::CreatedAfterUpdated => (warn, "A `created_at` is later than its `updated_at`."),
+        Code::DuplicateElement => (warn, "A list has the same id twice."),
+        _ => (reject, ""),
     }
 }
 
@@ -394,13 +392,4 @@ fn word<W: Word>(name: &'static str, unset: &'static str, about: &'static str) -
 /// The table at a path.
 pub(super) fn table(path: &str) -> Option<&'static Table> {
     TABLES.iter().find(|table| table.path == path)
-}
-
-/// The path of every key and table.
-pub(super) fn paths() -> impl Iterator<Item = String> {
-    TABLES.iter().flat_map(|table| {
-        let keys = table.keys.iter().map(|key| table.path_of(key.name));
-        let own = (!table.path.is_empty()).then(|| table.path.to_owned());
-        own.into_iter().chain(keys)
-    })
 }

@@ -242,10 +242,10 @@ impl<'f> Reader<'f> {
             return;
         }
         let key = join(path, name);
-        if name.contains('.') && keys::paths().any(|known| known == key) {
+        if name.contains('.') && paths().any(|known| known == key) {
             return self.problem(&key, line, "is written without quotes");
         }
-        if keys::paths().any(|known| known == join(path, ANY_NAME)) {
+        if paths().any(|known| known == join(path, ANY_NAME)) {
             let own = path.rsplit('.').next().unwrap_or_default();
             let message = format!("is written in quotes: {} = …", quoted(&join(own, name)));
             return self.problem(&key, line, message);
@@ -256,7 +256,7 @@ impl<'f> Reader<'f> {
         // the keys of a value are those of its place only, and rules are known by their codes
         let is_alone = table.path != path || path == RULES;
         let known: Vec<String> = if !is_alone {
-            keys::paths().collect()
+            paths().collect()
         } else {
             table.keys.iter().map(|key| join(path, key.name)).collect()
         };
@@ -266,6 +266,15 @@ impl<'f> Reader<'f> {
             problem.nearest = Some(nearest);
         }
     }
+}
+
+/// The path of every key and table.
+fn paths() -> impl Iterator<Item = String> {
+    keys::TABLES.iter().flat_map(|table| {
+        let keys = table.keys.iter().map(|key| table.path_of(key.name));
+        let own = (!table.path.is_empty()).then(|| table.path.to_owned());
+        own.into_iter().chain(keys)
+    })
 }
 
 /// A text as a problem quotes it.

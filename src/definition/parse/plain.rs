@@ -1,6 +1,6 @@
 //! Reads what is given for the keys that are no values of the record: words, files, pointers, JSON.
 
-use serde::de::DeserializeSeed;
+use serde::de::{DeserializeSeed, IgnoredAny};
 use serde_json::json;
 use toml::de::{DeInteger, DeTable, DeValue};
 
@@ -100,7 +100,7 @@ impl Reader<'_> {
         Some(read_items)
     }
 
-    /// The text of a file that the definition names.
+    /// The text of a file that the definition names. All of them hold JSON.
     pub(super) fn file(
         &mut self,
         given: Option<Given<'_>>,
@@ -113,8 +113,13 @@ impl Reader<'_> {
             return None;
         };
         let message = match read(name) {
-            Ok(text) if text.len() <= MAX_FILE_BYTES => return Some(text),
-            Ok(_) => format!("{} is larger than 1 MiB", quoted(name)),
+            Ok(text) if text.len() > MAX_FILE_BYTES => {
+                format!("{} is larger than 1 MiB", quoted(name))
+            }
+            Ok(text) => match serde_json::from_str::<IgnoredAny>(&text) {
+                Ok(_) => return Some(text),
+                Err(error) => format!("{} is no JSON: {error}", quoted(name)),
+            },
             Err(error) => format!("{} cannot be read: {error}", quoted(name)),
         };
         self.problem(&given.key, given.line, message);
@@ -150,7 +155,7 @@ impl Reader<'_> {
         match serde_json::from_str(text) {
             Ok(json) => Some(json),
             Err(error) => {
-                self.problem(&given.key, given.line, format!("is not JSON: {error}"));
+                self.problem(&given.key, given.line, format!("is no JSON: {error}"));
                 None
             }
         }

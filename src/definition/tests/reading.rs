@@ -6,91 +6,7 @@ use crate::definition::*;
 use crate::model::record::Code;
 
 /// Every key, once.
-pub(super) const EVERYTHING: &str = r#"
-schema = "known.json"
-reader = "known.json"
-envelope = "cloudevents"
-each = "/contacts"
-merge = "whole"
-order = "rank"
-nulls = "clear"
-countries = "alpha-2"
-customer_id = "/contact/id"
-updated_at = { from = ["/contact/modified", "timestamp"], unit = "millis" }
-rank = "/contact/revision"
-created_at = { from = "/contact/created", unit = "days" }
-event_type = { from = "root:/type", is = ["CUSTOMER", 1, 1.50, true, [1], { b = 1, a = 2 }] }
-version = { from = ["/version", "header:version"], min = 1, below = 2.5 }
-
-[fields]
-status = { from = "/contact/state", map = { on = "ACTIVE", off = "DELETED" }, otherwise = "ACTIVE" }
-firstName = "/contact/given"
-lastName = { from = "/contact/family", required = true }
-displayName = ["/contact/name", "key"]
-emailAddress = { from = ["/contact/mail", "/contact/mails/0"], case = "lower" }
-dateOfBirth = { from = "/contact/born", unit = "days" }
-marketingOptIn = { from = "/contact/optin", map = { Y = true, N = false, 1 = true, true = false } }
-smsOptIn = { const = true }
-attributes = "/contact/more"
-"attributes.tier" = "/contact/tier"
-"attributes.a.b" = { const = 7 }
-
-[[lists.addresses]]
-each = "/contact/addresses"
-id = "/id"
-updated_at = "/changed"
-created_at = "/made"
-fields = { zipCode = "/zip", line1 = "/street", line2 = "", city = "/town", province = "/state", countryCode = "/country" }
-
-[[lists.addresses]]
-each = ""
-id = { const = "billing" }
-[lists.addresses.fields]
-city = "/town"
-
-[[lists.phones]]
-each = "root:/phones"
-id = ""
-updated_at = "/u"
-created_at = "/c"
-fields = { type = { const = "Mobile" }, country = "/c", numberLocal = "/l", numberInternational = "/i" }
-
-[[lists.dependents]]
-each = "/pets"
-id = "/id"
-updated_at = "/u"
-created_at = "/c"
-fields.type = "/kind"
-fields.dateOfBirth = "/born"
-
-[deleted]
-when = "/contact/state"
-is = ["GONE", true]
-
-[rules]
-country_code = "reject"
-duplicate_element = "off"
-
-[[tests]]
-record = '{"contact": 1}'
-key = "k"
-timestamp = "1970-01-01T00:00:01.5Z"
-headers = { a = "b" }
-snapshot = '{"firstName": "Ada"}'
-
-[[tests]]
-timestamp = 7
-nothing = true
-
-[[tests]]
-record = ''
-timestamp = 1970-01-01T00:00:02Z
-snapshot = 'null'
-
-[[tests]]
-record = 'x'
-rejected = { code = "schema_violation", pointers = ["", "/contact/id"] }
-"#;
+pub(super) const EVERYTHING: &str = include_str!("everything.toml");
 
 fn here(pointer: &str) -> Origin {
     Origin::Here(Pointer::parse(pointer).unwrap())
@@ -355,4 +271,59 @@ fn presets_and_examples_are_right() {
         };
         load(name, read).unwrap_or_else(|problems| panic!("{name}: {problems:#?}"));
     }
+}
+
+/// The example of docs/contract.md, section 9, in which each key stands as it is explained there.
+#[test]
+fn the_example_of_the_contract_is_read() {
+    let text = r#"
+schema = "crm-contact.schema.json"
+reader = "crm-contact.avsc"
+envelope = "none"
+each = ""
+merge = "fields"
+order = "updated_at"
+nulls = "absent"
+
+customer_id = "/contact/id"
+updated_at = "/contact/modified"
+rank = "/contact/revision"
+created_at = "/contact/created"
+
+[fields]
+firstName = "/contact/given"
+emailAddress = { from = ["/contact/mail", "/contact/mails/0"], case = "lower" }
+marketingOptIn = { from = "/contact/optin", map = { Y = true, N = false } }
+dateOfBirth = { from = "/contact/born", unit = "days" }
+"attributes.tier" = "/contact/tier"
+
+[[lists.addresses]]
+each = "/contact/addresses"
+id = "/id"
+updated_at = "/changed"
+fields = { line1 = "/street", city = "/town", zipCode = "/zip", countryCode = "/country" }
+
+[deleted]
+when = "/contact/state"
+is = ["GONE", true]
+
+[[tests]]
+record = '''{"contact": 1}'''
+snapshot = '''{"firstName": "Ada"}'''
+
+[[tests]]
+record = '''{"contact": 1}'''
+rejected = { code = "schema_violation", pointers = ["/contact/id"] }
+"#;
+    let definition = Definition::parse(text, "crm-contacts.toml", |name| {
+        assert!(["crm-contact.schema.json", "crm-contact.avsc"].contains(&name));
+        Ok("{}".to_owned())
+    });
+    let definition = definition.unwrap_or_else(|problems| panic!("{problems:#?}"));
+    assert_eq!((definition.each, definition.merge), (None, Merge::Fields));
+    assert_eq!(
+        (definition.order, definition.nulls),
+        (Order::UpdatedAt, Nulls::Absent)
+    );
+    assert_eq!(definition.tests.len(), 2);
 }
