@@ -101,6 +101,7 @@ impl Sources {
     }
 
     /// A source's settings, none if it is off.
+    #[inline]
     #[must_use]
     pub fn get(&self, source: Source) -> Option<&SourceConfig> {
         let found = self.on.iter().find(|(known, _)| *known == source)?;

@@ -60,19 +60,44 @@ impl<'de> Deserialize<'de> for Text<'de> {
     }
 }
 
+/// Reads a string as what the function makes of it. The text itself is not kept, which is cheaper than a [`Text`].
+pub struct TextAs<F>(pub F);
+
+impl<'de, T, F: FnOnce(&str) -> T> DeserializeSeed<'de> for TextAs<F> {
+    type Value = T;
+
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<T, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl<T, F: FnOnce(&str) -> T> Visitor<'_> for TextAs<F> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    #[inline]
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        Ok((self.0)(text))
+    }
+}
+
 /// A `date-time`.
 impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let text = Text::deserialize(json)?;
-        Instant::parse(&text).ok_or_else(|| D::Error::custom("not a date-time"))
+        let instant = TextAs(Instant::parse).deserialize(json)?;
+        instant.ok_or_else(|| D::Error::custom("not a date-time"))
     }
 }
 
 /// A `date`.
 impl<'de> Deserialize<'de> for Date {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let text = Text::deserialize(json)?;
-        Date::parse(&text).ok_or_else(|| D::Error::custom("not a date"))
+        let date = TextAs(Date::parse).deserialize(json)?;
+        date.ok_or_else(|| D::Error::custom("not a date"))
     }
 }
 
@@ -159,7 +184,7 @@ impl<'de> Visitor<'de> for SkipValue {
         let value = SkipValue {
             depth: deeper(self.depth)?,
         };
-        while fields.next_key::<Text<'de>>()?.is_some() {
+        while fields.next_key_seed(TextAs(|_: &str| ()))?.is_some() {
             fields.next_value_seed(value)?;
         }
         Ok(())
@@ -206,16 +231,23 @@ macro_rules! wire_object {
                         mut fields: A,
                     ) -> Result<Self::Value, A::Error> {
                         use serde::de::Error;
+                        use $crate::json::strict::{SkipValue, TextAs};
+                        #[allow(non_camel_case_types)]
+                        enum Field { $( $field, )* Unknown }
+                        let field_of = |name: &str| match name {
+                            $( $wire => Field::$field, )*
+                            _ => Field::Unknown,
+                        };
                         $( let mut $field: Option<wire_object!(@read $kind $type)> = None; )*
-                        while let Some(name) = fields.next_key::<$crate::json::strict::Text<'a>>()? {
-                            match &*name {
-                                $( $wire => {
+                        while let Some(field) = fields.next_key_seed(TextAs(field_of))? {
+                            match field {
+                                $( Field::$field => {
                                     if $field.is_some() {
                                         return Err(A::Error::duplicate_field($wire));
                                     }
                                     $field = Some(fields.next_value()?);
                                 } )*
-                                _ => fields.next_value_seed($crate::json::strict::SkipValue { depth: $depth })?,
+                                Field::Unknown => fields.next_value_seed(SkipValue { depth: $depth })?,
                             }
                         }
                         Ok($name {
@@ -257,11 +289,13 @@ macro_rules! wire_enum {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-                let text = $crate::json::strict::Text::deserialize(json)?;
-                match &*text {
-                    $( $wire => Ok($name::$variant), )*
-                    _ => Err(serde::de::Error::custom("not one of the enumeration")),
-                }
+                let variant_of = |text: &str| match text {
+                    $( $wire => Some($name::$variant), )*
+                    _ => None,
+                };
+                let variant = $crate::json::strict::TextAs(variant_of);
+                let variant = serde::de::DeserializeSeed::deserialize(variant, json)?;
+                variant.ok_or_else(|| serde::de::Error::custom("not one of the enumeration"))
             }
         }
     };

@@ -76,6 +76,7 @@ wire_object! {
 }
 
 /// Checks the rules for a loyalty event except those for its ids and lists.
+#[inline]
 pub(super) fn check_event(
     check: &mut RuleCheck<'_>,
     expected_type: &str,

@@ -190,6 +190,7 @@ pub fn judge_value<'a, 'c>(
 
 impl<'a> Judged<'a> {
     /// The verdict on a record of one customer that conforms to its schema.
+    #[inline]
     fn by_rules(contribution: Contribution, findings: Findings) -> Judged<'a> {
         let mut warnings = findings.warnings;
         sort_and_cut_warnings(&mut warnings);
