@@ -297,13 +297,13 @@ impl Engine {
         // a timeout halves the batches; they grow again slowly
         self.batch_limit = (self.batch_limit + self.batch_limit / 16 + 1).min(max_records);
         let mut changes: BTreeMap<i32, Vec<Change<'_>>> = BTreeMap::new();
-        for (id, entry) in &finished.customers {
-            let Some(state) = &entry.state else {
+        for (id, entry) in &mut finished.customers {
+            let Some(state) = entry.state.take() else {
                 continue;
             };
             changes.entry(entry.partition).or_default().push(Change {
                 id: id.as_bytes(),
-                state: state.clone(),
+                state,
                 before: entry.before,
             });
         }
