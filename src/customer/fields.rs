@@ -69,7 +69,16 @@ pub fn put(out: &mut Vec<u8>, name: FieldName, text: impl AsRef<[u8]>) {
 /// Appends a field with the trimmed text, if there is one.
 pub fn put_trimmed(out: &mut Vec<u8>, name: FieldName, text: Option<&str>) {
     if let Some(text) = text {
-        put(out, name, text.trim());
+        put(out, name, trim(text));
+    }
+}
+
+/// The same as [`str::trim`], with fewer instructions for a text that begins and ends with a visible ASCII character, as
+/// nearly every text does.
+pub(crate) fn trim(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
     }
 }
 
@@ -227,6 +236,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_text_is_trimmed_as_the_standard_library_does(text in "[ a\u{a0}\u{2003}\t\u{1}é.]{0,6}") {
+            prop_assert_eq!(trim(&text), text.trim());
+        }
+
         #[test]
         fn fields_are_written_as_json(line1 in any::<String>(), city in "[a\u{1}\"]{120,135}|a{16380,16390}") {
             let mut fields = Vec::new();

@@ -148,8 +148,9 @@ impl Engine {
             is_forwarded: label == Label::Forwarded,
             ..JudgeSettings::from(&settings.policy)
         };
-        let headers = arrived.judged_headers(settings);
-        let Judged { verdict, warnings } = source::judge_payload(&raw, opened, &headers, judging);
+        // Headers that outlived the verdict would have the contribution copied twice more.
+        let Judged { verdict, warnings } =
+            source::judge_payload(&raw, opened, &arrived.judged_headers(settings), judging);
         if label != Label::Forwarded
             && let Some(batch) = &mut self.batch
         {

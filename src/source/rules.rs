@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::config::{RuleAction, Rules};
+use crate::customer::fields::trim;
 use crate::json::strict::Text;
 use crate::model::country;
 use crate::model::record::{Code, Source, Violation};
@@ -69,7 +70,7 @@ impl<'r> RuleCheck<'r> {
     }
 
     pub fn id(&mut self, id: &str, pointer: impl FnOnce() -> String) {
-        if id.trim().is_empty() {
+        if trim(id).is_empty() {
             self.broken(Code::BlankId, pointer);
         }
     }
@@ -97,7 +98,7 @@ impl<'r> RuleCheck<'r> {
     }
 
     pub fn country<'t>(&mut self, text: &'t str, pointer: impl FnOnce() -> String) -> Country<'t> {
-        let text = text.trim();
+        let text = trim(text);
         let known = if self.source.is_loyalty() {
             country::from_alpha2(text)
         } else {
