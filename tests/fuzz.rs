@@ -135,6 +135,18 @@ fn writes_the_corpus_of_the_examples() {
         let name = name.replace('/', "-");
         fs::write(folder().join("corpus").join(target).join(name), input).unwrap();
     };
+    for file in fs::read_dir("schemas/states/layout-5").unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "hex") {
+            let hex = fs::read_to_string(&path).unwrap();
+            let digits = hex.trim_end().as_bytes().chunks(2);
+            let digits = digits.map(|digits| std::str::from_utf8(digits).unwrap());
+            let state: Vec<u8> = digits
+                .map(|digits| u8::from_str_radix(digits, 16).unwrap())
+                .collect();
+            write("state", path.file_stem().unwrap().to_str().unwrap(), &state);
+        }
+    }
     let mut random = StdRng::seed_from_u64(8);
     let all = Evolution {
         layout: true,

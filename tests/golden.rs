@@ -262,6 +262,10 @@ fn snapshots_keep_to_their_schema_and_misspelt_fields_do_not() {
                 .unwrap()
                 .keys()
             {
+                // Any name is a type of actions, and any declared source stands in `sources`.
+                if pointer == "/actions/byType" || pointer == "/sources" {
+                    continue;
+                }
                 let mut misspelt = snapshot.clone();
                 let object = misspelt.pointer_mut(&pointer).unwrap();
                 object[format!("{name}s")] = object[name].clone();
@@ -301,7 +305,14 @@ fn generators_can_make_types_of_the_snapshot_schema() {
             assert!(definition["enum"].is_array(), "{name}");
             continue;
         };
-        assert_eq!(definition["additionalProperties"], false, "{name}");
+        match name {
+            "ActionCounts" => assert_eq!(definition["additionalProperties"]["type"], "integer"),
+            "Sources" => {
+                let declared = "#/definitions/DeclaredSource";
+                assert_eq!(definition["additionalProperties"]["$ref"], declared);
+            }
+            _ => assert_eq!(definition["additionalProperties"], false, "{name}"),
+        }
         for (field, property) in properties {
             let at = format!("{name}.{field}");
             let item = property.get("items").unwrap_or(property);

@@ -1,12 +1,18 @@
 //! The codec of states, as the state topic and the stores hold them.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use keyfold::config::Config;
 use keyfold::customer::codec::{CodecError, LAYOUT};
 use keyfold::customer::contribution::{Data, Erasure};
 use keyfold::customer::snapshot::{self, View};
 use keyfold::customer::{Customer, Keep};
+use keyfold::model::record::{DeclaredSource, Source};
 use keyfold::model::time::Instant;
+
+/// A source that states of the corpus have data of.
+static CRM: LazyLock<DeclaredSource> = LazyLock::new(|| DeclaredSource::new("crm"));
 
 /// Any bytes are a state or refused. A state is the same when it is written and read again, and everything that is
 /// done with one can be done with it.
@@ -36,16 +42,20 @@ pub fn decode(bytes: &[u8]) {
         };
         snapshot::write(&customer, "c", &view, &mut Vec::new());
     }
-    let mut erased = customer;
-    erased.join(
-        Data::erasure(Erasure {
-            only: None,
-            at: Instant::from_millis(1_800_000_000_000),
-        }),
-        Keep::of(&Config::default()),
-    );
-    let written = encode(&erased);
-    assert_eq!(Customer::decode(&written), Ok(erased));
+    for only in [None, Some(Source::Declared(*CRM))] {
+        let mut erased = customer.clone();
+        erased.join(
+            Data::erasure(Erasure {
+                only,
+                at: Instant::from_millis(1_800_000_000_000),
+            }),
+            Keep::of(&Config::default()),
+        );
+        let written = encode(&erased);
+        assert_eq!(Customer::decode(&written), Ok(erased.clone()));
+        erased.merge(customer.clone(), Keep::of(&Config::default()));
+        encode(&erased);
+    }
 }
 
 fn encode(customer: &Customer) -> Bytes {

@@ -25,6 +25,9 @@ pub const SCHEMA: &str = include_str!("../../schemas/customer-snapshot.avsc");
 /// The full name of the schema's record.
 pub const NAME: &str = "keyfold.snapshot.CustomerSnapshot";
 
+/// The field of the declared sources, whose names stand directly in the JSON object around it.
+const DECLARED: &str = "declared";
+
 static RECORD: LazyLock<Result<SnapshotType, PlanError>> = LazyLock::new(|| {
     let schema = WriterSchema::parse(SCHEMA, &[])?;
     SnapshotType::of(schema.root(), &schema.names())
@@ -65,6 +68,8 @@ enum SnapshotType {
     Array(Box<SnapshotType>),
     Map(Box<SnapshotType>),
     Record(Vec<SnapshotField>),
+    /// A record whose last field is a map: it takes the members of the JSON object that are no other fields.
+    Open(Vec<SnapshotField>, Box<SnapshotType>),
 }
 
 #[derive(Debug)]
@@ -113,11 +118,28 @@ impl SnapshotType {
                         of: SnapshotType::of(schema, names)?,
                     })
                 });
-                Ok(SnapshotType::Record(
+                Ok(SnapshotType::of_fields(
                     fields.collect::<Result<_, PlanError>>()?,
                 ))
             }
             _ => Err(unexpected()),
+        }
+    }
+}
+
+impl SnapshotType {
+    /// The type of a record with these fields.
+    fn of_fields(mut fields: Vec<SnapshotField>) -> SnapshotType {
+        match fields.pop() {
+            Some(SnapshotField {
+                name,
+                of: SnapshotType::Map(values),
+                ..
+            }) if name == DECLARED => SnapshotType::Open(fields, values),
+            last => {
+                fields.extend(last);
+                SnapshotType::Record(fields)
+            }
         }
     }
 }
@@ -228,15 +250,13 @@ impl<'de> Visitor<'de> for Encode<'_, '_> {
                 close_blocks(out, start, items);
                 Ok(())
             }
+            SnapshotType::Open(fields, values) => open(fields, values, json, out),
             SnapshotType::Record(fields) => {
                 let mut fields = fields.iter();
                 while let Some(name) = json.next_key::<Text<'de>>()? {
                     let field = absent_until::<A::Error>(&mut fields, Some(&name), out)?;
-                    if let Some(SnapshotField { optional, of, .. }) = field {
-                        if *optional {
-                            write_long(out, 1);
-                        }
-                        json.next_value_seed(Encode { of, out })?;
+                    if let Some(field) = field {
+                        write_field(field, &mut json, out)?;
                     }
                 }
                 absent_until::<A::Error>(&mut fields, None, out).map(drop)
@@ -244,6 +264,50 @@ impl<'de> Visitor<'de> for Encode<'_, '_> {
             _ => Err(A::Error::custom("no object")),
         }
     }
+}
+
+/// Writes a record, and behind its fields the map of what is no field. In the JSON object these come last too.
+fn open<'de, A: MapAccess<'de>>(
+    fields: &[SnapshotField],
+    values: &SnapshotType,
+    mut json: A,
+    out: &mut Vec<u8>,
+) -> Result<(), A::Error> {
+    let mut fields = fields.iter();
+    let mut items = 0;
+    let mut start = None;
+    while let Some(name) = json.next_key::<Text<'_>>()? {
+        if start.is_none() && fields.as_slice().iter().any(|field| field.name == *name) {
+            if let Some(field) = absent_until::<A::Error>(&mut fields, Some(&name), out)? {
+                write_field(field, &mut json, out)?;
+            }
+            continue;
+        }
+        if start.is_none() {
+            absent_until::<A::Error>(&mut fields, None, out)?;
+            start = Some(out.len());
+        }
+        write_text(out, &name);
+        json.next_value_seed(Encode { of: values, out })?;
+        items += 1;
+    }
+    absent_until::<A::Error>(&mut fields, None, out)?;
+    let start = start.unwrap_or(out.len());
+    close_blocks(out, start, items);
+    Ok(())
+}
+
+/// Writes the field whose value comes next.
+fn write_field<'de, A: MapAccess<'de>>(
+    field: &SnapshotField,
+    json: &mut A,
+    out: &mut Vec<u8>,
+) -> Result<(), A::Error> {
+    let SnapshotField { optional, of, .. } = field;
+    if *optional {
+        write_long(out, 1);
+    }
+    json.next_value_seed(Encode { of, out })
 }
 
 /// Writes nulls for the missing fields before the field with that name, or up to the end.

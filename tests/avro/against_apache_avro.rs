@@ -48,6 +48,11 @@ pub fn json_of(value: Avro) -> Value {
             let fields = fields
                 .into_iter()
                 .map(|(name, value)| (name, json_of(value)));
+            let fields = fields.flat_map(|(name, value)| match value {
+                // In JSON the declared sources stand directly in `sources`.
+                Value::Object(sources) if name == "declared" => sources.into_iter().collect(),
+                value => vec![(name, value)],
+            });
             Value::Object(fields.filter(|(_, value)| !value.is_null()).collect())
         }
         other => panic!("{other:?}"),

@@ -5,7 +5,8 @@
 //! counted from 1; 0 is [`AnyStamp::NEVER`]. So is a time of creation; 0 is none.
 
 use super::read::{Parts, StateReader};
-use super::{CodecError, Part, Refers, Stored, StoredStamp, bits};
+use super::stamped::StoredStamp;
+use super::{CodecError, Part, Refers, Stored, bits};
 use crate::customer::declared::{
     Declared, DeclaredKind, DeclaredStamp, Order, Place, PlaceKey, Places, Scalar, Seen,
     SeenRecord, SourceState,

@@ -108,9 +108,23 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-fn keep() -> impl Strategy<Value = Keep> {
-    (select(vec![1, 2, 100]), select(vec![100, usize::MAX]))
-        .prop_map(|(actions, hidden)| Keep { actions, hidden })
+/// Events, and how much is kept of them. Where few hidden elements are kept, none claims a later time than its record:
+/// together with erasures that is no join, in the built-in sources neither.
+fn kept_events() -> impl Strategy<Value = (Vec<Event>, Keep)> {
+    let keep = (select(vec![1, 2, 100]), select(vec![0, 1, 100, usize::MAX]))
+        .prop_map(|(actions, hidden)| Keep { actions, hidden });
+    (events(), keep).prop_map(|(mut events, keep)| {
+        for event in &mut events {
+            if let Event::Record(record) = event
+                && keep.hidden < 100
+            {
+                for element in record.lists.iter_mut().flatten().flatten() {
+                    element.at = element.at.min(record.at);
+                }
+            }
+        }
+        (events, keep)
+    })
 }
 
 fn snapshots(customer: &Customer) -> [serde_json::Value; 2] {
@@ -122,11 +136,10 @@ proptest! {
 
     #[test]
     fn the_state_depends_on_the_set_of_records(
-        (events, order) in events().prop_flat_map(|events| {
+        ((events, keep), order) in kept_events().prop_flat_map(|(events, keep)| {
             let repeated: Vec<usize> = (0..events.len()).chain(0..events.len() / 2).collect();
-            (Just(events), Just(repeated).prop_shuffle())
+            (Just((events, keep)), Just(repeated).prop_shuffle())
         }),
-        keep in keep(),
         stored in any::<u16>(),
     ) {
         let expected = fold_with(&events, keep);
@@ -147,11 +160,10 @@ proptest! {
 
     #[test]
     fn parts_that_were_folded_apart_join(
-        (events, cut) in events().prop_flat_map(|events| {
+        ((events, keep), cut) in kept_events().prop_flat_map(|(events, keep)| {
             let length = events.len();
-            (Just(events), 0..=length)
+            (Just((events, keep)), 0..=length)
         }),
-        keep in keep(),
     ) {
         let expected = fold_with(&events, keep);
         let (one, other) = events.split_at(cut);

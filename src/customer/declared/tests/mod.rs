@@ -2,6 +2,7 @@
 
 mod laws;
 mod shown;
+mod states;
 mod traps;
 
 use bytes::Bytes;
