@@ -3,6 +3,7 @@
 use super::section::{Key, Section, Setting, Table};
 use super::shape::{Shape, Word};
 use super::words::RuleAction;
+use crate::definition::RuleDefault;
 use crate::model::record::{Code, Source};
 
 /// The action for each semantic code. A code that is set explicitly applies to all sources; the others have the
@@ -20,6 +21,18 @@ impl Rules {
         match self.explicit(code) {
             Some(action) if !code.always_rejects() => action,
             _ => default_action(code, source),
+        }
+    }
+
+    /// The same for a source that has a default of its own for the code.
+    #[must_use]
+    pub fn action_or(&self, code: Code, source: Source, own: Option<RuleDefault>) -> RuleAction {
+        let own = || own.filter(|_| !always_rejects(code));
+        match (self.explicit(code), own()) {
+            (None, Some(RuleDefault::Reject)) => RuleAction::Reject,
+            (None, Some(RuleDefault::Warn)) => RuleAction::Warn,
+            (None, Some(RuleDefault::Off)) => RuleAction::Off,
+            _ => self.action(code, source),
         }
     }
 

@@ -11,6 +11,7 @@ mod keys;
 mod load;
 mod origins;
 mod parse;
+pub mod pass;
 mod plan;
 pub mod presets;
 mod problem;
@@ -25,7 +26,10 @@ use std::sync::Arc;
 
 pub use compare::contains;
 pub use load::{PRESET, load};
-pub use plan::Plan;
+pub use plan::{
+    ActionPlan, BatchPlan, CloudEventsPlan, CustomerPlan, DebeziumPlan, EnvelopePlan, EnvelopeTime,
+    EventList, KeyPlan, ListPlan, Place, PlacePlan, Plan, Shape, TellsPlan, ValuePlan,
+};
 pub use problem::Problem;
 pub use value::{Case, Mapped, NumberUnit, Origin, Pointer, Value};
 

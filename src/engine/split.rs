@@ -68,6 +68,10 @@ impl<'a> Share<'a> {
     /// The value of an element as a batch with one element; `frame` is the frame of the whole batch. Notes in the
     /// origin whether the value is JSON instead of the source's format.
     pub fn take(&mut self, element: &BatchElement<'_>, frame: &[u8]) -> Vec<u8> {
+        if element.is_other_form() {
+            self.origin.omitted.form = true;
+            return element.batch_of_one();
+        }
         let json = self.prefers_json.then(|| element.json_batch_of_one());
         let original_bytes = frame.len() + element.bytes_around() + element.bytes();
         match json.flatten().filter(|json| json.len() < original_bytes) {

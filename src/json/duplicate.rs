@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::strict::{self, Text, ignore_scalars};
 
 /// A known field that occurs twice.
+#[derive(Debug)]
 pub struct Duplicate {
     pub name: String,
     /// The pointer to the object. Names of known fields need no escaping in a pointer.

@@ -3,6 +3,7 @@
 //! all (docs/contract.md, section 2).
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::form::{Form, Refused, explain_json, well_formed};
 use super::publisher_customers::{self, BatchWire, CustomerWire};
@@ -29,6 +30,13 @@ pub struct BatchElement<'a> {
 enum RawElement<'a> {
     Json(&'a str),
     Avro(avro::batch::EncodedElement<'a>),
+    /// Of a declared source, with the JSON text before and after the element of a batch of one.
+    Declared {
+        text: Cow<'a, str>,
+        around: Arc<[String; 2]>,
+        /// The batch itself is not JSON.
+        is_other_form: bool,
+    },
 }
 
 /// The JSON text before and after the element of a batch with one element.
@@ -39,20 +47,69 @@ fn json_batch_of_one(element: &str) -> Vec<u8> {
     [before, element, after].concat().into_bytes()
 }
 
-impl BatchElement<'_> {
+impl<'a> BatchElement<'a> {
+    /// An element of a declared source.
+    pub(super) fn declared(
+        contribution: Contribution,
+        text: Cow<'a, str>,
+        around: Arc<[String; 2]>,
+    ) -> BatchElement<'a> {
+        BatchElement {
+            contribution,
+            raw: RawElement::Declared {
+                text,
+                around,
+                is_other_form: false,
+            },
+        }
+    }
+
+    /// The same as JSON, of a batch that is not JSON itself.
+    pub(super) fn into_other_form<'o>(self) -> BatchElement<'o> {
+        let (text, around) = match self.raw {
+            RawElement::Declared { text, around, .. } => (text.into_owned(), around),
+            other => (
+                other.json().into_owned(),
+                Arc::new(BATCH_OF_ONE.map(str::to_owned)),
+            ),
+        };
+        BatchElement {
+            contribution: self.contribution,
+            raw: RawElement::Declared {
+                text: text.into(),
+                around,
+                is_other_form: true,
+            },
+        }
+    }
+
+    /// Whether [`BatchElement::batch_of_one`] is JSON although the batch itself is not.
+    pub fn is_other_form(&self) -> bool {
+        matches!(
+            self.raw,
+            RawElement::Declared {
+                is_other_form: true,
+                ..
+            }
+        )
+    }
+
     /// The value of a batch with only this element, in the encoding of the original batch, without the wire-format
     /// frame.
     pub fn batch_of_one(&self) -> Vec<u8> {
         match &self.raw {
             RawElement::Json(text) => json_batch_of_one(text),
             RawElement::Avro(element) => element.batch_of_one(),
+            RawElement::Declared { text, around, .. } => {
+                [&around[0], &**text, &around[1]].concat().into_bytes()
+            }
         }
     }
 
     /// The same as JSON; none if the batch is JSON already.
     pub fn json_batch_of_one(&self) -> Option<Vec<u8>> {
         match &self.raw {
-            RawElement::Json(_) => None,
+            RawElement::Json(_) | RawElement::Declared { .. } => None,
             RawElement::Avro(element) => {
                 element.to_json().ok().map(|text| json_batch_of_one(&text))
             }
@@ -64,6 +121,7 @@ impl BatchElement<'_> {
         match &self.raw {
             RawElement::Json(text) => text.len(),
             RawElement::Avro(element) => element.bytes(),
+            RawElement::Declared { text, .. } => text.len(),
         }
     }
 
@@ -72,6 +130,7 @@ impl BatchElement<'_> {
         match &self.raw {
             RawElement::Json(_) => BATCH_OF_ONE.iter().map(|part| part.len()).sum(),
             RawElement::Avro(element) => element.bytes_around(),
+            RawElement::Declared { around, .. } => around.iter().map(String::len).sum(),
         }
     }
 }
@@ -82,6 +141,7 @@ impl<'a> RawElement<'a> {
             RawElement::Json(text) => Cow::Borrowed(text),
             // Cannot fail: the element was decoded once already.
             RawElement::Avro(element) => Cow::Owned(element.to_json().unwrap_or_default()),
+            RawElement::Declared { text, .. } => text.clone(),
         }
     }
 }
@@ -106,7 +166,7 @@ pub(super) fn judge<'a>(form: Form<'a>, at: Option<Instant>, rules: &Rules) -> J
     for (index, Element { wire, raw }) in all.into_iter().enumerate() {
         let pointer = format!("/customers/{index}");
         let Some(wire) = wire else {
-            bad.add_refused(&raw, &pointer);
+            bad.add_refused(index, &raw, &pointer);
             continue;
         };
         let mut check = RuleCheck::new(rules, Source::PublisherCustomers, None);
@@ -120,7 +180,7 @@ pub(super) fn judge<'a>(form: Form<'a>, at: Option<Instant>, rules: &Rules) -> J
         warnings.extend(findings.warnings);
         match findings.code {
             None => elements.push(BatchElement { contribution, raw }),
-            Some(code) => bad.add(Rejection::with_violations(code, findings.violations)),
+            Some(code) => bad.add(index, Rejection::with_violations(code, findings.violations)),
         }
     }
     sort_and_cut_warnings(&mut warnings);
@@ -192,31 +252,31 @@ fn repeated_customers(all: &[Element<'_>]) -> Vec<usize> {
 
 /// Collects what the rejection of a batch reports about its invalid elements.
 #[derive(Default)]
-struct BadElements {
-    first: Option<Rejection>,
+pub(super) struct BadElements {
+    /// That of the first invalid element, and its index.
+    first: Option<(usize, Rejection)>,
     /// The first [`MAX_VIOLATIONS`] of all violations, ordered by pointer.
     violations: Vec<Violation>,
 }
 
 impl BadElements {
-    fn add(&mut self, rejection: Rejection) {
+    pub fn add(&mut self, index: usize, rejection: Rejection) {
         self.violations.extend_from_slice(&rejection.violations);
         self.violations.sort();
         self.violations.dedup();
         self.violations.truncate(MAX_VIOLATIONS);
-        self.first.get_or_insert(rejection);
+        if self.first.as_ref().is_none_or(|(first, _)| index < *first) {
+            self.first = Some((index, rejection));
+        }
     }
 
     /// Adds an element that typed deserialisation refused.
-    fn add_refused(&mut self, raw: &RawElement<'_>, pointer: &str) {
+    fn add_refused(&mut self, index: usize, raw: &RawElement<'_>, pointer: &str) {
         // If none of its violations would be listed, they are not determined: a batch may have a million invalid
         // elements.
         if self.first.is_none() || !self.is_full_before(pointer) {
-            self.add(explain_json(
-                schema::of_batch_element(),
-                &raw.json(),
-                pointer,
-            ));
+            let schema = schema::of_batch_element();
+            self.add(index, explain_json(schema, &raw.json(), pointer));
         }
     }
 
@@ -229,8 +289,8 @@ impl BadElements {
                 .is_some_and(|last| last.pointer.as_str() < pointer)
     }
 
-    fn rejection(self) -> Option<Rejection> {
-        let mut rejection = self.first?;
+    pub fn rejection(self) -> Option<Rejection> {
+        let (_, mut rejection) = self.first?;
         rejection.violations = self.violations;
         Some(rejection)
     }

@@ -35,6 +35,7 @@ mod writer_schema;
 use crate::avro::Plan;
 use crate::config::{Config, Sources, Validation};
 use crate::customer::contribution::Contribution;
+use crate::definition::Envelope;
 use crate::model::record::{
     Code, Header, RawRecord, Rejection, Source, Violation, sort_and_cut_warnings, usable_timestamp,
 };
@@ -104,7 +105,7 @@ pub fn judge<'a, 'c>(record: &RawRecord<'a>, settings: impl Into<JudgeSettings<'
     let settings = settings.into();
     let judged = match record.value {
         Some(value) => judge_value(record, Value::Json(value), &[], settings),
-        None => tombstone::judge(record, settings.sources).into(),
+        None => judge_null(record, settings.sources),
     };
     judged.with_timestamp_of(record)
 }
@@ -118,7 +119,7 @@ pub fn judge_payload<'a, 'c>(
 ) -> Judged<'a> {
     let settings = settings.into();
     let judged: Judged<'a> = match payload {
-        Payload::Null => tombstone::judge(record, settings.sources).into(),
+        Payload::Null => judge_null(record, settings.sources),
         Payload::Json(bytes) => judge_value(record, Value::Json(bytes), headers, settings),
         Payload::Avro(plan, body) => {
             judge_value(record, Value::Avro(plan, body), headers, settings)
@@ -130,6 +131,16 @@ pub fn judge_payload<'a, 'c>(
         }
     };
     judged.with_timestamp_of(record)
+}
+
+/// Judges a record with a null value.
+fn judge_null<'a>(record: &RawRecord<'a>, sources: &Sources) -> Judged<'a> {
+    let plan = sources.plan(record.source);
+    // It follows the event of a deletion, and says no more than that.
+    if plan.is_some_and(|plan| plan.definition.envelope == Envelope::Debezium) {
+        return Verdict::Nothing.into();
+    }
+    tombstone::judge(record, sources).into()
 }
 
 /// Judges a record that is not a tombstone by `value`. Of the record's own value, which may be framed, only the size
@@ -227,9 +238,13 @@ impl From<Rejection> for Judged<'_> {
 
 impl From<Result<Contribution, Rejection>> for Judged<'_> {
     fn from(judged: Result<Contribution, Rejection>) -> Self {
-        Judged {
-            verdict: judged.map_or_else(Verdict::Rejected, Verdict::Valid),
-            warnings: Vec::new(),
-        }
+        judged.map_or_else(Verdict::Rejected, Verdict::Valid).into()
+    }
+}
+
+impl<'a> From<Verdict<'a>> for Judged<'a> {
+    fn from(verdict: Verdict<'a>) -> Self {
+        let warnings = Vec::new();
+        Judged { verdict, warnings }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::config::{RuleAction, Rules};
 use crate::customer::fields::trim;
+use crate::definition::{Countries, Definition, RuleDefault};
 use crate::json::strict::Text;
 use crate::model::country;
 use crate::model::record::{Code, Source, Violation};
@@ -12,7 +13,10 @@ use crate::model::time::Instant;
 /// Checks one record, or one element of a batch, and collects the rules that it breaks.
 pub struct RuleCheck<'r> {
     rules: &'r Rules,
+    /// The source's own defaults.
+    defaults: &'r [(Code, RuleDefault)],
     source: Source,
+    countries: Countries,
     /// The latest `updatedAt` that is accepted as not in the future; none if the record has no timestamp.
     latest: Option<Instant>,
     findings: Findings,
@@ -25,6 +29,15 @@ pub struct Findings {
     pub code: Option<Code>,
     pub violations: Vec<Violation>,
     pub warnings: Vec<Violation>,
+}
+
+impl Findings {
+    /// Adds those of another check of the same record.
+    pub fn add(&mut self, other: Findings) {
+        self.code = self.code.into_iter().chain(other.code).min();
+        self.violations.extend(other.violations);
+        self.warnings.extend(other.warnings);
+    }
 }
 
 /// A country as the snapshot shows it.
@@ -50,16 +63,32 @@ impl<'r> RuleCheck<'r> {
     pub fn new(rules: &'r Rules, source: Source, latest: Option<Instant>) -> RuleCheck<'r> {
         RuleCheck {
             rules,
+            defaults: &[],
             source,
+            countries: match source.is_loyalty() {
+                true => Countries::Alpha2,
+                false => Countries::Any,
+            },
             latest,
             findings: Findings::default(),
         }
     }
 
+    /// The same for the rules of a declared source.
+    pub fn by(self, definition: &'r Definition) -> RuleCheck<'r> {
+        RuleCheck {
+            defaults: &definition.rules,
+            countries: definition.countries,
+            ..self
+        }
+    }
+
     /// Records that the rule of `code` is broken at `pointer`.
     pub fn broken(&mut self, code: Code, pointer: impl FnOnce() -> String) {
+        let own = self.defaults.iter().find(|(known, _)| *known == code);
+        let own = own.map(|(_, action)| *action);
         let found = &mut self.findings;
-        match self.rules.action(code, self.source) {
+        match self.rules.action_or(code, self.source, own) {
             RuleAction::Reject => {
                 found.code = Some(found.code.map_or(code, |first| first.min(code)));
                 found.violations.push(Violation::semantic(pointer(), code));
@@ -99,10 +128,9 @@ impl<'r> RuleCheck<'r> {
 
     pub fn country<'t>(&mut self, text: &'t str, pointer: impl FnOnce() -> String) -> Country<'t> {
         let text = trim(text);
-        let known = if self.source.is_loyalty() {
-            country::from_alpha2(text)
-        } else {
-            country::from_any(text)
+        let known = match self.countries {
+            Countries::Alpha2 => country::from_alpha2(text),
+            Countries::Any => country::from_any(text),
         };
         match known {
             Some(code) => Country::Known(code),

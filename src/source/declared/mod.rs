@@ -1,17 +1,56 @@
 //! A record of a declared source, judged by its definition (docs/contract.md, section 9).
+//!
+//! | step | file |
+//! |---|---|
+//! | one pass over the text, which captures what is mapped | [`pass`](crate::definition::pass) |
+//! | which of its shapes a record has, and what the envelope says | `envelope` |
+//! | the elements of a batch, one by one | `batch` |
+//! | a value: where it is found, and what it becomes | `found`, `reader`, `number` |
+//! | what the record says of a customer | `event`, `customer`, `list`, `action` |
 
-use super::form::Form;
-use super::{Headers, Judged};
+mod action;
+mod batch;
+mod customer;
+mod envelope;
+mod event;
+mod found;
+mod key;
+mod list;
+mod members;
+mod number;
+mod reader;
+mod violations;
+
+use super::form::{Form, well_formed};
+use super::rules::RuleCheck;
+use super::{Headers, Judged, Verdict, messages};
+use crate::avro;
 use crate::config::{Tombstone, Validation};
 use crate::definition::Plan;
-use crate::model::record::{Code, DeclaredSource, RawRecord, Rejection};
+use crate::definition::pass::{Captured, Failed, Pass};
+use crate::model::record::{Code, DeclaredSource, RawRecord, Rejection, Source, usable_timestamp};
+use crate::model::time::Instant;
+use event::{Event, Said};
+use found::Pointers;
+use reader::Outside;
 
 /// How the records of a source are judged.
+#[derive(Clone, Copy)]
 pub(super) struct Following<'c> {
     pub source: DeclaredSource,
     pub plan: &'c Plan,
     pub tombstone: Tombstone,
     pub validation: &'c Validation,
+}
+
+impl<'c> Following<'c> {
+    /// A check of the semantic rules for a record with this timestamp.
+    fn check(&self, at: Option<Instant>) -> RuleCheck<'c> {
+        let validation = self.validation;
+        let latest = at.map(|at| at.saturating_add(validation.max_future_skew));
+        RuleCheck::new(&validation.rules, Source::Declared(self.source), latest)
+            .by(&self.plan.definition)
+    }
 }
 
 /// Judges a record with a value.
@@ -21,7 +60,77 @@ pub(super) fn judge<'a>(
     headers: Headers<'_>,
     following: &Following<'_>,
 ) -> Judged<'a> {
-    let _ = (form, record, headers, following.source, following.plan);
-    let _ = (following.tombstone, following.validation);
-    Rejection::new(Code::SchemaViolation).into()
+    let at = record.timestamp.and_then(usable_timestamp);
+    let outside = Outside::of(record, headers, at.map(Instant::from_millis));
+    match form {
+        Form::Json(text) => judge_text(text, outside, following),
+        Form::Avro {
+            plan,
+            body,
+            max_texts,
+        } => match avro::to_json(plan, body, max_texts) {
+            Ok(text) => batch::into_owned(judge_text(&text, outside, following)),
+            Err(_) => {
+                let why = avro::explain(plan, body, max_texts).err();
+                let why = why.unwrap_or_else(|| Code::InvalidAvro.meaning().to_owned());
+                Rejection::with_message(Code::InvalidAvro, why).into()
+            }
+        },
+    }
+}
+
+fn judge_text<'a>(text: &'a str, outside: Outside<'_>, following: &Following<'_>) -> Judged<'a> {
+    let plan = following.plan;
+    if let Some(events) = &plan.event_list
+        && text.trim_ascii_start().starts_with('[')
+        && !envelope::is_binary(outside.headers)
+    {
+        return batch::judge_events(text, events, outside, following);
+    }
+    let captured = match capture(&plan.pass, text) {
+        Ok(captured) => captured,
+        Err(rejection) => return rejection.into(),
+    };
+    let Some(shape) = envelope::shape(plan, &captured, outside.headers) else {
+        // There is a shape for each record.
+        return Rejection::new(Code::SchemaViolation).into();
+    };
+    if let Some(batch) = &shape.batch {
+        return batch::judge(text, (shape, batch), &captured, outside, following);
+    }
+    let event = Event {
+        following,
+        shape,
+        record: &captured,
+        element: None,
+        outside,
+        pointers: Pointers::default(),
+    };
+    match event.read() {
+        Ok(Said::Nothing) => Verdict::Nothing.into(),
+        Ok(Said::Of(said)) => Judged::by_rules(said.contribution, said.findings),
+        Err(rejection) => rejection.into(),
+    }
+}
+
+/// Captures what a pass maps of the text of a record.
+fn capture<'a>(pass: &Pass, text: &'a str) -> Result<Captured<'a>, Rejection> {
+    pass.read(text, 0)
+        .map_err(|failed| explain(failed, text, ""))
+}
+
+/// Why a pass refused a text; `pointer` is the position of the text in its record, whose text is `record`.
+fn explain(failed: Failed, record: &str, pointer: &str) -> Rejection {
+    if let Err(rejection) = well_formed(record) {
+        return rejection;
+    }
+    match failed.duplicate {
+        Some(twice) => {
+            let pointer = format!("{pointer}{}", twice.pointer);
+            let message = messages::given_twice(&twice.name, &pointer);
+            Rejection::with_message(Code::DuplicateField, message)
+        }
+        // The pass refuses nothing else.
+        None => Rejection::new(Code::InvalidJson),
+    }
 }
