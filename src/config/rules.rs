@@ -27,7 +27,7 @@ impl Rules {
     /// The same for a source that has a default of its own for the code.
     #[must_use]
     pub fn action_or(&self, code: Code, source: Source, own: Option<RuleDefault>) -> RuleAction {
-        let own = || own.filter(|_| !always_rejects(code));
+        let own = || own.filter(|_| !code.always_rejects());
         match (self.explicit(code), own()) {
             (None, Some(RuleDefault::Reject)) => RuleAction::Reject,
             (None, Some(RuleDefault::Warn)) => RuleAction::Warn,

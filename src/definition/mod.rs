@@ -28,7 +28,7 @@ pub use compare::contains;
 pub use load::{PRESET, load};
 pub use plan::{
     ActionPlan, BatchPlan, CloudEventsPlan, CustomerPlan, DebeziumPlan, EnvelopePlan, EnvelopeTime,
-    EventList, KeyPlan, ListPlan, Place, PlacePlan, Plan, Shape, TellsPlan, ValuePlan,
+    EventList, FieldsPlan, KeyPlan, ListPlan, Place, PlacePlan, Plan, Shape, TellsPlan, ValuePlan,
 };
 pub use problem::Problem;
 pub use value::{Case, Mapped, NumberUnit, Origin, Pointer, Value};

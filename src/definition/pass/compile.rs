@@ -192,10 +192,11 @@ impl Nodes<'_> {
     fn fill(&mut self, uses: &Uses) -> Node {
         let builder = self.builder;
         let places = || uses.places.iter().map(|place| &builder.places[*place]);
-        let mut node = Node::default();
-        node.targets = places()
-            .flat_map(|place| place.targets.iter().copied())
-            .collect();
+        let targets = places().flat_map(|place| place.targets.iter().copied());
+        let mut node = Node {
+            targets: targets.collect(),
+            ..Node::default()
+        };
         let mut members: BTreeMap<&String, BTreeSet<usize>> = BTreeMap::new();
         for (name, next) in places().flat_map(|place| &place.members) {
             members.entry(name).or_default().insert(*next);

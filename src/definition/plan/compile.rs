@@ -2,8 +2,8 @@
 
 use super::envelope::{self, Layout, layouts};
 use super::{
-    ActionPlan, BatchPlan, CustomerPlan, EnvelopePlan, EventList, KeyPlan, ListPlan, Place,
-    PlacePlan, Plan, Shape, TellsPlan, ValuePlan,
+    ActionPlan, BatchPlan, CustomerPlan, EnvelopePlan, EventList, FieldsPlan, KeyPlan, ListPlan,
+    Place, PlacePlan, Plan, Shape, TellsPlan, ValuePlan,
 };
 use crate::definition::pass::{Builder, Kind, Position};
 use crate::definition::{
@@ -161,7 +161,7 @@ impl<'b> Values<'b> {
                 attributes,
                 attribute,
                 lists,
-            } => TellsPlan::Customer {
+            } => TellsPlan::Customer(Box::new(FieldsPlan {
                 scalars: scalars
                     .iter()
                     .map(|(field, value)| (*field, self.value(value, Kind::Scalar)))
@@ -171,10 +171,9 @@ impl<'b> Values<'b> {
                     .iter()
                     .map(|(name, value)| (name.clone(), self.value(value, Kind::Json)))
                     .collect(),
-                addresses: self.lists(lists, ListName::Addresses),
-                phones: self.lists(lists, ListName::Phones),
-                dependents: self.lists(lists, ListName::Dependents),
-            },
+                lists: [ListName::Addresses, ListName::Phones, ListName::Dependents]
+                    .map(|name| self.lists(lists, name)),
+            })),
         }
     }
 

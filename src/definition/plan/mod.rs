@@ -70,16 +70,17 @@ pub struct CustomerPlan {
 
 #[derive(Debug)]
 pub enum TellsPlan {
-    Customer {
-        scalars: Vec<(Scalar, ValuePlan)>,
-        attributes: Option<ValuePlan>,
-        attribute: Vec<(String, ValuePlan)>,
-        /// Of each list the tables that fill it.
-        addresses: Vec<ListPlan>,
-        phones: Vec<ListPlan>,
-        dependents: Vec<ListPlan>,
-    },
+    Customer(Box<FieldsPlan>),
     Action(Box<ActionPlan>),
+}
+
+#[derive(Debug)]
+pub struct FieldsPlan {
+    pub scalars: Vec<(Scalar, ValuePlan)>,
+    pub attributes: Option<ValuePlan>,
+    pub attribute: Vec<(String, ValuePlan)>,
+    /// The tables that fill the addresses, the phones and the dependents.
+    pub lists: [Vec<ListPlan>; 3],
 }
 
 #[derive(Debug)]

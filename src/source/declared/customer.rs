@@ -8,7 +8,7 @@ use super::members::members;
 use super::reader::{Reader, cased};
 use crate::customer::declared::{DeclaredCustomer, Scalar, Told};
 use crate::customer::texts::Texts;
-use crate::definition::{ListPlan, Merge, Nulls, ValuePlan};
+use crate::definition::{FieldsPlan, Merge, Nulls, ValuePlan};
 use crate::json::canonical::{write_plain, write_string};
 use crate::model::time::Instant;
 
@@ -19,23 +19,15 @@ pub(super) struct Times {
     pub updated_at: Instant,
 }
 
-/// What the tables of a definition tell of a customer.
-pub(super) struct Tables<'r> {
-    pub scalars: &'r [(Scalar, ValuePlan)],
-    pub attributes: Option<&'r ValuePlan>,
-    pub attribute: &'r [(String, ValuePlan)],
-    pub lists: [&'r [ListPlan]; 3],
-}
-
 /// Reads a customer. `created_at` is the field of that name.
 pub(super) fn read<'r, 'a: 'r>(
     reader: &mut Reader<'r, 'a>,
-    tables: &Tables<'r>,
+    fields: &'r FieldsPlan,
     created_at: Found<'r, Instant>,
     times: Times,
     pool: &mut Texts,
 ) -> DeclaredCustomer {
-    let mut scalars = Vec::with_capacity(tables.scalars.len() + 1);
+    let mut scalars = Vec::with_capacity(fields.scalars.len() + 1);
     let written =
         |at: Instant| pool.write(|out| crate::json::canonical::write_instant_text(out, at));
     match created_at {
@@ -43,16 +35,16 @@ pub(super) fn read<'r, 'a: 'r>(
         Found::Null => scalars.push((Scalar::CreatedAt, Told::Nothing)),
         Found::Is(at, _) => scalars.push((Scalar::CreatedAt, Told::Text({ written }(at)))),
     }
-    for (field, value) in tables.scalars {
+    for (field, value) in &fields.scalars {
         if let Some(told) = scalar(reader, *field, value, pool) {
             scalars.push((*field, told));
         }
     }
-    let [addresses, phones, dependents] = tables.lists;
+    let [addresses, phones, dependents] = &fields.lists;
     DeclaredCustomer {
         whole: reader.plan.definition.merge == Merge::Whole,
         scalars,
-        attributes: attributes(reader, tables, pool),
+        attributes: attributes(reader, fields, pool),
         addresses: list::read(reader, addresses, times, pool),
         phones: list::read(reader, phones, times, pool),
         dependents: list::read(reader, dependents, times, pool),
@@ -119,11 +111,11 @@ pub(super) fn one_of<'r, 'a: 'r>(
 
 fn attributes<'r, 'a: 'r>(
     reader: &mut Reader<'r, 'a>,
-    tables: &Tables<'r>,
+    fields: &'r FieldsPlan,
     pool: &mut Texts,
 ) -> Vec<(crate::customer::texts::Span, Told)> {
     let mut all: Vec<(Cow<'r, str>, Told)> = Vec::new();
-    for (name, value) in tables.attribute {
+    for (name, value) in &fields.attribute {
         let case = value.value.case;
         let found = match reader.find(value, None) {
             Found::Is(Got::Text(text) | Got::Outer(text), spot) => {
@@ -139,7 +131,7 @@ fn attributes<'r, 'a: 'r>(
         });
         all.extend(told.map(|told| (Cow::from(name.as_str()), told)));
     }
-    if let Some(value) = tables.attributes {
+    if let Some(value) = &fields.attributes {
         whole_object(reader, value, &mut all, pool);
     }
     // `attributes.NAME` comes first, and so wins for its name.

@@ -1,6 +1,6 @@
 //! What one record, or one element of a batch, says about one customer.
 
-use super::customer::{self, Tables, Times};
+use super::customer::{self, Times};
 use super::envelope::{self, Change};
 use super::found::{Found, Got, Pointers, Spot};
 use super::reader::{Outside, Reader};
@@ -201,21 +201,8 @@ impl<'r, 'a: 'r> Event<'r, 'a> {
             }
         }
         let tells = match &plan.tells {
-            TellsPlan::Customer {
-                scalars,
-                attributes,
-                attribute,
-                addresses,
-                phones,
-                dependents,
-            } => {
-                let tables = Tables {
-                    scalars,
-                    attributes: attributes.as_ref(),
-                    attribute,
-                    lists: [addresses, phones, dependents],
-                };
-                let told = customer::read(reader, &tables, created_at, times, texts);
+            TellsPlan::Customer(fields) => {
+                let told = customer::read(reader, fields, created_at, times, texts);
                 Tells::Customer(told)
             }
             TellsPlan::Action(action) => Tells::Action(action::read(reader, action, times, texts)?),

@@ -19,6 +19,8 @@ mod list;
 mod members;
 mod number;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod violations;
 
 use super::form::{Form, well_formed};
