@@ -1,8 +1,7 @@
 //! An action of a customer.
 
-use super::customer::Times;
 use super::found::Found;
-use super::reader::Reader;
+use super::reader::{Reader, Times};
 use crate::customer::declared::DeclaredAction;
 use crate::customer::fields::{FieldName, put, put_trimmed, put_utm};
 use crate::customer::texts::Texts;

@@ -5,19 +5,12 @@ use std::borrow::Cow;
 use super::found::{Found, Got, Spot};
 use super::list;
 use super::members::members;
-use super::reader::{Reader, cased};
+use super::reader::{Reader, Times, cased, one_of};
 use crate::customer::declared::{DeclaredCustomer, Scalar, Told};
 use crate::customer::texts::Texts;
 use crate::definition::{FieldsPlan, Merge, Nulls, ValuePlan};
-use crate::json::canonical::{write_plain, write_string};
+use crate::json::canonical::{write_instant_text, write_plain, write_string};
 use crate::model::time::Instant;
-
-/// The times of a record, which the elements of its lists inherit.
-#[derive(Clone, Copy)]
-pub(super) struct Times {
-    pub created_at: Option<Instant>,
-    pub updated_at: Instant,
-}
 
 /// Reads a customer. `created_at` is the field of that name.
 pub(super) fn read<'r, 'a: 'r>(
@@ -28,13 +21,8 @@ pub(super) fn read<'r, 'a: 'r>(
     pool: &mut Texts,
 ) -> DeclaredCustomer {
     let mut scalars = Vec::with_capacity(fields.scalars.len() + 1);
-    let written =
-        |at: Instant| pool.write(|out| crate::json::canonical::write_instant_text(out, at));
-    match created_at {
-        Found::Absent => {}
-        Found::Null => scalars.push((Scalar::CreatedAt, Told::Nothing)),
-        Found::Is(at, _) => scalars.push((Scalar::CreatedAt, Told::Text({ written }(at)))),
-    }
+    let created_at = told(created_at, pool, |out, at| write_instant_text(out, at));
+    scalars.extend(created_at.map(|told| (Scalar::CreatedAt, told)));
     for (field, value) in &fields.scalars {
         if let Some(told) = scalar(reader, *field, value, pool) {
             scalars.push((*field, told));
@@ -91,21 +79,6 @@ fn told<T>(
         Found::Absent => None,
         Found::Null => Some(Told::Nothing),
         Found::Is(value, _) => Some(Told::Text(pool.write(|out| write(out, value)))),
-    }
-}
-
-/// A text that must be one of a few.
-pub(super) fn one_of<'r, 'a: 'r>(
-    reader: &mut Reader<'r, 'a>,
-    text: Found<'r, Cow<'r, str>>,
-    options: &[&str],
-) -> Found<'r, Cow<'r, str>> {
-    match text {
-        Found::Is(text, spot) if !options.contains(&&*text) => {
-            let message = format!("must be one of {}", options.join(", "));
-            reader.violation(spot, "enum", message)
-        }
-        text => text,
     }
 }
 

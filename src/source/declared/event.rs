@@ -1,9 +1,9 @@
 //! What one record, or one element of a batch, says about one customer.
 
-use super::customer::{self, Times};
+use super::customer;
 use super::envelope::{self, Change};
 use super::found::{Found, Got, Pointers, Spot};
-use super::reader::{Outside, Reader};
+use super::reader::{Outside, Reader, Times};
 use super::violations::Violations;
 use super::{Following, action, key};
 use crate::config::Tombstone;

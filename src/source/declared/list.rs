@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::customer::{Times, one_of};
 use super::found::{Found, Row, RowSpot, Spot};
-use super::reader::Reader;
+use super::reader::{Reader, Times, one_of};
 use crate::customer::declared::DeclaredElement;
 use crate::customer::fields::{FieldName, put, put_trimmed};
 use crate::customer::texts::Texts;

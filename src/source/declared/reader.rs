@@ -29,6 +29,13 @@ pub(super) struct Reader<'r, 'a> {
     pub check: RuleCheck<'r>,
 }
 
+/// The times of a record, which the elements of its lists inherit.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    pub created_at: Option<Instant>,
+    pub updated_at: Instant,
+}
+
 /// What a record has outside of its value.
 #[derive(Clone, Copy)]
 pub(super) struct Outside<'r> {
@@ -347,5 +354,20 @@ impl<'r, 'a: 'r> Reader<'r, 'a> {
         if !self.is_there(value, None) && !value.value.required {
             self.missing(value, None);
         }
+    }
+}
+
+/// A text that must be one of a few.
+pub(super) fn one_of<'r, 'a: 'r>(
+    reader: &mut Reader<'r, 'a>,
+    text: Found<'r, Cow<'r, str>>,
+    options: &[&str],
+) -> Found<'r, Cow<'r, str>> {
+    match text {
+        Found::Is(text, spot) if !options.contains(&&*text) => {
+            let message = format!("must be one of {}", options.join(", "));
+            reader.violation(spot, "enum", message)
+        }
+        text => text,
     }
 }
