@@ -21,7 +21,7 @@ pub(super) fn read<'r, 'a: 'r>(
     pool: &mut Texts,
 ) -> DeclaredCustomer {
     let mut scalars = Vec::with_capacity(fields.scalars.len() + 1);
-    let created_at = told(created_at, pool, |out, at| write_instant_text(out, at));
+    let created_at = told(created_at, pool, write_instant_text);
     scalars.extend(created_at.map(|told| (Scalar::CreatedAt, told)));
     for (field, value) in &fields.scalars {
         if let Some(told) = scalar(reader, *field, value, pool) {
