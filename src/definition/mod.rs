@@ -3,6 +3,16 @@
 //!
 //! A definition is a TOML file. It is parsed once into a [`Definition`], which `source::declared` follows for each
 //! record. It holds no code: equal records always mean the same.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `keys`, `fields` | **the table of keys**: name, what each accepts, and documentation |
+//! | `shape`, `words` | what the table is made of |
+//! | `parse`, `reader`, `problem` | from the text to a [`Definition`], with all problems at once |
+//! | `presets`, `load` | from what the configuration names to a [`Plan`] |
+//! | `documents` | the tables of the documentation, and the JSON Schema for editors |
+//! | `compare` | what a test in a definition expects of a snapshot |
+//! | `plan` | what is prepared once, so that following a definition for a record needs no look-ups |
 
 mod compare;
 pub mod documents;
@@ -210,6 +220,7 @@ pub enum Expected {
     Nothing,
     Rejected {
         code: Code,
+        /// Those of all violations; empty where they are not compared.
         pointers: Vec<String>,
     },
 }
