@@ -89,15 +89,22 @@ impl Sources {
         })
     }
 
+    /// The format of the keys of a declared source whose definition reads them.
+    #[must_use]
+    pub fn format_of_read_keys(&self, source: Source) -> Option<KeyFormat> {
+        let Source::Declared(_) = source else {
+            return None;
+        };
+        let reads_key = self.plan(source)?.definition.reads_key();
+        self.get(source)
+            .map(|source| source.key_format)
+            .filter(|_| reads_key)
+    }
+
     /// Whether a source is declared, and its definition reads keys that are Avro.
     #[must_use]
     pub fn reads_avro_keys(&self, source: Source) -> bool {
-        let is_avro = |source: &SourceConfig| source.key_format == KeyFormat::Avro;
-        matches!(source, Source::Declared(_))
-            && self.get(source).is_some_and(is_avro)
-            && self
-                .plan(source)
-                .is_some_and(|plan| plan.definition.reads_key())
+        self.format_of_read_keys(source) == Some(KeyFormat::Avro)
     }
 
     /// A source's settings, none if it is off.

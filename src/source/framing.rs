@@ -11,7 +11,7 @@ use crate::avro::input::Input;
 use crate::avro::{self, Plan};
 use crate::config::{Format, KeyFormat, Tombstone};
 use crate::definition::Envelope;
-use crate::json::canonical::write_string;
+use crate::json::strict::{self, Plain, Text};
 use crate::model::record::{Code, RawRecord, Rejection, Source};
 
 /// The header that holds a schema's GUID when the value has no frame.
@@ -31,7 +31,8 @@ pub enum Payload<'a> {
     Avro(Arc<Plan>, &'a [u8]),
     /// The frame, or the key of a tombstone, already decides that the record is rejected.
     Rejected(Rejection),
-    /// The value of a record whose key is Avro and is read too: the key's JSON text, or none if it cannot be decoded.
+    /// The value of a record whose key is read too, and is JSON or Avro: the text of a string, the JSON of anything else,
+    /// or none if the key cannot be decoded.
     WithKey(Option<String>, Box<Payload<'a>>),
 }
 
@@ -51,8 +52,8 @@ pub struct PayloadReader<'s> {
     max_bytes: usize,
     /// Whether the key of a tombstone must have the writer schema `string`.
     checks_keys: bool,
-    /// Whether keys are Avro, and the definition of the source reads them.
-    reads_keys: bool,
+    /// The format of keys that the definition of the source reads, unless they are the text themselves.
+    read_keys: Option<KeyFormat>,
     schemas: &'s dyn SchemaLookup,
 }
 
@@ -70,7 +71,7 @@ impl<'s> PayloadReader<'s> {
         // A null value of Debezium says nothing, so its key is never an id.
         let is_debezium =
             definition.is_some_and(|definition| definition.envelope == Envelope::Debezium);
-        let reads_keys = settings.sources.reads_avro_keys(source);
+        let read_keys = settings.sources.format_of_read_keys(source);
         let source = settings.sources.get(source);
         let is_avro = source.is_some_and(|source| source.key_format == KeyFormat::Avro);
         PayloadReader {
@@ -80,7 +81,7 @@ impl<'s> PayloadReader<'s> {
                 && is_avro
                 && !is_debezium
                 && source.is_some_and(|source| source.tombstone != Tombstone::Reject),
-            reads_keys,
+            read_keys: read_keys.filter(|format| *format != KeyFormat::Text),
             schemas,
         }
     }
@@ -106,7 +107,7 @@ impl<'s> PayloadReader<'s> {
         };
         let reads_key = match record.value {
             None => self.checks_keys,
-            Some(value) => self.reads_keys && value.len() <= self.max_bytes,
+            Some(value) => self.read_keys == Some(KeyFormat::Avro) && value.len() <= self.max_bytes,
         };
         let key = record.key.filter(|_| reads_key).and_then(numbered);
         [
@@ -123,12 +124,19 @@ impl<'s> PayloadReader<'s> {
         guid: impl FnOnce() -> Option<&'a [u8]>,
     ) -> Option<Payload<'a>> {
         let value = self.read_value(record, guid)?;
-        if !self.reads_keys || matches!(value, Payload::Null | Payload::Rejected(_)) {
+        let Some(format) = self.read_keys else {
+            return Some(value);
+        };
+        if matches!(value, Payload::Null | Payload::Rejected(_)) {
             return Some(value);
         }
-        let key = match record.key.and_then(numbered) {
-            Some((id, body)) => self.read_key(id, body)?,
-            None => None,
+        let key = match (format, record.key) {
+            (_, None) => None,
+            (KeyFormat::Avro, Some(key)) => match numbered(key) {
+                Some((id, body)) => self.read_key(id, body)?,
+                None => None,
+            },
+            (KeyFormat::Json | KeyFormat::Text, Some(key)) => key_of_json(key),
         };
         Some(Payload::WithKey(key, Box::new(value)))
     }
@@ -168,7 +176,7 @@ impl<'s> PayloadReader<'s> {
         })
     }
 
-    /// The JSON text of a key. The inner none: it cannot be decoded. The record is then judged as one without a key,
+    /// The text of a key in Avro. The inner none: it cannot be decoded. The record is then judged as one without a key,
     /// because it may say its id itself.
     fn read_key(&self, id: SchemaId, body: &[u8]) -> Option<Option<String>> {
         let max_texts = self.max_bytes.saturating_mul(MAX_TEXTS);
@@ -221,14 +229,21 @@ pub fn numbered(value: &[u8]) -> Option<(SchemaId, &[u8])> {
     Some((SchemaId::Number(u32::from_be_bytes(*id)), body))
 }
 
-/// The JSON text of an Avro string.
+/// The text of an Avro string.
 fn string(body: &[u8]) -> Option<String> {
     let mut input = Input::new(body);
     let text = input.text().ok()?;
     input.end().ok()?;
-    let mut out = Vec::new();
-    write_string(&mut out, text);
-    String::from_utf8(out).ok()
+    Some(text.to_owned())
+}
+
+/// The text of a JSON string, or the JSON of anything else.
+fn key_of_json(key: &[u8]) -> Option<String> {
+    let json = std::str::from_utf8(key).ok()?;
+    match strict::read(json, Plain::<Text<'_>>) {
+        Ok(Text(text)) => Some(text.into_owned()),
+        Err(_) => strict::check(json).is_ok().then(|| json.to_owned()),
+    }
 }
 
 /// The frame before the body of a value with a numeric schema id.

@@ -148,13 +148,13 @@ impl SchemaLookup for SchemasOfKeys {
     }
 }
 
-/// A declared source whose keys are Avro.
-fn declared(definition: &str) -> (Source, Config) {
+/// A declared source with the format of its keys.
+fn declared(definition: &str, key_format: KeyFormat) -> (Source, Config) {
     let none = |_: &str| Err("is not there".to_owned());
     let definition = Definition::parse(definition, "test.toml", none).unwrap();
     let source = DeclaredSource::new("rows");
     let settings = SourceConfig {
-        key_format: KeyFormat::Avro,
+        key_format,
         tombstone: Tombstone::Retract,
         ..SourceConfig::default()
     };
@@ -165,9 +165,9 @@ fn declared(definition: &str) -> (Source, Config) {
 }
 
 #[test]
-fn a_definition_that_reads_keys_gets_them_as_json() {
+fn a_definition_that_reads_keys_gets_them_decoded() {
     let read = |definition: &str, key: Option<&'static [u8]>, value: Option<&'static [u8]>| {
-        let (source, config) = declared(definition);
+        let (source, config) = declared(definition, KeyFormat::Avro);
         let record = RawRecord {
             source,
             timestamp: Some(0),
@@ -191,7 +191,7 @@ fn a_definition_that_reads_keys_gets_them_as_json() {
     };
     for definition in [debezium, mapped] {
         let read = |key| read(definition, key, Some(b"{}"));
-        assert_eq!(read(Some(b"\0\0\0\0\x01\x04c\"")), with(Some(r#""c\"""#)));
+        assert_eq!(read(Some(b"\0\0\0\0\x01\x04c\"")), with(Some("c\"")));
         assert_eq!(read(Some(b"\0\0\0\0\x02\x0e")), with(Some(r#"{"id":7}"#)));
         // What cannot be decoded, or is of no known schema, is no key.
         assert_eq!(read(Some(b"\0\0\0\0\x02\x0e\0")), with(None));
@@ -260,7 +260,7 @@ fn values_of_a_declared_source_are_read_by_its_reader_schema() {
 
 #[test]
 fn a_value_of_json_may_have_a_frame_for_a_declared_source_too() {
-    let (source, mut config) = declared("customer_id = \"/id\"");
+    let (source, mut config) = declared("customer_id = \"/id\"", KeyFormat::Text);
     let settings = SourceConfig {
         format: Format::JsonRegistry,
         ..SourceConfig::default()
@@ -276,5 +276,30 @@ fn a_value_of_json_may_have_a_frame_for_a_declared_source_too() {
         let reader = PayloadReader::new(&config, source, &NoSchemas);
         let read = reader.read(&record, || None);
         assert!(matches!(read, Some(Payload::Json(b"{}"))), "{read:?}");
+    }
+}
+
+#[test]
+fn a_key_of_json_is_the_text_of_a_string_or_json() {
+    let read = |key: &'static [u8]| {
+        let (source, config) = declared("customer_id = \"key\"", KeyFormat::Json);
+        let record = RawRecord {
+            source,
+            timestamp: None,
+            key: Some(key),
+            value: Some(b"{}"),
+        };
+        let reader = PayloadReader::new(&config, source, &NoSchemas);
+        assert_eq!(reader.needed(&record, || None), [None, None]);
+        match reader.read(&record, || None) {
+            Some(Payload::WithKey(key, _)) => key,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(read(b"\"c\\u0031\"").as_deref(), Some("c1"));
+    assert_eq!(read(b"{\"id\":1}").as_deref(), Some("{\"id\":1}"));
+    assert_eq!(read(b"12").as_deref(), Some("12"));
+    for wrong in [&b"c1"[..], b"\"c", b"\"\xff\"", b""] {
+        assert_eq!(read(wrong), None, "{wrong:?}");
     }
 }
