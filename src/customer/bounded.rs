@@ -43,7 +43,7 @@ const MAX_GROWTH: usize = 16;
 
 /// The same if there are declared sources: each of their elements names its source, whose name the state has once, and
 /// shares the stamps of others.
-const MAX_GROWTH_DECLARED: usize = 32;
+pub(super) const MAX_GROWTH_DECLARED: usize = 32;
 
 /// A customer with an upper bound of its encoded size, so that the exact size is measured only when it may be too
 /// large.
@@ -66,6 +66,12 @@ impl Bounded {
 
     pub fn customer(&self) -> &Customer {
         &self.customer
+    }
+
+    /// An upper bound of the encoded size.
+    #[cfg(test)]
+    pub(super) fn max_encoded(&self) -> usize {
+        self.max_encoded
     }
 
     /// Joins what a record says about the customer `id`; returns whether that changed the state. An erasure must not

@@ -110,7 +110,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 
 /// Events, and how much is kept of them. Where few hidden elements are kept, none claims a later time than its record:
 /// together with erasures that is no join, in the built-in sources neither.
-fn kept_events() -> impl Strategy<Value = (Vec<Event>, Keep)> {
+pub(super) fn kept_events() -> impl Strategy<Value = (Vec<Event>, Keep)> {
     let keep = (select(vec![1, 2, 100]), select(vec![0, 1, 100, usize::MAX]))
         .prop_map(|(actions, hidden)| Keep { actions, hidden });
     (events(), keep).prop_map(|(mut events, keep)| {

@@ -1,5 +1,6 @@
 //! Records of declared sources made by hand, and what they fold to.
 
+mod bounds;
 mod laws;
 mod shown;
 mod states;
