@@ -9,6 +9,7 @@ use super::{
 use crate::customer::Keep;
 use crate::customer::actions::Actions;
 use crate::customer::contribution::{Action, Content, ListElement};
+use crate::customer::fields::{FieldName, put};
 use crate::customer::list::{List, Listing};
 use crate::customer::stamp::AnyStamp;
 use crate::customer::texts::{Span, Texts};
@@ -240,6 +241,10 @@ impl SourceState {
         if record.updated_at <= self.erased {
             return false;
         }
+        // The type is the first of the fields.
+        let mut body = Vec::new();
+        put(&mut body, FieldName::Kind, its.get(action.kind));
+        body.extend_from_slice(its.get(action.body));
         let action = Action {
             id: its.get(action.id),
             stamp: DeclaredStamp::new(Order::UpdatedAt, record.updated_at, record.rank),
@@ -247,7 +252,7 @@ impl SourceState {
             kind: DeclaredKind {
                 has_rank: record.has_rank,
             },
-            body: its.get(action.body),
+            body: &body,
         };
         self.actions.join(texts, action, max)
     }

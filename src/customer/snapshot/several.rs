@@ -22,17 +22,11 @@ struct Candidate<'c> {
     text: Cow<'c, [u8]>,
 }
 
-/// The scalar fields of the snapshot, in its order.
-const SHOWN: [Scalar; 8] = [
-    Scalar::Status,
-    Scalar::FirstName,
-    Scalar::LastName,
-    Scalar::DisplayName,
-    Scalar::EmailAddress,
-    Scalar::DateOfBirth,
-    Scalar::MarketingOptIn,
-    Scalar::SmsOptIn,
-];
+/// The scalar fields of the snapshot, in its order: all but the time of creation, which stands in `sources`.
+const SHOWN: [Scalar; 8] = {
+    let [_, shown @ ..] = Scalar::ALL;
+    shown
+};
 
 /// The values that are shown, in the order of [`SHOWN`].
 pub(super) struct Scalars<'c>([Option<Cow<'c, [u8]>>; SHOWN.len()]);

@@ -156,7 +156,7 @@ impl Record {
                 id: texts.add(id.as_bytes()),
                 kind: texts.add(kind.as_bytes()),
                 created_at: created_at.map(second),
-                body: texts.write(|out| put(out, FieldName::Kind, kind)),
+                body: texts.add(b""),
             }),
         };
         let record = DeclaredRecord {
