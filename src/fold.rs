@@ -1,5 +1,7 @@
 //! The fold of records without Kafka. It gives the same snapshots that keyfold publishes for the same records.
 
+pub mod examples;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -63,6 +63,7 @@ enum Command {
     Generate(cli::generate::GenerateArgs),
     Topics(cli::topics::TopicsArgs),
     Config(cli::config::ConfigArgs),
+    Sources(cli::sources::SourcesArgs),
     Healthcheck(cli::healthcheck::HealthcheckArgs),
 }
 
@@ -102,6 +103,7 @@ fn main() -> ExitCode {
         Command::Topics(args) => cli::topics::run(&config, args),
         Command::Fold(args) => cli::fold::run(&config, args),
         Command::Validate(args) => cli::validate::run(&config, args),
+        Command::Sources(args) => cli::sources::run(&config, file.as_deref(), args),
         Command::Healthcheck(args) => cli::healthcheck::run(&config, args),
         Command::Config(_) => return cli::config::run(&config),
     };

@@ -19,33 +19,52 @@ pub fn read(
     config: &Config,
     mut handle: impl FnMut(&Line, Source) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    read_all(files, &mut |line, wrong| {
+        if config.sources.source_of(&line.topic).is_none() {
+            letters::unwrap(line);
+        }
+        let source = config.sources.source_of(&line.input_topic).ok_or_else(|| {
+            wrong("its topic feeds no source; see `topics` under [sources] in the configuration")
+        })?;
+        handle(line, source)
+    })
+}
+
+/// Reads the lines of all files, or of standard input if there are none, whatever their topics.
+pub fn read_any(
+    files: &[PathBuf],
+    config: &Config,
+    mut handle: impl FnMut(&Line) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    read_all(files, &mut |line, _| {
+        if config.sources.source_of(&line.topic).is_none() {
+            letters::unwrap(line);
+        }
+        handle(line)
+    })
+}
+
+/// Does something with a line. The second argument makes a failure of what is wrong with it.
+type Handle<'h> = &'h mut dyn FnMut(&mut Line, &dyn Fn(&str) -> Failure) -> Result<(), Failure>;
+
+fn read_all(files: &[PathBuf], handle: Handle<'_>) -> Result<(), Failure> {
     if files.is_empty() {
-        return read_one(io::stdin().lock(), "standard input", config, &mut handle);
+        return read_one(io::stdin().lock(), "standard input", handle);
     }
     for file in files {
         if file == Path::new("-") {
-            read_one(io::stdin().lock(), "standard input", config, &mut handle)?;
+            read_one(io::stdin().lock(), "standard input", handle)?;
             continue;
         }
         let name = file.display().to_string();
         let open = File::open(file)
             .map_err(|error| Failure::Usage(format!("cannot open {name}: {error}")))?;
-        read_one(
-            BufReader::with_capacity(1 << 20, open),
-            &name,
-            config,
-            &mut handle,
-        )?;
+        read_one(BufReader::with_capacity(1 << 20, open), &name, handle)?;
     }
     Ok(())
 }
 
-fn read_one(
-    mut input: impl BufRead,
-    name: &str,
-    config: &Config,
-    handle: &mut impl FnMut(&Line, Source) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+fn read_one(mut input: impl BufRead, name: &str, handle: Handle<'_>) -> Result<(), Failure> {
     let mut text = Vec::new();
     for number in 1_u64.. {
         text.clear();
@@ -58,25 +77,16 @@ fn read_one(
         if text.trim_ascii().is_empty() {
             continue;
         }
-        let wrong = |what: String| Failure::Usage(format!("{name}, line {number}: {what}"));
+        let wrong = |what: &str| Failure::Usage(format!("{name}, line {number}: {what}"));
         let mut line: Line = serde_json::from_slice(text.trim_ascii_end()).map_err(|error| {
             // The error's own text could quote the line.
-            wrong(format!(
+            wrong(&format!(
                 "not a record as `kcat -C -J` prints them (column {})",
                 error.column()
             ))
         })?;
         line.input_topic.clone_from(&line.topic);
-        if config.sources.source_of(&line.topic).is_none() {
-            letters::unwrap(&mut line);
-        }
-        let source = config.sources.source_of(&line.input_topic).ok_or_else(|| {
-            wrong(
-                "its topic feeds no source; see `topics` under [sources] in the configuration"
-                    .to_owned(),
-            )
-        })?;
-        handle(&line, source)?;
+        handle(&mut line, &wrong)?;
     }
     Ok(())
 }

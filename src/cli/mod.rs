@@ -9,8 +9,10 @@ mod letters;
 mod line;
 mod lines;
 pub mod log;
+mod output;
 pub mod run;
 mod schemas;
+pub mod sources;
 pub mod topics;
 pub mod validate;
 

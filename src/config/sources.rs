@@ -50,7 +50,13 @@ impl Sources {
     /// Whether a source may have this name, built in or declared.
     #[must_use]
     pub fn is_name(name: &str) -> bool {
-        Source::built_in(name).is_some() || text::is_declarable(name)
+        Source::built_in(name).is_some() || Sources::is_declarable(name)
+    }
+
+    /// Whether a declared source may have this name.
+    #[must_use]
+    pub fn is_declarable(name: &str) -> bool {
+        text::is_declarable(name)
     }
 
     /// The source that is on and has this name.

@@ -11,6 +11,14 @@ macro_rules! words {
             $($(#[doc = $meaning])+ $variant,)+
         }
 
+        impl $name {
+            /// The word in the configuration.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self { $($name::$variant => $word),+ }
+            }
+        }
+
         impl Word for $name {
             const MEANINGS: &'static [(&'static str, &'static str)] =
                 &[$(($word, concat!($($meaning),+))),+];
@@ -25,7 +33,7 @@ macro_rules! words {
             }
 
             fn to_toml(&self) -> Option<toml::Value> {
-                Some(toml::Value::from(match self { $($name::$variant => $word),+ }))
+                Some(toml::Value::from(self.word()))
             }
         }
     };
