@@ -7,6 +7,7 @@ mod healthcheck;
 mod kcat_lines;
 mod null_values;
 mod settings;
+mod sources;
 
 use std::fs;
 use std::io::Write;

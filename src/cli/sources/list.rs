@@ -19,6 +19,13 @@ struct Row<'c> {
     key_format: &'static str,
 }
 
+#[derive(Debug, Serialize)]
+struct Listed<'c> {
+    sources: &'c [Row<'c>],
+    /// The names of the definitions that come with keyfold.
+    presets: &'c [&'static str],
+}
+
 impl<'c> Row<'c> {
     fn of((source, settings): (Source, &'c SourceConfig)) -> Row<'c> {
         Row {
@@ -45,9 +52,12 @@ impl<'c> Row<'c> {
 
 pub fn run(config: &Config, output: Output) -> Result<Done, Failure> {
     let rows: Vec<Row<'_>> = config.sources.iter().map(Row::of).collect();
-    let presets: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
+    let presets: Vec<&'static str> = PRESETS.iter().map(|preset| preset.name).collect();
     match output {
-        Output::Json => say_json(&serde_json::json!({"sources": rows, "presets": presets}))?,
+        Output::Json => say_json(&Listed {
+            sources: &rows,
+            presets: &presets,
+        })?,
         Output::Table => {
             let heading = [
                 "source",

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde::Serialize;
 
 use super::resolve;
 use crate::cli::output::{Output, say, say_json};
 use crate::config::Config;
 use crate::definition::{Plan, Problem};
 use crate::exit::{Done, Failure};
-use crate::fold::examples::{self, Outcome};
+use crate::fold::examples::{self, Difference, Outcome};
 use crate::model::record::DeclaredSource;
 
 /// How many tests there were, and how many failed.
@@ -17,6 +17,14 @@ use crate::model::record::DeclaredSource;
 struct Tally {
     tests: usize,
     failed: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct TestLine<'t> {
+    file: &'t str,
+    line: usize,
+    ok: bool,
+    differences: &'t [Difference],
 }
 
 pub fn run(config: &Config, files: &[String], output: Output) -> Result<Done, Failure> {
@@ -41,7 +49,7 @@ pub fn run(config: &Config, files: &[String], output: Output) -> Result<Done, Fa
     }
     if output == Output::Table && tally.tests > 0 {
         let Tally { tests, failed } = tally;
-        say(&format!("{tests} tests, {failed} failed"))?;
+        say(&format!("tests: {tests}, failed: {failed}"))?;
     }
     match (problems.as_slice(), tally.failed) {
         ([], 0) => Ok(Done::Clean),
@@ -67,12 +75,12 @@ fn test(
         tally.failed += usize::from(!outcome.differences.is_empty());
         match output {
             Output::Table => report(file, &outcome)?,
-            Output::Json => say_json(&json!({
-                "file": file,
-                "line": outcome.line,
-                "ok": outcome.differences.is_empty(),
-                "differences": outcome.differences,
-            }))?,
+            Output::Json => say_json(&TestLine {
+                file,
+                line: outcome.line,
+                ok: outcome.differences.is_empty(),
+                differences: &outcome.differences,
+            })?,
         }
     }
     Ok(())
