@@ -83,6 +83,12 @@ fn create_and_check(config: &Config, check: bool) -> Result<Done, Failure> {
         ))?;
         say(format_args!("    {}", difference.remedy))?;
     }
+    for topic in cluster.topics_without_source().map_err(service)? {
+        say(format_args!(
+            "{topic}: {} has read it, and no source reads it now. The data of a source that is no longer configured stay, and are shown, until they are retracted",
+            config.application_id
+        ))?;
+    }
     if done == Done::Clean {
         say(format_args!("all topics are as they should be"))?;
     }

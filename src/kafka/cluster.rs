@@ -157,6 +157,18 @@ impl Cluster {
         explained(&what, with_retries(ask, code_of))
     }
 
+    /// The topics that the group has read, and that no configured source reads any more.
+    pub fn topics_without_source(&self) -> Result<Vec<String>, ClusterError> {
+        let ask = || self.query.committed_topics(ATTEMPT_TIMEOUT);
+        let what = "cannot read which topics the group has read";
+        let read = explained(what, with_retries(ask, code_of))?;
+        let requirements = &self.requirements;
+        let forwarded = &requirements.topics.forwarded.name;
+        let is_known =
+            |topic: &String| topic == forwarded || requirements.source_of(topic).is_some();
+        Ok(read.into_iter().filter(|topic| !is_known(topic)).collect())
+    }
+
     /// The id of the state topic. `None` if the brokers are too old to have topic ids.
     pub fn state_topic_id(&self) -> Result<Option<String>, ClusterError> {
         let topic = self.requirements.topics.state.name.as_str();

@@ -2,12 +2,13 @@
 //! with the default isolation level the end of a log is the last stable offset, which leaves out committed records
 //! after the start of an open transaction.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use rdkafka::TopicPartitionList;
 use rdkafka::client::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::client::ClientSettings;
@@ -67,6 +68,28 @@ impl QueryClient {
         Ok(elements
             .iter()
             .map(|element| element.metadata().to_owned())
+            .collect())
+    }
+
+    /// The topics of which the group has committed an offset, of all that this client may see.
+    pub fn committed_topics(&self, timeout: Duration) -> KafkaResult<BTreeSet<String>> {
+        let metadata = self.client.fetch_metadata(None, timeout)?;
+        let mut list = TopicPartitionList::new();
+        for topic in metadata.topics() {
+            for partition in topic.partitions() {
+                list.add_partition(topic.name(), partition.id());
+            }
+        }
+        if list.count() == 0 {
+            return Ok(BTreeSet::new());
+        }
+        let answer = self.client.committed_offsets(list, timeout)?;
+        let elements = answer.elements();
+        let committed = elements
+            .iter()
+            .filter(|element| matches!(element.offset(), Offset::Offset(_)));
+        Ok(committed
+            .map(|element| element.topic().to_owned())
             .collect())
     }
 
