@@ -10,6 +10,7 @@ mod batches;
 mod bounded;
 mod crashes;
 mod dead_letters;
+mod declared;
 mod disk;
 mod examples;
 mod foreign;
