@@ -135,7 +135,7 @@ fn the_tests_of_definitions_are_run() {
     assert_eq!(run.code, Some(0), "{} {}", run.out, run.err);
     assert_eq!(
         run.out,
-        "ok      crm.toml:24\nok      crm.toml:28\ntests: 2, failed: 0\n"
+        "ok      crm.toml:20\nok      crm.toml:24\ntests: 2, failed: 0\n"
     );
 
     let wrong = DEFINITION
@@ -147,7 +147,7 @@ fn the_tests_of_definitions_are_run() {
     let run = test(&[path]);
     assert_eq!(run.code, Some(1), "{} {}", run.out, run.err);
     for part in [
-        &format!("FAILED  {path}:24\n        /firstName: expected \"Bob\", found \"Ada\"\n"),
+        &format!("FAILED  {path}:20\n        /firstName: expected \"Bob\", found \"Ada\"\n"),
         "        /id: expected a violation, found none\n",
         "tests: 2, failed: 2\n",
     ] {
