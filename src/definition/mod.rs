@@ -37,8 +37,9 @@ use std::sync::Arc;
 pub use compare::contains;
 pub use load::{PRESET, load};
 pub use plan::{
-    ActionPlan, BatchPlan, CloudEventsPlan, CustomerPlan, DebeziumPlan, EnvelopePlan, EnvelopeTime,
-    EventList, FieldsPlan, KeyPlan, ListPlan, Place, PlacePlan, Plan, Shape, TellsPlan, ValuePlan,
+    ActionPlan, BatchPlan, BatchSchemaPlan, CloudEventsPlan, CustomerPlan, DebeziumPlan,
+    EnvelopePlan, EnvelopeTime, EventList, FieldsPlan, KeyPlan, ListPlan, Place, PlacePlan, Plan,
+    SchemaPlan, Shape, TellsPlan, ValuePlan,
 };
 pub use problem::Problem;
 pub use value::{Case, Mapped, NumberUnit, Origin, Pointer, Value};

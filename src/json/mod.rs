@@ -6,4 +6,6 @@
 pub(crate) mod canonical;
 pub(crate) mod duplicate;
 pub(crate) mod members;
+pub(crate) mod messages;
+pub mod schema;
 pub mod strict;

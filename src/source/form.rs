@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::Value;
-use super::messages;
-use super::schema::Schema;
 use crate::avro::{self, Plan};
+use crate::json::messages;
+use crate::json::schema::Schema;
 use crate::json::strict::{self, Plain};
 use crate::model::record::{Code, Rejection};
 

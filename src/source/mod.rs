@@ -9,7 +9,7 @@
 //! | a null value (tombstone) | `tombstone` | an erasure of the customer whose id is the key |
 //! | typed deserialisation: decoding and schema in one pass | `form`, with the types in the source's file | the
 //! source's wire type |
-//! | why typed deserialisation refused a value | `form`, [`schema`], `messages` | a [`Rejection`] with its violations |
+//! | why typed deserialisation refused a value | `form`, [`schema`], [`json::schema`](crate::json::schema) | a [`Rejection`] with its violations |
 //! | the rules that a JSON Schema cannot express, and normalisation | `rules`, and `normalize` in the source's file | a
 //! [`Contribution`] |
 //! | a publisher batch, element by element | `batch` | a contribution for each valid element |
@@ -24,7 +24,6 @@ mod form;
 pub mod framing;
 pub mod loyalty_actions;
 pub mod loyalty_customers;
-mod messages;
 pub(crate) mod metadata;
 pub mod publisher_customers;
 mod rules;
@@ -189,6 +188,7 @@ pub fn judge_value<'a, 'c>(
                 plan,
                 tombstone: config.tombstone,
                 validation,
+                has_conformed: settings.is_forwarded,
             };
             return declared::judge(form, record, headers, &following);
         }

@@ -34,6 +34,8 @@ pub struct Captured<'a> {
     pub(super) batches: Vec<Batch<'a>>,
     pub(super) escaped: Vec<String>,
     pub(super) canonical: Vec<Vec<u8>>,
+    /// The text is not what the schema asks for.
+    pub(super) is_refused: bool,
 }
 
 /// The elements of a batch.
@@ -71,6 +73,11 @@ pub enum ListState {
 impl<'a> Captured<'a> {
     pub fn cell(&self, column: usize) -> Raw<'a> {
         self.cells.get(column).copied().unwrap_or_default()
+    }
+
+    /// Whether the text is what the schema of the pass asks for.
+    pub fn conforms(&self) -> bool {
+        !self.is_refused
     }
 
     /// The list with this number; none for a pass without it.

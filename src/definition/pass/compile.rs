@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::check::Check;
 use super::{ListSpec, Names, Node, Pass, Target};
 use crate::definition::Pointer;
 
@@ -47,6 +48,12 @@ struct Place {
     targets: Vec<Target>,
     begins: Vec<usize>,
     batches: Vec<usize>,
+    /// What schemas ask of the value.
+    checks: Vec<Check>,
+    /// The members that it must have, if it is an object.
+    required: BTreeSet<String>,
+    /// The place of every element, if it is an array.
+    element: Option<usize>,
 }
 
 impl Default for Builder {
@@ -121,6 +128,25 @@ impl Builder {
             list: Some(list),
         };
         (list, list_position)
+    }
+
+    pub(super) fn add_check(&mut self, at: Position, check: Check) {
+        self.places[at.place].checks.push(check);
+    }
+
+    /// An object at a position must have this member.
+    pub(super) fn require(&mut self, at: Position, name: &str) {
+        self.places[at.place].required.insert(name.to_owned());
+    }
+
+    /// The position of every element of an array at a position.
+    pub(super) fn each_element(&mut self, at: Position) -> Position {
+        let new = self.places.len();
+        let place = *self.places[at.place].element.get_or_insert(new);
+        if place == new {
+            self.places.push(Place::default());
+        }
+        Position { place, ..at }
     }
 
     /// An element of which nothing is captured is a row too.
@@ -208,15 +234,16 @@ impl Nodes<'_> {
             node.batches = places()
                 .flat_map(|place| place.batches.iter().copied())
                 .collect();
-            let elements: BTreeSet<usize> = node
-                .begins
-                .iter()
-                .map(|list| builder.elements[*list])
-                .collect();
+            let rows = node.begins.iter().map(|list| builder.elements[*list]);
+            let rows: BTreeSet<usize> = rows.collect();
+            let checked = places().filter_map(|place| place.element);
+            let elements: BTreeSet<usize> = rows.iter().copied().chain(checked).collect();
             if !elements.is_empty() {
                 node.element = Some(self.node(Uses::of(elements.iter().copied())));
+            }
+            if !rows.is_empty() {
                 node.only_element = Some(self.node(Uses {
-                    places: uses.places.union(&elements).copied().collect(),
+                    places: uses.places.union(&rows).copied().collect(),
                     has_begun: true,
                 }));
             }
@@ -233,6 +260,13 @@ impl Nodes<'_> {
             (name.clone(), number)
         });
         node.members = Names::new(members.collect::<Vec<_>>());
+        node.checks = places()
+            .flat_map(|place| place.checks.iter().cloned())
+            .collect();
+        let required = places().flat_map(|place| &place.required);
+        node.required = required
+            .filter_map(|name| Some(node.members.find(name)?.0))
+            .collect();
         self.finish(&mut node);
         node
     }

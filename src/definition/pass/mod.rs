@@ -1,18 +1,24 @@
 //! One pass over a JSON text, which captures the values that a definition maps, without a tree of the whole value.
 //!
 //! All pointers of a definition are compiled into one automaton, so that the pass reads each byte once, whatever the
-//! order of the fields. What is not mapped is skipped, but still read strictly.
+//! order of the fields. What is not mapped is skipped, but still read strictly. The same pass checks what a JSON Schema asks
+//! for, where that is simple.
 
 mod around;
 mod captured;
+mod check;
 mod compile;
 mod names;
+mod schema;
+mod seen;
 mod walk;
 
 pub use captured::{Batch, Captured, ListRows, ListState, Raw};
+pub use check::Unchecked;
 pub use compile::{Builder, Kind, ListId, Position};
 pub use walk::Failed;
 
+use check::Check;
 use names::Names;
 
 /// A prepared pass.
@@ -44,6 +50,10 @@ struct Node {
     begins: Vec<usize>,
     /// The batches whose elements this value has; they are collected as texts.
     batches: Vec<usize>,
+    /// What schemas ask of the value.
+    checks: Vec<Check>,
+    /// The members that an object must have, by their position in `members`.
+    required: Vec<usize>,
     /// The nodes of the members that matter, if the value is an object.
     members: Names,
     /// The nodes of elements at certain indices, ascending, and that of all others, if the value is an array.
@@ -70,6 +80,6 @@ struct Target {
 impl Node {
     /// Whether nothing of the value matters.
     fn is_skipped(&self) -> bool {
-        self.is_leaf && self.targets.is_empty()
+        self.is_leaf && self.targets.is_empty() && self.checks.is_empty()
     }
 }

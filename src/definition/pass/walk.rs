@@ -6,6 +6,8 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Se
 use serde_json::value::RawValue;
 
 use super::captured::{Batch, Captured, ListRows, ListState, Raw};
+use super::check::Check;
+use super::seen::Seen;
 use super::{Node, Pass};
 use crate::json::canonical::Canonical;
 use crate::json::duplicate::Duplicate;
@@ -135,6 +137,13 @@ impl<'p, 'a> At<'p, '_, 'a> {
         }
     }
 
+    /// Notes if the value is not what a schema asks for.
+    fn check(&mut self, is_right: impl Fn(&Check) -> bool) {
+        if !self.node.checks.iter().all(is_right) {
+            self.found.captured.is_refused = true;
+        }
+    }
+
     /// Captures a scalar.
     fn scalar(mut self, raw: Raw<'a>) -> IsNull {
         self.capture(raw);
@@ -223,23 +232,28 @@ impl<'a> Visitor<'a> for Inner<'_, '_, 'a> {
         f.write_str("a value")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<IsNull, E> {
+    fn visit_unit<E: Error>(mut self) -> Result<IsNull, E> {
+        self.at.check(|check| check.null());
         Ok(self.at.scalar(Raw::Null))
     }
 
-    fn visit_bool<E: Error>(self, flag: bool) -> Result<IsNull, E> {
+    fn visit_bool<E: Error>(mut self, flag: bool) -> Result<IsNull, E> {
+        self.at.check(|check| check.flag(flag));
         Ok(self.at.scalar(Raw::Flag(flag)))
     }
 
-    fn visit_u64<E: Error>(self, number: u64) -> Result<IsNull, E> {
+    fn visit_u64<E: Error>(mut self, number: u64) -> Result<IsNull, E> {
+        self.at.check(|check| check.number(number as f64));
         Ok(self.at.scalar(Raw::Positive(number)))
     }
 
-    fn visit_i64<E: Error>(self, number: i64) -> Result<IsNull, E> {
+    fn visit_i64<E: Error>(mut self, number: i64) -> Result<IsNull, E> {
+        self.at.check(|check| check.number(number as f64));
         Ok(self.at.scalar(Raw::Negative(number)))
     }
 
-    fn visit_f64<E: Error>(self, number: f64) -> Result<IsNull, E> {
+    fn visit_f64<E: Error>(mut self, number: f64) -> Result<IsNull, E> {
+        self.at.check(|check| check.number(number));
         let raw = match self.text {
             Some(digits) => Raw::Digits(digits),
             None => {
@@ -250,11 +264,13 @@ impl<'a> Visitor<'a> for Inner<'_, '_, 'a> {
         Ok(self.at.scalar(raw))
     }
 
-    fn visit_borrowed_str<E: Error>(self, text: &'a str) -> Result<IsNull, E> {
+    fn visit_borrowed_str<E: Error>(mut self, text: &'a str) -> Result<IsNull, E> {
+        self.at.check(|check| check.text(text));
         Ok(self.at.scalar(Raw::Text(text)))
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<IsNull, E> {
+    fn visit_str<E: Error>(mut self, text: &str) -> Result<IsNull, E> {
+        self.at.check(|check| check.text(text));
         if self.at.node.targets.is_empty() {
             return Ok(self.at.scalar(Raw::Absent));
         }
@@ -267,6 +283,7 @@ impl<'a> Visitor<'a> for Inner<'_, '_, 'a> {
     fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<IsNull, A::Error> {
         let mut at = self.at;
         let depth = strict::deeper(at.depth)?;
+        at.check(Check::array);
         at.capture(self.canonical.map_or(Raw::Array, Raw::CanonicalArray));
         at.begin(ListState::Array);
         if at.node.is_leaf {
@@ -291,6 +308,7 @@ impl<'a> Visitor<'a> for Inner<'_, '_, 'a> {
     fn visit_map<A: MapAccess<'a>>(self, mut fields: A) -> Result<IsNull, A::Error> {
         let mut at = self.at;
         let depth = strict::deeper(at.depth)?;
+        at.check(Check::object);
         at.begin(ListState::Object);
         let outer = at.node;
         let node = match outer.only_element {
@@ -317,6 +335,9 @@ impl<'a> Visitor<'a> for Inner<'_, '_, 'a> {
             let member = &at.pass.nodes[member];
             let read = fields.next_value_seed(at.then(member, depth));
             read.inspect_err(|_| at.found.prepend(&&*name))?;
+        }
+        if !node.required.iter().all(|position| seen.has(*position)) {
+            at.found.captured.is_refused = true;
         }
         at.end_rows(outer, false);
         Ok(false)
@@ -368,35 +389,5 @@ impl Found<'_> {
             let step = step.to_string().replace('~', "~0").replace('/', "~1");
             duplicate.pointer = format!("/{step}{}", duplicate.pointer);
         }
-    }
-}
-
-/// Which members of an object were read already.
-struct Seen {
-    first: u64,
-    more: Vec<u64>,
-}
-
-impl Seen {
-    fn new(members: usize) -> Seen {
-        Seen {
-            first: 0,
-            more: vec![0; members.saturating_sub(1) / 64],
-        }
-    }
-
-    /// Notes a member. Returns whether it was noted before.
-    fn repeats(&mut self, position: usize) -> bool {
-        let word = match (position / 64).checked_sub(1) {
-            None => &mut self.first,
-            Some(at) => match self.more.get_mut(at) {
-                Some(word) => word,
-                None => return false,
-            },
-        };
-        let bit = 1 << (position % 64);
-        let repeats = *word & bit != 0;
-        *word |= bit;
-        repeats
     }
 }

@@ -1,6 +1,8 @@
 //! Prepares a definition: each of its values gets a column.
 
+use super::each_value::{each_value, uses_headers};
 use super::envelope::{self, Layout, layouts};
+use super::schemas;
 use super::{
     ActionPlan, BatchPlan, CustomerPlan, EnvelopePlan, EventList, FieldsPlan, KeyPlan, ListPlan,
     Place, PlacePlan, Plan, Shape, TellsPlan, ValuePlan,
@@ -10,25 +12,68 @@ use crate::definition::{
     ActionTable, Definition, Envelope, ListName, ListTable, Origin, Pointer, Tells, Value,
 };
 
-pub(super) fn plan(definition: Definition) -> Plan {
-    let mut record = Builder::default();
-    let layouts = layouts(definition.envelope);
-    let shapes: Vec<Shape> = layouts
-        .into_iter()
-        .map(|layout| shape(&definition, layout, &mut record))
-        .collect();
+pub(super) fn plan(definition: Definition) -> Result<Plan, Vec<String>> {
+    let problems = problems(&definition);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let one = |problem| vec![problem];
+    let document = schemas::document(&definition).map_err(one)?;
+    let document = document.as_ref();
+    let (mut record, is_checked) = schemas::checking(&definition, document);
+    let layouts = layouts(definition.envelope).into_iter();
+    let shapes = layouts
+        .map(|layout| shape(&definition, layout, &mut record, (document, is_checked)))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(one)?;
+    let of_record = document.filter(|_| definition.each.is_none());
+    let schema = of_record.map(|document| schemas::of_record(document, is_checked));
     let is_of_events = definition.envelope == Envelope::CloudEvents;
-    Plan {
+    Ok(Plan {
         pass: record.build(),
         shapes,
         event_list: (is_of_events && definition.each.is_none()).then(event_list),
+        schema: schema.transpose().map_err(one)?,
         key: (definition.envelope == Envelope::Debezium).then(|| key(&definition)),
         needs_headers: is_of_events || uses_headers(&definition),
         definition,
-    }
+    })
 }
 
-fn shape(definition: &Definition, layout: Layout, record: &mut Builder) -> Shape {
+/// What a plan cannot follow.
+fn problems(definition: &Definition) -> Vec<String> {
+    let mut problems = Vec::new();
+    let Some(each) = &definition.each else {
+        return problems;
+    };
+    if definition.envelope == Envelope::Debezium {
+        problems.push("`each` has no meaning in a row of Debezium".to_owned());
+    }
+    let mut see = |origin: &Origin| {
+        if let Origin::Root(pointer) = origin
+            && (pointer.0.starts_with(&each.0) || each.0.starts_with(&pointer.0))
+        {
+            // An element is judged again where it is forwarded to, without the others.
+            problems.push(format!(
+                "`root:{pointer}` lies in the list of `each`, or around it"
+            ));
+        }
+    };
+    each_value(definition, &mut |value| {
+        value.from.iter().for_each(&mut see)
+    });
+    if let Tells::Customer { lists, .. } = &definition.tells {
+        lists.iter().for_each(|table| see(&table.each));
+    }
+    problems
+}
+
+fn shape(
+    definition: &Definition,
+    layout: Layout,
+    record: &mut Builder,
+    (document, is_checked): (Option<&serde_json::Value>, bool),
+) -> Result<Shape, String> {
     let data = record.follow(record.root(), &layout.data);
     let before = layout.before.as_ref().map(|pointer| {
         let here = record.follow(record.root(), pointer);
@@ -47,15 +92,19 @@ fn shape(definition: &Definition, layout: Layout, record: &mut Builder) -> Shape
     let envelope: EnvelopePlan = envelope::capture(record, layout.kind, before);
     let Some(each) = &definition.each else {
         let mut values = Values::of_record(record, data, layout.shown.to_string());
-        return Shape {
+        return Ok(Shape {
             envelope,
             batch: None,
             customer: values.customer(definition),
-        };
+        });
     };
     let list = record.follow(data, each);
     let number = record.batch(list);
     let mut element = Builder::default();
+    let pointer = Pointer([&layout.data.0[..], &each.0].concat());
+    let schema = document
+        .map(|document| schemas::of_batch(document, &pointer, is_checked, &mut element))
+        .transpose()?;
     let here = element.root();
     let mut values = Values {
         here_builder: &mut element,
@@ -64,15 +113,16 @@ fn shape(definition: &Definition, layout: Layout, record: &mut Builder) -> Shape
         record: Some(record),
     };
     let customer = values.customer(definition);
-    Shape {
+    Ok(Shape {
         envelope,
         batch: Some(BatchPlan {
             number,
             pointer: format!("{}{each}", layout.shown),
             pass: element.build(),
+            schema,
         }),
         customer,
-    }
+    })
 }
 
 fn event_list() -> EventList {
@@ -319,58 +369,6 @@ impl<'b> Values<'b> {
         PlacePlan {
             place,
             pointer: pointer.to_string(),
-        }
-    }
-}
-
-/// Whether a value of the definition comes from a header.
-fn uses_headers(definition: &Definition) -> bool {
-    let mut found = false;
-    each_value(definition, &mut |value| {
-        let is_header = |origin: &Origin| matches!(origin, Origin::Header(_));
-        found |= value.from.iter().any(is_header);
-    });
-    found
-}
-
-/// Calls a function with each value of a definition.
-fn each_value(definition: &Definition, see: &mut impl FnMut(&Value)) {
-    see(&definition.customer_id);
-    let times = [&definition.updated_at, &definition.created_at];
-    for value in times.into_iter().chain([&definition.rank]).flatten() {
-        see(value);
-    }
-    if let Some(deleted) = &definition.deleted {
-        see(&deleted.when);
-    }
-    if let Some(event_type) = &definition.event_type {
-        see(&event_type.from);
-    }
-    if let Some(version) = &definition.version {
-        see(&version.from);
-    }
-    match &definition.tells {
-        Tells::Customer {
-            scalars,
-            attributes,
-            attribute,
-            lists,
-        } => {
-            scalars.iter().for_each(|(_, value)| see(value));
-            attributes.iter().for_each(&mut *see);
-            attribute.iter().for_each(|(_, value)| see(value));
-            for table in lists {
-                let times = [&table.updated_at, &table.created_at];
-                times.into_iter().flatten().for_each(&mut *see);
-                see(&table.id);
-                table.fields.iter().for_each(|(_, value)| see(value));
-            }
-        }
-        Tells::Action(action) => {
-            see(&action.id);
-            see(&action.kind);
-            action.contract.iter().for_each(&mut *see);
-            action.utm.iter().flatten().for_each(&mut *see);
         }
     }
 }

@@ -1,13 +1,16 @@
 //! What is prepared once for a definition, so that following it for a record needs no look-ups.
 
 mod compile;
+mod each_value;
 mod envelope;
+mod schemas;
 
 pub use envelope::{CloudEventsPlan, DebeziumPlan, EnvelopePlan, EnvelopeTime, KeyPlan};
 
 use super::pass::Pass;
 use super::{Definition, ElementField, ListName, Value};
 use crate::customer::declared::Scalar;
+use crate::json::schema::Schema;
 
 /// A definition, prepared.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub struct Plan {
     pub shapes: Vec<Shape>,
     /// A list of events at the root of a record, for CloudEvents.
     pub event_list: Option<EventList>,
+    /// What a record must conform to, unless it is a batch.
+    pub schema: Option<SchemaPlan>,
     /// How a key gives the id of a deleted row, for Debezium.
     pub key: Option<KeyPlan>,
     needs_headers: bool,
@@ -33,6 +38,25 @@ pub struct Shape {
     pub customer: CustomerPlan,
 }
 
+/// A JSON Schema.
+#[derive(Debug)]
+pub struct SchemaPlan {
+    pub schema: Schema,
+    /// Whether the pass checks all of it.
+    pub is_checked: bool,
+}
+
+/// The JSON Schema of a batch.
+#[derive(Debug)]
+pub enum BatchSchemaPlan {
+    Split {
+        frame: SchemaPlan,
+        element: Option<SchemaPlan>,
+    },
+    /// What an element must be cannot be told apart from the rest.
+    Whole(Schema),
+}
+
 /// The list of a batch.
 #[derive(Debug)]
 pub struct BatchPlan {
@@ -42,6 +66,7 @@ pub struct BatchPlan {
     pub pointer: String,
     /// Over an element.
     pub pass: Pass,
+    pub schema: Option<BatchSchemaPlan>,
 }
 
 /// A record that is an array of events.
@@ -141,7 +166,7 @@ impl Plan {
     /// # Errors
     /// A message for each problem: the schema is no JSON Schema, the reader schema is no Avro schema.
     pub fn new(definition: Definition) -> Result<Plan, Vec<String>> {
-        Ok(compile::plan(definition))
+        compile::plan(definition)
     }
 
     /// Whether records are judged by their headers too, which are read only if they are needed.

@@ -7,7 +7,8 @@ use super::found::Pointers;
 use super::reader::Outside;
 use super::{Following, explain, well_formed};
 use crate::definition::pass::{Batch, Captured, ListState, Pass};
-use crate::definition::{BatchPlan, EventList, Shape};
+use crate::definition::{BatchPlan, BatchSchemaPlan, EventList, SchemaPlan, Shape};
+use crate::json::schema::BatchProblem;
 use crate::model::record::{Code, Rejection, Violation, sort_and_cut_warnings};
 use crate::source::batch::{BadElements, BatchElement};
 use crate::source::rules::repeated;
@@ -26,6 +27,11 @@ pub(super) fn judge<'a>(
 ) -> Judged<'a> {
     let Some(batch) = captured.batch(plan.number) else {
         return Rejection::new(Code::SchemaViolation).into();
+    };
+    let bad = match violations(text, plan, captured, following) {
+        None => Vec::new(),
+        Some(BatchProblem::Batch(rejection)) => return rejection.into(),
+        Some(BatchProblem::Elements(bad)) => bad,
     };
     let problem = match batch.state {
         ListState::Array => None,
@@ -46,6 +52,11 @@ pub(super) fn judge<'a>(
         pass: &plan.pass,
         pointer: &plan.pointer,
         following,
+        bad,
+        schema: match &plan.schema {
+            Some(BatchSchemaPlan::Split { element, .. }) => element.as_ref(),
+            Some(BatchSchemaPlan::Whole(_)) | None => None,
+        },
     };
     let around = || following.plan.pass.around(text, plan.number);
     elements.judge(around, |element, pointer| {
@@ -86,6 +97,8 @@ pub(super) fn judge_events<'a>(
         pass: &plan.pass,
         pointer: "",
         following,
+        bad: Vec::new(),
+        schema: plan.schema.as_ref(),
     };
     let around = || Some(["[".to_owned(), "]".to_owned()]);
     elements.judge(around, |event, pointer| {
@@ -111,6 +124,28 @@ struct Elements<'r, 'a> {
     pass: &'r Pass,
     pointer: &'r str,
     following: &'r Following<'r>,
+    /// The elements that break the schema of the batch, ascending, with their violations.
+    bad: Vec<(usize, Vec<Violation>)>,
+    /// The schema of an element.
+    schema: Option<&'r SchemaPlan>,
+}
+
+/// What breaks the schema of a batch, apart from that of an element.
+fn violations(
+    text: &str,
+    plan: &BatchPlan,
+    captured: &Captured<'_>,
+    following: &Following<'_>,
+) -> Option<BatchProblem> {
+    match &plan.schema {
+        Some(BatchSchemaPlan::Split { frame, .. }) => following
+            .violates(Some(frame), captured, (text, ""))
+            .map(BatchProblem::Batch),
+        Some(BatchSchemaPlan::Whole(schema)) if !following.has_conformed => {
+            schema.explain_batch(text, &plan.pointer)
+        }
+        _ => None,
+    }
 }
 
 /// An element that conforms to the definition.
@@ -191,6 +226,20 @@ impl<'a> Elements<'_, 'a> {
                     continue;
                 }
             };
+            let of_batch = self.bad.binary_search_by_key(&index, |(bad, _)| *bad);
+            if let Ok(at) = of_batch {
+                let violations = self.bad[at].1.clone();
+                let rejection = Rejection::with_violations(Code::SchemaViolation, violations);
+                bad.add(index, rejection);
+                continue;
+            }
+            let violation = self
+                .following
+                .violates(self.schema, &captured, (text, &pointer));
+            if let Some(rejection) = violation {
+                bad.add(index, rejection);
+                continue;
+            }
             match read(&captured, &pointer) {
                 Ok(Said::Of(about)) => conforming.push(Conforming { index, about }),
                 Ok(Said::Nothing) => {}

@@ -25,11 +25,12 @@ mod violations;
 
 use super::form::{Form, well_formed};
 use super::rules::RuleCheck;
-use super::{Headers, Judged, Verdict, messages};
+use super::{Headers, Judged, Verdict};
 use crate::avro;
 use crate::config::{Tombstone, Validation};
-use crate::definition::Plan;
 use crate::definition::pass::{Captured, Failed, Pass};
+use crate::definition::{Plan, SchemaPlan};
+use crate::json::messages;
 use crate::model::record::{Code, DeclaredSource, RawRecord, Rejection, Source, usable_timestamp};
 use crate::model::time::Instant;
 use event::{Event, Said};
@@ -43,9 +44,25 @@ pub(super) struct Following<'c> {
     pub plan: &'c Plan,
     pub tombstone: Tombstone,
     pub validation: &'c Validation,
+    /// Whether the record conformed to the schema where it was read first.
+    pub has_conformed: bool,
 }
 
 impl<'c> Following<'c> {
+    /// What breaks a schema in a text that a pass captured; `pointer` is the position of the text in its record.
+    fn violates(
+        &self,
+        plan: Option<&SchemaPlan>,
+        captured: &Captured<'_>,
+        (text, pointer): (&str, &str),
+    ) -> Option<Rejection> {
+        let plan = plan.filter(|_| !self.has_conformed)?;
+        match plan.is_checked && captured.conforms() {
+            true => None,
+            false => plan.schema.explain(text, pointer),
+        }
+    }
+
     /// A check of the semantic rules for a record with this timestamp.
     fn check(&self, at: Option<Instant>) -> RuleCheck<'c> {
         let validation = self.validation;
@@ -99,6 +116,10 @@ fn judge_text<'a>(text: &'a str, outside: Outside<'_>, following: &Following<'_>
     };
     if let Some(batch) = &shape.batch {
         return batch::judge(text, (shape, batch), &captured, outside, following);
+    }
+    let schema = plan.schema.as_ref();
+    if let Some(rejection) = following.violates(schema, &captured, (text, "")) {
+        return rejection.into();
     }
     let event = Event {
         following,

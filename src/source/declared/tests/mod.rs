@@ -5,6 +5,7 @@ mod envelopes;
 mod hostile;
 mod lists;
 mod rules;
+mod schemas;
 mod values;
 
 use std::sync::Arc;

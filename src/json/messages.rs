@@ -5,7 +5,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, JsonTypeSet, ValidationError};
 use serde_json::Value;
 
-use crate::json::strict::MAX_DEPTH;
+use super::strict::MAX_DEPTH;
 
 /// A longer pattern would not help the reader.
 const MAX_PATTERN: usize = 100;
@@ -18,7 +18,7 @@ const MAX_ALTERNATIVES: usize = 4;
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Why a text is not JSON, and where: explains an error of [`strict::check`](crate::json::strict::check).
+/// Why a text is not JSON, and where: explains an error of [`strict::check`](super::strict::check).
 pub fn not_json(text: &str, error: &serde_json::Error) -> String {
     let at = offset(text, error);
     let (line, column) = line_and_column(text, at);

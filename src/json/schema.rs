@@ -1,0 +1,463 @@
+//! JSON Schemas: whether a value conforms, and what is wrong with it if not.
+//!
+//! A validator collects all errors at once, and a list may have a million invalid elements. So a schema is split at its
+//! lists where that says the same, and the elements are validated one by one.
+
+use jsonschema::{Draft, Validator};
+use serde_json::Value;
+
+use super::duplicate;
+use super::messages;
+use super::strict::{self, Plain};
+use crate::model::record::{Code, MAX_VIOLATIONS, Rejection, Violation};
+use crate::model::time::{Date, Instant};
+
+/// A JSON Schema, split at its lists.
+#[derive(Debug)]
+pub struct Schema {
+    document: Value,
+    /// The complete schema; used only for a yes or no.
+    validator: Validator,
+    /// The schema without that of the list elements; used to collect errors, of which there are at most about as many
+    /// as fields.
+    frame: Validator,
+    lists: Vec<List>,
+    /// Whether that was possible.
+    is_split: bool,
+}
+
+/// A list of a schema.
+#[derive(Debug)]
+struct List {
+    /// The names of the fields on the way to the list.
+    path: Vec<String>,
+    element: Schema,
+}
+
+/// The schema of a batch, whose elements are judged one by one.
+#[derive(Debug)]
+pub enum BatchSchema {
+    /// The elements have a schema of their own.
+    Split {
+        frame: Box<Schema>,
+        element: Option<Box<Schema>>,
+    },
+    /// What an element must be cannot be told apart from the rest.
+    Whole(Box<Schema>),
+}
+
+/// A value with more elements of lists is explained by one violation, if its schema cannot be split.
+const MAX_ELEMENTS: usize = 10_000;
+
+/// Keywords that may look at a value from outside of it, so that its schema does not stand for itself.
+const OUTER_KEYWORDS: [&str; 7] = [
+    "$ref",
+    "$dynamicRef",
+    "$recursiveRef",
+    "$id",
+    "$anchor",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+];
+
+impl Schema {
+    /// # Errors
+    /// The text is no JSON Schema of draft-07 or 2020-12, or refers to another document.
+    pub fn parse(text: &str) -> Result<Schema, String> {
+        let document: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        Schema::build(&document)
+    }
+
+    /// # Errors
+    /// Like [`Schema::parse`].
+    pub fn build(document: &Value) -> Result<Schema, String> {
+        Schema::of_draft(document, draft(document)?)
+    }
+
+    fn of_draft(document: &Value, draft: Draft) -> Result<Schema, String> {
+        let mut frame = document.clone();
+        let mut lists = Vec::new();
+        let is_split = stands_for_itself(document);
+        if is_split {
+            take_lists(&mut frame, &mut Vec::new(), &mut lists);
+        }
+        Ok(Schema {
+            is_split,
+            document: document.clone(),
+            validator: validator(document, draft)?,
+            frame: validator(&frame, draft)?,
+            lists: lists
+                .into_iter()
+                .map(|(path, element)| {
+                    let element = Schema::of_draft(&element, draft)?;
+                    Ok(List { path, element })
+                })
+                .collect::<Result<_, String>>()?,
+        })
+    }
+
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+
+    /// How many lists are validated element by element, apart from those in their elements.
+    pub fn list_count(&self) -> usize {
+        self.lists.len()
+    }
+
+    /// The schema of a batch whose elements are at a path of names.
+    ///
+    /// # Errors
+    /// Like [`Schema::parse`].
+    pub fn of_batch(document: &Value, path: &[String]) -> Result<BatchSchema, String> {
+        let draft = draft(document)?;
+        let mut frame = document.clone();
+        if stands_for_itself(document)
+            && let Some(items) = take_items(&mut frame, path)
+        {
+            let element = items.map(|items| Schema::of_draft(&items, draft).map(Box::new));
+            return Ok(BatchSchema::Split {
+                frame: Box::new(Schema::of_draft(&frame, draft)?),
+                element: element.transpose()?,
+            });
+        }
+        Ok(BatchSchema::Whole(Box::new(Schema::of_draft(
+            document, draft,
+        )?)))
+    }
+
+    /// Why a text that is well-formed JSON does not conform: a known field occurs twice, or the schema is violated.
+    /// `pointer` is put before the pointers of the violations. None: the value conforms.
+    pub fn explain(&self, text: &str, pointer: &str) -> Option<Rejection> {
+        if let Some(rejection) = self.duplicate(text, pointer) {
+            return Some(rejection);
+        }
+        let Ok(value) = strict::read(text, Plain::<Value>) else {
+            return Some(Rejection::new(Code::InvalidJson));
+        };
+        let mut violations = Vec::new();
+        self.violations(&value, pointer, &mut violations);
+        (!violations.is_empty())
+            .then(|| Rejection::with_violations(Code::SchemaViolation, violations))
+    }
+
+    /// A field of the schema that occurs twice in one object.
+    fn duplicate(&self, text: &str, pointer: &str) -> Option<Rejection> {
+        let twice = duplicate::find(&self.document, text)?;
+        let message = messages::given_twice(&twice.name, &format!("{pointer}{}", twice.pointer));
+        Some(Rejection::with_message(Code::DuplicateField, message))
+    }
+
+    /// Appends the violations of a value: at least the first [`MAX_VIOLATIONS`] by pointer, and few others.
+    fn violations(&self, value: &Value, pointer: &str, out: &mut Vec<Violation>) {
+        if !self.is_split && elements(value, MAX_ELEMENTS) > MAX_ELEMENTS {
+            // All of its errors at once might be too many.
+            let error = self.validator.validate(value).err();
+            out.extend(error.map(|error| self.violation(&error, pointer)));
+            return;
+        }
+        for error in self.frame.iter_errors(value) {
+            if out.len() >= 4 * MAX_VIOLATIONS {
+                out.sort();
+                out.truncate(MAX_VIOLATIONS);
+            }
+            out.push(self.violation(&error, pointer));
+        }
+        for List { path, element } in &self.lists {
+            let list = path.iter().try_fold(value, |value, name| value.get(name));
+            let Some(Value::Array(values)) = list else {
+                continue;
+            };
+            // Each invalid element has at least one violation, so these elements are enough.
+            let bad = by_pointer(values.len())
+                .filter(|at| !element.validator.is_valid(&values[*at]))
+                .take(MAX_VIOLATIONS);
+            for at in bad {
+                let pointer = format!("{pointer}{}/{at}", pointer_of(path));
+                element.violations(&values[at], &pointer, out);
+            }
+        }
+    }
+
+    fn violation(&self, error: &jsonschema::ValidationError<'_>, pointer: &str) -> Violation {
+        Violation {
+            pointer: format!("{pointer}{}", error.instance_path()),
+            keyword: keyword(error.kind().keyword()),
+            message: messages::of_violation(error, &self.document),
+        }
+    }
+
+    /// Whether a value conforms.
+    pub fn accepts(&self, value: &Value) -> bool {
+        self.validator.is_valid(value)
+    }
+}
+
+/// What is wrong with a batch whose elements cannot be told apart from the rest.
+pub enum BatchProblem {
+    /// The batch as a whole is rejected.
+    Batch(Rejection),
+    /// These elements are invalid, ascending; the first violations of each.
+    Elements(Vec<(usize, Vec<Violation>)>),
+}
+
+impl Schema {
+    /// What is wrong with a batch whose elements are at a pointer. None: it conforms.
+    pub fn explain_batch(&self, text: &str, list: &str) -> Option<BatchProblem> {
+        if let Some(rejection) = self.duplicate(text, "") {
+            return Some(BatchProblem::Batch(rejection));
+        }
+        let Ok(value) = strict::read(text, Plain::<Value>) else {
+            return Some(BatchProblem::Batch(Rejection::new(Code::InvalidJson)));
+        };
+        let mut elements: std::collections::BTreeMap<usize, Vec<Violation>> = Default::default();
+        let mut others = Vec::new();
+        for error in self.validator.iter_errors(&value) {
+            let path = error.instance_path().to_string();
+            let inside = path
+                .strip_prefix(list)
+                .and_then(|rest| rest.strip_prefix('/'));
+            let index = inside.and_then(|rest| rest.split('/').next()?.parse().ok());
+            let all = match index {
+                Some(index) => elements.entry(index).or_default(),
+                None => &mut others,
+            };
+            if all.len() >= 4 * MAX_VIOLATIONS {
+                all.sort();
+                all.truncate(MAX_VIOLATIONS);
+            }
+            all.push(self.violation(&error, ""));
+        }
+        if !others.is_empty() {
+            let rejection = Rejection::with_violations(Code::SchemaViolation, others);
+            return Some(BatchProblem::Batch(rejection));
+        }
+        (!elements.is_empty()).then(|| BatchProblem::Elements(elements.into_iter().collect()))
+    }
+}
+
+/// The draft of a schema.
+fn draft(document: &Value) -> Result<Draft, String> {
+    match document.get("$schema").and_then(Value::as_str) {
+        None => Ok(Draft::Draft7),
+        Some(text) => match text.trim_end_matches('#') {
+            "http://json-schema.org/draft-07/schema"
+            | "https://json-schema.org/draft-07/schema" => Ok(Draft::Draft7),
+            "https://json-schema.org/draft/2020-12/schema" => Ok(Draft::Draft202012),
+            _ => Err("$schema is neither draft-07 nor 2020-12".to_owned()),
+        },
+    }
+}
+
+/// Formats that JSON Schema knows beside `date` and `date-time`, and that are not asserted.
+const OTHER_FORMATS: [&str; 18] = [
+    "duration",
+    "email",
+    "hostname",
+    "idn-email",
+    "idn-hostname",
+    "ipv4",
+    "ipv6",
+    "iri",
+    "iri-reference",
+    "json-pointer",
+    "regex",
+    "relative-json-pointer",
+    "time",
+    "uri",
+    "uri-reference",
+    "uri-template",
+    "uuid",
+    "color",
+];
+
+fn validator(document: &Value, draft: Draft) -> Result<Validator, String> {
+    let mut options = jsonschema::options()
+        .with_draft(draft)
+        .should_validate_formats(true)
+        .with_format("date", |text: &str| Date::parse(text).is_some())
+        .with_format("date-time", |text: &str| Instant::parse(text).is_some());
+    for format in OTHER_FORMATS {
+        options = options.with_format(format, |_: &str| true);
+    }
+    options.build(document).map_err(|error| error.to_string())
+}
+
+/// Whether every part of a schema says the same by itself as inside the whole.
+fn stands_for_itself(schema: &Value) -> bool {
+    let is_inner = |(name, member): (&String, &Value)| name == "$id" || has_no_outer(name, member);
+    // Without a reference, it does not matter what the whole is called.
+    schema
+        .as_object()
+        .is_none_or(|all| all.iter().all(is_inner))
+}
+
+fn has_no_outer(name: &str, member: &Value) -> bool {
+    let is_inner = match member {
+        Value::Object(members) => members
+            .iter()
+            .all(|(name, member)| has_no_outer(name, member)),
+        Value::Array(items) => items.iter().all(|item| has_no_outer("", item)),
+        _ => true,
+    };
+    is_inner && !OUTER_KEYWORDS.contains(&name)
+}
+
+/// How many elements the lists of a value have, or a number above `enough`.
+fn elements(value: &Value, enough: usize) -> usize {
+    let mut count = 0;
+    let mut left = vec![value];
+    while let Some(value) = left.pop() {
+        match value {
+            Value::Array(items) => {
+                count += items.len();
+                if count > enough {
+                    break;
+                }
+                left.extend(items);
+            }
+            Value::Object(members) => left.extend(members.values()),
+            _ => {}
+        }
+    }
+    count
+}
+
+/// Removes every `items` that is for all elements from a schema and collects it, with the names of the fields on the
+/// way to it.
+fn take_lists(schema: &mut Value, path: &mut Vec<String>, lists: &mut Vec<(Vec<String>, Value)>) {
+    let Some(schema) = schema.as_object_mut() else {
+        return;
+    };
+    if is_for_all(schema)
+        && let Some(items) = schema.remove("items")
+    {
+        lists.push((path.clone(), items));
+    }
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for (name, property) in properties.into_iter().flatten() {
+        path.push(name.clone());
+        take_lists(property, path, lists);
+        path.pop();
+    }
+}
+
+/// Whether the `items` of a schema are one schema for all elements.
+fn is_for_all(schema: &serde_json::Map<String, Value>) -> bool {
+    let is_list = schema.get("items").is_some_and(Value::is_array);
+    !is_list && !schema.contains_key("prefixItems")
+}
+
+/// Removes the schema of the elements of the list at a path. None: it is not in one place. Otherwise none: there is no
+/// schema of the elements.
+fn take_items(schema: &mut Value, path: &[String]) -> Option<Option<Value>> {
+    let mut schema = schema.as_object_mut()?;
+    for name in path {
+        // Any other keyword may have something to say of the elements.
+        if has_applicators(schema) {
+            return None;
+        }
+        let Some(properties) = schema.get_mut("properties") else {
+            return Some(None);
+        };
+        let Some(next) = properties.as_object_mut()?.get_mut(name) else {
+            return Some(None);
+        };
+        schema = next.as_object_mut()?;
+    }
+    let has_rest = ["contains", "uniqueItems"]
+        .iter()
+        .any(|name| schema.contains_key(*name));
+    match is_for_all(schema) && !has_applicators(schema) && !has_rest {
+        true => Some(schema.remove("items")),
+        false => None,
+    }
+}
+
+/// Whether a schema has keywords, beside `properties` and `items`, that apply others to a value or its members.
+fn has_applicators(schema: &serde_json::Map<String, Value>) -> bool {
+    const APPLICATORS: [&str; 14] = [
+        "allOf",
+        "anyOf",
+        "oneOf",
+        "not",
+        "if",
+        "then",
+        "else",
+        "dependentSchemas",
+        "dependencies",
+        "patternProperties",
+        "additionalProperties",
+        "const",
+        "enum",
+        "propertyNames",
+    ];
+    APPLICATORS.iter().any(|name| schema.contains_key(*name))
+}
+
+fn pointer_of(path: &[String]) -> String {
+    path.iter()
+        .map(|name| format!("/{}", name.replace('~', "~0").replace('/', "~1")))
+        .collect()
+}
+
+/// The indices of a list of that length in the order of their pointers: 0, 1, 10, 100, 101, …, 11, …
+fn by_pointer(length: usize) -> impl Iterator<Item = usize> {
+    let first = (length > 0).then_some(0);
+    std::iter::successors(first, move |&at| {
+        if at > 0 && at * 10 < length {
+            return Some(at * 10);
+        }
+        let mut at = at;
+        while at % 10 == 9 || at + 1 >= length {
+            at /= 10;
+            if at == 0 {
+                return None;
+            }
+        }
+        Some(at + 1)
+    })
+}
+
+/// The name of a violated keyword, which lives as long as the program.
+fn keyword(name: &str) -> &'static str {
+    const KEYWORDS: [&str; 32] = [
+        "additionalItems",
+        "additionalProperties",
+        "anyOf",
+        "const",
+        "contains",
+        "contentEncoding",
+        "contentMediaType",
+        "dependencies",
+        "dependentRequired",
+        "enum",
+        "exclusiveMaximum",
+        "exclusiveMinimum",
+        "falseSchema",
+        "format",
+        "maxItems",
+        "maxLength",
+        "maxProperties",
+        "maximum",
+        "minItems",
+        "minLength",
+        "minProperties",
+        "minimum",
+        "multipleOf",
+        "not",
+        "oneOf",
+        "pattern",
+        "propertyNames",
+        "required",
+        "type",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+        "uniqueItems",
+    ];
+    let known = KEYWORDS.into_iter().find(|known| *known == name);
+    known.unwrap_or("schema")
+}
+
+#[cfg(test)]
+mod tests;
