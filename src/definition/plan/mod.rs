@@ -50,11 +50,11 @@ pub struct SchemaPlan {
 #[derive(Debug)]
 pub enum BatchSchemaPlan {
     Split {
-        frame: SchemaPlan,
-        element: Option<SchemaPlan>,
+        frame: Box<SchemaPlan>,
+        element: Option<Box<SchemaPlan>>,
     },
     /// What an element must be cannot be told apart from the rest.
-    Whole(Schema),
+    Whole(Box<Schema>),
 }
 
 /// The list of a batch.

@@ -49,12 +49,12 @@ pub(super) fn of_batch(
 ) -> Result<BatchSchemaPlan, String> {
     let schema = Schema::of_batch(document, &list.0).map_err(no_schema)?;
     Ok(match schema {
-        BatchSchema::Whole(schema) => BatchSchemaPlan::Whole(*schema),
+        BatchSchema::Whole(schema) => BatchSchemaPlan::Whole(schema),
         BatchSchema::Split { frame, element } => BatchSchemaPlan::Split {
-            frame: SchemaPlan {
+            frame: Box::new(SchemaPlan {
                 schema: *frame,
                 is_checked,
-            },
+            }),
             element: element.map(|schema| {
                 let mut checking = Builder::default();
                 let root = checking.root();
@@ -62,10 +62,10 @@ pub(super) fn of_batch(
                 if is_checked {
                     *element_pass = checking;
                 }
-                SchemaPlan {
+                Box::new(SchemaPlan {
                     schema: *schema,
                     is_checked,
-                }
+                })
             }),
         },
     })

@@ -54,7 +54,7 @@ pub(super) fn judge<'a>(
         following,
         bad,
         schema: match &plan.schema {
-            Some(BatchSchemaPlan::Split { element, .. }) => element.as_ref(),
+            Some(BatchSchemaPlan::Split { element, .. }) => element.as_deref(),
             Some(BatchSchemaPlan::Whole(_)) | None => None,
         },
     };
