@@ -3,6 +3,7 @@
 //! Its harness is in `crates/harness`.
 
 mod avro;
+mod avro_declared;
 mod avro_evolution;
 mod avro_faults;
 mod avro_rejections;
