@@ -70,7 +70,7 @@ impl Reader<'_> {
         let lines = Lines::of(&entries);
         let definition = Definition {
             schema: self.file(entries.take("schema"), read).map(Arc::from),
-            reader: self.file(entries.take("reader"), read).map(Arc::from),
+            reader: self.avro_schema(entries.take("reader"), read),
             envelope: self
                 .word(entries.take("envelope"))
                 .unwrap_or(Envelope::None),

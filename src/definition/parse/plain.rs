@@ -1,5 +1,7 @@
 //! Reads what is given for the keys that are no values of the record: words, files, pointers, JSON.
 
+use std::sync::Arc;
+
 use serde::de::{DeserializeSeed, IgnoredAny};
 use serde_json::json;
 use toml::de::{DeInteger, DeTable, DeValue};
@@ -8,6 +10,7 @@ use super::super::reader::{Given, Reader, quoted};
 use super::super::words::Word;
 use super::super::{Mapped, Pointer};
 use super::MAX_FILE_BYTES;
+use crate::avro::declared::ReaderSchema;
 use crate::json::canonical::Canonical;
 use crate::model::nearest::closest;
 use crate::model::record::Code;
@@ -98,6 +101,24 @@ impl Reader<'_> {
             read_items.push(item);
         }
         Some(read_items)
+    }
+
+    /// The text of an Avro schema, from a file that the definition names.
+    pub(super) fn avro_schema(
+        &mut self,
+        given: Option<Given<'_>>,
+        read: &mut impl FnMut(&str) -> Result<String, String>,
+    ) -> Option<Arc<str>> {
+        let given = given?;
+        let (key, line) = (given.key.clone(), given.line);
+        let text = self.file(Some(given), read)?;
+        match ReaderSchema::parse(&text) {
+            Ok(_) => Some(text.into()),
+            Err(error) => {
+                self.problem(&key, line, format!("is no Avro schema: {error}"));
+                None
+            }
+        }
     }
 
     /// The text of a file that the definition names. All of them hold JSON.
