@@ -81,7 +81,7 @@ fn mutated_records_are_judged_in_full() {
                     value: Some(text.as_bytes()),
                 };
                 let mut fold = OfflineFold::new(&config);
-                let payload = Payload::Json(text.as_bytes().into());
+                let payload = Payload::Json(text.as_bytes());
                 let rejections = fold.opened(&record, &payload, &headers);
                 match rejections.is_empty() {
                     true => valid += 1,
