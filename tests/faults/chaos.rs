@@ -23,6 +23,8 @@ struct Plan {
     naming: Naming,
     exactly_once: bool,
     store: Store,
+    /// Whether there is a declared source beside the built-in ones.
+    declares: bool,
     time: Duration,
     rate: usize,
 }
@@ -38,6 +40,7 @@ impl Plan {
             time,
             rate: 200 + dice.below(300),
             store: [Store::Memory, Store::Disk][dice.below(2)],
+            declares: dice.one_in(2),
         }
     }
 }
@@ -62,6 +65,9 @@ fn harm(plan: &Plan, broker: &mut Broker, proxy: &Proxy, slot: Slot) {
     app.set(&["processing", "max_batch_records"], 50);
     if !plan.exactly_once {
         app.set(&["processing", "guarantee"], "at_least_once");
+    }
+    if plan.declares {
+        app.declare("crm", "preset:loyalty-customers");
     }
     app.create();
     let load = Load::start(&app, plan.seed, plan.rate);
@@ -170,6 +176,7 @@ fn a_minute_of_everything() {
     let seed = number("KEYFOLD_FAULTS_SEED").unwrap_or(400);
     round(&Plan {
         exactly_once: true,
+        declares: true,
         ..Plan::new(seed, Duration::from_secs(60))
     });
 }

@@ -29,7 +29,8 @@ pub struct Load {
 }
 
 impl Load {
-    /// Begins with so many records a second.
+    /// Begins with so many records a second. The declared sources of the app get a copy of each event of the loyalty
+    /// customers, whose format they must read.
     pub fn start(app: &App, seed: u64, rate: usize) -> Load {
         Load::of(app, faulty(seed, 300), rate)
     }
@@ -37,6 +38,8 @@ impl Load {
     /// Begins with records of this kind.
     pub fn of(app: &App, options: Options, rate: usize) -> Load {
         let inputs = Source::BUILT_IN.map(|source| app.input(source));
+        let declared = app.sources().skip(inputs.len());
+        let declared: Vec<String> = declared.map(|source| app.input(source)).collect();
         let producer: BaseProducer = app.client.producer_config().create().expect("a producer");
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
@@ -49,6 +52,11 @@ impl Load {
                 // after an outage there is no need to make up for it
                 sent = u64::max(sent, due.saturating_sub(rate as u64));
                 for record in generator.by_ref().take((due - sent.min(due)) as usize) {
+                    if record.source == keyfold_generate::Source::LoyaltyCustomers {
+                        for topic in &declared {
+                            send(&producer, &generated_for(topic, record.clone()), &stopped);
+                        }
+                    }
                     let topic = &inputs[Source::from(record.source).index()];
                     send(&producer, &generated_for(topic, record), &stopped);
                     sent += 1;

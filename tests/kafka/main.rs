@@ -12,6 +12,7 @@ mod bounded;
 mod crashes;
 mod dead_letters;
 mod declared;
+mod declared_kills;
 mod disk;
 mod examples;
 mod foreign;
