@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use keyfold::engine::Engine;
 use keyfold::model::record::Source;
 use keyfold_generate::Options;
-use path::{CountingOutbox, Message, Offsets};
+use path::{CountingOutbox, Feed, Message, Offsets};
 
 /// As in the program: its cost is part of the path's.
 #[global_allocator]
@@ -49,8 +49,25 @@ sections! {
     Some(Source::LoyaltyActions) => counted_loyalty_actions,
     Some(Source::ConsoleCustomers) => counted_console_customers,
     Some(Source::PublisherCustomers) => counted_publisher_customers,
-    Some(Source::Declared(_)) => counted_declared,
+    Some(Source::Declared(_)) => counted_of_no_input,
     None => counted_forwarded,
+}
+
+/// Declares the functions of the sections that have one kind of records, each in an engine of its own.
+macro_rules! alone {
+    ($($section:ident,)*) => { $(
+        #[unsafe(no_mangle)]
+        #[inline(never)]
+        fn $section(engine: &mut Engine, message: &Message, out: &mut CountingOutbox) {
+            std::hint::black_box(stringify!($section));
+            path::record(engine, message, out);
+        }
+    )* };
+}
+
+alone! {
+    counted_built_in_alone,
+    counted_declared_alone,
 }
 
 #[unsafe(no_mangle)]
@@ -65,16 +82,23 @@ fn counted_committed(engine: &mut Engine) {
     path::committed(engine);
 }
 
+type TakeRecord = fn(&mut Engine, &Message, &mut CountingOutbox);
+
 /// How a batch is carried out: counted, or not.
 struct Steps {
-    record: fn(&mut Engine, &Message, &mut CountingOutbox),
+    record: TakeRecord,
     finish: fn(&mut Engine, &mut CountingOutbox),
     committed: fn(&mut Engine),
 }
 
 /// Takes all records, in batches; how many were taken, by topic, and in how many batches.
-fn run(messages: Vec<Message>, steps: &Steps, out: &mut CountingOutbox) -> ([u64; 5], u64) {
-    let mut engine = path::engine(BATCH);
+fn run(
+    messages: Vec<Message>,
+    feed: Feed,
+    steps: &Steps,
+    out: &mut CountingOutbox,
+) -> ([u64; 5], u64) {
+    let mut engine = path::engine(BATCH, feed);
     let (mut taken, mut batches) = ([0; 5], 0);
     let mut inputs = VecDeque::from(messages);
     let mut forwarded = VecDeque::new();
@@ -109,7 +133,12 @@ fn main() {
         committed: path::committed,
     };
     let first = path::stream(first, 200, &mut Offsets::default());
-    run(first, &uncounted, &mut CountingOutbox::default());
+    run(
+        first,
+        Feed::BuiltIn,
+        &uncounted,
+        &mut CountingOutbox::default(),
+    );
 
     let options = Options {
         customers: CUSTOMERS,
@@ -123,7 +152,7 @@ fn main() {
     };
     let mut out = CountingOutbox::default();
     let ([customers, actions, console, publisher, forwarded], batches) =
-        run(messages, &counted, &mut out);
+        run(messages, Feed::BuiltIn, &counted, &mut out);
     assert_eq!(out.snapshots, out.states);
     let counts = serde_json::json!({
         "events": EVENTS,
@@ -136,6 +165,38 @@ fn main() {
         "snapshots": out.snapshots,
         "dead_letters": out.dead_letters,
         "produced_bytes": out.bytes,
+        "alone": alone(),
     });
     println!("{counts}");
+}
+
+/// The events of the loyalty customers, once read by the built-in source, and once by a declared one that says the same;
+/// how many there are.
+fn alone() -> u64 {
+    let options = || Options {
+        customers: CUSTOMERS,
+        invalid: 0.0,
+        wrongly_keyed: 0.0,
+        null: 0.0,
+        ..Options::default()
+    };
+    let kinds: [(Feed, TakeRecord); 2] = [
+        (Feed::BuiltIn, counted_built_in_alone),
+        (Feed::Declared, counted_declared_alone),
+    ];
+    let events = kinds.map(|(feed, record)| {
+        let mut messages = path::stream(options(), EVENTS, &mut Offsets::default());
+        messages.retain(|message| message.source() == Some(Source::LoyaltyCustomers));
+        let events = messages.len() as u64;
+        let steps = Steps {
+            record,
+            finish: path::finish,
+            committed: path::committed,
+        };
+        let mut out = CountingOutbox::default();
+        run(messages, feed, &steps, &mut out);
+        assert_eq!((out.dead_letters, out.snapshots > 0), (0, true));
+        events
+    });
+    events[0]
 }

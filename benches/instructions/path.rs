@@ -7,6 +7,7 @@ use std::time::Duration;
 use keyfold::config::{Config, SourceConfig};
 use keyfold::customer::bounded::Limits;
 use keyfold::customer::snapshot::View;
+use keyfold::definition::load;
 use keyfold::engine::arrived::Delivered;
 use keyfold::engine::dead_letter::DeadLetterTemplate;
 use keyfold::engine::event::StepEnd;
@@ -16,7 +17,7 @@ use keyfold::engine::{
     Effect, Engine, Event, GroupChange, PartitionOffsets, Place, Settings, Topic,
 };
 use keyfold::model::partition;
-use keyfold::model::record::Source;
+use keyfold::model::record::{DeclaredSource, Source};
 use keyfold::source::framing::NoSchemas;
 use keyfold::store::memory::MemoryStores;
 use keyfold_generate::{Generator, Options};
@@ -70,6 +71,14 @@ impl Delivered for Message {
             .map(|(name, value)| (name.as_str(), value.as_deref()))
             .collect()
     }
+}
+
+/// Which source reads the events of the loyalty customers.
+#[derive(Clone, Copy)]
+pub enum Feed {
+    BuiltIn,
+    /// One whose definition says the same.
+    Declared,
 }
 
 /// The next offset of each partition of each topic.
@@ -191,8 +200,8 @@ fn uncounted_keep(outbox: &mut CountingOutbox, partition: i32, outgoing: &Outgoi
 const LATER: Duration = Duration::from_millis(100);
 
 /// An engine that owns all partitions, with an empty state, and batches of so many records.
-pub fn engine(batch: usize) -> Engine {
-    let settings = Arc::new(settings(batch));
+pub fn engine(batch: usize, feed: Feed) -> Engine {
+    let settings = Arc::new(settings(batch, feed));
     let mut engine = Engine::new(Arc::clone(&settings));
     let places: Vec<Place> = (0..settings.topics.len())
         .flat_map(|topic| (0..PARTITIONS).map(move |partition| Place { topic, partition }))
@@ -253,7 +262,7 @@ pub fn committed(engine: &mut Engine) {
     }
 }
 
-fn settings(batch: usize) -> Settings {
+fn settings(batch: usize, feed: Feed) -> Settings {
     let mut config = Config::default();
     config.processing.max_batch_records = batch;
     let mut topics: Vec<Topic> = Source::BUILT_IN
@@ -263,6 +272,14 @@ fn settings(batch: usize) -> Settings {
             source: Some(source),
         })
         .collect();
+    if let Feed::Declared = feed {
+        let source = DeclaredSource::new("declared");
+        let plan = load("preset:loyalty-customers", |_| Err(String::new())).unwrap();
+        config
+            .sources
+            .declare(source, SourceConfig::default(), plan);
+        topics[0].source = Some(Source::Declared(source));
+    }
     topics.push(Topic {
         name: config.forwarded_topic(),
         source: None,
