@@ -333,6 +333,8 @@ impl Rejection {
     /// and keeps the first [`MAX_VIOLATIONS`].
     pub fn with_violations(code: Code, mut violations: Vec<Violation>) -> Rejection {
         violations.sort();
+        // Several values of a definition may come from one place.
+        violations.dedup();
         violations.truncate(MAX_VIOLATIONS);
         Rejection {
             violations,

@@ -25,7 +25,7 @@ pub(super) fn read<'r, 'a: 'r>(
     times: Times,
     pool: &mut Texts,
 ) -> Option<DeclaredAction> {
-    let id = reader.required_id(&plan.id);
+    let id = reader.required_id(&plan.id).map(|(id, _)| id);
     let kind = match reader.text(&plan.kind, None) {
         Found::Is(kind, _) if (1..=MAX_TYPE).contains(&kind.chars().take(MAX_TYPE + 1).count()) => {
             Some(kind)

@@ -127,10 +127,10 @@ impl<'r, 'a: 'r> Event<'r, 'a> {
                 return (Some(id), String::new());
             }
         }
-        let named = value.named.and_then(|named| value.from.get(named));
-        let pointer = named.map(|place| Spot::at(place).pointer(self.pointers));
-        let id = reader.required_id(value).map(|id| id.into_owned());
-        (id, pointer.unwrap_or_default())
+        match reader.required_id(value) {
+            Some((id, spot)) => (Some(id.into_owned()), spot.pointer(self.pointers)),
+            None => (None, String::new()),
+        }
     }
 
     fn updated_at(&self, reader: &mut Reader<'r, 'a>, is_row_gone: bool) -> Instant {

@@ -334,13 +334,14 @@ pub(super) fn cased(text: Cow<'_, str>, case: Option<Case>) -> Cow<'_, str> {
 }
 
 impl<'r, 'a: 'r> Reader<'r, 'a> {
-    /// An id outside of lists, which must be there and not blank. None: it is not there, which is noted.
-    pub fn required_id(&mut self, value: &'r ValuePlan) -> Option<Cow<'r, str>> {
+    /// An id outside of lists, which must be there and not blank, and where it was found. None: it is not there, which
+    /// is noted.
+    pub fn required_id(&mut self, value: &'r ValuePlan) -> Option<(Cow<'r, str>, Spot<'r>)> {
         match self.text(value, None) {
             Found::Is(id, spot) => {
                 let pointers = self.pointers;
                 self.check.id(&id, || spot.pointer(pointers));
-                Some(id)
+                Some((id, spot))
             }
             Found::Absent | Found::Null => {
                 self.missing_unless_wrong(value);

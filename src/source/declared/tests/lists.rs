@@ -63,10 +63,7 @@ fn an_element_may_be_the_customer_itself_or_a_scalar() {
     let definition = with_lists(vec![billing, tags]);
     let record = r#"{"id":"c","street":"x","tags":["p","q",null,{"a":1}]}"#;
     let bad = said(&definition, record);
-    assert_eq!(
-        bad,
-        Err("schema_violation /tags/3:type /tags/3:type".to_owned())
-    );
+    assert_eq!(bad, Err("schema_violation /tags/3:type".to_owned()));
     let record = r#"{"street":"x","id":"c","tags":["p",null,"q"]}"#;
     let expected = json!([{"id": "billing", "line1": "x", "at": AT_TEXT}, {"id": "p", "city": "p", "at": AT_TEXT},
         {"id": "q", "city": "q", "at": AT_TEXT}]);
