@@ -48,6 +48,7 @@ pub struct Action {
     pub text: String,
 }
 
+#[derive(Debug)]
 pub struct Console {
     pub version: u64,
     pub at: i64,
@@ -74,6 +75,7 @@ impl Console {
     }
 }
 
+#[derive(Debug)]
 pub struct Publisher {
     pub at: i64,
     pub enrollment: String,
