@@ -123,6 +123,8 @@ tests! {
     state
     envelope
     frame
+    definition
+    declared
 }
 
 /// Writes what the corpus holds of the examples: each in Avro, with a writer schema, as a state, in a frame and with

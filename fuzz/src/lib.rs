@@ -4,6 +4,7 @@
 //! target over the committed corpus and seeded mutations of it, on stable Rust and in a few seconds.
 
 mod avro;
+mod declared;
 mod envelope;
 mod frame;
 mod json;
@@ -19,7 +20,7 @@ pub struct Target {
     run: fn(&[u8]),
 }
 
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 14] = [
     Target {
         name: "json_loyalty_customers",
         run: |bytes| json::judge(Source::LoyaltyCustomers, bytes),
@@ -67,6 +68,14 @@ pub const TARGETS: [Target; 12] = [
     Target {
         name: "frame",
         run: frame::open,
+    },
+    Target {
+        name: "definition",
+        run: declared::define,
+    },
+    Target {
+        name: "declared",
+        run: declared::judge,
     },
 ];
 

@@ -32,6 +32,16 @@ pub struct Checked {
 
 /// Checks a verdict on a value of the source; `plan` is that of an Avro value.
 pub fn checked(judged: Judged<'_>, source: Source, plan: Option<&Plan>) -> Checked {
+    checked_by(judged, source, plan, &Config::default())
+}
+
+/// The same for a source that the configuration declares.
+pub fn checked_by(
+    judged: Judged<'_>,
+    source: Source,
+    plan: Option<&Plan>,
+    config: &Config,
+) -> Checked {
     assert!(judged.warnings.len() <= MAX_VIOLATIONS && judged.warnings.is_sorted());
     let warnings = format!("{:?}", judged.warnings);
     let (contributions, rejection) = match judged.verdict {
@@ -42,7 +52,9 @@ pub fn checked(judged: Judged<'_>, source: Source, plan: Option<&Plan>) -> Check
             elements,
             rejection,
         } => {
-            elements.iter().for_each(|one| alone(one, source, plan));
+            elements
+                .iter()
+                .for_each(|one| alone(one, source, plan, config));
             let contributions = elements.into_iter().map(|one| one.contribution);
             (contributions.collect(), rejection)
         }
@@ -91,13 +103,13 @@ fn reason(rejection: &Rejection, source: Source) {
 }
 
 /// A good element of a batch says the same as a batch of its own.
-fn alone(element: &BatchElement<'_>, source: Source, plan: Option<&Plan>) {
+fn alone(element: &BatchElement<'_>, source: Source, plan: Option<&Plan>, config: &Config) {
     let value = element.batch_of_one();
     let form = match plan {
         Some(plan) => Value::Avro(plan, &value),
         None => Value::Json(&value),
     };
-    let judged = source::judge_value(&record(source, &value), form, &[], &Config::default());
+    let judged = source::judge_value(&record(source, &value), form, &[], config);
     let Verdict::Batch {
         elements,
         rejection: None,
