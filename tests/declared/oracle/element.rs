@@ -183,7 +183,11 @@ pub fn twice(definition: &Definition, here: &Json) -> bool {
     for key in ["customer_id", "updated_at", "rank", "created_at"] {
         all.extend(definition.toml.get(key).map(pointers).unwrap_or_default());
     }
-    for (table, key) in [("deleted", "when"), ("event_type", "from")] {
+    for (table, key) in [
+        ("deleted", "when"),
+        ("event_type", "from"),
+        ("version", "from"),
+    ] {
         let value = definition.toml.get(table).and_then(|table| table.get(key));
         all.extend(value.map(pointers).unwrap_or_default());
     }

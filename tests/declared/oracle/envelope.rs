@@ -125,7 +125,7 @@ fn debezium(root: &Json, record: &Record) -> Opened {
     let is_envelope = parts.any(|part| payload.member(part).is_some());
     let Some(op) = text(payload, "op").filter(|_| is_envelope) else {
         return match text(payload, "__op") {
-            None | Some("c" | "u" | "r" | "d") => Opened::One(flattened(payload, part)),
+            None | Some("c" | "u" | "r" | "d") => Opened::One(flattened(payload, part, record)),
             Some(_) => Opened::Nothing,
         };
     };
@@ -151,7 +151,7 @@ fn debezium(root: &Json, record: &Record) -> Opened {
     Opened::One(part)
 }
 
-fn flattened(row: &Json, mut part: Part) -> Part {
+fn flattened(row: &Json, mut part: Part, record: &Record) -> Part {
     let source = Some(row);
     let micros = whole(source, "__source_ts_us");
     let millis = whole(source, "__source_ts_ms").or_else(|| whole(source, "__ts_ms"));
@@ -163,6 +163,7 @@ fn flattened(row: &Json, mut part: Part) -> Part {
     let deleted = row.member("__deleted");
     part.is_delete =
         matches!(deleted, Some(Json::Flag(true))) || text(row, "__deleted") == Some("true");
+    part.key = part.is_delete.then(|| key(record)).flatten();
     part
 }
 
