@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Engine;
 use super::assignment::{Loading, StatePartition};
 use super::fatal::Fatal;
+use crate::customer::codec::{self, CodecError};
 use crate::store::{Store, StoreError};
 
 impl Engine {
@@ -140,7 +141,8 @@ impl Engine {
         }
     }
 
-    /// Loads a record of the state topic. A null value is a tombstone: the key is deleted from the store.
+    /// Loads a record of the state topic. A null value is a tombstone: the key is deleted from the store. A state that
+    /// another version wrote stops the worker here, before anything is folded, and not when its customer changes next.
     pub(super) fn restore_record(
         &mut self,
         partition: i32,
@@ -166,6 +168,15 @@ impl Engine {
         }
         (*position, *moved) = (offset + 1, now);
         self.restored_records += 1;
+        if let Some(Err(error @ (CodecError::Layout(_) | CodecError::Later { .. }))) =
+            value.map(codec::check_layout)
+        {
+            return self.stop(Fatal::State {
+                topic: self.settings.state_topic.clone(),
+                partition,
+                error,
+            });
+        }
         if let Err(error) = store.load(key, value, offset + 1) {
             self.stop(error.into());
         }

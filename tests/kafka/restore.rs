@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use keyfold::customer::codec;
 use keyfold::model::partition;
 use keyfold::model::record::Source;
 
@@ -125,4 +126,20 @@ fn partitions_of_different_sizes_are_restored() {
     let customers = sum(&keyfold.metrics(), "keyfold_state_customers", &[]);
     assert_eq!(customers, records.len() as f64);
     assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
+}
+
+/// What a later version has written says which one that is, and is refused before anything is folded.
+#[test]
+fn a_state_of_a_later_version_is_refused_with_the_version_that_is_needed() {
+    let app = App::new();
+    app.create();
+    let state = vec![codec::LAYOUT + 1, 0, 9, 1, 2, 3];
+    let record = Record::to(&app.state()).partition(0).key("c-1");
+    app.client.produce(&[record.value(state)]);
+    let said = app.run_refused();
+    let needed = format!(
+        "{}[0]: the state was written by keyfold 0.9 or later",
+        app.state()
+    );
+    assert!(said.contains(&needed), "{said}");
 }

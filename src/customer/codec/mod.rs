@@ -45,6 +45,16 @@ pub enum CodecError {
     Damaged,
 }
 
+/// An error if a state has a layout that this version does not read. It looks at the first bytes only.
+pub fn check_layout(state: &[u8]) -> Result<(), CodecError> {
+    match *state {
+        [LAYOUT, ..] => Ok(()),
+        [layout, major, minor, ..] if layout > LAYOUT => Err(CodecError::Later { major, minor }),
+        [layout, ..] if layout < LAYOUT => Err(CodecError::Layout(layout)),
+        _ => Err(CodecError::Damaged),
+    }
+}
+
 /// What the encoding of a part refers to.
 #[derive(Clone, Copy)]
 struct Refers<'t> {
@@ -145,15 +155,9 @@ impl Customer {
 
     /// Decodes a state; its texts share the given bytes.
     pub fn decode(bytes: &Bytes) -> Result<Customer, CodecError> {
+        check_layout(bytes)?;
         let mut input = StateReader::of(bytes);
-        let layout = input.byte()?;
-        if layout < LAYOUT {
-            return Err(CodecError::Layout(layout));
-        }
-        if layout > LAYOUT {
-            let [major, minor] = input.array()?;
-            return Err(CodecError::Later { major, minor });
-        }
+        input.byte()?;
         let mut parts = input.parts()?;
         let erasures: Erasures = parts.next(&mut input)?;
         input.erased = erasures.all;
