@@ -174,8 +174,11 @@ proptest! {
     ) {
         let mut setup = Setup::of(&case);
         setup.config.merge.max_hidden = max_hidden;
-        let once = Fold::of(&setup, &case.events);
-        prop_assert_eq!(once.bytes(), Fold::of(&setup, &shuffled).bytes());
+        // What was let go before an erasure came is not known any more, so that the state may hold less.
+        let tells = |event: &&Event| !oracle::erases(&case.definitions, event);
+        let once = Fold::of(&setup, case.events.iter().filter(tells));
+        let shuffled = Fold::of(&setup, shuffled.iter().filter(tells));
+        prop_assert_eq!(once.bytes(), shuffled.bytes());
     }
 
     /// The definitions are ones that keyfold accepts.

@@ -81,21 +81,21 @@ fn text(kept: &[&Action], truncated: bool, recent: usize) -> String {
         .filter(|action| action.kind == "SIGN_UP")
         .map(|action| created(action))
         .min();
-    let mut touches: Vec<(i64, &String, &String, &String)> = known
+    // of those that are equal, which can only be of several sources, the newest
+    let touches: Vec<&Action> = known
         .iter()
-        .filter_map(|action| {
-            let utm = action.utm.as_ref()?;
-            Some((created(action), &action.id, &action.source, utm))
-        })
-        .filter(|(.., utm)| *utm != "{}")
+        .filter(|action| action.utm.as_ref().is_some_and(|utm| utm != "{}"))
+        .copied()
         .collect();
-    touches.sort();
-    let touch = |touch: Option<&(i64, &String, &String, &String)>| {
-        let (at, id, _, utm) = touch?;
+    let key = |action: &&&Action| (created(action), action.id.clone());
+    let first = touches.iter().min_by_key(key);
+    let last = touches.iter().rev().max_by_key(key);
+    let touch = |action: Option<&&Action>| {
+        let action = action?;
         Some(object(&[
-            ("interactionId", Some(quote(id))),
-            ("at", Some(quote(&format_instant(*at)))),
-            ("utmParameters", Some((*utm).clone())),
+            ("interactionId", Some(quote(&action.id))),
+            ("at", Some(quote(&format_instant(created(action))))),
+            ("utmParameters", action.utm.clone()),
         ]))
     };
     object(&[
@@ -105,8 +105,8 @@ fn text(kept: &[&Action], truncated: bool, recent: usize) -> String {
         ("byType", Some(by_type(kept))),
         ("signedUpAt", signed_up.map(|at| quote(&format_instant(at)))),
         ("subscriptions", Some(subscriptions(&known))),
-        ("firstTouch", touch(touches.first())),
-        ("lastTouch", touch(touches.last())),
+        ("firstTouch", touch(first)),
+        ("lastTouch", touch(last)),
     ])
 }
 

@@ -163,17 +163,8 @@ pub fn fold(
     events: &[Event],
     settings: &Settings,
 ) -> BTreeMap<String, Option<String>> {
-    let facts: Vec<Valid> = events
-        .iter()
-        .flat_map(|event| match event {
-            Event::BuiltIn(input) => fold::built_in(input),
-            Event::Declared(record) => match judge(&definitions[record.source], record).verdict {
-                Verdict::Valid(valid) => vec![valid],
-                Verdict::Batch { valid, .. } => valid,
-                Verdict::Nothing | Verdict::Rejected(_) => Vec::new(),
-            },
-        })
-        .collect();
+    let each = events.iter();
+    let facts: Vec<Valid> = each.flat_map(|event| facts(definitions, event)).collect();
     let customers: BTreeSet<&String> = facts.iter().map(|valid| &valid.customer).collect();
     customers
         .into_iter()
@@ -183,4 +174,22 @@ pub fn fold(
             (customer.clone(), snapshot::of(customer, &own, settings))
         })
         .collect()
+}
+
+/// What a record says of each customer.
+fn facts(definitions: &[Definition], event: &Event) -> Vec<Valid> {
+    match event {
+        Event::BuiltIn(input) => fold::built_in(input),
+        Event::Declared(record) => match judge(&definitions[record.source], record).verdict {
+            Verdict::Valid(valid) => vec![valid],
+            Verdict::Batch { valid, .. } => valid,
+            Verdict::Nothing | Verdict::Rejected(_) => Vec::new(),
+        },
+    }
+}
+
+/// Whether a record erases something.
+pub fn erases(definitions: &[Definition], event: &Event) -> bool {
+    let mut facts = facts(definitions, event).into_iter();
+    facts.any(|valid| matches!(valid.fact, Fact::Erasure { .. }))
 }
