@@ -56,6 +56,8 @@ fn snapshot(app: &App, id: &str) -> Value {
 fn records_reach_their_customers_with_their_headers() {
     let mut app = App::new();
     app.set(&["processing", "max_batch_records"], 50);
+    // One worker alone has all partitions, and forwards nothing.
+    app.set(&["processing", "workers"], 2);
     let crm = app.declare("crm", CONTACTS);
     app.create();
     let mut keyfold = app.run_ready();

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::customer::bounded::{Bounded, Limits};
 use crate::customer::contribution::{Contribution, Erasure, Fact};
 use crate::customer::declared::{
-    DeclaredAction, DeclaredElement, DeclaredRecord, Scalar, Tells, Told as Datum,
+    DeclaredAction, DeclaredElement, DeclaredRecord, Tells, Told as Datum,
 };
 use crate::customer::fields::Fields;
 use crate::customer::snapshot;
@@ -92,7 +92,7 @@ impl Shown {
         };
         told.whole = customer.whole;
         let scalars = customer.scalars.iter();
-        let scalars = scalars.map(|(scalar, datum)| (name(*scalar).to_owned(), *datum));
+        let scalars = scalars.map(|(scalar, datum)| (scalar.name().to_owned(), *datum));
         told.fields = self.data(scalars, texts);
         let attributes = customer.attributes.iter();
         let attributes = attributes.map(|(name, datum)| (text(*name, texts), *datum));
@@ -216,18 +216,4 @@ fn action_text(action: &DeclaredAction, texts: &Texts) -> Vec<u8> {
         more.push(("createdAt", text));
     }
     object_text(("interactionId", action.id), action.body, &more, texts)
-}
-
-const fn name(scalar: Scalar) -> &'static str {
-    match scalar {
-        Scalar::CreatedAt => "createdAt",
-        Scalar::Status => "status",
-        Scalar::FirstName => "firstName",
-        Scalar::LastName => "lastName",
-        Scalar::DisplayName => "displayName",
-        Scalar::EmailAddress => "emailAddress",
-        Scalar::DateOfBirth => "dateOfBirth",
-        Scalar::MarketingOptIn => "marketingOptIn",
-        Scalar::SmsOptIn => "smsOptIn",
-    }
 }
