@@ -11,10 +11,8 @@
 //! | `parse`, `reader`, `problem` | from the text to a [`Definition`], with all problems at once |
 //! | `presets`, `load` | from what the configuration names to a [`Plan`] |
 //! | `documents` | the tables of the documentation, and the JSON Schema for editors |
-//! | `compare` | what a test in a definition expects of a snapshot |
 //! | `plan` | what is prepared once, so that following a definition for a record needs no look-ups |
 
-mod compare;
 pub mod documents;
 mod fields;
 mod keys;
@@ -34,7 +32,6 @@ mod words;
 
 use std::sync::Arc;
 
-pub use compare::contains;
 pub use load::{PRESET, load};
 pub use plan::{
     ActionPlan, BatchPlan, BatchSchemaPlan, CloudEventsPlan, CustomerPlan, DebeziumPlan,

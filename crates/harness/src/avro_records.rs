@@ -293,6 +293,16 @@ impl App {
                     *value = json(value.as_str().expect("a text").as_bytes());
                 }
             }
+            // In JSON the declared sources stand beside the others.
+            if let Some(sources) = snapshot
+                .value
+                .as_mut()
+                .and_then(|value| value.get_mut("sources"))
+                && let Some(sources) = sources.as_object_mut()
+                && let Some(Value::Object(declared)) = sources.remove("declared")
+            {
+                sources.extend(declared);
+            }
             snapshot
         });
         read.collect()
