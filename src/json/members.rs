@@ -1,35 +1,42 @@
-//! The members of a JSON object whose values are copied and not looked into.
+//! The members of an object in canonical form.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::strict::Text;
+use super::strict::{self, Text};
 
-/// The members of an object in their order: each name without escapes, and the text of its value. None if the text is
-/// no object.
-pub fn members(object: &[u8]) -> Option<Vec<(Cow<'_, str>, &[u8])>> {
-    let mut json = serde_json::Deserializer::from_slice(object);
-    json.deserialize_map(Members).ok()
+/// The members of an object, with their texts. None if it is no object.
+pub fn members(object: &[u8]) -> Option<Vec<(Cow<'_, str>, &str)>> {
+    let text = std::str::from_utf8(object).ok()?;
+    strict::read(text, Members).ok()
 }
 
 struct Members;
 
-impl<'de> Visitor<'de> for Members {
-    type Value = Vec<(Cow<'de, str>, &'de [u8])>;
+impl<'a> DeserializeSeed<'a> for Members {
+    type Value = Vec<(Cow<'a, str>, &'a str)>;
+
+    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Members {
+    type Value = Vec<(Cow<'a, str>, &'a str)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut json: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some((Text(name), value)) = json.next_entry::<Text<'de>, &'de RawValue>()? {
-            members.push((name, value.get().as_bytes()));
+    fn visit_map<A: MapAccess<'a>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+        let mut all = Vec::new();
+        while let Some(name) = fields.next_key::<Text<'a>>()? {
+            all.push((name.0, fields.next_value::<&'a RawValue>()?.get()));
         }
-        Ok(members)
+        Ok(all)
     }
 }
 
@@ -38,16 +45,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_are_given_with_the_texts_of_their_values() {
-        let object = br#"{"a\n":{"b": [1,2]},"":null,"c":"\u0001"}"#;
-        let expected: [(Cow<'_, str>, &[u8]); 3] = [
-            ("a\n".into(), br#"{"b": [1,2]}"#),
-            ("".into(), b"null"),
-            ("c".into(), br#""\u0001""#),
-        ];
-        assert_eq!(members(object).unwrap(), expected);
-        assert_eq!(members(b"{}").unwrap(), []);
-        assert!(members(b"[]").is_none());
-        assert!(members(b"{").is_none());
+    fn members_come_with_their_texts() {
+        let found = members(br#"{"a":{"b":[1]},"\"":null}"#).unwrap();
+        let found: Vec<(&str, &str)> = found.iter().map(|(name, text)| (&**name, *text)).collect();
+        assert_eq!(found, [("a", r#"{"b":[1]}"#), ("\"", "null")]);
+        assert!(members(b"[1]").is_none());
     }
 }

@@ -54,7 +54,7 @@ impl<'c> Scalars<'c> {
             let mut candidates: Vec<Candidate<'c>> = declared.collect();
             let mut name = names.iter().filter(|(name, _)| name == scalar.name());
             candidates.extend(match name.next() {
-                Some((_, text)) => of_console(customer, text.to_vec().into()),
+                Some((_, text)) => of_console(customer, text.as_bytes().to_vec().into()),
                 None => of_loyalty(customer, scalar),
             });
             chosen(candidates, view.priority.of(scalar.name()))
@@ -89,7 +89,7 @@ pub(super) fn write_attributes(
             Cow::Borrowed(name) => Cow::Borrowed(name.as_bytes()),
             Cow::Owned(name) => Cow::Owned(name.into_bytes()),
         };
-        all.extend(of_console(customer, text.into()).map(|candidate| (name, candidate)));
+        all.extend(of_console(customer, text.as_bytes().into()).map(|candidate| (name, candidate)));
     }
     for source in customer.declared_sources() {
         for (name, at, text) in source.attributes.shown(&customer.texts) {

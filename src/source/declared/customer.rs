@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use super::found::{Found, Got, Spot};
 use super::list;
-use super::members::members;
 use super::reader::{Reader, Times, cased, one_of};
 use crate::customer::declared::{DeclaredCustomer, Scalar, Told};
 use crate::customer::texts::Texts;
 use crate::definition::{FieldsPlan, Merge, Nulls, ValuePlan};
 use crate::json::canonical::{write_instant_text, write_plain, write_string};
+use crate::json::members::members;
 use crate::model::time::Instant;
 
 /// Reads a customer. `created_at` is the field of that name.

@@ -16,7 +16,6 @@ mod event;
 mod found;
 mod key;
 mod list;
-mod members;
 mod number;
 mod reader;
 #[cfg(test)]
