@@ -101,7 +101,7 @@ impl Sources {
         let Source::Declared(_) = source else {
             return None;
         };
-        let reads_key = self.plan(source)?.definition.reads_key();
+        let reads_key = self.plan(source)?.reads_key();
         self.get(source)
             .map(|source| source.key_format)
             .filter(|_| reads_key)

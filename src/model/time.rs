@@ -1,11 +1,9 @@
 //! Instants and dates: reads RFC 3339 to the microsecond, and writes one canonical text
 //! (docs/contract.md, sections 2 and 4).
 
-use chrono::NaiveDate;
-
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
-/// Days from 0001-01-01, from which chrono counts, to 1970-01-01.
+/// 1970-01-01, counted from 0001-01-01 as day 1.
 const EPOCH_DAY: i64 = 719_163;
 /// 9999-12-31, counted from 0001-01-01 as day 1.
 const LAST_DAY: u32 = 3_652_059;
@@ -54,9 +52,8 @@ impl Instant {
     /// microsecond of its minute; digits beyond the microsecond are cut off. None for any other text, and for an
     /// instant outside the years 0001 to 9999 in UTC.
     pub fn parse(text: &str) -> Option<Instant> {
-        let text = text.as_bytes();
-        let (head, rest) = text.split_at_checked(19)?;
-        let day = i64::from(parse_day(head.get(..10)?)?) - EPOCH_DAY;
+        let (head, rest) = text.as_bytes().split_first_chunk::<19>()?;
+        let day = i64::from(parse_day(head.first_chunk()?)?) - EPOCH_DAY;
         if !matches!(head[10], b'T' | b't') || head[13] != b':' || head[16] != b':' {
             return None;
         }
@@ -70,11 +67,11 @@ impl Instant {
         let offset_minutes = parse_offset(rest)?;
 
         // a leap second can only be the last second of a day in UTC
-        let minute_of_day = hour * 60 + minute - offset_minutes;
+        let minute_of_day = i64::from(hour * 60 + minute) - offset_minutes;
         let (second, fraction) = match second {
             60 if minute_of_day.rem_euclid(1440) == 1439 => (59, 999_999),
             60 => return None,
-            second => (second, fraction),
+            second => (i64::from(second), fraction),
         };
         Self::checked_from_micros(
             day * MICROS_PER_DAY + (minute_of_day * 60 + second) * MICROS_PER_SECOND + fraction,
@@ -140,8 +137,9 @@ pub struct Date([u8; 10]);
 impl Date {
     pub fn parse(text: &str) -> Option<Date> {
         // an instant may be written with a day of the year 0 if its offset moves it into the year 1
-        parse_day(text.as_bytes()).filter(|day| *day >= 1)?;
-        text.as_bytes().try_into().ok().map(Date)
+        let text: &[u8; 10] = text.as_bytes().try_into().ok()?;
+        parse_day(text).filter(|day| *day >= 1)?;
+        Some(Date(*text))
     }
 
     pub const fn bytes(&self) -> &[u8; 10] {
@@ -170,16 +168,49 @@ impl Date {
 }
 
 /// The day of `YYYY-MM-DD`, counted from 0001-01-01 as day 1.
-fn parse_day(text: &[u8]) -> Option<i32> {
-    if text.len() != 10 || text[4] != b'-' || text[7] != b'-' {
+#[inline]
+fn parse_day(text: &[u8; 10]) -> Option<i32> {
+    if text[4] != b'-' || text[7] != b'-' {
         return None;
     }
     let year = two_digits(text, 0)? * 100 + two_digits(text, 2)?;
     let month = two_digits(text, 5)?;
     let date = two_digits(text, 8)?;
-    let date = NaiveDate::from_ymd_opt(year as i32, month as u32, date as u32)?;
-    Some(chrono::Datelike::num_days_from_ce(&date))
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let (before, length) = *MONTHS.get(usize::from(is_leap))?.get(month as usize)?;
+    if date == 0 || date > length {
+        return None;
+    }
+    // years are counted from 400 years earlier, so that nothing is negative
+    let years = year + 399;
+    let days = years * 365 + years / 4 - years / 100 + years / 400 + before + date;
+    Some(days as i32 - DAYS_OF_400_YEARS)
 }
+
+const DAYS_OF_400_YEARS: i32 = 146_097;
+
+/// How many days of a year are before each month, and the month's length, in common years and in leap years. There is no
+/// month 0, so that has no day.
+const MONTHS: [[(u32, u32); 13]; 2] = {
+    let mut all = [[(0, 0); 13]; 2];
+    let mut leap = 0;
+    while leap < 2 {
+        let mut before = 0;
+        let mut month = 1;
+        while month <= 12 {
+            let length = match month {
+                2 => 28 + leap as u32,
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+            all[leap][month] = (before, length);
+            before += length;
+            month += 1;
+        }
+        leap += 1;
+    }
+    all
+};
 
 /// The year, month and day of month of a day, counted from 0001-01-01 as day 1. It must be in the years 0001 to 9999.
 fn civil_of_day(day: u32) -> (u32, u32, u32) {
@@ -201,9 +232,10 @@ fn civil_of_day(day: u32) -> (u32, u32, u32) {
     (year, month, date)
 }
 
-fn two_digits(text: &[u8], at: usize) -> Option<i64> {
+#[inline]
+fn two_digits<const N: usize>(text: &[u8; N], at: usize) -> Option<u32> {
     let (tens, ones) = (text[at].wrapping_sub(b'0'), text[at + 1].wrapping_sub(b'0'));
-    (tens <= 9 && ones <= 9).then(|| i64::from(tens * 10 + ones))
+    (tens <= 9 && ones <= 9).then(|| u32::from(tens * 10 + ones))
 }
 
 /// The numbers below a hundred in two digits.
@@ -222,34 +254,33 @@ fn put_two<const N: usize>(text: &mut [u8; N], at: usize, number: u32) {
 }
 
 /// Reads the fraction of a second. Returns it in microseconds, and the rest of the text.
+#[inline]
 fn parse_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
-    let Some(digits) = text.strip_prefix(b".") else {
+    let Some((b'.', digits)) = text.split_first() else {
         return Some((0, text));
     };
-    let count = digits
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    if count == 0 {
-        return None;
+    let mut rest = digits;
+    let (mut micros, mut unit) = (0, 100_000);
+    while let Some((digit @ b'0'..=b'9', behind)) = rest.split_first() {
+        micros += u32::from(digit - b'0') * unit;
+        unit /= 10;
+        rest = behind;
     }
-    let micros = (0..6).fold(0, |micros, at| {
-        let digit = if at < count { digits[at] - b'0' } else { 0 };
-        micros * 10 + i64::from(digit)
-    });
-    Some((micros, &digits[count..]))
+    (rest.len() < digits.len()).then_some((i64::from(micros), rest))
 }
 
 /// The offset from UTC in minutes; an empty text means UTC.
+#[inline]
 fn parse_offset(text: &[u8]) -> Option<i64> {
     match text {
         b"" | b"Z" | b"z" => Some(0),
         [sign @ (b'+' | b'-'), _, _, b':', _, _] => {
+            let text: &[u8; 6] = text.try_into().ok()?;
             let (hours, minutes) = (two_digits(text, 1)?, two_digits(text, 4)?);
             if hours > 23 || minutes > 59 {
                 return None;
             }
-            let offset = hours * 60 + minutes;
+            let offset = i64::from(hours * 60 + minutes);
             Some(if *sign == b'-' { -offset } else { offset })
         }
         _ => None,
@@ -259,6 +290,7 @@ fn parse_offset(text: &[u8]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::NaiveDate;
     use proptest::prelude::*;
 
     fn canonical(text: &str) -> Option<String> {
@@ -341,6 +373,14 @@ mod tests {
             prop_assert_eq!(Date::parse(text), Some(date));
             prop_assert_eq!(date.epoch_day(), i64::from(day));
             prop_assert_eq!(text.to_owned(), NaiveDate::from_num_days_from_ce_opt(day + 719_163).unwrap().to_string());
+        }
+
+        #[test]
+        fn days_agree_with_chrono(year in 0..=9999, month in 0..=13_u32, date in 0..=32_u32) {
+            let text = format!("{year:04}-{month:02}-{date:02}");
+            let expected = NaiveDate::from_ymd_opt(year, month, date);
+            let expected = expected.map(|date| chrono::Datelike::num_days_from_ce(&date));
+            prop_assert_eq!(parse_day(text.as_bytes().try_into().unwrap()), expected);
         }
 
         #[test]

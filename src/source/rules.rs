@@ -1,6 +1,7 @@
 //! The rules that a JSON Schema cannot express: the stage `semantic` (docs/contract.md, section 2).
 
 use std::collections::HashSet;
+use std::hash::Hash;
 
 use crate::config::{RuleAction, Rules};
 use crate::customer::fields::trim;
@@ -147,12 +148,12 @@ impl<'r> RuleCheck<'r> {
 }
 
 /// The indices, in ascending order, of ids that occur earlier in the list too.
-pub fn repeated<'t>(ids: impl ExactSizeIterator<Item = &'t str>) -> Vec<usize> {
+pub fn repeated<T: Eq + Hash>(ids: impl ExactSizeIterator<Item = T>) -> Vec<usize> {
     if ids.len() < 2 {
         return Vec::new();
     }
     // Seeded at random for each process, so that no sender can choose ids that collide.
-    let mut seen: HashSet<&str, ahash::RandomState> = HashSet::default();
+    let mut seen: HashSet<T, ahash::RandomState> = HashSet::default();
     ids.enumerate()
         .filter_map(|(at, id)| (!seen.insert(id)).then_some(at))
         .collect()

@@ -36,6 +36,7 @@ pub(super) fn plan(definition: Definition) -> Result<Plan, Vec<String>> {
         schema: schema.transpose().map_err(one)?,
         key: (definition.envelope == Envelope::Debezium).then(|| key(&definition)),
         needs_headers: is_of_events || uses_headers(&definition),
+        reads_key: definition.reads_key(),
         definition,
     })
 }

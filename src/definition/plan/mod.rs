@@ -27,6 +27,7 @@ pub struct Plan {
     /// How a key gives the id of a deleted row, for Debezium.
     pub key: Option<KeyPlan>,
     needs_headers: bool,
+    reads_key: bool,
 }
 
 /// How a record holds its data, and what is read of it.
@@ -172,6 +173,11 @@ impl Plan {
     /// Whether records are judged by their headers too, which are read only if they are needed.
     pub fn needs_headers(&self) -> bool {
         self.needs_headers
+    }
+
+    /// Whether the record's key is read, as [`Definition::reads_key`] says.
+    pub fn reads_key(&self) -> bool {
+        self.reads_key
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn read<'r, 'a: 'r>(
         }
         Found::Is(_, spot) => {
             let message = format!("must have 1 to {MAX_TYPE} characters");
-            reader.violation::<()>(spot, "format", message);
+            reader.violation::<()>((spot, None), "format", message);
             None
         }
         Found::Absent | Found::Null => {

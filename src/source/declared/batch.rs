@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::event::{About, Event, Said};
+use super::event::{About, Event};
 use super::found::Pointers;
-use super::reader::Outside;
+use super::outside::Outside;
 use super::{Following, explain, well_formed};
 use crate::definition::pass::{Batch, Captured, ListState, Pass};
 use crate::definition::{BatchPlan, BatchSchemaPlan, EventList, SchemaPlan, Shape};
@@ -151,7 +151,7 @@ fn violations(
 /// An element that conforms to the definition.
 struct Conforming {
     index: usize,
-    about: Box<About>,
+    about: About,
 }
 
 impl<'a> Elements<'_, 'a> {
@@ -159,7 +159,7 @@ impl<'a> Elements<'_, 'a> {
     fn judge(
         &self,
         around: impl FnOnce() -> Option<[String; 2]>,
-        read: impl Fn(&Captured<'a>, &str) -> Result<Said, Rejection>,
+        read: impl Fn(&Captured<'a>, &str) -> Result<Option<About>, Rejection>,
     ) -> Judged<'a> {
         let mut bad = BadElements::default();
         let conforming = match self.conforming(&mut bad, read) {
@@ -181,7 +181,7 @@ impl<'a> Elements<'_, 'a> {
                 contribution,
                 mut findings,
                 id_pointer,
-            } = *about;
+            } = about;
             if repeated.next_if_eq(&at).is_some() {
                 let mut check = self.following.check(None);
                 check.broken(Code::DuplicateElement, || id_pointer);
@@ -208,7 +208,7 @@ impl<'a> Elements<'_, 'a> {
     fn conforming(
         &self,
         bad: &mut BadElements,
-        read: impl Fn(&Captured<'a>, &str) -> Result<Said, Rejection>,
+        read: impl Fn(&Captured<'a>, &str) -> Result<Option<About>, Rejection>,
     ) -> Result<Vec<Conforming>, Rejection> {
         let mut conforming = Vec::new();
         let mut is_well_formed = false;
@@ -241,8 +241,8 @@ impl<'a> Elements<'_, 'a> {
                 continue;
             }
             match read(&captured, &pointer) {
-                Ok(Said::Of(about)) => conforming.push(Conforming { index, about }),
-                Ok(Said::Nothing) => {}
+                Ok(Some(about)) => conforming.push(Conforming { index, about }),
+                Ok(None) => {}
                 Err(rejection) => bad.add(index, rejection),
             }
         }

@@ -6,7 +6,8 @@ use super::found::{Found, Got, Spot};
 use super::list;
 use super::reader::{Reader, Times, cased, one_of};
 use crate::customer::declared::{DeclaredCustomer, Scalar, Told};
-use crate::customer::texts::Texts;
+use crate::customer::fields::trim;
+use crate::customer::texts::{Span, Texts};
 use crate::definition::{FieldsPlan, Merge, Nulls, ValuePlan};
 use crate::json::canonical::{write_instant_text, write_plain, write_string};
 use crate::json::members::members;
@@ -48,12 +49,12 @@ fn scalar<'r, 'a: 'r>(
     match field {
         Scalar::Status => {
             let text = reader.text(value, None);
-            let text = one_of(reader, text, &["ACTIVE", "DELETED"]);
+            let text = one_of(reader, text, None, &["ACTIVE", "DELETED"]);
             told(text, pool, |out, text| write_plain(out, text.as_bytes()))
         }
         Scalar::FirstName | Scalar::LastName | Scalar::DisplayName | Scalar::EmailAddress => {
             let text = reader.text(value, None);
-            told(text, pool, |out, text| write_string(out, text.trim()))
+            told(text, pool, |out, text| write_string(out, trim(&text)))
         }
         Scalar::DateOfBirth => {
             let date = reader.date(value, None);
@@ -86,7 +87,10 @@ fn attributes<'r, 'a: 'r>(
     reader: &mut Reader<'r, 'a>,
     fields: &'r FieldsPlan,
     pool: &mut Texts,
-) -> Vec<(crate::customer::texts::Span, Told)> {
+) -> Vec<(Span, Told)> {
+    if fields.attribute.is_empty() && fields.attributes.is_none() {
+        return Vec::new();
+    }
     let mut all: Vec<(Cow<'r, str>, Told)> = Vec::new();
     for (name, value) in &fields.attribute {
         let case = value.value.case;
@@ -137,7 +141,7 @@ fn whole_object<'r, 'a: 'r>(
     };
     let Some(members) = members else {
         let message = format!("must be an object, but is {}", got.kind());
-        reader.violation::<()>(spot, "type", message);
+        reader.violation::<()>((spot, None), "type", message);
         return;
     };
     for (name, text) in members {

@@ -100,13 +100,13 @@ pub(super) fn time<'r, 'a: 'r>(
             match number::micros(got, time.unit) {
                 None => {
                     let message = format!("must be a number, but is {}", got.kind());
-                    reader.violation(spot, "type", message)
+                    reader.violation((spot, None), "type", message)
                 }
                 Some(micros) => match micros.ok().and_then(Instant::checked_from_micros) {
                     Some(at) => Found::Is(at, spot),
                     None => {
                         let message = "must be a time in the years 0001 to 9999".to_owned();
-                        reader.violation(spot, "format", message)
+                        reader.violation((spot, None), "format", message)
                     }
                 },
             }
@@ -132,12 +132,12 @@ fn time_of_event<'r, 'a: 'r>(
             Some(at) => Found::Is(at, spot),
             None => {
                 let message = "must be a date-time of RFC 3339".to_owned();
-                reader.violation(spot, "format", message)
+                reader.violation((spot, None), "format", message)
             }
         },
         Some(got) => {
             let message = format!("must be a date-time in a string, but is {}", got.kind());
-            reader.violation(spot, "type", message)
+            reader.violation((spot, None), "type", message)
         }
     }
 }
@@ -154,7 +154,7 @@ pub(super) fn check_event<'r, 'a: 'r>(
     {
         let spot = Spot::at(&events.spec_version_place);
         let message = "is required, but missing".to_owned();
-        reader.violation::<()>(spot, "required", message);
+        reader.violation::<()>((spot, None), "required", message);
     }
 }
 

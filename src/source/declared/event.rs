@@ -3,7 +3,8 @@
 use super::customer;
 use super::envelope::{self, Change};
 use super::found::{Found, Got, Pointers, Spot};
-use super::reader::{Outside, Reader, Times};
+use super::outside::Outside;
+use super::reader::{Reader, Times};
 use super::violations::Violations;
 use super::{Following, action, key};
 use crate::config::Tombstone;
@@ -28,26 +29,25 @@ pub(super) struct Event<'r, 'a> {
     pub pointers: Pointers<'r>,
 }
 
-/// What is said.
-pub(super) enum Said {
-    Nothing,
-    Of(Box<About>),
-}
-
 /// What is said of a customer, and the rules that it breaks.
 pub(super) struct About {
     pub contribution: Contribution,
     pub findings: Findings,
-    /// The pointer of the customer's id.
+    /// The pointer of the customer's id; empty unless it is that of an element of a batch, whose id another may have too.
     pub id_pointer: String,
 }
 
 impl<'r, 'a: 'r> Event<'r, 'a> {
-    /// Reads it. The error is a violation of the definition.
-    pub fn read(self) -> Result<Said, Rejection> {
+    /// Reads it. None: it says nothing of any customer. The error is a violation of the definition.
+    pub fn read(self) -> Result<Option<About>, Rejection> {
         let plan = self.following.plan;
+        let change = envelope::change(self.shape, self.record);
+        if change == Change::None {
+            return Ok(None);
+        }
         let mut reader = Reader {
             plan,
+            is_debezium: plan.definition.envelope == Envelope::Debezium,
             here: self.element.unwrap_or(self.record),
             around: Some(self.record),
             outside: self.outside,
@@ -55,10 +55,6 @@ impl<'r, 'a: 'r> Event<'r, 'a> {
             violations: Violations::default(),
             check: self.following.check(self.outside.at),
         };
-        let change = envelope::change(self.shape, self.record);
-        if change == Change::None {
-            return Ok(Said::Nothing);
-        }
         envelope::check_event(&mut reader, self.shape, self.record);
         let is_row_gone = change == Change::Deleted;
         let is_deleted = is_row_gone || self.says_deleted(&mut reader);
@@ -87,14 +83,14 @@ impl<'r, 'a: 'r> Event<'r, 'a> {
         let (Some(customer), Some(fact)) = (id, fact) else {
             return Err(Rejection::new(Code::SchemaViolation));
         };
-        Ok(Said::Of(Box::new(About {
+        Ok(Some(About {
             contribution: Contribution {
                 customer,
                 data: Data { fact, texts },
             },
             findings: reader.check.findings(),
             id_pointer,
-        })))
+        }))
     }
 
     /// Whether the record itself says that its customer is deleted.
@@ -128,7 +124,13 @@ impl<'r, 'a: 'r> Event<'r, 'a> {
             }
         }
         match reader.required_id(value) {
-            Some((id, spot)) => (Some(id.into_owned()), spot.pointer(self.pointers)),
+            Some((id, spot)) => {
+                let pointer = match self.pointers.customer {
+                    "" => String::new(),
+                    _ => spot.pointer(self.pointers),
+                };
+                (Some(id.into_owned()), pointer)
+            }
             None => (None, String::new()),
         }
     }
@@ -211,7 +213,7 @@ impl<'r, 'a: 'r> Event<'r, 'a> {
         Some(Fact::Declared(Box::new(DeclaredRecord {
             source: self.following.source,
             order: definition.order,
-            has_rank: definition.rank.is_some() || definition.envelope == Envelope::Debezium,
+            has_rank: definition.rank.is_some() || reader.is_debezium,
             updated_at,
             rank,
             tells,
@@ -226,7 +228,7 @@ impl<'r, 'a: 'r> Event<'r, 'a> {
         if let (Some(event_type), Some(value)) = (&definition.event_type, &plan.event_type)
             && !is_one_of(reader, value, &event_type.is)
         {
-            let spot = named(value);
+            let spot = Spot::named(value);
             reader
                 .check
                 .broken(Code::EventType, || spot.pointer(pointers));
@@ -238,18 +240,11 @@ impl<'r, 'a: 'r> Event<'r, 'a> {
                 Found::Absent | Found::Null => false,
             };
             if !is_supported {
-                let spot = named(value);
+                let spot = Spot::named(value);
                 let code = Code::UnsupportedVersion;
                 reader.check.broken(code, || spot.pointer(pointers));
             }
         }
-    }
-}
-
-fn named(value: &ValuePlan) -> Spot<'_> {
-    Spot {
-        place: value.named.and_then(|named| value.from.get(named)),
-        row: None,
     }
 }
 

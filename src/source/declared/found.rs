@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::definition::pass::{Captured, ListRows, Raw};
-use crate::definition::{Mapped, Place, PlacePlan};
+use crate::definition::pass::{Captured, ListRows, ListState, Raw};
+use crate::definition::{ListPlan, Mapped, Place, PlacePlan, ValuePlan};
 use crate::model::time::Instant;
 
 /// A value that is there.
@@ -33,35 +33,23 @@ pub(super) enum Found<'v, T> {
     Is(T, Spot<'v>),
 }
 
-/// Where a value was found, to name it in a violation.
+/// Where a value was found, to name it in a violation; none for a constant. It is moved with each value, so it is no more
+/// than a reference: where the value is in a list's element, the [`Row`] says which one.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Spot<'v> {
-    /// None for a constant.
-    pub place: Option<&'v PlacePlan>,
-    /// The index of the element of a list, in which the value is, if the list is an array.
-    pub row: Option<RowSpot<'v>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct RowSpot<'v> {
-    /// The pointer to the list, behind that of the customer unless the list is outside of it.
-    pub list: &'v str,
-    pub is_of_record: bool,
-    /// None: the only element, which is not in an array.
-    pub index: Option<u32>,
-}
+pub(super) struct Spot<'v>(pub Option<&'v PlacePlan>);
 
 /// An element of a list.
 #[derive(Clone, Copy)]
 pub(super) struct Row<'v, 'a> {
+    pub table: &'v ListPlan,
     pub captured: &'v Captured<'a>,
     pub rows: &'v ListRows<'a>,
     pub at: usize,
-    pub spot: RowSpot<'v>,
 }
 
 impl<'v> Got<'v> {
     /// None: it is not there, or null.
+    #[inline]
     pub fn of(raw: Raw<'v>, captured: &'v Captured<'_>) -> Option<Got<'v>> {
         Some(match raw {
             Raw::Absent | Raw::Null => return None,
@@ -179,17 +167,25 @@ pub(super) struct Pointers<'v> {
 
 impl<'v> Spot<'v> {
     pub fn at(place: &'v PlacePlan) -> Spot<'v> {
-        Spot {
-            place: Some(place),
-            row: None,
-        }
+        Spot(Some(place))
     }
 
-    pub fn pointer(&self, of: Pointers<'_>) -> String {
-        let Some(PlacePlan { place, pointer }) = self.place else {
+    /// Where violations say that a value is missing.
+    pub fn named(value: &'v ValuePlan) -> Spot<'v> {
+        Spot(value.named.and_then(|named| value.from.get(named)))
+    }
+
+    /// The pointer of a value outside of lists.
+    pub fn pointer(self, of: Pointers<'_>) -> String {
+        self.pointer_in(None, of)
+    }
+
+    /// The pointer of a value that is in an element of a list, if there is one.
+    pub fn pointer_in(self, row: Option<&Row<'_, '_>>, of: Pointers<'_>) -> String {
+        let Some(PlacePlan { place, pointer }) = self.0 else {
             return String::new();
         };
-        match (place, self.row) {
+        match (place, row) {
             (Place::Here(_), _) => format!("{}{pointer}", of.customer),
             (Place::Record(_), _) => format!("{}{pointer}", of.event),
             (Place::Row(_), Some(row)) => format!("{}{pointer}", row.pointer(of)),
@@ -198,16 +194,22 @@ impl<'v> Spot<'v> {
     }
 }
 
-impl RowSpot<'_> {
-    pub fn pointer(&self, of: Pointers<'_>) -> String {
-        let outer = if self.is_of_record {
-            of.event
-        } else {
-            of.customer
-        };
-        match self.index {
-            Some(index) => format!("{outer}{}/{index}", self.list),
-            None => format!("{outer}{}", self.list),
+/// The pointer of a list.
+pub(super) fn list_pointer(table: &ListPlan, of: Pointers<'_>) -> String {
+    let outer = match table.is_of_record {
+        true => of.event,
+        false => of.customer,
+    };
+    format!("{outer}{}", table.pointer)
+}
+
+impl Row<'_, '_> {
+    fn pointer(&self, of: Pointers<'_>) -> String {
+        let list = list_pointer(self.table, of);
+        match self.rows.state {
+            ListState::Array => format!("{list}/{}", self.rows.index(self.at)),
+            // The only element, which is not in an array.
+            _ => list,
         }
     }
 }

@@ -1,17 +1,18 @@
 //! The lists of a customer: addresses, phones and dependents.
 
-use std::borrow::Cow;
-
-use super::found::{Found, Row, RowSpot, Spot};
+use super::found::{Found, Row, Spot, list_pointer};
 use super::reader::{Reader, Times, one_of};
 use crate::customer::declared::DeclaredElement;
 use crate::customer::fields::{FieldName, put, put_trimmed};
 use crate::customer::texts::Texts;
-use crate::definition::pass::{Captured, ListRows, ListState};
+use crate::definition::pass::ListState;
 use crate::definition::{ElementField, ListPlan, Nulls, ValuePlan};
 use crate::model::record::Code;
 use crate::model::time::Instant;
 use crate::source::rules::{Country, repeated};
+
+/// So many elements get their memory at once; the other ones as they come, for a row may be no element.
+const AT_ONCE: usize = 64;
 
 /// Reads a list, which several tables may fill. None if the record does not tell it.
 pub(super) fn read<'r, 'a: 'r>(
@@ -21,7 +22,7 @@ pub(super) fn read<'r, 'a: 'r>(
     pool: &mut Texts,
 ) -> Option<Vec<DeclaredElement>> {
     let mut is_told = false;
-    let mut elements: Vec<Element<'r>> = Vec::new();
+    let mut elements = Elements::default();
     for table in tables {
         let captured = match table.is_of_record {
             true => reader.around,
@@ -36,115 +37,95 @@ pub(super) fn read<'r, 'a: 'r>(
             ListState::Absent => {}
             ListState::Null => is_told |= reader.plan.definition.nulls == Nulls::Clear,
             ListState::Other => {
-                let pointer = spot(table, None).pointer(reader.pointers);
+                let pointer = list_pointer(table, reader.pointers);
                 let message = "must be an array or an object".to_owned();
                 reader.violations.add(pointer, "type", message);
             }
             ListState::Array | ListState::Object => {
                 is_told = true;
-                read_table(reader, table, (captured, rows), times, &mut elements, pool);
+                elements.told.reserve_exact(rows.len().min(AT_ONCE));
+                for at in 0..rows.len() {
+                    let row = Row {
+                        table,
+                        captured,
+                        rows,
+                        at,
+                    };
+                    read_element(reader, &row, times, &mut elements, pool);
+                }
             }
         }
     }
-    for at in repeated(elements.iter().map(|element| &*element.id)) {
-        let pointer = reader.pointer(elements[at].id_spot);
-        reader.check.broken(Code::DuplicateElement, || pointer);
+    for at in repeated(elements.told.iter().map(|element| pool.get(element.id))) {
+        let pointers = reader.pointers;
+        let place = at.checked_sub(1).and_then(|at| elements.other_ids.get(at));
+        reader.check.broken(Code::DuplicateElement, || {
+            place.map_or_else(String::new, |(row, spot)| {
+                spot.pointer_in(Some(row), pointers)
+            })
+        });
     }
-    is_told.then(|| {
-        let of = |element: Element<'_>| DeclaredElement {
-            id: pool.add(element.id.as_bytes()),
-            ..element.declared
-        };
-        elements.into_iter().map(of).collect()
-    })
+    is_told.then_some(elements.told)
 }
 
-/// An element, and its id with the place where it was found.
-struct Element<'r> {
-    id: Cow<'r, str>,
-    id_spot: Spot<'r>,
-    /// Its id is put in later.
-    declared: DeclaredElement,
-}
-
-fn spot(table: &ListPlan, index: Option<u32>) -> RowSpot<'_> {
-    RowSpot {
-        list: &table.pointer,
-        is_of_record: table.is_of_record,
-        index,
-    }
-}
-
-fn read_table<'r, 'a: 'r>(
-    reader: &mut Reader<'r, 'a>,
-    table: &'r ListPlan,
-    (captured, rows): (&'r Captured<'a>, &'r ListRows<'a>),
-    times: Times,
-    elements: &mut Vec<Element<'r>>,
-    pool: &mut Texts,
-) {
-    for at in 0..rows.len() {
-        let index = (rows.state == ListState::Array).then(|| rows.index(at));
-        let row = Row {
-            captured,
-            rows,
-            at,
-            spot: spot(table, index),
-        };
-        let mut fields = table.fields.iter();
-        if !fields.any(|(_, value)| reader.is_there(value, Some(&row))) {
-            continue;
-        }
-        elements.extend(read_element(reader, table, &row, times, pool));
-    }
+/// The elements of a list.
+#[derive(Default)]
+struct Elements<'r, 'a> {
+    told: Vec<DeclaredElement>,
+    /// Where the ids of all but the first were found. The first is never one that repeats another.
+    other_ids: Vec<(Row<'r, 'a>, Spot<'r>)>,
 }
 
 fn read_element<'r, 'a: 'r>(
     reader: &mut Reader<'r, 'a>,
-    table: &'r ListPlan,
     row: &Row<'r, 'a>,
     times: Times,
+    elements: &mut Elements<'r, 'a>,
     pool: &mut Texts,
-) -> Option<Element<'r>> {
+) {
+    let table = row.table;
+    let mut fields = table.fields.iter();
+    if !fields.any(|(_, value)| reader.is_there(value, Some(row))) {
+        return;
+    }
     let body = pool.write(|out| {
         for (field, value) in &table.fields {
             put_field(reader, *field, value, row, out);
         }
     });
-    let (created_at, updated_at) = element_times(reader, table, row, times);
-    let (id, id_spot) = match reader.text(&table.id, Some(row)) {
+    let (created_at, updated_at) = element_times(reader, row, times);
+    let (id, spot) = match reader.text(&table.id, Some(row)) {
         Found::Is(id, spot) => (id, spot),
         Found::Absent | Found::Null => {
             // A value of another type is a violation already.
             if !reader.is_there(&table.id, Some(row)) && !table.id.value.required {
                 reader.missing(&table.id, Some(row));
             }
-            return None;
+            return;
         }
     };
-    if id.trim().is_empty() {
-        let pointer = reader.pointer(id_spot);
-        reader.check.id(&id, || pointer);
+    let pointers = reader.pointers;
+    reader
+        .check
+        .id(&id, || spot.pointer_in(Some(row), pointers));
+    if !elements.told.is_empty() {
+        elements.other_ids.push((*row, spot));
     }
-    Some(Element {
-        id,
-        id_spot,
-        declared: DeclaredElement {
-            id: body,
-            updated_at,
-            created_at,
-            body,
-        },
-    })
+    elements.told.push(DeclaredElement {
+        id: pool.add(id.as_bytes()),
+        updated_at,
+        created_at,
+        body,
+    });
 }
 
 /// The times of an element: its own, or those of the record.
 fn element_times<'r, 'a: 'r>(
     reader: &mut Reader<'r, 'a>,
-    table: &'r ListPlan,
     row: &Row<'r, 'a>,
     times: Times,
 ) -> (Option<Instant>, Instant) {
+    let table = row.table;
     let mut own = |value: &'r Option<ValuePlan>| match value {
         Some(value) => match reader.time(value, Some(row)) {
             Found::Is(at, spot) => Some((at, spot)),
@@ -155,7 +136,8 @@ fn element_times<'r, 'a: 'r>(
     let (own_created, own_updated) = (own(&table.created_at), own(&table.updated_at));
     if let Some((at, spot)) = own_updated {
         let pointers = reader.pointers;
-        reader.check.updated_at(at, || spot.pointer(pointers));
+        let pointer = || spot.pointer_in(Some(row), pointers);
+        reader.check.updated_at(at, pointer);
     }
     let created = own_created.map(|(at, _)| at).or(times.created_at);
     let updated = own_updated.map_or(times.updated_at, |(at, _)| at);
@@ -165,9 +147,8 @@ fn element_times<'r, 'a: 'r>(
         && created.is_some_and(|created| created > updated)
     {
         let pointers = reader.pointers;
-        reader
-            .check
-            .broken(Code::CreatedAfterUpdated, || spot.pointer(pointers));
+        let pointer = || spot.pointer_in(Some(row), pointers);
+        reader.check.broken(Code::CreatedAfterUpdated, pointer);
     }
     (created, updated)
 }
@@ -187,7 +168,7 @@ fn put_field<'r, 'a: 'r>(
     }
     let mut text = reader.text(value, Some(row));
     if field == ElementField::PhoneType {
-        text = one_of(reader, text, &["Unknown", "Phone", "Mobile"]);
+        text = one_of(reader, text, Some(row), &["Unknown", "Phone", "Mobile"]);
     }
     let Found::Is(text, spot) = text else {
         return;
@@ -205,7 +186,8 @@ fn put_field<'r, 'a: 'r>(
         ElementField::DateOfBirth => FieldName::DateOfBirth,
         ElementField::CountryCode => {
             let pointers = reader.pointers;
-            let country = reader.check.country(&text, || spot.pointer(pointers));
+            let pointer = || spot.pointer_in(Some(row), pointers);
+            let country = reader.check.country(&text, pointer);
             return match country {
                 Country::Known(code) => put(out, FieldName::CountryCode, code),
                 Country::Unknown(text) => put(out, FieldName::Country, text),

@@ -5,7 +5,7 @@
 //! | one pass over the text, which captures what is mapped | [`pass`](crate::definition::pass) |
 //! | which of its shapes a record has, and what the envelope says | `envelope` |
 //! | the elements of a batch, one by one | `batch` |
-//! | a value: where it is found, and what it becomes | `found`, `reader`, `number` |
+//! | a value: where it is found, and what it becomes | `found`, `outside`, `reader`, `number` |
 //! | what the record says of a customer | `event`, `customer`, `list`, `action` |
 
 mod action;
@@ -17,6 +17,7 @@ mod found;
 mod key;
 mod list;
 mod number;
+mod outside;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -32,9 +33,9 @@ use crate::definition::{Plan, SchemaPlan};
 use crate::json::messages;
 use crate::model::record::{Code, DeclaredSource, RawRecord, Rejection, Source, usable_timestamp};
 use crate::model::time::Instant;
-use event::{Event, Said};
+use event::Event;
 use found::Pointers;
-use reader::Outside;
+use outside::Outside;
 
 /// How the records of a source are judged.
 #[derive(Clone, Copy)]
@@ -129,8 +130,8 @@ fn judge_text<'a>(text: &'a str, outside: Outside<'_>, following: &Following<'_>
         pointers: Pointers::default(),
     };
     match event.read() {
-        Ok(Said::Nothing) => Verdict::Nothing.into(),
-        Ok(Said::Of(said)) => Judged::by_rules(said.contribution, said.findings),
+        Ok(None) => Verdict::Nothing.into(),
+        Ok(Some(said)) => Judged::by_rules(said.contribution, said.findings),
         Err(rejection) => rejection.into(),
     }
 }

@@ -1,13 +1,14 @@
 //! Reads the values of one customer as its definition says, and collects what is wrong with them.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::found::{Found, Got, Pointers, Row, Spot};
 use super::number::{self, OutOfRange};
+use super::outside::Outside;
 use super::violations::Violations;
 use crate::definition::pass::{Captured, Raw};
-use crate::definition::{Case, Envelope, Nulls, Place, Plan, ValuePlan};
-use crate::model::record::{Header, RawRecord};
+use crate::definition::{Case, Mapped, Nulls, Place, Plan, ValuePlan};
 use crate::model::time::{Date, Instant};
 use crate::source::rules::RuleCheck;
 
@@ -19,6 +20,8 @@ const MICROS_PER_DAY: i64 = 86_400_000_000;
 /// The text of a record, or of an element of a batch, and what is around it.
 pub(super) struct Reader<'r, 'a> {
     pub plan: &'r Plan,
+    /// Whether the envelope is Debezium's.
+    pub is_debezium: bool,
     /// Of the record, or of the element of a batch.
     pub here: &'r Captured<'a>,
     /// Of the record, if the customer is an element of a batch.
@@ -36,37 +39,9 @@ pub(super) struct Times {
     pub updated_at: Instant,
 }
 
-/// What a record has outside of its value.
-#[derive(Clone, Copy)]
-pub(super) struct Outside<'r> {
-    pub key: Option<&'r str>,
-    /// The record's timestamp, if it is usable.
-    pub at: Option<Instant>,
-    pub headers: &'r [Header<'r>],
-}
-
-impl<'r> Outside<'r> {
-    pub fn of(
-        record: &RawRecord<'r>,
-        headers: &'r [Header<'r>],
-        at: Option<Instant>,
-    ) -> Outside<'r> {
-        Outside {
-            key: record.key.and_then(|key| std::str::from_utf8(key).ok()),
-            at,
-            headers,
-        }
-    }
-
-    /// The text of the last header of a name.
-    pub fn header(&self, name: &str) -> Option<&'r str> {
-        let (_, value) = self.headers.iter().rfind(|(known, _)| *known == name)?;
-        std::str::from_utf8((*value)?).ok()
-    }
-}
-
 impl<'r, 'a: 'r> Reader<'r, 'a> {
     /// What is at a place. None: it is not there. Otherwise none: it is null.
+    #[inline]
     fn at(&self, place: &'r Place, row: Option<&Row<'r, 'a>>) -> Option<Option<Got<'r>>> {
         let (raw, captured) = match place {
             Place::Here(column) => (self.here.cell(*column), self.here),
@@ -78,17 +53,17 @@ impl<'r, 'a: 'r> Reader<'r, 'a> {
                 let row = row?;
                 (row.rows.cell(row.at, *column), row.captured)
             }
-            Place::Key => return Some(Some(Got::Outer(self.outside.key?))),
-            Place::Timestamp => return Some(Some(Got::Moment(self.outside.at?))),
-            Place::Header(name) => return Some(Some(Got::Outer(self.outside.header(name)?))),
+            Place::Key | Place::Timestamp | Place::Header(_) => {
+                return self.outside.at_place(place).map(Some);
+            }
         };
-        if raw == Raw::Absent {
-            return None;
+        match raw {
+            Raw::Absent => None,
+            raw => match Got::of(raw, captured) {
+                Some(Got::Text(UNAVAILABLE)) if self.is_debezium => None,
+                got => Some(got),
+            },
         }
-        let got = Got::of(raw, captured);
-        let is_unavailable = self.plan.definition.envelope == Envelope::Debezium
-            && matches!(got, Some(Got::Text(UNAVAILABLE)));
-        (!is_unavailable).then_some(got)
     }
 
     /// Whether a value is found in the record itself, be it of the right kind or not.
@@ -98,6 +73,7 @@ impl<'r, 'a: 'r> Reader<'r, 'a> {
     }
 
     /// The value before its field decides what it becomes.
+    #[inline]
     pub fn find(&mut self, value: &'r ValuePlan, row: Option<&Row<'r, 'a>>) -> Found<'r, Got<'r>> {
         let mut has_null = false;
         for place in &value.from {
@@ -105,14 +81,24 @@ impl<'r, 'a: 'r> Reader<'r, 'a> {
                 None => {}
                 Some(None) => has_null = true,
                 Some(Some(got)) => {
-                    let spot = Spot {
-                        place: Some(place),
-                        row: row.map(|row| row.spot),
+                    let spot = Spot::at(place);
+                    return match &value.value.map {
+                        None => Found::Is(got, spot),
+                        Some(map) => self.mapped((value, map), got, (spot, row)),
                     };
-                    return self.mapped(value, got, spot);
                 }
             }
         }
+        self.not_found(value, row, has_null)
+    }
+
+    /// A value that is at none of its places, or null there.
+    fn not_found(
+        &mut self,
+        value: &'r ValuePlan,
+        row: Option<&Row<'r, 'a>>,
+        has_null: bool,
+    ) -> Found<'r, Got<'r>> {
         if let Some(constant) = &value.value.constant {
             return Found::Is(Got::of_mapped(constant), Spot::default());
         }
@@ -125,63 +111,84 @@ impl<'r, 'a: 'r> Reader<'r, 'a> {
         }
     }
 
-    fn mapped(&mut self, value: &'r ValuePlan, got: Got<'r>, spot: Spot<'r>) -> Found<'r, Got<'r>> {
-        let Some(map) = &value.value.map else {
-            return Found::Is(got, spot);
-        };
+    fn mapped(
+        &mut self,
+        (value, map): (&'r ValuePlan, &'r BTreeMap<String, Mapped>),
+        got: Got<'r>,
+        (spot, row): (Spot<'r>, Option<&Row<'r, 'a>>),
+    ) -> Found<'r, Got<'r>> {
         let Some(key) = got.map_key() else {
-            return self.of_other_type("a string, a number, true or false", got, spot);
+            let must_be = "a string, a number, true or false";
+            return self.of_other_type(must_be, got, (spot, row));
         };
         match map.get(&*key).or(value.value.otherwise.as_ref()) {
             Some(mapped) => Found::Is(Got::of_mapped(mapped), spot),
             None => {
                 let message = "is none of the values that the map of its definition has".to_owned();
-                self.violation(spot, "map", message)
+                self.violation((spot, row), "map", message)
             }
         }
     }
 
     /// Notes that a value that must be there is not.
     pub fn missing(&mut self, value: &'r ValuePlan, row: Option<&Row<'r, 'a>>) {
-        let spot = Spot {
-            place: value.named.and_then(|named| value.from.get(named)),
-            row: row.map(|row| row.spot),
-        };
+        let spot = Spot::named(value);
         let message = "is required, but missing".to_owned();
-        self.violation::<()>(spot, "required", message);
+        self.violation::<()>((spot, row), "required", message);
     }
 
     /// Notes what is wrong with a value, which is then as good as absent.
+    #[cold]
     pub fn violation<T>(
         &mut self,
-        spot: Spot<'_>,
+        (spot, row): (Spot<'_>, Option<&Row<'_, '_>>),
         keyword: &'static str,
         message: String,
     ) -> Found<'r, T> {
-        let pointer = spot.pointer(self.pointers);
+        let pointer = spot.pointer_in(row, self.pointers);
         self.violations.add(pointer, keyword, message);
         Found::Absent
     }
 
-    fn of_other_type<T>(&mut self, must_be: &str, got: Got<'_>, spot: Spot<'_>) -> Found<'r, T> {
+    #[cold]
+    fn of_other_type<T>(
+        &mut self,
+        must_be: &str,
+        got: Got<'_>,
+        at: (Spot<'_>, Option<&Row<'_, '_>>),
+    ) -> Found<'r, T> {
         let message = format!("must be {must_be}, but is {}", got.kind());
-        self.violation(spot, "type", message)
+        self.violation(at, "type", message)
     }
 
     /// A text, as it is but for its case.
+    #[inline]
     pub fn text(
         &mut self,
         value: &'r ValuePlan,
         row: Option<&Row<'r, 'a>>,
     ) -> Found<'r, Cow<'r, str>> {
-        let (got, spot) = match self.find(value, row) {
-            Found::Absent => return Found::Absent,
-            Found::Null => return Found::Null,
-            Found::Is(got, spot) => (got, spot),
-        };
+        match self.find(value, row) {
+            Found::Absent => Found::Absent,
+            Found::Null => Found::Null,
+            // Nearly every text is one without more ado.
+            Found::Is(Got::Text(text), spot) if value.value.case.is_none() => {
+                Found::Is(Cow::Borrowed(text), spot)
+            }
+            Found::Is(got, spot) => self.other_text(value, got, (spot, row)),
+        }
+    }
+
+    #[inline(never)]
+    fn other_text(
+        &mut self,
+        value: &'r ValuePlan,
+        got: Got<'r>,
+        (spot, row): (Spot<'r>, Option<&Row<'r, 'a>>),
+    ) -> Found<'r, Cow<'r, str>> {
         match got.text() {
             Some(text) => Found::Is(cased(text, value.value.case), spot),
-            None => self.of_other_type("a string or a whole number", got, spot),
+            None => self.of_other_type("a string or a whole number", got, (spot, row)),
         }
     }
 
@@ -247,14 +254,11 @@ impl<'r, 'a: 'r> Reader<'r, 'a> {
         };
         match convert(got) {
             Ok(converted) => Found::Is(converted, spot),
-            Err(Wrong::Type(must_be)) => self.of_other_type(must_be, got, spot),
-            Err(Wrong::Format(message)) => self.violation(spot, "format", message.to_owned()),
+            Err(Wrong::Type(must_be)) => self.of_other_type(must_be, got, (spot, row)),
+            Err(Wrong::Format(message)) => {
+                self.violation((spot, row), "format", message.to_owned())
+            }
         }
-    }
-
-    /// The pointer of a value in a list's element, or outside of all, that a rule names.
-    pub fn pointer(&self, spot: Spot<'_>) -> String {
-        spot.pointer(self.pointers)
     }
 }
 
@@ -362,12 +366,13 @@ impl<'r, 'a: 'r> Reader<'r, 'a> {
 pub(super) fn one_of<'r, 'a: 'r>(
     reader: &mut Reader<'r, 'a>,
     text: Found<'r, Cow<'r, str>>,
+    row: Option<&Row<'r, 'a>>,
     options: &[&str],
 ) -> Found<'r, Cow<'r, str>> {
     match text {
         Found::Is(text, spot) if !options.contains(&&*text) => {
             let message = format!("must be one of {}", options.join(", "));
-            reader.violation(spot, "enum", message)
+            reader.violation((spot, row), "enum", message)
         }
         text => text,
     }
