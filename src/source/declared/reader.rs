@@ -43,20 +43,33 @@ impl<'r, 'a: 'r> Reader<'r, 'a> {
     /// What is at a place. None: it is not there. Otherwise none: it is null.
     #[inline]
     fn at(&self, place: &'r Place, row: Option<&Row<'r, 'a>>) -> Option<Option<Got<'r>>> {
-        let (raw, captured) = match place {
-            Place::Here(column) => (self.here.cell(*column), self.here),
+        let (raw, captured) = match (place, row) {
+            (Place::Here(column), _) => (self.here.cell(*column), self.here),
+            (Place::Row(column), Some(row)) => (row.rows.cell(row.at, *column), row.captured),
+            (place, _) => return self.at_other_place(place),
+        };
+        match raw {
+            Raw::Absent => None,
+            Raw::Text(text) if !self.is_debezium => Some(Some(Got::Text(text))),
+            raw => self.got(raw, captured),
+        }
+    }
+
+    /// The same for the places at which few values are.
+    #[inline(never)]
+    fn at_other_place(&self, place: &'r Place) -> Option<Option<Got<'r>>> {
+        match place {
             Place::Record(column) => {
                 let around = self.around?;
-                (around.cell(*column), around)
+                self.got(around.cell(*column), around)
             }
-            Place::Row(column) => {
-                let row = row?;
-                (row.rows.cell(row.at, *column), row.captured)
-            }
-            Place::Key | Place::Timestamp | Place::Header(_) => {
-                return self.outside.at_place(place).map(Some);
-            }
-        };
+            place => self.outside.at_place(place).map(Some),
+        }
+    }
+
+    /// What is captured, in any form.
+    #[inline(never)]
+    fn got(&self, raw: Raw<'a>, captured: &'r Captured<'a>) -> Option<Option<Got<'r>>> {
         match raw {
             Raw::Absent => None,
             raw => match Got::of(raw, captured) {
