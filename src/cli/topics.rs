@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Write};
 use crate::config::Config;
 use crate::exit::{Done, Failure, unless_closed};
 use crate::kafka::cluster::{Cluster, ClusterError};
-use crate::kafka::survey::{HIDDEN, Need};
+use crate::kafka::survey::{HIDDEN, Need, Survey};
 
 /// Create the topics that keyfold writes to where they are missing, and check their settings.
 ///
@@ -46,6 +46,32 @@ fn service(error: ClusterError) -> Failure {
     Failure::Service(error.to_string())
 }
 
+/// Says which topics the group has read that no source reads any more. It is no more than a hint: topics may be created
+/// by a user that may not read the group's offsets.
+fn tell_topics_without_source(
+    cluster: &Cluster,
+    survey: &Survey,
+    config: &Config,
+) -> Result<(), Failure> {
+    if survey.denies_group() {
+        return Ok(());
+    }
+    match cluster.topics_without_source() {
+        Ok(topics) => {
+            for topic in topics {
+                say(format_args!(
+                    "{topic}: {} has read it, and no source reads it now. The data of a source that is no longer configured stay, and are shown, until they are retracted",
+                    config.application_id
+                ))?;
+            }
+        }
+        Err(error) => say(format_args!(
+            "whether data of a source stay that is no longer configured is not known: {error}"
+        ))?,
+    }
+    Ok(())
+}
+
 /// Reports what is wrong in the cluster; the exit code depends on it.
 fn create_and_check(config: &Config, check: bool) -> Result<Done, Failure> {
     let cluster = Cluster::connect(config.into(), || false).map_err(service)?;
@@ -83,12 +109,7 @@ fn create_and_check(config: &Config, check: bool) -> Result<Done, Failure> {
         ))?;
         say(format_args!("    {}", difference.remedy))?;
     }
-    for topic in cluster.topics_without_source().map_err(service)? {
-        say(format_args!(
-            "{topic}: {} has read it, and no source reads it now. The data of a source that is no longer configured stay, and are shown, until they are retracted",
-            config.application_id
-        ))?;
-    }
+    tell_topics_without_source(&cluster, &survey, config)?;
     if done == Done::Clean {
         say(format_args!("all topics are as they should be"))?;
     }

@@ -8,7 +8,7 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::cluster::{CheckError, Cluster, ClusterError};
 use super::description::{self, AllowedOperations, Operation, RequestError, TopicDescription};
-use super::permissions::{self, Permission};
+use super::permissions::{self, Permission, Resource};
 use super::retry::{ATTEMPT_TIMEOUT, repeat};
 use super::topic_specs::{TopicSpec, TopicSpecs};
 use crate::config::Kafka;
@@ -82,6 +82,12 @@ pub const HIDDEN: &str =
     "it does not exist, or this client may not describe it, which the cluster does not tell apart";
 
 impl Survey {
+    /// Whether this client may not read the consumer group.
+    pub fn denies_group(&self) -> bool {
+        let mut denied = self.denied.iter();
+        denied.any(|permission| permission.resource == Resource::Group)
+    }
+
     /// Whether one of these topics was not found.
     fn lacks_any(&self, topics: &[String]) -> bool {
         let missing = self.missing.iter().map(|one| &one.topic);
