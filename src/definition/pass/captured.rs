@@ -1,5 +1,7 @@
 //! What a pass captures.
 
+use crate::model::time::Instant;
+
 /// A value as the text has it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Raw<'a> {
@@ -9,6 +11,8 @@ pub enum Raw<'a> {
     Flag(bool),
     /// A string without escapes.
     Text(&'a str),
+    /// The same, which is the date-time that the schema asks for.
+    Time(&'a str, Instant),
     /// A string with escapes: its number in [`Captured`].
     Escaped(u32),
     Positive(u64),
@@ -53,8 +57,9 @@ pub struct ListRows<'a> {
     pub state: ListState,
     pub(super) width: usize,
     pub(super) cells: Vec<Raw<'a>>,
-    /// The index of each row's element.
-    pub(super) indices: Vec<u32>,
+    length: usize,
+    /// The index of each row's element. Empty while each is the number of its row.
+    indices: Vec<u32>,
 }
 
 /// What there is at the place of a list.
@@ -107,13 +112,23 @@ impl<'a> Captured<'a> {
     }
 }
 
+/// For how many rows there is room at first; most lists are short.
+const FIRST_ROWS: usize = 4;
+
 impl<'a> ListRows<'a> {
+    pub(super) fn new(width: usize) -> ListRows<'a> {
+        ListRows {
+            width,
+            ..ListRows::default()
+        }
+    }
+
     pub fn len(&self) -> usize {
-        self.indices.len()
+        self.length
     }
 
     pub fn is_empty(&self) -> bool {
-        self.indices.is_empty()
+        self.length == 0
     }
 
     pub fn cell(&self, row: usize, column: usize) -> Raw<'a> {
@@ -123,14 +138,34 @@ impl<'a> ListRows<'a> {
 
     /// The index of a row's element in the list.
     pub fn index(&self, row: usize) -> u32 {
-        self.indices.get(row).copied().unwrap_or_default()
+        match self.indices.get(row) {
+            Some(index) => *index,
+            None if row < self.length => row as u32,
+            None => 0,
+        }
     }
 
     /// Begins a row. What is captured until it ends belongs to it.
     pub(super) fn begin(&mut self, index: u32) {
-        self.indices.push(index);
+        if index as usize != self.length && self.indices.is_empty() {
+            self.indices.extend(0..self.length as u32);
+        }
+        if index as usize != self.length || !self.indices.is_empty() {
+            self.indices.push(index);
+        }
+        self.length += 1;
+        if self.cells.capacity() == 0 {
+            self.cells.reserve(FIRST_ROWS * self.width);
+        }
         let length = self.cells.len() + self.width;
         self.cells.resize(length, Raw::Absent);
+    }
+
+    /// A cell of the newest row, which is the one that is being read.
+    #[inline]
+    pub(super) fn newest(&mut self, column: usize) -> Option<&mut Raw<'a>> {
+        let start = self.cells.len() - self.width;
+        self.cells.get_mut(start + column)
     }
 
     /// Takes the newest row away if nothing was captured of it.
@@ -145,6 +180,33 @@ impl<'a> ListRows<'a> {
     /// Takes the newest row away.
     pub(super) fn cancel(&mut self) {
         self.indices.pop();
+        self.length = self.length.saturating_sub(1);
         self.cells.truncate(self.cells.len() - self.width);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_keep_the_indices_of_their_elements() {
+        let mut rows = ListRows::new(1);
+        for index in 0..9 {
+            rows.begin(index);
+            if ![2, 5, 6].contains(&index) {
+                rows.cells[rows.length - 1] = Raw::Null;
+            }
+            rows.end(false);
+        }
+        let indices: Vec<u32> = (0..rows.len()).map(|row| rows.index(row)).collect();
+        assert_eq!(indices, [0, 1, 3, 4, 7, 8]);
+
+        let mut first = ListRows::new(1);
+        first.begin(0);
+        first.cancel();
+        assert!(first.is_empty());
+        first.begin(1);
+        assert_eq!((first.len(), first.index(0), first.index(1)), (1, 1, 0));
     }
 }

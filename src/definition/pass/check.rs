@@ -8,8 +8,7 @@ use crate::model::time::{Date, Instant};
 /// What a schema asks of one value, its members and elements apart.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Check {
-    /// None: any type.
-    types: Option<Types>,
+    pub types: Types,
     options: Option<Vec<Scalar>>,
     format: Option<Format>,
     min_length: Option<u64>,
@@ -17,15 +16,44 @@ pub(super) struct Check {
     limits: Vec<Limit>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Types {
-    null: bool,
-    flag: bool,
-    number: bool,
-    whole: bool,
-    text: bool,
-    array: bool,
-    object: bool,
+/// A set of types, one bit for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Types(u8);
+
+impl Types {
+    pub const NULL: Types = Types(1);
+    pub const FLAG: Types = Types(2);
+    /// A number that is whole.
+    pub const WHOLE: Types = Types(4);
+    /// A number that is not.
+    pub const FRACTION: Types = Types(8);
+    pub const TEXT: Types = Types(16);
+    pub const ARRAY: Types = Types(32);
+    pub const OBJECT: Types = Types(64);
+    pub const ALL: Types = Types(127);
+
+    #[inline]
+    pub fn has(self, one: Types) -> bool {
+        self.0 & one.0 != 0
+    }
+
+    pub fn number(number: f64) -> Types {
+        match number.fract() == 0.0 {
+            true => Types::WHOLE,
+            false => Types::FRACTION,
+        }
+    }
+
+    /// The types that both have.
+    pub fn and(self, other: Types) -> Types {
+        Types(self.0 & other.0)
+    }
+}
+
+impl Default for Types {
+    fn default() -> Types {
+        Types::ALL
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -50,27 +78,30 @@ enum Limit {
     ExclusiveMaximum(f64),
 }
 
-impl Check {
-    fn allows(&self, is_type: impl FnOnce(&Types) -> bool) -> bool {
-        self.types.as_ref().is_none_or(is_type)
-    }
+/// What a text is that a schema allows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Allowed {
+    Text,
+    /// A date-time.
+    Time(Instant),
+}
 
+/// Each of these leaves out whether the type is right.
+impl Check {
     fn is_option(&self, fits: impl Fn(&Scalar) -> bool) -> bool {
         self.options.as_ref().is_none_or(|all| all.iter().any(fits))
     }
 
     pub fn null(&self) -> bool {
-        self.allows(|types| types.null) && self.is_option(|one| *one == Scalar::Null)
+        self.is_option(|one| *one == Scalar::Null)
     }
 
     pub fn flag(&self, flag: bool) -> bool {
-        self.allows(|types| types.flag) && self.is_option(|one| *one == Scalar::Flag(flag))
+        self.is_option(|one| *one == Scalar::Flag(flag))
     }
 
     pub fn number(&self, number: f64) -> bool {
-        let is_whole = number.fract() == 0.0;
-        self.allows(|types| types.number || types.whole && is_whole)
-            && self.options.is_none()
+        self.options.is_none()
             && self.limits.iter().all(|limit| match *limit {
                 Limit::Minimum(limit) => number >= limit,
                 Limit::ExclusiveMinimum(limit) => number > limit,
@@ -79,16 +110,17 @@ impl Check {
             })
     }
 
-    pub fn text(&self, text: &str) -> bool {
-        let has_format = || match self.format {
-            None => true,
-            Some(Format::Date) => Date::parse(text).is_some(),
-            Some(Format::DateTime) => Instant::parse(text).is_some(),
+    /// None: it is not allowed.
+    pub fn text(&self, text: &str) -> Option<Allowed> {
+        if !self.is_option(|one| matches!(one, Scalar::Text(option) if option == text)) {
+            return None;
+        }
+        let allowed = match self.format {
+            None => Allowed::Text,
+            Some(Format::Date) => Date::parse(text).map(|_| Allowed::Text)?,
+            Some(Format::DateTime) => Allowed::Time(Instant::parse(text)?),
         };
-        self.allows(|types| types.text)
-            && self.is_option(|one| matches!(one, Scalar::Text(option) if option == text))
-            && has_format()
-            && self.has_length(text)
+        self.has_length(text).then_some(allowed)
     }
 
     fn has_length(&self, text: &str) -> bool {
@@ -100,25 +132,22 @@ impl Check {
             && self.max_length.is_none_or(|max| length <= max)
     }
 
-    pub fn array(&self) -> bool {
-        self.allows(|types| types.array) && self.options.is_none()
+    /// Whether an object or an array is allowed.
+    pub fn container(&self) -> bool {
+        self.options.is_none()
     }
 
-    pub fn object(&self) -> bool {
-        self.allows(|types| types.object) && self.options.is_none()
-    }
-
-    pub fn is_empty(&self) -> bool {
+    /// Whether nothing is asked for, the type apart.
+    pub fn is_of_type_only(&self) -> bool {
         let Check {
-            types,
+            types: _,
             options,
             format,
             min_length,
             max_length,
             limits,
         } = self;
-        types.is_none()
-            && options.is_none()
+        options.is_none()
             && format.is_none()
             && min_length.is_none()
             && max_length.is_none()
@@ -135,7 +164,7 @@ pub(super) fn check_of(keywords: &Map<String, Value>) -> Result<Check, Unchecked
     let mut check = Check::default();
     for (keyword, value) in keywords {
         match keyword.as_str() {
-            "type" => check.types = Some(types(value)?),
+            "type" => check.types = types(value)?,
             "enum" => {
                 let options = value.as_array().ok_or(Unchecked)?.iter().map(scalar);
                 let options = options.collect::<Result<Vec<_>, _>>()?;
@@ -170,25 +199,24 @@ pub(super) fn check_of(keywords: &Map<String, Value>) -> Result<Check, Unchecked
 }
 
 fn types(value: &Value) -> Result<Types, Unchecked> {
-    let mut types = Types::default();
     let names = match value {
         Value::Array(names) => names.as_slice(),
         one => std::slice::from_ref(one),
     };
+    let mut types = 0;
     for name in names {
-        let known = match name.as_str() {
-            Some("null") => &mut types.null,
-            Some("boolean") => &mut types.flag,
-            Some("number") => &mut types.number,
-            Some("integer") => &mut types.whole,
-            Some("string") => &mut types.text,
-            Some("array") => &mut types.array,
-            Some("object") => &mut types.object,
+        types |= match name.as_str() {
+            Some("null") => Types::NULL.0,
+            Some("boolean") => Types::FLAG.0,
+            Some("number") => Types::WHOLE.0 | Types::FRACTION.0,
+            Some("integer") => Types::WHOLE.0,
+            Some("string") => Types::TEXT.0,
+            Some("array") => Types::ARRAY.0,
+            Some("object") => Types::OBJECT.0,
             _ => return Err(Unchecked),
         };
-        *known = true;
     }
-    Ok(types)
+    Ok(Types(types))
 }
 
 fn scalar(value: &Value) -> Result<Scalar, Unchecked> {

@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::check::Check;
-use super::{ListSpec, Names, Node, Pass, Target};
+use super::check::{Check, Types};
+use super::{ListSpec, Names, Node, Pass, Seen, Target};
 use crate::definition::Pointer;
 
 /// In which form a value is captured.
@@ -260,19 +260,27 @@ impl Nodes<'_> {
             (name.clone(), number)
         });
         node.members = Names::new(members.collect::<Vec<_>>());
-        node.checks = places()
-            .flat_map(|place| place.checks.iter().cloned())
-            .collect();
+        let checks = || places().flat_map(|place| &place.checks);
+        node.types = checks().fold(Types::ALL, |types, check| types.and(check.types));
+        let more = checks().filter(|check| !check.is_of_type_only());
+        node.checks = more.cloned().collect();
+        node.required = Seen::new(node.members.len());
         let required = places().flat_map(|place| &place.required);
-        node.required = required
-            .filter_map(|name| Some(node.members.find(name)?.0))
-            .collect();
+        for (position, _) in required.filter_map(|name| node.members.find(name)) {
+            node.required.repeats(position);
+        }
         self.finish(&mut node);
         node
     }
 
     fn finish(&self, node: &mut Node) {
         let only = node.only_element.map(|only| &self.nodes[only]);
+        if let [target] = node.targets.as_slice()
+            && node.begins.is_empty()
+            && node.batches.is_empty()
+        {
+            node.only_target = Some(*target);
+        }
         let is_json = |target: &Target| target.kind == Kind::Json;
         node.has_json = node.targets.iter().any(is_json) || only.is_some_and(|only| only.has_json);
         let has_digits = |target: &Target| target.kind != Kind::Number;

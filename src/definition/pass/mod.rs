@@ -9,6 +9,7 @@ mod captured;
 mod check;
 mod compile;
 mod names;
+mod place;
 mod schema;
 mod seen;
 mod walk;
@@ -18,8 +19,9 @@ pub use check::Unchecked;
 pub use compile::{Builder, Kind, ListId, Position};
 pub use walk::Failed;
 
-use check::Check;
+use check::{Check, Types};
 use names::Names;
+use seen::Seen;
 
 /// A prepared pass.
 #[derive(Debug)]
@@ -50,10 +52,14 @@ struct Node {
     begins: Vec<usize>,
     /// The batches whose elements this value has; they are collected as texts.
     batches: Vec<usize>,
-    /// What schemas ask of the value.
+    /// The only target, if nothing begins here.
+    only_target: Option<Target>,
+    /// The types that schemas allow.
+    types: Types,
+    /// What schemas ask of the value beyond its type.
     checks: Vec<Check>,
     /// The members that an object must have, by their position in `members`.
-    required: Vec<usize>,
+    required: Seen,
     /// The nodes of the members that matter, if the value is an object.
     members: Names,
     /// The nodes of elements at certain indices, ascending, and that of all others, if the value is an array.
@@ -80,6 +86,9 @@ struct Target {
 impl Node {
     /// Whether nothing of the value matters.
     fn is_skipped(&self) -> bool {
-        self.is_leaf && self.targets.is_empty() && self.checks.is_empty()
+        self.is_leaf
+            && self.targets.is_empty()
+            && self.types == Types::ALL
+            && self.checks.is_empty()
     }
 }

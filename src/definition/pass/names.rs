@@ -48,6 +48,14 @@ impl Names {
         self.entries.len()
     }
 
+    /// The name at a position.
+    pub fn name(&self, position: usize) -> &str {
+        self.entries
+            .get(position)
+            .map(|entry| &*entry.name)
+            .unwrap_or_default()
+    }
+
     /// The position of a name, and its number.
     #[inline]
     pub fn find(&self, name: &str) -> Option<(usize, usize)> {
@@ -89,6 +97,7 @@ mod tests {
         let names = Names::new(all.iter().cloned().zip(1000..));
         for (at, name) in all.iter().enumerate() {
             assert_eq!(names.find(name), Some((at, 1000 + at)));
+            assert_eq!(names.name(at), name);
         }
         for other in ["n1", "b", "n", "nn7"] {
             assert_eq!(names.find(other), None);

@@ -23,9 +23,7 @@ impl Builder {
             _ => return Err(Unchecked),
         };
         let check = check_of(keywords)?;
-        if !check.is_empty() {
-            self.add_check(at, check);
-        }
+        self.add_check(at, check);
         let properties = keywords.get("properties").map(object).transpose()?;
         for (name, property) in properties.into_iter().flatten() {
             let inside = batch.and_then(|path| path.split_first());

@@ -52,7 +52,7 @@ pub(super) fn shape<'r>(
 }
 
 fn is_text(raw: Raw<'_>) -> bool {
-    matches!(raw, Raw::Text(_) | Raw::Escaped(_))
+    matches!(raw, Raw::Text(_) | Raw::Time(..) | Raw::Escaped(_))
 }
 
 /// What an envelope says happened. `captured` is the pass over the record.

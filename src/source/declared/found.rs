@@ -54,7 +54,7 @@ impl<'v> Got<'v> {
         Some(match raw {
             Raw::Absent | Raw::Null => return None,
             Raw::Flag(flag) => Got::Flag(flag),
-            Raw::Text(text) => Got::Text(text),
+            Raw::Text(text) | Raw::Time(text, _) => Got::Text(text),
             Raw::Escaped(number) => Got::Text(captured.escaped(number)),
             Raw::Positive(number) => Got::Positive(number),
             Raw::Negative(number) => Got::Negative(number),

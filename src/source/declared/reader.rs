@@ -223,6 +223,17 @@ impl<'r, 'a: 'r> Reader<'r, 'a> {
     }
 
     pub fn time(&mut self, value: &'r ValuePlan, row: Option<&Row<'r, 'a>>) -> Found<'r, Instant> {
+        // The check of the schema may have read it already.
+        if let (Some(first), None) = (value.from.first(), &value.value.map) {
+            let raw = match (&first.place, row) {
+                (Place::Here(column), _) => self.here.cell(*column),
+                (Place::Row(column), Some(row)) => row.rows.cell(row.at, *column),
+                _ => Raw::Absent,
+            };
+            if let Raw::Time(_, at) = raw {
+                return Found::Is(at, Spot::at(first));
+            }
+        }
         let unit = value.value.unit;
         self.convert(value, row, |got| match (got, unit) {
             (Got::Moment(at), _) => Ok(at),
