@@ -160,8 +160,8 @@ impl<S: AnyStamp> Content<&[u8], S> {
     /// Orders two contents of the same element: by stamp, and then by canonical text.
     pub fn order(&self, other: &Content<&[u8], S>) -> Ordering {
         self.stamp.cmp(&other.stamp).then_with(|| {
-            if (self.created_at, self.body) == (other.created_at, other.body) {
-                return Ordering::Equal;
+            if self.body == other.body {
+                return cmp_created_at(self.created_at, other.created_at);
             }
             let texts = [self, other].map(|content| written(|out| content.write(out)));
             texts[0].cmp(&texts[1])
@@ -173,6 +173,20 @@ impl<S: AnyStamp> Content<&[u8], S> {
         Fields::of(self.body).write(out);
         write_times(out, self.created_at, self.stamp);
     }
+}
+
+/// Orders two canonical texts that differ in the times of creation only, without writing them.
+fn cmp_created_at(one: Instant, other: Instant) -> Ordering {
+    // A text without this time goes on with "updatedAt", which comes after "createdAt".
+    let by_name = one.is_never().cmp(&other.is_never());
+    // Texts of the same second need not be in the order of the times: "00.5Z" comes before "00Z".
+    let second = |at: Instant| at.micros().div_euclid(1_000_000);
+    by_name
+        .then_with(|| second(one).cmp(&second(other)))
+        .then_with(|| match one == other {
+            true => Ordering::Equal,
+            false => one.canonical().cmp(&other.canonical()),
+        })
 }
 
 /// The text that `write` appends.
@@ -246,9 +260,8 @@ impl<'a, S: AnyStamp, K: AnyKind> Action<&'a [u8], S, K> {
     /// Whether it wins against another action with the same id: by stamp, and then by canonical text.
     pub fn outweighs(&self, other: &Action<&[u8], S, K>) -> bool {
         let order = self.stamp.cmp(&other.stamp).then_with(|| {
-            let own = (self.kind, self.created_at, self.body);
-            if own == (other.kind, other.created_at, other.body) {
-                return Ordering::Equal;
+            if (self.kind, self.body) == (other.kind, other.body) {
+                return cmp_created_at(self.created_at, other.created_at);
             }
             let texts = [self, other].map(|action| written(|out| action.write(out)));
             let by_text = texts[0].cmp(&texts[1]);

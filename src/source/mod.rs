@@ -102,11 +102,12 @@ pub type Headers<'h> = &'h [Header<'h>];
 /// (docs/contract.md, section 2).
 pub fn judge<'a, 'c>(record: &RawRecord<'a>, settings: impl Into<JudgeSettings<'c>>) -> Judged<'a> {
     let settings = settings.into();
-    let judged = match record.value {
+    let mut judged = match record.value {
         Some(value) => judge_value(record, Value::Json(value), &[], settings),
         None => judge_null(record, settings.sources),
     };
-    judged.with_timestamp_of(record)
+    judged.tell_unusable_timestamp(record);
+    judged
 }
 
 /// Judges a record whose payload was read already.
@@ -117,7 +118,7 @@ pub fn judge_payload<'a, 'c>(
     settings: impl Into<JudgeSettings<'c>>,
 ) -> Judged<'a> {
     let settings = settings.into();
-    let judged: Judged<'a> = match payload {
+    let mut judged: Judged<'a> = match payload {
         Payload::Null => judge_null(record, settings.sources),
         Payload::Json(bytes) => judge_value(record, Value::Json(bytes), headers, settings),
         Payload::Avro(plan, body) => {
@@ -129,7 +130,8 @@ pub fn judge_payload<'a, 'c>(
             return judge_payload(&RawRecord { key, ..*record }, value, headers, settings);
         }
     };
-    judged.with_timestamp_of(record)
+    judged.tell_unusable_timestamp(record);
+    judged
 }
 
 /// Judges a record with a null value.
@@ -213,7 +215,7 @@ impl<'a> Judged<'a> {
     }
 
     /// If the record has a timestamp that is out of range, the rejection says so instead of calling it missing.
-    fn with_timestamp_of(mut self, record: &RawRecord<'_>) -> Self {
+    fn tell_unusable_timestamp(&mut self, record: &RawRecord<'_>) {
         let is_unusable = record
             .timestamp
             .is_some_and(|millis| usable_timestamp(millis).is_none());
@@ -226,7 +228,6 @@ impl<'a> Judged<'a> {
         {
             rejection.tell_unusable_timestamp();
         }
-        self
     }
 }
 
