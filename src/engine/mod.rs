@@ -87,6 +87,7 @@ use unreadable::UnreadablePartitions;
 
 pub use event::{Effect, Event, GroupChange, Loss, Notice, PartitionOffsets, StepEnd};
 pub use settings::{LogPartition, Place, Policy, Settings, Topic};
+pub use status::CommittedState;
 
 /// The backoff between attempts, both of requests to the cluster and of commits.
 const RETRIES: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));

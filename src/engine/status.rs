@@ -17,6 +17,17 @@ pub struct Nearness {
     pub above_half: u64,
 }
 
+/// What a worker knows of a customer's committed state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommittedState {
+    /// The customer's state partition is not owned by this worker, or not restored yet.
+    NotReady,
+    /// The customer has no state.
+    Unknown,
+    Known(Bytes),
+    Unreadable(StoreError),
+}
+
 impl Engine {
     /// Why this worker is not ready; none if all its partitions are restored and consumed.
     pub fn unready(&self) -> Option<String> {
@@ -132,15 +143,18 @@ impl Engine {
         nearness
     }
 
-    /// The committed state of a customer. The outer option is none if the customer's state partition is not owned by
-    /// this worker or not restored yet; the inner one is none if the customer has no state.
-    pub fn state_of(&self, id: &str) -> Option<Result<Option<Bytes>, StoreError>> {
+    /// The committed state of a customer.
+    pub fn state_of(&self, id: &str) -> CommittedState {
         let partition = crate::model::partition::of_key(id.as_bytes(), self.settings.partitions);
-        if !self.assignment.is_ready(partition) {
-            return None;
+        let store = self.stores.get(&partition);
+        match store.filter(|_| self.assignment.is_ready(partition)) {
+            None => CommittedState::NotReady,
+            Some(store) => match store.get(id.as_bytes()) {
+                Ok(Some(state)) => CommittedState::Known(state),
+                Ok(None) => CommittedState::Unknown,
+                Err(error) => CommittedState::Unreadable(error),
+            },
         }
-        let store = self.stores.get(&partition)?;
-        Some(store.get(id.as_bytes()))
     }
 
     /// The number of state partitions that this worker owns.

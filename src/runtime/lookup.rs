@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::customer::Customer;
 use crate::customer::snapshot::{self, View};
-use crate::engine::Engine;
+use crate::engine::{CommittedState, Engine};
 use crate::model::partition;
 use crate::serve::{CustomerLookup, LookupReply};
 
@@ -75,12 +75,12 @@ fn reply(id: &str, worker: &Engine, partitions: i32, view: &View) -> LookupReply
         return LookupReply::NotHere;
     }
     let state = match worker.state_of(id) {
-        None => {
+        CommittedState::NotReady => {
             return LookupReply::Unavailable("the customer's partition is being restored");
         }
-        Some(Ok(Some(state))) => state,
-        Some(Ok(None)) => return LookupReply::NotFound,
-        Some(Err(_)) => return UNREADABLE,
+        CommittedState::Known(state) => state,
+        CommittedState::Unknown => return LookupReply::NotFound,
+        CommittedState::Unreadable(_) => return UNREADABLE,
     };
     let mut text = Vec::new();
     match Customer::decode(&state) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use keyfold::engine::client_error::{ClientError, ErrorKind};
 use keyfold::engine::event::{Offset, StepEnd};
 use keyfold::engine::schedule::MIN_COMMIT_GAP;
-use keyfold::engine::{Effect, Event, Notice};
+use keyfold::engine::{CommittedState, Effect, Event, Notice};
 
 use super::{Shell, StepContext, client_error};
 use crate::group::{self, Membership};
@@ -297,9 +297,11 @@ impl Shell {
         for record in cluster.states_of(self.producer.id) {
             let key = record.key.clone().unwrap_or_default();
             let id = String::from_utf8_lossy(&key).into_owned();
-            let base = self.engine.state_of(&id);
-            let base = base.and_then(|state| state.expect("a store in memory"));
-            let base = base.map(|state| state.to_vec());
+            let base = match self.engine.state_of(&id) {
+                CommittedState::Known(state) => Some(state.to_vec()),
+                CommittedState::Unknown | CommittedState::NotReady => None,
+                CommittedState::Unreadable(error) => panic!("a store in memory: {error}"),
+            };
             intent.bases.insert(key, base);
         }
         self.intent = intent;
