@@ -15,6 +15,7 @@ mod schemas;
 pub mod sources;
 pub mod topics;
 pub mod validate;
+mod verdict_line;
 
 use crate::exit::Failure;
 use crate::runtime::signals::Stop;

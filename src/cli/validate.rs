@@ -3,13 +3,12 @@
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-use serde::Serialize;
-
 use super::lines;
 use super::schemas::SchemaArgs;
+use super::verdict_line::VerdictLine;
 use crate::config::Config;
 use crate::exit::{Done, Failure, unless_closed};
-use crate::model::record::{Rejection, Violation};
+use crate::model::record::Rejection;
 use crate::source::framing::Payload;
 use crate::source::{self, Verdict};
 
@@ -23,19 +22,6 @@ pub struct ValidateArgs {
     schemas: SchemaArgs,
     /// Files to read, `-` for standard input; standard input without any
     files: Vec<PathBuf>,
-}
-
-#[derive(Debug, Serialize)]
-struct VerdictLine<'a> {
-    topic: &'a str,
-    partition: i32,
-    offset: i64,
-    verdict: &'static str,
-    stage: Option<&'static str>,
-    code: Option<&'static str>,
-    message: Option<&'a str>,
-    violations: &'a [Violation],
-    warnings: &'a [Violation],
 }
 
 pub fn run(config: &Config, args: &ValidateArgs) -> Result<Done, Failure> {
@@ -57,21 +43,12 @@ pub fn run(config: &Config, args: &ValidateArgs) -> Result<Done, Failure> {
         if rejection.is_some() {
             done = Done::Found;
         }
-        let verdict = VerdictLine {
-            topic: &line.topic,
-            partition: line.partition,
-            offset: line.offset,
-            verdict: if rejection.is_some() {
-                "rejected"
-            } else {
-                "valid"
-            },
-            stage: rejection.map(|rejection| rejection.code.stage().name()),
-            code: rejection.map(|rejection| rejection.code.name()),
-            message: rejection.map(|rejection| rejection.message.as_str()),
-            violations: rejection.map_or(&[], |rejection| &rejection.violations),
-            warnings: &judged.warnings,
+        let word = if rejection.is_some() {
+            "rejected"
+        } else {
+            "valid"
         };
+        let verdict = VerdictLine::of(line, word, rejection, &judged.warnings);
         serde_json::to_writer(&mut out, &verdict)
             .map_err(io::Error::from)
             .and_then(|()| out.write_all(b"\n"))

@@ -214,9 +214,9 @@ codes! {
     NullValue = "null_value", Decode, "this source takes no null values";
     InvalidKey = "invalid_key", Decode,
         "the key of a null value gives no customer id: it is not of the source's key_format, or under \"text\" begins with a control character or a double quote";
-    SchemaViolation = "schema_violation", Schema, "the value breaks the JSON Schema of its source";
-    EventType = "event_type", Semantic, "the eventType is not that of the source";
-    UnsupportedVersion = "unsupported_version", Semantic, "the version is not from 1 to below 2";
+    SchemaViolation = "schema_violation", Schema, "the value breaks the JSON Schema or the definition of its source";
+    EventType = "event_type", Semantic, "the type of the event is not one of the source";
+    UnsupportedVersion = "unsupported_version", Semantic, "the version is not one that the source takes";
     BlankId = "blank_id", Semantic, "an id is missing, empty or only white space";
     CountryCode = "country_code", Semantic, "a country is not one of ISO 3166-1";
     FutureTimestamp = "future_timestamp", Semantic,

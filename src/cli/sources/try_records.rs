@@ -9,25 +9,19 @@ use super::resolve;
 use super::told::{Shown, Told};
 use crate::cli::lines;
 use crate::cli::schemas::SchemaArgs;
+use crate::cli::verdict_line::VerdictLine;
 use crate::config::Config;
 use crate::exit::{Done, Failure, unless_closed};
 use crate::fold::examples;
-use crate::model::record::{Rejection, Source, Violation};
+use crate::model::record::{Rejection, Source};
 use crate::source::framing::Payload;
 use crate::source::{self, Judged, Verdict};
 
 #[derive(Debug, Serialize)]
 struct TriedLine<'a> {
-    topic: &'a str,
-    partition: i32,
-    offset: i64,
     /// `valid`, `rejected`, or `nothing` for a valid record that tells nothing.
-    verdict: &'static str,
-    stage: Option<&'static str>,
-    code: Option<&'static str>,
-    message: Option<&'a str>,
-    violations: &'a [Violation],
-    warnings: &'a [Violation],
+    #[serde(flatten)]
+    verdict: VerdictLine<'a>,
     customers: Vec<Told>,
 }
 
@@ -82,15 +76,7 @@ pub fn run(
         }
         let rejection = rejection.as_ref();
         let tried = TriedLine {
-            topic: &line.topic,
-            partition: line.partition,
-            offset: line.offset,
-            verdict: word,
-            stage: rejection.map(|rejection| rejection.code.stage().name()),
-            code: rejection.map(|rejection| rejection.code.name()),
-            message: rejection.map(|rejection| rejection.message.as_str()),
-            violations: rejection.map_or(&[], |rejection| &rejection.violations),
-            warnings: &warnings,
+            verdict: VerdictLine::of(line, word, rejection, &warnings),
             customers,
         };
         let written = serde_json::to_writer(&mut out, &tried).map_err(io::Error::from);
