@@ -6,7 +6,10 @@ use std::process::Command;
 fn main() {
     // Not after each commit: that would recompile the library. The program itself includes the log.
     println!("cargo:rerun-if-changed=build.rs");
-    let log = git(&["rev-parse", "--git-path", "logs/HEAD"]).map(PathBuf::from);
+    let log = is_repository()
+        .then(|| git(&["rev-parse", "--git-path", "logs/HEAD"]))
+        .flatten();
+    let log = log.map(PathBuf::from);
     let log = log.and_then(|log| log.canonicalize().ok());
     let log = log.unwrap_or_else(|| {
         let empty = Path::new(&std::env::var_os("OUT_DIR").unwrap_or_default()).join("no-commits");
@@ -20,6 +23,14 @@ fn main() {
         // line tables, which take more room than the code
         println!("cargo:rustc-link-arg-bins=-Wl,--compress-debug-sections=zlib");
     }
+}
+
+/// Whether the repository that git finds is keyfold's own: a source archive may be unpacked below another one.
+fn is_repository() -> bool {
+    let top = git(&["rev-parse", "--show-toplevel"]).map(PathBuf::from);
+    let own = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let paths = top.zip(own);
+    paths.is_some_and(|(top, own)| top.canonicalize().ok() == own.canonicalize().ok())
 }
 
 /// What git says; none where there is no git, or no repository, as in a source archive.

@@ -48,9 +48,17 @@ instructions:
 types:
     .ci/run types
 
+# check what the Helm chart makes (needs Go and Python)
+helm:
+    .ci/run helm
+
 # rewrite what is written from the tables of keys: the reference file, the schemas for editors, docs/configuration.md, docs/definitions.md
 config-files:
     KEYFOLD_TEST_REWRITE=1 cargo test --test documentation table_of_keys
+
+# rewrite the manual page, docs/keyfold.1, which is written from the definition of the command line
+manual:
+    KEYFOLD_TEST_REWRITE=1 cargo test --test manual that_of_the_command_line
 
 # format all Rust code
 fmt:

@@ -35,7 +35,7 @@ SECTIONS = {
 # The events of the loyalty customers in an engine of their own: read by the built-in source, and by a declared one that
 # says the same, which may cost this many times as much.
 ALONE = ("built_in_alone", "declared_alone")
-MAX_RATIO = 1.6
+MAX_RATIO = 1.5
 
 # For the reader only: these functions may be renamed, or vanish into their callers.
 STAGES = {

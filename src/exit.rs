@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 /// Why a command could not do what it was asked to.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Failure {
     /// Wrong usage, configuration or input line.
     #[error("{0}")]
@@ -11,6 +11,9 @@ pub enum Failure {
     /// A service failed, or the stream cannot go on.
     #[error("{0}")]
     Service(String),
+    /// The schema registry does not answer; the text says what happened at each URL. Some commands go on without it.
+    #[error("{0}")]
+    RegistryAway(String),
 }
 
 impl Failure {
@@ -21,7 +24,7 @@ impl Failure {
     pub fn number(&self) -> u8 {
         match self {
             Failure::Usage(_) => 2,
-            Failure::Service(_) => 3,
+            Failure::Service(_) | Failure::RegistryAway(_) => 3,
         }
     }
 

@@ -36,15 +36,17 @@
 //!
 //! # Around it
 //!
-//! [`cli`] has one file a command, [`config`] the settings, `runtime::processor` starts and ends the threads,
-//! [`json`] reads and writes JSON, `serve` is the HTTP side, [`keyfold_generate`] makes realistic streams, and `demo` runs all of
-//! it in one process. `tests/architecture.rs` says which of these may name which.
+//! [`inspect`] is what the commands for operators find in logs, `checks` whether the set-up is right. [`cli`] has one file a command, [`config`] the settings,
+//! `runtime::processor` starts and ends the threads, [`json`] reads and writes JSON, `serve` is the HTTP side,
+//! [`keyfold_generate`] makes realistic streams, [`sample`] the records of a definition for them, and `demo` runs all of it in
+//! one process. `tests/architecture.rs` says which of these may name which.
 //! What users can rely on is in `docs/contract.md`; comments name its sections.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod avro;
 mod backoff;
+mod checks;
 pub mod cli;
 pub mod config;
 pub mod customer;
@@ -55,11 +57,13 @@ pub mod exit;
 pub mod failpoint;
 pub mod fold;
 mod generated;
+pub mod inspect;
 pub mod json;
 pub mod kafka;
 pub mod model;
 mod registry;
 mod runtime;
+pub mod sample;
 mod serve;
 pub mod source;
 pub mod store;

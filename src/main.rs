@@ -2,25 +2,26 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
-use clap::{Parser, Subcommand};
 use keyfold::cli;
-use keyfold::cli::log::StandardError;
-use keyfold::config::{CONFIG_FILE, Config};
-use keyfold::exit::Failure;
+use keyfold::cli::arguments::{self, Arguments, Command};
+use keyfold::config::{CONFIG_FILE, Config, LogFormat};
+use keyfold::exit::{Done, Failure};
 use keyfold::failpoint;
 use keyfold::kafka::properties;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The commit that the program is built from, for `keyfold_build_info`: what the build is told, or the newest of the
-/// repository's log. Only this file knows it, so that a commit does not recompile the library.
+/// The commit that the program is built from, for `--version` and `keyfold_build_info`: what the build is told, or the
+/// newest of the repository's log. Only this file knows it, so that a commit does not recompile the library.
 const COMMIT: &str = match (option_env!("BUILD_COMMIT"), str::from_utf8(&NEWEST_COMMIT)) {
     (Some(told), _) if !told.is_empty() => told,
     (_, Ok(commit)) if NEWEST_COMMIT[0] != 0 => commit,
-    _ => "unknown",
+    _ => UNKNOWN,
 };
+const UNKNOWN: &str = "unknown";
 
 /// The beginning of the commit's id; zeros where no repository was found. Copied, or the program would hold the whole log.
 const NEWEST_COMMIT: [u8; 12] = newest_commit(include_bytes!(env!("COMMIT_LOG")));
@@ -43,50 +44,37 @@ const fn newest_commit(log: &[u8]) -> [u8; 12] {
     commit
 }
 
-/// Folds customer events from Kafka into one compacted snapshot per customer.
-#[derive(Debug, Parser)]
-#[command(version, about)]
-struct Arguments {
-    /// The configuration, a TOML file (or the variable KEYFOLD_CONFIG); every key is also an environment variable
-    #[arg(long, short, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    Run(cli::run::RunArgs),
-    Demo(cli::demo::DemoArgs),
-    Fold(cli::fold::FoldArgs),
-    Validate(cli::validate::ValidateArgs),
-    Generate(cli::generate::GenerateArgs),
-    Topics(cli::topics::TopicsArgs),
-    Config(cli::config::ConfigArgs),
-    Sources(cli::sources::SourcesArgs),
-    Healthcheck(cli::healthcheck::HealthcheckArgs),
-}
+/// What `--version` prints: the version, and the commit where it is known.
+static VERSION: LazyLock<String> = LazyLock::new(|| match COMMIT {
+    UNKNOWN => env!("CARGO_PKG_VERSION").to_owned(),
+    commit => format!("{} ({commit})", env!("CARGO_PKG_VERSION")),
+});
 
 fn main() -> ExitCode {
     failpoint::set_up();
-    let arguments = Arguments::parse();
-    let stderr = match arguments.command {
-        Command::Run(_) => StandardError::Log,
-        Command::Demo(_) => StandardError::Errors,
-        _ => StandardError::Messages,
-    };
+    let arguments = Arguments::read(&VERSION);
+    let stderr = arguments.command.standard_error();
     let fail = |format, failure: &Failure| {
         cli::log::report(failure, format, stderr);
         failure.code()
     };
-    let file = arguments.config.or_else(config_file);
-    let client_properties = |config: &Config| match &arguments.command {
-        Command::Run(_) | Command::Topics(_) => properties::findings(config),
-        Command::Generate(args) if args.is_for_kafka() => properties::findings(config),
-        _ => Vec::new(),
+    let end = |format, done: Result<Done, Failure>| match done {
+        Ok(done) => done.code(),
+        Err(failure) => fail(format, &failure),
     };
-    let config = match Config::load_checked(file.as_deref(), client_properties) {
-        Ok(config) => config,
+    if let Command::Completions(args) = &arguments.command {
+        return end(
+            LogFormat::Auto,
+            cli::completions::run(arguments::definition(), args),
+        );
+    }
+    let file = arguments.config.or_else(config_file);
+    let client_properties = |config: &Config| match arguments.command.is_for_kafka() {
+        true => properties::findings(config),
+        false => Vec::new(),
+    };
+    let (config, origins) = match Config::load_checked(file.as_deref(), client_properties) {
+        Ok(loaded) => loaded,
         Err(error) => {
             let format = cli::log::format_of_invalid(file.as_deref());
             return fail(format, &Failure::Usage(error.to_string()));
@@ -99,18 +87,21 @@ fn main() -> ExitCode {
     let done = match &arguments.command {
         Command::Run(_) => cli::run::run(config, COMMIT),
         Command::Demo(args) => cli::demo::run(&config, args, COMMIT),
-        Command::Generate(args) => cli::generate::run(&config, args),
+        Command::Generate(args) => cli::generate::run(&config, file.as_deref(), args),
         Command::Topics(args) => cli::topics::run(&config, args),
+        Command::Dlq(args) => cli::dlq::run(&config, args),
         Command::Fold(args) => cli::fold::run(&config, args),
         Command::Validate(args) => cli::validate::run(&config, args),
+        Command::Explain(args) => cli::explain::run(&config, args),
+        Command::Erase(args) => cli::erase::run(&config, args),
+        Command::Audit(args) => cli::audit::run(&config, args),
         Command::Sources(args) => cli::sources::run(&config, file.as_deref(), args),
+        Command::Doctor(args) => cli::doctor::run(&config, args),
         Command::Healthcheck(args) => cli::healthcheck::run(&config, args),
-        Command::Config(_) => return cli::config::run(&config),
+        Command::Config(_) => return cli::config::run(&config, &origins),
+        Command::Completions(args) => cli::completions::run(arguments::definition(), args),
     };
-    match done {
-        Ok(done) => done.code(),
-        Err(failure) => fail(format, &failure),
-    }
+    end(format, done)
 }
 
 /// The configuration file that the environment names.

@@ -100,6 +100,38 @@ fn links_lead_to_files() {
     }
 }
 
+/// The value of an attribute in a piece of HTML.
+fn attribute<'a>(html: &'a str, name: &str) -> &'a str {
+    let found = html.split_once(&format!(" {name}=\""));
+    let value = found.and_then(|(_, rest)| rest.split_once('"'));
+    value.unwrap_or_else(|| panic!("no {name}: {html}")).0
+}
+
+/// What a picture says to those who do not see it, and to those who see it: both are written by `bench/draw`, and a
+/// picture that was drawn again without its document would say something else.
+#[test]
+fn pictures_are_there_and_are_said_in_words() {
+    let mut shown = Vec::new();
+    for document in documents() {
+        let text = read(&document);
+        for picture in text.split("<picture>").skip(1) {
+            let picture = picture.split_once("</picture>").unwrap().0;
+            let alternative = attribute(picture, "alt").replace("&#x27;", "'");
+            let described = format!("<desc>{alternative}</desc>");
+            let files = [("srcset", "-dark.svg"), ("src", "-light.svg")];
+            for (file, ending) in files.map(|(name, ending)| (attribute(picture, name), ending)) {
+                assert!(file.ends_with(ending), "{}: {file}", document.display());
+                let drawn = read(document.parent().unwrap().join(file));
+                assert!(drawn.contains(&described), "{file}: {described}");
+            }
+            shown.push(document.clone());
+        }
+    }
+    for expected in ["README.md", "docs/performance.md"] {
+        assert!(shown.contains(&expected.into()), "{expected}");
+    }
+}
+
 /// The words of a file of containers, without its comments.
 fn instructions(path: &str) -> String {
     let text = read(path);
@@ -276,6 +308,7 @@ fn editors_know_what_is_wrong_with_a_configuration() {
         &documents::reference(),
         "[kafka.properties]\nsecurity.protocol = 'SSL'\n\"linger.ms\" = 5",
         "[validation.rules]\ncountry_code = 'off'\n[topics]\npartitions = 3",
+        "[validation]\nmax_state_bytes = '1 MiB'\nmax_record_bytes = 1024\nmax_metadata_bytes = '64kb'",
     ] {
         assert!(is_valid(valid), "{valid}");
     }
@@ -284,9 +317,62 @@ fn editors_know_what_is_wrong_with_a_configuration() {
         "[snapshot]\ntopc = 'a'",
         "[sources.loyalty]",
         "[merge]\nmax_actions = 0",
+        "[validation]\nmax_state_bytes = 1023",
+        "[validation]\nmax_state_bytes = '1M'",
+        "[validation]\nmax_state_bytes = '1048576'",
         "[processing]\nguarantee = 'once'",
         "[processing]\nmax_reject_share = 0",
     ] {
         assert!(!is_valid(wrong), "{wrong}");
+    }
+}
+
+/// The chart has the version of the program, its user, and its alerts. What it makes is checked by `.ci/helm.py`.
+#[test]
+fn the_chart_for_kubernetes_is_that_of_this_program() {
+    let chart = read("deploy/helm/keyfold/Chart.yaml");
+    for key in ["version", "appVersion"] {
+        let line = format!("\n{key}: {}\n", env!("CARGO_PKG_VERSION"));
+        assert!(chart.contains(&line), "{key}");
+    }
+    // a chart holds no file from outside of its folder
+    assert_eq!(
+        read("deploy/helm/keyfold/files/keyfold.rules.yml"),
+        read("config/prometheus/keyfold.rules.yml"),
+        "copy config/prometheus/keyfold.rules.yml into deploy/helm/keyfold/files"
+    );
+    let values = read("deploy/helm/keyfold/values.yaml");
+    for id in ["runAsUser", "runAsGroup", "fsGroup"] {
+        assert!(values.contains(&format!("  {id}: 10001\n")), "{id}");
+    }
+}
+
+/// Each alert leads to a section that says what to do, and each such section has its alert and its test.
+#[test]
+fn every_alert_has_its_section_and_its_test() {
+    let rules = read("config/prometheus/keyfold.rules.yml");
+    let tests = read("config/prometheus/keyfold.rules.test.yml");
+    let operations = read("docs/operations.md");
+    let (_, section) = operations.split_once("\n## Alerts\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let sections: Vec<&str> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("### "))
+        .collect();
+    let alerts: Vec<&str> = rules
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- alert: "))
+        .collect();
+    assert_eq!(sections, alerts);
+    for alert in alerts {
+        let anchor = alert.to_lowercase();
+        let runbook = format!("runbook: docs/operations.md#{anchor}\n");
+        assert!(rules.contains(&runbook), "{alert} names no runbook");
+        for outcome in ["exp_samples: []", "exp_samples:\n"] {
+            let named = format!("alertname=\"{alert}\",");
+            let mut cases = tests.split("- expr: ");
+            let found = cases.any(|case| case.contains(&named) && case.contains(outcome));
+            assert!(found, "{alert} has no test with {outcome:?}");
+        }
     }
 }

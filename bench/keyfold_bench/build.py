@@ -1,9 +1,9 @@
-"""Builds both sides, and fetches what the broker needs."""
+"""Builds all sides, and fetches what the broker needs."""
 import json
 import shutil
 
 from .errors import Failure
-from .paths import BROKER_POM, OUT, PEER, PEER_JAR, ROOT
+from .paths import BROKER_POM, FRANZ_GO, OUT, PEER_JAR, ROOT
 from .processes import run
 
 
@@ -24,12 +24,25 @@ def floor():
     return programs[0]
 
 
-def peer():
-    """The peer's own tests run with it. A jar that is newer than all its sources is taken as it is."""
-    sources = [PEER / "pom.xml", *(path for path in (PEER / "src").rglob("*") if path.is_file())]
-    if PEER_JAR.exists() and PEER_JAR.stat().st_mtime > max(path.stat().st_mtime for path in sources):
-        return
-    run(["mvn", "-q", "-B", "package"], cwd=PEER)
+def kafka_streams():
+    """Its own tests run with it."""
+    home = PEER_JAR.parent.parent
+    if not newer(PEER_JAR, [home / "pom.xml", *(home / "src").rglob("*")]):
+        run(["mvn", "-q", "-B", "package"], cwd=home)
+
+
+def franz_go():
+    home = FRANZ_GO.parent
+    if not newer(FRANZ_GO, [path for path in home.iterdir() if path != FRANZ_GO]):
+        run([home / "build.sh"])
+
+
+def newer(made, sources):
+    """What is newer than all its sources is taken as it is."""
+    return made.exists() and made.stat().st_mtime > max(path.stat().st_mtime for path in sources if path.is_file())
+
+
+PEERS = {"Kafka Streams": kafka_streams, "franz-go": franz_go}
 
 
 def broker_libs():

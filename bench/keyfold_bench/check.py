@@ -1,4 +1,6 @@
 """Whether what was published is right."""
+import hashlib
+
 from .errors import Failure
 
 
@@ -22,3 +24,20 @@ def equal_to_fold(name, newest, expected):
         key = min(different)
         raise Failure(f"WRONG RESULT: {name}: of {len(expected)} customers {len(different)} differ from the offline fold.\n"
                       f"{key.decode()}\n  fold:      {expected.get(key)}\n  published: {newest.get(key)}")
+
+
+class Agreement:
+    """The peers do the same job by the same rules: all their runs must leave the same snapshots, byte for byte."""
+
+    def __init__(self):
+        self.first = None
+
+    def hold(self, name, newest):
+        digest = hashlib.sha256()
+        for key in sorted(newest):
+            digest.update(b"%d %s %d %s" % (len(key), key, len(newest[key] or b""), newest[key] or b""))
+        found = (len(newest), digest.hexdigest())
+        if self.first is None:
+            self.first = (name, found)
+        elif self.first[1] != found:
+            raise Failure(f"WRONG RESULT: {name} left other snapshots than {self.first[0]} ({found[0]} and {self.first[1][0]} of them)")

@@ -29,6 +29,8 @@ class Cluster:
         new = [NewTopic(topic, partitions, 1, config=config or {}) for topic in topics]
         for future in self.admin.create_topics(new).values():
             future.result(LIMIT)
+        # the broker knows a new topic a moment before its partitions
+        wait_for(lambda: all(len(self.partitions(topic)) == partitions for topic in topics), LIMIT, "new topics", 0.05)
 
     def configure(self, topic, settings):
         entries = [ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in settings.items()]

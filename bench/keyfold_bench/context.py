@@ -3,23 +3,25 @@ import itertools
 import sys
 import time
 
-from . import build
+from . import build, check
 from .broker import Broker
 from .cluster import Cluster
 from .errors import Failure
-from .sides import Keyfold
+from .peers import PEERS
 from .workload import INPUTS, Workload
 
 
 class Bench:
     def __init__(self, options):
         self.options = options
+        self.peers = [peer for peer in PEERS if peer.label in options.peers]
         self.broker = Broker(build.broker_libs())
         self.servers = self.broker.servers
         self.cluster = Cluster(self.servers, self.broker.data)
         self.cluster.await_coordinators()
         self._numbers = itertools.count(1)
         self._workload = self._expected = None
+        self.agreement = check.Agreement()
         self.began = time.monotonic()
 
     def say(self, text):
@@ -30,7 +32,7 @@ class Bench:
         """A side with a new application id."""
         # ends in a mark, so that no id begins another
         application = f"bench-{kind.label}-{name}{next(self._numbers)}-"
-        return kind(self.servers, application.replace(" ", ""), settings)
+        return kind(self.servers, application.replace(" ", "").lower(), settings)
 
     @property
     def workload(self):

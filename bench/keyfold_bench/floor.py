@@ -6,7 +6,7 @@ from .measure import drain, watch
 from .paths import STATE
 from .processes import Process
 from .sides import Keyfold
-from .stats import ratios
+from .stats import merged, ratios
 
 # Enough of them that they fit into no cache.
 SAMPLES = 20_000
@@ -41,14 +41,14 @@ def run(bench):
                 bench.say(f"floor, {title}, run {number + 1}, {name}: {figures['cpu_per_million']:.1f} CPU-s per million, "
                           f"{figures['seconds_from_start']:.1f} s, {figures['snapshots_per_event']:.2f} snapshots an event")
         shares = ratios(*([figures["cpu_per_million"] for figures in runs[name]] for name in (Carrier.label, "keyfold")))
-        rows.append({"title": title, "figures": {name: throughput.merged(found) for name, found in runs.items()}, "cpu_share": shares})
+        rows.append({"title": title, "figures": {name: merged(found) for name, found in runs.items()}, "cpu_share": shares})
     return {"events": bench.workload.events, "runs": bench.options.runs, "rows": rows}
 
 
 def carried(bench, carrier):
     """One run. It may be through within two commits, so that there is no rate between the first and the last."""
     ends = bench.ends()
-    carrier.prepare()
+    carrier.prepare(bench.cluster)
     broker = bench.broker.process
     before = broker.cpu_seconds()
     process = carrier.start()
@@ -64,9 +64,9 @@ def carried(bench, carrier):
 def made(bench, path):
     """Snapshots and states of customers, as keyfold has left them at the end of the workload."""
     side = bench.side(Keyfold, throughput.ROWS[0][1])
-    side.prepare()
+    side.prepare(bench.cluster)
     process = side.start()
-    drain(process, bench.cluster, side.application, bench.ends())
+    drain(process, bench.cluster, side.application, bench.ends(), rough=bench.options.quick)
     process.stop()
     _, snapshots = check.read_newest(bench.cluster, side.snapshots)
     _, states = check.read_newest(bench.cluster, side.state_topic(bench.cluster))

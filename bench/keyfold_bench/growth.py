@@ -71,7 +71,7 @@ def prepared(bench, customers):
     bench.cluster.create(inputs, bench.options.partitions)
     load(bench, size, (size.events.customer(f"cust-{number}", next(size.millis), created=True) for number in range(customers)))
     for side in size.sides.values():
-        side.prepare()
+        side.prepare(bench.cluster)
         process = side.start()
         watch(process, bench.cluster, side.application, bench.cluster.ends(inputs))
         # this metric is renewed now and then only

@@ -1,8 +1,8 @@
-"""How long a record takes to a reader of the snapshots, at a rate that both sides master."""
+"""How long a record takes to a reader of the snapshots, at a rate that all sides master."""
 from .measure import PATIENCE
 from .processes import wait_for
-from .sides import Keyfold, Peer, Settings
-from .stats import ratios, spread
+from .sides import Keyfold, Settings
+from .stats import compared, merged
 from .steady import sent, start_producer, start_reader, start_ready, windows
 
 CUSTOMERS = 100_000
@@ -12,17 +12,16 @@ SPARE = 10
 
 def run(bench):
     options = bench.options
-    runs = {"keyfold": [], "peer": []}
+    runs = {kind.label: [] for kind in (Keyfold, *bench.peers)}
     for number in range(options.runs):
-        for name, kind in (("keyfold", Keyfold), ("peer", Peer)):
+        for kind in (Keyfold, *bench.peers):
             figures = one(bench, kind)
-            runs[name].append(figures)
-            bench.say(f"latency, run {number + 1}, {name}: p50 {figures['p50']:.0f} ms, p99 {figures['p99']:.0f} ms, "
+            runs[kind.label].append(figures)
+            bench.say(f"latency, run {number + 1}, {kind.label}: p50 {figures['p50']:.0f} ms, p99 {figures['p99']:.0f} ms, "
                       f"max {figures['max']:.0f} ms")
-    names = list(runs["keyfold"][0])
     return {"rate": options.rate, "seconds": options.seconds, "warm_up": options.warm_up, "runs": options.runs,
-            "figures": {side: {name: spread([run[name] for run in found]) for name in names} for side, found in runs.items()},
-            "ratios": {name: ratios([run[name] for run in runs["keyfold"]], [run[name] for run in runs["peer"]]) for name in names}}
+            "figures": {name: merged(found) for name, found in runs.items()},
+            "ratios": {f"keyfold / {peer.label}": compared(runs["keyfold"], runs[peer.label]) for peer in bench.peers}}
 
 
 def one(bench, kind):
@@ -31,7 +30,7 @@ def one(bench, kind):
     inputs = (f"{side.application}.customers", f"{side.application}.actions")
     side.configure(side.settings.with_(inputs=inputs))
     cluster.create(inputs, options.partitions)
-    side.prepare()
+    side.prepare(cluster)
     process = start_ready(side)
     producer = start_producer(bench, inputs, options.rate, options.warm_up + options.seconds + SPARE, CUSTOMERS,
                               options.warm_up)

@@ -3,7 +3,8 @@ import os
 import platform
 from datetime import datetime, timezone
 
-from .paths import KEYFOLD, ROOT
+from . import paths
+from .paths import ROOT
 from .processes import text_of
 
 
@@ -18,9 +19,10 @@ def describe():
         "cores": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "keyfold": f"{text_of([KEYFOLD, '--version'])} ({commit})",
+        "keyfold": f"{text_of([paths.KEYFOLD, '--version'])} ({commit})",
         "kafka": "4.3.1",
         "java": text_of(["java", "-version"]).splitlines()[0],
+        "go": text_of(["go", "version"]).removeprefix("go version "),
         "rust": text_of(["rustc", "--version"]),
         "python": platform.python_version(),
     }

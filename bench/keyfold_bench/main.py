@@ -6,46 +6,60 @@ import signal
 import sys
 from pathlib import Path
 
-from . import build, floor, growth, latency, machine, report, restore, soak, throughput
+from . import build, floor, growth, interruption, latency, machine, paths, report, restore, soak, throughput
 from .context import Bench
 from .errors import Failure
 from .paths import BENCH, BROKER, LOGS, OUT, STATE
+from .peers import PEERS
 from .processes import kill_all
 
-PARTS = {"throughput": throughput, "restore": restore, "latency": latency, "growth": growth, "floor": floor, "soak": soak}
-USUAL = "throughput,restore,latency,growth,floor"
+PARTS = {"throughput": throughput, "restore": restore, "latency": latency, "interruption": interruption, "growth": growth,
+         "floor": floor, "soak": soak}
+USUAL = ",".join(part for part in PARTS if part != "soak")
+# as they are named here, and everywhere else
+PEER_NAMES = {peer.label.lower().replace(" ", "-"): peer.label for peer in PEERS}
+ALL_PEERS = ",".join(PEER_NAMES)
 # Proves within minutes that every part works; its figures mean nothing.
-QUICK = {"runs": 1, "events": 100_000, "customers": 10_000, "seconds": 10, "warm_up": 5, "growth": [0.01, 0.02],
+QUICK = {"runs": 1, "events": 100_000, "customers": 10_000, "seconds": 10, "interrupted": 10, "warm_up": 5, "growth": [0.01, 0.02],
          "growth_events": 50_000, "minutes": 1.0, "soak_customers": 1_000}
 
 
 def arguments():
-    cli = argparse.ArgumentParser(prog="bench/run", description="Measures keyfold beside Kafka Streams; see bench/README.md.")
+    cli = argparse.ArgumentParser(prog="bench/run", description="Measures keyfold beside franz-go and Kafka Streams; see bench/README.md.")
     add = cli.add_argument
     add("--only", default=USUAL, help=f"parts, separated by commas: {', '.join(PARTS)} (default: {USUAL})")
+    add("--peers", default=ALL_PEERS, help=f"the programs beside it, separated by commas (default: {ALL_PEERS})")
     add("--runs", type=int, default=3, help="runs of each side in each part (default: 3)")
     add("--events", type=int, default=1_000_000, help="events of the workload, before repeats (default: 1000000)")
     add("--customers", type=int, default=100_000, help="customers of the workload (default: 100000)")
     add("--partitions", type=int, default=2, help="partitions of every topic (default: 2)")
-    add("--rate", type=int, default=2_000, help="events a second, for latency and soak (default: 2000)")
+    add("--rate", type=int, default=2_000, help="events a second, for latency, interruption and soak (default: 2000)")
     add("--seconds", type=int, default=60, help="length of a run of latency (default: 60)")
     add("--warm-up", type=int, default=20, help="seconds at that rate that don't count yet (default: 20)")
+    add("--interrupted", type=int, default=20, help="seconds after an interruption in which what is produced counts (default: 20)")
     add("--growth", type=sizes, default=[0.1, 1, 5], help="customers in millions, separated by commas (default: 0.1,1,5)")
     add("--growth-events", type=int, default=1_000_000, help="events at each size (default: 1000000)")
     add("--minutes", type=float, default=60, help="length of the soak (default: 60)")
     add("--soak-customers", type=int, default=20_000, help="customers of the soak (default: 20000)")
-    add("--quick", action="store_true", help="small sizes and one run: shows that all works, measures nothing; its results "
-                                             "go below the build directory")
-    add("--results", type=Path, help="folder for latest.json and latest.md (default: bench/results)")
+    add("--quick", action="store_true", help="small sizes and one run: shows that all works, measures nothing")
+    add("--keyfold", type=Path, help="a program that is built already, instead of building this folder's")
+    add("--results", type=Path, help="folder for what is written (default: bench/results; below the build directory with --quick, "
+                                     "--keyfold or fewer --peers)")
     options = cli.parse_args()
     options.parts = options.only.split(",")
     if unknown := [part for part in options.parts if part not in PARTS]:
         cli.error(f"no such part: {', '.join(unknown)}")
+    options.peers = [peer for peer in options.peers.split(",") if peer]
+    if unknown := [peer for peer in options.peers if peer not in PEER_NAMES]:
+        cli.error(f"no such peer: {', '.join(unknown)}")
+    options.peers = [PEER_NAMES[peer] for peer in options.peers]
     if options.runs < 1:
         cli.error("--runs must be at least 1")
     if options.quick:
         vars(options).update({name: value for name, value in QUICK.items() if getattr(options, name) == cli.get_default(name)})
-    options.results = options.results or (OUT / "quick" if options.quick else BENCH / "results")
+    # what is no whole measurement of this folder's program does not take the place of one
+    partly = options.quick or options.keyfold or len(options.peers) < len(PEERS)
+    options.results = options.results or (OUT / "tried" if partly else BENCH / "results")
     return options
 
 
@@ -87,8 +101,12 @@ def tidy():
 def measure(options):
     tidy()
     shutil.rmtree(LOGS, ignore_errors=True)
-    build.keyfold()
-    build.peer()
+    if options.keyfold:
+        paths.KEYFOLD = options.keyfold.resolve()
+    else:
+        build.keyfold()
+    for peer in options.peers:
+        build.PEERS[peer]()
     bench = Bench(options)
     if options.parts != ["soak"]:
         throughput.warm_up(bench)

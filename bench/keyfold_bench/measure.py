@@ -55,11 +55,14 @@ def between(process, first, last):
     return last.committed - first.committed, last.time - first.time
 
 
-def drain(process, cluster, group, places):
+def drain(process, cluster, group, places, rough=False):
     """Works off all. The first record can't be seen from outside, the commits can: the rate is that between the first
-    commit and the last. CPU and memory are those of the whole process since its start."""
+    commit and the last. CPU and memory are those of the whole process since its start. `rough`, where nothing is measured:
+    one commit is enough, and then the rate is that since the start."""
     first, last = watch(process, cluster, group, places)
     rss = process.memory_mib()
+    if rough and first.committed == last.committed:
+        first = Mark(process.started, 0, 0)
     events, seconds = between(process, first, last)
     return Drained(last.committed, seconds, events / seconds, last.time - process.started,
                    last.cpu * 1e6 / last.committed, rss)

@@ -10,8 +10,9 @@ LOGS = OUT / "logs"
 STATE = OUT / "state"
 BROKER = OUT / "broker"
 
+# `--keyfold` puts another one in its place
 KEYFOLD = TARGET / "release" / "keyfold"
-PEER = BENCH / "kafka-streams"
-PEER_JAR = PEER / "target" / "customer-snapshots.jar"
+PEER_JAR = BENCH / "kafka-streams" / "target" / "customer-snapshots.jar"
+FRANZ_GO = BENCH / "franz-go" / "franz"
 GENERATE = BENCH / "workload" / "generate.py"
-BROKER_POM = ROOT / "tests" / "kafka" / "pom.xml"
+BROKER_POM = ROOT / "crates" / "harness" / "src" / "pom.xml"

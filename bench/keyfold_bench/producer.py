@@ -1,12 +1,13 @@
 """A process of its own: sends events at a fixed rate. `python -m keyfold_bench.producer`
 
 Each event's `updatedAt` is its record's timestamp, so that a snapshot's `updatedAt` is the timestamp of the latest
-record that it holds. Prints one JSON line at the end, with how long the
-broker took to acknowledge: that is a part of the latency which no processor can help.
+record that it holds. Ends after its time, or at SIGTERM. Prints a JSON line when it
+begins, and one at the end, with how long the broker took to acknowledge: that is a part of the latency which no processor can help.
 """
 import argparse
 import json
 import random
+import signal
 import time
 from array import array
 
@@ -40,8 +41,10 @@ def main():
     topics = dict(zip((CUSTOMERS, ACTIONS), args.inputs))
     events = Endless()
     began = time.time()
-    sent, total, latest = 0, int(args.rate * args.seconds), 0.0
-    while sent < total:
+    print(json.dumps({"began": began}), flush=True)
+    sent, total, latest, ended = 0, int(args.rate * args.seconds), 0.0, []
+    signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
+    while sent < total and not ended:
         wait = began + sent / args.rate - time.time()
         if wait > 0:
             producer.poll(0)

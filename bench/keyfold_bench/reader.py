@@ -2,10 +2,13 @@
 
 Prints `ready`, and then a JSON line for each window of time with the latencies of the snapshots that arrived in it:
 the time of arrival less the snapshot's `updatedAt`, which is the timestamp of the latest record that it holds.
+With `--raw` these two times of every snapshot go to a file, as pairs of doubles. At SIGTERM it ends when nothing more comes.
 """
 import argparse
 import json
+import signal
 import time
+from array import array
 from datetime import datetime, timezone
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -35,6 +38,7 @@ def main():
     cli.add_argument("--servers", required=True)
     cli.add_argument("--topic", required=True)
     cli.add_argument("--window", type=float, required=True)
+    cli.add_argument("--raw", help="a file for the times of every snapshot")
     args = cli.parse_args()
     consumer = Consumer({"bootstrap.servers": args.servers, "group.id": "bench-latency", "isolation.level": "read_committed",
                          "enable.auto.commit": False, "fetch.queue.backoff.ms": 1, **QUIET})
@@ -45,16 +49,20 @@ def main():
         place.offset = consumer.get_watermark_offsets(place, timeout=30)[1]
         assigned.append(place)
     consumer.assign(assigned)
+    ended = []
+    signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
     print("ready", flush=True)
-    instants, latencies = Instants(), []
+    instants, latencies, pairs = Instants(), [], array("d")
     until = None
     while True:
-        message = consumer.poll(0.1)
+        message = consumer.poll(1 if ended else 0.1)
         now = time.time()
         if until and now >= until:
             show(until - args.window, latencies)
             until += args.window
         if message is None:
+            if ended:
+                break
             continue
         if message.error():
             raise KafkaException(message.error())
@@ -65,7 +73,13 @@ def main():
             until = now + args.window
         # the snapshot's own is the last field of both sides' snapshots
         at = value.rindex(NAME) + len(NAME)
-        latencies.append(now - instants.seconds(value[at:value.index(b'"', at)]))
+        produced = instants.seconds(value[at:value.index(b'"', at)])
+        latencies.append(now - produced)
+        if args.raw:
+            pairs.extend((now, produced))
+    if args.raw:
+        with open(args.raw, "wb") as out:
+            pairs.tofile(out)
 
 
 def show(since, latencies):

@@ -1,14 +1,15 @@
-"""Writes latest.json and latest.md. Parts that were not run keep what an earlier run found."""
+"""Writes latest.json, latest.md and the pictures. Parts that were not run keep what an earlier run found."""
 import json
 
-from . import goals, tables
+from . import documents, goals, pictures, tables
+from .paths import BENCH
+from .summary import summary
 
 INTRODUCTION = """\
-# keyfold beside Kafka Streams
+# keyfold beside franz-go and Kafka Streams
 
 Written by `bench/run`; [README.md](../README.md) says what each figure means and how to repeat it. Figures are medians
-of the runs, with the range in brackets. A ratio is that of the two runs that followed each other, and then the median of
-those.
+of the runs, with the range in brackets. A ratio is that of two runs of the same round, and then the median of those.
 """
 
 
@@ -18,8 +19,17 @@ def write(folder, part, found):
     results = json.loads(path.read_text()) if path.exists() else {}
     results[part] = rounded(found)
     path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    (folder / "latest.md").write_text(markdown(results))
+    show(folder, results)
     return path
+
+
+def show(folder, results):
+    """Tables and pictures of the results; those of bench/results are in the documents too."""
+    drawn = pictures.draw(folder, results)
+    (folder / "latest.md").write_text(markdown(results, drawn))
+    if folder.resolve() == BENCH / "results":
+        documents.show(drawn, {"summary": summary(results)})
+    return drawn
 
 
 def rounded(value):
@@ -33,11 +43,12 @@ def rounded(value):
     return value
 
 
-def markdown(results):
+def markdown(results, drawn):
     sections = [INTRODUCTION, goal_table(results)]
     for part, section in tables.SECTIONS.items():
         if part in results:
-            sections.append(section(results[part]) + "\n" + place(results[part]["machine"]))
+            picture = documents.picture(part, drawn[part], pictures.FOLDER)
+            sections.append(section(results[part]) + "\n" + picture + "\n" + place(results[part]["machine"]))
     return "\n".join(sections)
 
 
@@ -50,4 +61,5 @@ def goal_table(results):
 
 def place(machine):
     return (f"*{machine['date']}, {machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']} GiB, {machine['system']}; "
-            f"{machine['keyfold']}, {machine['rust']}; Kafka {machine['kafka']}, {machine['java']}.*\n")
+            f"{machine['keyfold']}, {machine['rust']}; Kafka {machine['kafka']}, {machine['java']}"
+            + (f"; {machine['go']}" if machine.get("go") else "") + ".*\n")

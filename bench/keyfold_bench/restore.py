@@ -1,11 +1,12 @@
-"""How long a killed instance is away."""
+"""How long a killed instance is away. franz-go is no named member: after a kill the group waits for its session's end."""
 import time
 
 from . import check
 from .errors import Failure
 from .measure import drain, watch
-from .sides import Keyfold, Peer, Settings
-from .stats import ratios, spread
+from .peers import KafkaStreams
+from .sides import Keyfold, Settings
+from .stats import merged, ratios, spread
 
 NAMED = Settings(workers=1, interval_ms=100, instance="one")
 READY_LIMIT = 600
@@ -23,20 +24,24 @@ def run(bench):
 
 
 def restarts(bench):
-    """Both sides have worked everything off and are killed; then each is started again, and killed when it is ready."""
-    keyfold, peer = bench.side(Keyfold, NAMED), bench.side(Peer, NAMED)
-    sides = (keyfold, peer)
+    """All have worked everything off and are killed; then each is started again, and killed when it is ready."""
+    keyfold = bench.side(Keyfold, NAMED)
+    cases = [("keyfold, memory", keyfold, "memory", False), ("keyfold, disk, emptied", keyfold, "disk", True),
+             ("keyfold, disk, kept", keyfold, "disk", False)]
+    peer = KafkaStreams.label
+    if KafkaStreams in bench.peers:
+        cases.append((peer, bench.side(KafkaStreams, NAMED), None, False))
+    sides = list(dict.fromkeys(side for _, side, _, _ in cases))
     ends = bench.ends()
     for side in sides:
-        side.prepare()
+        side.prepare(bench.cluster)
         process = side.start()
-        drain(process, bench.cluster, side.application, ends)
+        drain(process, bench.cluster, side.application, ends, rough=bench.options.quick)
         process.kill()
     sizes = {side: bench.cluster.bytes_of(side.state_topic(bench.cluster)) for side in sides}
-    runs = {}
+    runs = {name: [] for name, *_ in cases}
     for number in range(bench.options.runs):
-        for name, side, store, empty in [("keyfold, memory", keyfold, "memory", False), ("keyfold, disk, emptied", keyfold, "disk", True),
-                                         ("keyfold, disk, kept", keyfold, "disk", False), ("peer", peer, None, False)]:
+        for name, side, store, empty in cases:
             if store:
                 side.configure(NAMED.with_(store=store))
             if empty:
@@ -45,18 +50,19 @@ def restarts(bench):
             rate = figures["records_per_second"]
             whole = rate and name != "keyfold, disk, kept"
             figures["mb_per_second"] = sizes[side] / 1e6 * rate / figures["records"] if whole else None
-            runs.setdefault(name, []).append(figures)
+            runs[name].append(figures)
             bench.say(f"restart {number + 1}, {name}: {figures['records']:,.0f} records, ready after {figures['seconds_to_ready']:.2f} s")
     for side in sides:
         side.discard(bench.cluster)
     rates = {name: [figures["records_per_second"] for figures in found] for name, found in runs.items()}
-    merged = {name: {key: spread([figures[key] for figures in found]) for key in found[0]} for name, found in runs.items()}
-    return merged, {f"{name} / peer": ratios(rates[name], rates["peer"]) for name in rates if name != "peer"}
+    pairs = [(name, peer) for name in rates if peer in rates and name != peer]
+    return ({name: merged(found) for name, found in runs.items()},
+            {f"{ours} / {theirs}": ratios(rates[ours], rates[theirs]) for ours, theirs in pairs})
 
 
 def restart(side):
     process = side.start()
-    figures = of_keyfold(side, process) if side.label == "keyfold" else of_peer(side, process)
+    figures = of_keyfold(side, process) if side.label == Keyfold.label else of_kafka_streams(side, process)
     process.kill()
     return figures
 
@@ -82,7 +88,7 @@ def of_keyfold(side, process):
     return {"records": records, "records_per_second": rate, "seconds_to_ready": time.monotonic() - process.started}
 
 
-def of_peer(side, process):
+def of_kafka_streams(side, process):
     """From the line that it prints when its state is restored; the time to be ready is taken from outside."""
     deadline = time.monotonic() + READY_LIMIT
     while (line := side.restored(process)) is None:
@@ -93,17 +99,19 @@ def of_peer(side, process):
     seconds = time.monotonic() - process.started
     records = line["restoredRecords"]
     if records == 0:
-        raise Failure("the peer restored nothing: it was to wipe its state after a crash")
+        raise Failure("Kafka Streams restored nothing: it was to wipe its state after a crash")
     return {"records": records, "records_per_second": records / line["restoreSeconds"], "seconds_to_ready": seconds}
 
 
 def back_at_work(bench):
-    runs = {}
+    cases = [("keyfold, memory", Keyfold, NAMED), ("keyfold, disk", Keyfold, NAMED.with_(store="disk"))]
+    if KafkaStreams in bench.peers:
+        cases.append((KafkaStreams.label, KafkaStreams, NAMED))
+    runs = {name: [] for name, _, _ in cases}
     for number in range(bench.options.runs):
-        for name, kind, settings in [("keyfold, memory", Keyfold, NAMED), ("keyfold, disk", Keyfold, NAMED.with_(store="disk")),
-                                     ("peer", Peer, NAMED)]:
+        for name, kind, settings in cases:
             seconds = killed_at_work(bench, bench.side(kind, settings))
-            runs.setdefault(name, []).append(seconds)
+            runs[name].append(seconds)
             bench.say(f"killed at work {number + 1}, {name}: its first new commit after {seconds:.2f} s")
     return {name: spread(found) for name, found in runs.items()}
 
@@ -112,7 +120,7 @@ def killed_at_work(bench, side):
     """Seconds from the start after a kill to the first commit that the new process made, with input waiting."""
     ends = bench.ends()
     total = sum(ends.values())
-    side.prepare()
+    side.prepare(bench.cluster)
     process = side.start()
     committed = lambda: bench.cluster.committed(side.application, ends)
     deadline = time.monotonic() + READY_LIMIT

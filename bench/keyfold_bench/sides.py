@@ -1,27 +1,25 @@
-"""The two programs that are compared, started and asked in the same manner."""
+"""The programs that are compared are started and asked in the same manner; keyfold itself. The others are in peers.py."""
 import http.client
 import json
 import os
 import shutil
 from dataclasses import dataclass, field, replace
 
+from . import paths
 from .broker import free_port
-from .errors import Failure
-from .paths import KEYFOLD, LOGS, PEER_JAR, STATE
+from .paths import LOGS, STATE
 from .processes import Process, run
 from .workload import INPUTS
 
 EXACTLY_ONCE, AT_LEAST_ONCE = "exactly_once", "at_least_once"
 
-# The key by which batches grow under a backlog, and what a row of its own sets it to. Equal to the commit interval
-# it is off.
+# The key by which batches grow under a backlog. Equal to the commit interval it is off.
 GROWTH_KEY = "backlog_commit_interval"
-GROWN = "1s"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a row sets on both sides."""
+    """What a row sets on all sides."""
     workers: int = 1
     interval_ms: int = 100
     guarantee: str = EXACTLY_ONCE
@@ -29,6 +27,7 @@ class Settings:
     inputs: tuple = INPUTS
     # keyfold's alone
     store: str = "memory"
+    # whether a backlog is committed as seldom as it is by default
     grows: bool = False
     extra: dict = field(default_factory=dict)
 
@@ -38,6 +37,10 @@ class Settings:
 
 class Side:
     """An application id with its topics and its state on disk."""
+    # whether several instances can share the work
+    several = True
+    # what it says when it has ended by its own rules, so that the run is repeated
+    gives_up = None
 
     def __init__(self, servers, application, settings):
         self.servers = servers
@@ -73,7 +76,8 @@ class Keyfold(Side):
     def configure(self, settings):
         super().configure(settings)
         processing = {"guarantee": settings.guarantee, "commit_interval": f"{settings.interval_ms}ms", "workers": settings.workers}
-        processing[GROWTH_KEY] = GROWN if settings.grows else processing["commit_interval"]
+        if not settings.grows:
+            processing[GROWTH_KEY] = processing["commit_interval"]
         tables = {
             "": {"application_id": self.application, "instance_id": settings.instance},
             "kafka": {"bootstrap_servers": self.servers},
@@ -92,20 +96,23 @@ class Keyfold(Side):
         """Without what would go over the configuration file."""
         return {name: value for name, value in os.environ.items() if not name.startswith("KEYFOLD__")}
 
-    def prepare(self):
+    def prepare(self, _cluster):
         with open(LOGS / f"{self.application}.topics", "wb") as out:
-            run([KEYFOLD, "--config", self.config, "topics"], env=self.environment(), stdout=out)
+            run([paths.KEYFOLD, "--config", self.config, "topics"], env=self.environment(), stdout=out)
 
-    def start(self):
+    def start(self, instance=""):
+        """One more instance where there are some; what is asked for metrics is the latest."""
         self.port = free_port()
         environment = {**self.environment(), "KEYFOLD__HTTP__LISTEN": f"127.0.0.1:{self.port}"}
-        return Process(self.application, [KEYFOLD, "--config", self.config, "run"], env=environment)
+        process = Process(self.application + instance, [paths.KEYFOLD, "--config", self.config, "run"], env=environment)
+        process.port = self.port
+        return process
 
     def state_topic(self, _cluster):
         return f"{self.application}.state"
 
-    def ready(self, _process):
-        status, _ = self.get("/readyz")
+    def ready(self, process):
+        status, _ = self.get("/readyz", process.port)
         return status == 200
 
     def metric(self, name, *labels):
@@ -116,8 +123,8 @@ class Keyfold(Side):
         lines = (line for line in text.splitlines() if line.startswith((name + " ", name + "{")))
         return sum(float(line.rpartition(" ")[2]) for line in lines if all(label in line for label in labels))
 
-    def get(self, path):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+    def get(self, path, port=None):
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=5)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -126,50 +133,6 @@ class Keyfold(Side):
             return None, ""
         finally:
             connection.close()
-
-
-class Peer(Side):
-    label = "peer"
-    # As its README says.
-    JVM = ["-Xms1g", "-Xmx1g", "-XX:+UseParallelGC", "-XX:+UseTransparentHugePages", "-XX:+AlwaysPreTouch"]
-
-    def prepare(self):
-        """It makes its topics itself."""
-
-    def start(self):
-        settings = self.settings
-        if settings.guarantee != EXACTLY_ONCE:
-            raise Failure("the peer is measured exactly-once only")
-        properties = {
-            "bootstrap.servers": self.servers,
-            "application.id": self.application,
-            "state.dir": self.directory,
-            "threads": settings.workers,
-            "commit.interval.ms": settings.interval_ms,
-            "group.instance.id": settings.instance,
-            "customers.topic": settings.inputs[0],
-            "actions.topic": settings.inputs[1],
-            "snapshots.topic": self.snapshots,
-            "dead.letters.topic": self.dead_letters,
-        }
-        command = ["java", *self.JVM, *(f"-D{name}={value}" for name, value in properties.items()), "-jar", PEER_JAR]
-        return Process(self.application, command, env={**os.environ, "MALLOC_ARENA_MAX": "2"})
-
-    def state_topic(self, cluster):
-        found = [topic for topic in cluster.topics(self.application) if topic.endswith("-changelog")]
-        if len(found) != 1:
-            raise Failure(f"the peer has {len(found)} changelogs")
-        return found[0]
-
-    def ready(self, process):
-        return self.restored(process) is not None
-
-    def restored(self, process):
-        """What it prints when its state is restored."""
-        for line in process.lines():
-            if '"RUNNING"' in line:
-                return json.loads(line)
-        return None
 
 
 def toml(table, keys):

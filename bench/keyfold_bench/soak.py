@@ -38,7 +38,7 @@ def run(bench):
     inputs = (f"{side.application}.customers", f"{side.application}.actions")
     side.configure(side.settings.with_(inputs=inputs))
     cluster.create(inputs, options.partitions, INPUTS_KEEP)
-    side.prepare()
+    side.prepare(cluster)
     for topic in (side.snapshots, side.state_topic(cluster)):
         cluster.configure(topic, COMPACTED_KEEP)
     process = start_ready(side)

@@ -11,8 +11,17 @@ def spread(values):
 
 
 def ratios(ours, theirs):
-    """Of runs that followed each other: the first of ours to the first of theirs, and so on."""
+    """Of runs of the same round: the first of ours to the first of theirs, and so on."""
     return spread([one / other for one, other in zip(ours, theirs) if one is not None and other])
+
+
+def merged(runs):
+    """Of runs with the same figures."""
+    return {name: spread([run[name] for run in runs]) for name in runs[0]}
+
+
+def compared(ours, theirs):
+    return {name: ratios([run[name] for run in ours], [run[name] for run in theirs]) for name in ours[0]}
 
 
 def percentile(ordered, share):

@@ -15,9 +15,10 @@ def module(name, label, options):
     return Process(label, [PYTHON, "-B", "-m", f"keyfold_bench.{name}", *words], env={**os.environ, "PYTHONPATH": str(BENCH)})
 
 
-def start_reader(bench, side, window):
+def start_reader(bench, side, window, **options):
     """Reads what is published from now on; waits until it does."""
-    reader = module("reader", f"{side.application}reader", {"servers": bench.servers, "topic": side.snapshots, "window": window})
+    reader = module("reader", f"{side.application}reader",
+                    {"servers": bench.servers, "topic": side.snapshots, "window": window, **options})
     wait_for(lambda: reader.check() or "ready" in reader.lines(), READY_LIMIT, "the reader's start")
     return reader
 
@@ -42,6 +43,9 @@ def sent(producer):
 
 
 def start_ready(side):
-    process = side.start()
-    wait_for(lambda: process.check() or side.ready(process), READY_LIMIT, f"{side.application}: ready")
+    return await_ready(side, side.start())
+
+
+def await_ready(side, process):
+    wait_for(lambda: process.check() or side.ready(process), READY_LIMIT, f"{process.name}: ready")
     return process

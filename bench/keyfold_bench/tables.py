@@ -1,5 +1,5 @@
 """A section of latest.md for each part."""
-from .text import fraction, number, percent, percent_of, spread, table, times
+from .text import fraction, number, percent, percent_of, share, spread, table, times
 
 
 def throughput(found):
@@ -9,19 +9,22 @@ def throughput(found):
             rows.append([row["title"], name, spread(figures["events_per_second"]), spread(figures["cpu_per_million"], 1),
                          spread(figures["broker_cpu_per_million"], 1), spread(figures["peak_rss_mib"]), spread(figures["snapshots_per_event"], 2),
                          spread(figures["seconds_from_start"], 1)])
-    ratios = []
-    for row in found["rows"]:
-        for name, pair in row["ratios"].items():
-            close = "at least once" in name
-            ratios.append([row["title"], name,
-                           percent(pair["events_per_second"]) if close else times(pair["events_per_second"]),
-                           percent(pair["cpu_per_million"]) if close else fraction(pair["cpu_per_million"]),
-                           percent(pair["peak_rss_mib"]) if close else fraction(pair["peak_rss_mib"])])
+    ratios = [[row["title"], name, *(ratio(name, figure, pair[figure]) for figure in ("events_per_second", "cpu_per_million", "peak_rss_mib"))]
+              for row in found["rows"] for name, pair in row["ratios"].items()]
     return (f"## Throughput\n\n{found['events']:,} events of {found['customers']:,} customers, {found['partitions']} partitions a "
             f"topic, {found['runs']} runs in turns. keyfold's snapshots equal the offline fold after every run.\n\n"
             + table(["", "", "events/s", "CPU-s per million", "the broker's", "peak RSS, MiB", "snapshots an event",
                     "start to end, s"], rows)
             + "\n" + table(["ratio", "", "events/s", "CPU", "peak RSS"], ratios))
+
+
+def ratio(pair, figure, found):
+    """Programs that are near to each other need other words than those that are far apart."""
+    if pair.startswith("at least once"):
+        return percent(found)
+    if figure == "events_per_second":
+        return times(found)
+    return share(found) if pair.endswith("franz-go") else fraction(found)
 
 
 def restore(found):
@@ -40,6 +43,20 @@ def latency(found):
     return (f"## Latency\n\n{found['rate']:,} events/s for {found['seconds']} s, 100 ms between commits at the most: from a "
             "record's timestamp to a read_committed reader, in ms.\n\n"
             + table(["", "p50", "p99", "max", "snapshots", "CPU-s", "input acknowledged, p99"], rows))
+
+
+def interruption(found):
+    rows = []
+    for program, scenarios in found["figures"].items():
+        for scenario, figures in scenarios.items():
+            rows.append([program, found["scenarios"][scenario], str(len(figures["p999"]["runs"])),
+                         *(spread(figures[part]) for part in ("p50", "p99", "p999", "max")),
+                         *(spread(figures.get(part), 1) for part in ("seconds_to_stop", "seconds_to_ready", "acknowledged_p99_ms"))])
+    return (f"## Interruption\n\n{found['instances']} unnamed instances with a worker each, {found['partitions']} partitions a topic, "
+            f"{found['rate']:,} events/s: the latency of what was produced within {found['seconds']} s of a SIGTERM or of a start, in ms "
+            f"(`{found['csv']}`).\n\n"
+            + table(["", "one instance", "times", "p50", "p99", "p99.9", "max", "SIGTERM to end, s", "start to ready, s",
+                     "input acknowledged, p99"], rows))
 
 
 def growth(found):
@@ -71,4 +88,5 @@ def soak(found):
             + table(["", "first quarter", "last quarter", "slope an hour", "flat"], rows))
 
 
-SECTIONS = {"throughput": throughput, "restore": restore, "latency": latency, "growth": growth, "floor": floor, "soak": soak}
+SECTIONS = {"throughput": throughput, "restore": restore, "latency": latency, "interruption": interruption, "growth": growth,
+            "floor": floor, "soak": soak}

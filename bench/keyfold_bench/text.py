@@ -30,6 +30,11 @@ def fraction(found):
     return f"{one(found['median'])} [{one(found['min'])}–{one(found['max'])}]"
 
 
+def share(found):
+    """A ratio of which less is better, and which is not far from 1: 0.85."""
+    return spread(found, 2)
+
+
 def percent(found):
     """A ratio close to 1, as what it is more or less."""
     if found is None:

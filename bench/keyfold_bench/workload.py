@@ -9,7 +9,8 @@ from confluent_kafka import Producer
 
 from .cluster import QUIET
 from .errors import Failure
-from .paths import GENERATE, KEYFOLD, OUT
+from . import paths
+from .paths import GENERATE, OUT
 from .processes import run
 
 CUSTOMERS, ACTIONS = "loyalty.customers", "loyalty.customer-actions"
@@ -48,17 +49,21 @@ class Workload:
             raise Failure(f"{loaded} of {self.events} events were loaded")
 
     def expected(self, side):
-        """What the offline fold makes of the same events: key to value, None where nothing is left to show."""
-        folded = OUT / "expected.jsonl"
-        with open(folded, "wb") as out:
-            run([KEYFOLD, "--config", side.config, "fold", self.kcat], env=side.environment(), stdout=out)
-        expected = {}
-        with open(folded, "rb") as file:
-            for line in file:
-                # {"key":"…","value":{…}}; the ids of this workload need no escapes
-                key, _, value = line.rstrip(b"\n")[len(b'{"key":"'):-1].partition(b'","value":')
-                expected[key] = None if value == b"null" else value
-        return expected
+        return folded(side, self.kcat)
+
+
+def folded(side, kcat):
+    """What the offline fold makes of events, lines as kcat prints them: key to value, None where nothing is left to show."""
+    path = OUT / "expected.jsonl"
+    with open(path, "wb") as out:
+        run([paths.KEYFOLD, "--config", side.config, "fold", kcat], env=side.environment(), stdout=out)
+    expected = {}
+    with open(path, "rb") as file:
+        for line in file:
+            # {"key":"…","value":{…}}; the ids of these events need no escapes
+            key, _, value = line.rstrip(b"\n")[len(b'{"key":"'):-1].partition(b'","value":')
+            expected[key] = None if value == b"null" else value
+    return expected
 
 
 def produce(cluster, events):

@@ -12,6 +12,7 @@ use super::names::{Spelled, position_of};
 use super::plan::{Node, NodeId, PlanError, Skip, SkipId, TypedPlan, WriterField};
 use super::reader_schema::{self, ReaderField, Shape};
 use super::text::Unit;
+use super::union::readable_branches;
 use super::writer_schema::{Underlying, WriterSchema, underlying};
 use super::{Kind, Plan};
 use crate::model::record::Source;
@@ -147,21 +148,10 @@ impl<'s> Compiler<'s> {
     }
 
     fn union(&mut self, branches: &'s [Schema], shape: &'static Shape) -> Result<Node, PlanError> {
-        let mut refused = None;
-        let mut nodes = Vec::with_capacity(branches.len());
-        for branch in branches {
-            nodes.push(self.read(branch, shape).unwrap_or_else(|error| {
-                refused = Some(error);
-                self.node(Node::Mismatch)
-            }));
-        }
-        let all = nodes
-            .iter()
-            .all(|id| matches!(self.nodes.get(id.0 as usize), Some(Node::Mismatch)));
-        match refused {
-            Some(error) if all => Err(error),
-            _ => Ok(Node::Union(nodes.into())),
-        }
+        let read = branches.iter().map(|branch| self.read(branch, shape));
+        let nodes = readable_branches(read)?.into_iter();
+        let nodes = nodes.map(|node| node.unwrap_or_else(|| self.node(Node::Mismatch)));
+        Ok(Node::Union(nodes.collect()))
     }
 
     fn record(

@@ -28,6 +28,7 @@ pub mod declared;
 mod deserialize;
 pub mod input;
 mod json;
+mod list;
 mod names;
 mod plan;
 mod reader_schema;
@@ -35,10 +36,12 @@ pub mod snapshot;
 #[cfg(test)]
 mod tests;
 mod text;
+mod union;
 mod writer_schema;
 
 pub use deserialize::read;
 pub use json::{explain, to_json};
+pub use list::{ListParts, list_parts};
 pub use plan::PlanError;
 
 use declared::TextPlan;

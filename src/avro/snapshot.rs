@@ -4,6 +4,8 @@
 //! the same bytes here too. Arrays and maps are written as one block each; maps keep the order of the text, which is
 //! sorted.
 
+mod read;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::LazyLock;
@@ -18,6 +20,7 @@ use super::writer_schema::WriterSchema;
 use crate::json::strict::Text;
 use crate::model::time::{Date, Instant};
 use crate::model::varint;
+pub use read::decode;
 
 /// The text of the schema, as it is registered.
 pub const SCHEMA: &str = include_str!("../../schemas/customer-snapshot.avsc");

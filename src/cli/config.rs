@@ -3,10 +3,10 @@
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
-use crate::config::Config;
+use crate::config::{Config, Origins};
 
 /// Prints the configuration in force as TOML: the defaults, the file and the environment taken
-/// together, with secrets redacted.
+/// together, with secrets redacted, and where each key is set.
 #[derive(Debug, clap::Args)]
 pub struct ConfigArgs {}
 
@@ -14,8 +14,8 @@ pub struct ConfigArgs {}
 ///
 /// The exit code is 0, or 3 where standard output cannot be written. A reader that closes the
 /// pipe early (`keyfold config | head`) is no failure.
-pub fn run(config: &Config) -> ExitCode {
-    match write(config) {
+pub fn run(config: &Config, origins: &Origins) -> ExitCode {
+    match write(config, origins) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
@@ -25,8 +25,8 @@ pub fn run(config: &Config) -> ExitCode {
     }
 }
 
-fn write(config: &Config) -> io::Result<()> {
+fn write(config: &Config, origins: &Origins) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(config.print().as_bytes())?;
+    out.write_all(config.print_with(origins).as_bytes())?;
     out.flush()
 }

@@ -5,6 +5,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use super::lines::{self, RejectionLine};
+use super::progress;
+use super::reading::Reading;
 use super::schemas::SchemaArgs;
 use crate::config::Config;
 use crate::exit::{Done, Failure, unless_closed};
@@ -39,7 +41,9 @@ pub fn run(config: &Config, args: &FoldArgs) -> Result<Done, Failure> {
     };
     let mut schemas = args.schemas.lookup(config)?;
     let mut fold = OfflineFold::new(config);
+    let mut reading = Reading::of(&args.files);
     lines::read(&args.files, config, |line, source| {
+        reading.passed(line);
         let record = line.record(source);
         let rejections = match &line.incomplete {
             Some(rejection) => vec![rejection.clone()],
@@ -49,13 +53,13 @@ pub fn run(config: &Config, args: &FoldArgs) -> Result<Done, Failure> {
             }
         };
         if line.incomplete.is_none() && fold.outlived() {
-            eprintln!(
+            progress::say(&format!(
                 "warning: outlives_erasure: {} {} {}: {}",
                 line.topic,
                 line.partition,
                 line.offset,
                 Code::OutlivesErasure.meaning()
-            );
+            ));
         }
         let Some(file) = &mut rejected else {
             return Ok(());
@@ -68,6 +72,8 @@ pub fn run(config: &Config, args: &FoldArgs) -> Result<Done, Failure> {
         }
         Ok(())
     })?;
+    // before the snapshots, which may go to the same terminal
+    drop(reading);
     if let Some(mut file) = rejected {
         file.flush().map_err(Failure::writing("the rejections"))?;
     }

@@ -9,7 +9,7 @@ use crate::source::metadata::Metadata;
 
 /// A line of kcat. Key, payload and headers are bytes, because kcat prints bytes that are not UTF-8 unchanged. Since
 /// such a line is not JSON, an Avro payload can be given in base64.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Line {
     pub topic: String,
     #[serde(default)]
@@ -21,7 +21,10 @@ pub struct Line {
     #[serde(default)]
     ts: Option<i64>,
     #[serde(default)]
-    pub key: Option<ByteBuf>,
+    key: Option<ByteBuf>,
+    /// Given instead of `key`.
+    #[serde(default, deserialize_with = "base64_text")]
+    key_base64: Option<Vec<u8>>,
     #[serde(default)]
     payload: Option<ByteBuf>,
     /// Given instead of `payload`.
@@ -29,10 +32,13 @@ pub struct Line {
     payload_base64: Option<Vec<u8>>,
     /// Names and values alternate.
     #[serde(default)]
-    headers: Vec<Option<ByteBuf>>,
+    headers: Vec<Option<HeaderPart>>,
     /// The topic that determines the source: the record's own or, for a dead letter, the topic of the rejected record.
     #[serde(skip)]
     pub input_topic: String,
+    /// The length of the line in its file, with the end of the line.
+    #[serde(skip)]
+    pub bytes: u64,
     /// The verdict on a dead letter from which a part of the rejected record is missing.
     #[serde(skip)]
     pub incomplete: Option<Rejection>,
@@ -42,6 +48,54 @@ fn base64_text<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Vec<u
     let text = Option::<String>::deserialize(from)?;
     let decoded = text.map(|text| BASE64_STANDARD.decode(text)).transpose();
     decoded.map_err(|_| serde::de::Error::custom("not base64"))
+}
+
+/// The name or the value of a header: its bytes, or a list with one text, which is base64.
+#[derive(Debug, Clone)]
+struct HeaderPart(Vec<u8>);
+
+impl<'de> Deserialize<'de> for HeaderPart {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<HeaderPart, D::Error> {
+        struct Bytes;
+        impl<'de> serde::de::Visitor<'de> for Bytes {
+            type Value = HeaderPart;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a text, or a list with a text in base64")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<HeaderPart, E> {
+                Ok(HeaderPart(bytes.to_vec()))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<HeaderPart, E> {
+                Ok(HeaderPart(text.as_bytes().to_vec()))
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut list: A,
+            ) -> Result<HeaderPart, A::Error> {
+                use serde::de::Error;
+                let text: Option<String> = list.next_element()?;
+                let end: Option<serde::de::IgnoredAny> = list.next_element()?;
+                let text = text.filter(|_| end.is_none());
+                let bytes = text.and_then(|text| BASE64_STANDARD.decode(text).ok());
+                bytes
+                    .map(HeaderPart)
+                    .ok_or_else(|| A::Error::custom("not base64"))
+            }
+        }
+        from.deserialize_bytes(Bytes)
+    }
+}
+
+impl std::ops::Deref for HeaderPart {
+    type Target = Vec<u8>;
+
+    fn deref(&self) -> &Vec<u8> {
+        &self.0
+    }
 }
 
 impl Line {
@@ -56,12 +110,17 @@ impl Line {
         RawRecord {
             source,
             timestamp: self.timestamp(),
-            key: self.key.as_deref().map(Vec::as_slice),
+            key: self.key(),
             value: self.payload(),
         }
     }
 
-    fn payload(&self) -> Option<&[u8]> {
+    pub fn key(&self) -> Option<&[u8]> {
+        let plain = || self.key.as_deref().map(Vec::as_slice);
+        self.key_base64.as_deref().or_else(plain)
+    }
+
+    pub fn payload(&self) -> Option<&[u8]> {
         let plain = || self.payload.as_deref().map(Vec::as_slice);
         self.payload_base64.as_deref().or_else(plain)
     }
@@ -85,18 +144,23 @@ impl Line {
     }
 
     pub fn metadata(&self) -> Metadata {
-        let length = |part: &Option<ByteBuf>| part.as_deref().map_or(0, |bytes| bytes.len());
+        let length = |part: &Option<HeaderPart>| part.as_ref().map_or(0, |bytes| bytes.len());
         let headers = self.headers.chunks(2);
         let headers = headers.map(|header| header.iter().map(length).sum());
-        Metadata::of(self.key.as_deref().map(Vec::as_slice), headers)
+        Metadata::of(self.key(), headers)
     }
 
     /// The headers that a record of this source is judged by. A header without a name, or whose name is not UTF-8, does
     /// not exist in Kafka.
     pub fn headers_for(&self, source: Source) -> Vec<Header<'_>> {
-        let Source::Declared(_) = source else {
-            return Vec::new();
-        };
+        match source {
+            Source::Declared(_) => self.headers(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Names and values of its headers in their order, like [`Line::headers_for`].
+    pub fn headers(&self) -> Vec<Header<'_>> {
         let pairs = self.headers.chunks_exact(2);
         pairs
             .filter_map(|pair| match pair {

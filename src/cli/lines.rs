@@ -44,6 +44,15 @@ pub fn read_any(
     })
 }
 
+/// Reads the lines of all files, or of standard input if there are none, as they are: a dead letter is one. The second
+/// argument of `handle` makes a failure of what is wrong with a line.
+pub fn read_plain(
+    files: &[PathBuf],
+    mut handle: impl FnMut(&Line, &dyn Fn(&str) -> Failure) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    read_all(files, &mut |line, wrong| handle(line, wrong))
+}
+
 /// Does something with a line. The second argument makes a failure of what is wrong with it.
 type Handle<'h> = &'h mut dyn FnMut(&mut Line, &dyn Fn(&str) -> Failure) -> Result<(), Failure>;
 
@@ -78,17 +87,25 @@ fn read_one(mut input: impl BufRead, name: &str, handle: Handle<'_>) -> Result<(
             continue;
         }
         let wrong = |what: &str| Failure::Usage(format!("{name}, line {number}: {what}"));
-        let mut line: Line = serde_json::from_slice(text.trim_ascii_end()).map_err(|error| {
-            // The error's own text could quote the line.
-            wrong(&format!(
-                "not a record as `kcat -C -J` prints them (column {})",
-                error.column()
-            ))
-        })?;
-        line.input_topic.clone_from(&line.topic);
+        let mut line = parse(&text).map_err(|what| wrong(&what))?;
+        line.bytes = length as u64;
         handle(&mut line, &wrong)?;
     }
     Ok(())
+}
+
+/// Reads the text of a line.
+///
+/// # Errors
+/// What is wrong with it, without its text.
+pub fn parse(text: &[u8]) -> Result<Line, String> {
+    let mut line: Line = serde_json::from_slice(text.trim_ascii_end()).map_err(|error| {
+        // The error's own text could quote the line.
+        let column = error.column();
+        format!("not a record as `kcat -C -J` prints them (column {column})")
+    })?;
+    line.input_topic.clone_from(&line.topic);
+    Ok(line)
 }
 
 /// A rejection as `fold --rejected` writes it.
@@ -111,7 +128,7 @@ impl<'a> RejectionLine<'a> {
             topic: &line.topic,
             partition: line.partition,
             offset: line.offset,
-            key: line.key.as_deref().map(|key| String::from_utf8_lossy(key)),
+            key: line.key().map(String::from_utf8_lossy),
             source: source.name(),
             stage: rejection.code.stage().name(),
             code: rejection.code.name(),

@@ -7,6 +7,8 @@ use std::time::SystemTime;
 
 use tracing_subscriber::EnvFilter;
 
+use super::output;
+use super::progress::AboveBar;
 use crate::config::{Log, LogFormat};
 use crate::exit::Failure;
 
@@ -36,14 +38,19 @@ pub fn start(log: &Log, stderr: StandardError) -> Result<(), Failure> {
     let terminal = std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(terminal);
+        .with_writer(|| AboveBar)
+        .with_ansi(output::is_coloured(terminal));
     let started = if is_json(log.format) {
         builder.json().try_init()
     } else {
         builder.try_init()
     };
     started.map_err(|error| Failure::Service(format!("cannot start the log: {error}")))
+}
+
+/// Whether the log is for people who read it on a terminal.
+pub fn is_on_terminal(format: LogFormat) -> bool {
+    std::io::stderr().is_terminal() && !is_json(format)
 }
 
 fn is_json(format: LogFormat) -> bool {

@@ -1,5 +1,6 @@
 //! Tables for people, and JSON lines for programs.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::exit::{Failure, unless_closed};
@@ -24,6 +25,26 @@ pub fn say_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     say(&text.map_err(Failure::writing("standard output"))?)
 }
 
+/// Whether what is written is coloured: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>) or the terminal
+/// has no colours.
+pub fn is_coloured(is_terminal: bool) -> bool {
+    let is_refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+    is_terminal && !is_refused && !is_dumb
+}
+
+/// A text from outside for a terminal: control characters, which could steer it, are escaped.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return text.into();
+    }
+    let escape = |char: char| match char.is_control() {
+        true => char.escape_default().to_string(),
+        false => char.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
 /// The lines of a table: columns of equal width, two spaces apart. The first row is the heading.
 pub fn table<const N: usize>(rows: &[[String; N]]) -> String {
     let mut widths = [0; N];
@@ -43,6 +64,12 @@ pub fn table<const N: usize>(rows: &[[String; N]]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_from_outside_does_not_steer_the_terminal() {
+        assert_eq!(plain("é x"), "é x");
+        assert_eq!(plain("a\u{1b}[31m\nb"), "a\\u{1b}[31m\\nb");
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {

@@ -4,12 +4,14 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use super::line::Line;
+use super::progress;
 use crate::config::{Config, Format, KeyFormat};
 use crate::exit::Failure;
 use crate::model::record::RawRecord;
-use crate::registry::Registry;
+use crate::registry::{Fetched, Registry};
 use crate::source::framing::{
     GUID_HEADER, Payload, PayloadReader, Purpose, ReaderSchemas, SchemaId, SchemaLookup,
     WriterSchema,
@@ -29,7 +31,8 @@ pub struct SchemaArgs {
 
 enum Origin {
     Folder(PathBuf),
-    Registry(Registry),
+    /// With how long it is waited for.
+    Registry(Registry, Duration),
     /// No source uses Avro.
     Nowhere,
 }
@@ -39,6 +42,9 @@ pub struct Lookup {
     origin: Origin,
     readers: ReaderSchemas,
     found: FoundSchemas,
+    /// A registry that was away once is not asked again.
+    gives_up: bool,
+    away: Option<String>,
 }
 
 struct FoundSchemas {
@@ -82,6 +88,7 @@ impl SchemaArgs {
             Some(folder) => Origin::Folder(folder.clone()),
             None if needed || is_asked => Origin::Registry(
                 Registry::new(&registry).map_err(|error| Failure::Usage(error.to_string()))?,
+                Duration::ZERO,
             ),
             None => Origin::Nowhere,
         };
@@ -93,6 +100,8 @@ impl SchemaArgs {
             origin,
             readers: ReaderSchemas::of(&config.sources),
             found,
+            gives_up: false,
+            away: None,
         })
     }
 }
@@ -106,6 +115,48 @@ fn without_user(url: &str) -> String {
 }
 
 impl Lookup {
+    /// Those of the configuration's registry, which is waited for if it is away.
+    pub fn of_registry(config: &Config, patience: Duration) -> Result<Lookup, Failure> {
+        let args = SchemaArgs {
+            registry: None,
+            schemas: None,
+        };
+        let mut lookup = args.lookup(config)?;
+        if let Origin::Registry(_, waits) = &mut lookup.origin {
+            *waits = patience;
+        }
+        Ok(lookup)
+    }
+
+    /// For a command that goes on without the registry, and may need it for any number of records: once it was away for
+    /// as long as it is waited for, it is not asked again.
+    #[must_use]
+    pub fn giving_up(self) -> Lookup {
+        Lookup {
+            gives_up: true,
+            ..self
+        }
+    }
+
+    /// Looks schemas up, unless that was done before; then they are in [`Lookup::found`].
+    ///
+    /// # Errors
+    /// [`Failure::RegistryAway`] if the registry does not answer in time; a file that cannot be read.
+    pub fn find_all(
+        &mut self,
+        needed: impl IntoIterator<Item = (Purpose, SchemaId)>,
+    ) -> Result<(), Failure> {
+        for (purpose, id) in needed {
+            self.find(purpose, id)?;
+        }
+        Ok(())
+    }
+
+    /// The schemas that were looked up.
+    pub fn found(&self) -> &dyn SchemaLookup {
+        &self.found
+    }
+
     /// Removes the frame from the value of a line's record.
     pub fn open<'a>(
         &mut self,
@@ -119,17 +170,23 @@ impl Lookup {
         }
         let guid = || line.header(GUID_HEADER);
         let needed = PayloadReader::new(config, record.source, &self.found).needed(record, guid);
-        for (purpose, id) in needed.into_iter().flatten() {
-            self.find(purpose, id)?;
-        }
+        self.find_all(needed.into_iter().flatten())?;
         let payload = PayloadReader::new(config, record.source, &self.found).read(record, guid);
         payload.ok_or_else(|| Failure::Service("a writer schema was not looked up".to_owned()))
     }
 
     fn find(&mut self, purpose: Purpose, id: SchemaId) -> Result<(), Failure> {
-        if let Entry::Vacant(entry) = self.found.schemas.entry((purpose, id)) {
-            entry.insert(self.origin.fetch(purpose, &self.readers, id)?);
+        let Entry::Vacant(entry) = self.found.schemas.entry((purpose, id)) else {
+            return Ok(());
+        };
+        if let Some(reason) = &self.away {
+            return Err(Failure::RegistryAway(reason.clone()));
         }
+        let fetched = self.origin.fetch(purpose, &self.readers, id);
+        if let Err(Failure::RegistryAway(reason)) = &fetched {
+            self.away = self.gives_up.then(|| reason.clone());
+        }
+        entry.insert(fetched?);
         Ok(())
     }
 }
@@ -150,16 +207,39 @@ impl Origin {
                 })?;
                 WriterSchema::compile(purpose, readers, &text, &[])
             }
-            Origin::Registry(registry) => match registry.schema(id) {
-                Ok(Some(fetched)) => fetched.writer_schema(purpose, readers),
-                Ok(None) => return Ok(WriterSchema::Unknown),
-                Err(unavailable) => return Err(Failure::Service(unavailable.to_string())),
+            Origin::Registry(registry, patience) => match ask(registry, id, *patience)? {
+                Some(fetched) => fetched.writer_schema(purpose, readers),
+                None => return Ok(WriterSchema::Unknown),
             },
         };
         if let WriterSchema::Unusable(reason) = &found {
             tracing::warn!(source = %purpose, schema = %id, %reason, "no value of this schema can be read for this source");
         }
         Ok(found)
+    }
+}
+
+/// Asks a registry for a schema, again and again while it is away.
+fn ask(registry: &Registry, id: SchemaId, patience: Duration) -> Result<Option<Fetched>, Failure> {
+    const PAUSE: Duration = Duration::from_secs(1);
+    let until = Instant::now() + patience;
+    let mut is_told = false;
+    loop {
+        let unavailable = match registry.schema(id) {
+            Ok(found) => return Ok(found),
+            Err(unavailable) => unavailable,
+        };
+        if Instant::now() >= until {
+            return Err(Failure::RegistryAway(unavailable.to_string()));
+        }
+        if !is_told {
+            let seconds = patience.as_secs();
+            progress::say(&format!(
+                "waiting for the schema registry, for up to {seconds} s: {unavailable}"
+            ));
+            is_told = true;
+        }
+        std::thread::sleep(PAUSE);
     }
 }
 

@@ -8,24 +8,44 @@ use toml::Value;
 
 use super::section::{Key, Section, Table};
 use super::shape::Shape;
-use super::{Config, names, priorities, properties, text};
+use super::{Config, Origins, names, priorities, properties, text};
 
 impl Config {
     /// The configuration in force as TOML. Secrets are redacted, including those among librdkafka's properties, and so
     /// are credentials in URLs. Without these it can be loaded again.
     #[must_use]
     pub fn print(&self) -> String {
+        self.print_with(&Origins::default())
+    }
+
+    /// The same with a comment behind each key that is set: where that is.
+    #[must_use]
+    pub fn print_with(&self, origins: &Origins) -> String {
         let mut out = "# the configuration in force; secrets are redacted\n".to_owned();
         for table in self.tables("") {
             out.push_str(&header(&table));
             for key in &table.keys {
                 out.push_str(&match key.shown() {
-                    Some(value) => format!("{} = {value}\n", toml_key(&key.name)),
+                    Some(value) => {
+                        let size = key.spec.shape.in_words(&value);
+                        let origin = origins.of(&table.path_of(&key.name));
+                        let remarks = [size.as_deref(), origin].into_iter().flatten();
+                        let comment = in_comment(&remarks.collect::<Vec<_>>().join(", "));
+                        format!("{} = {value}{comment}\n", toml_key(&key.name))
+                    }
                     None => format!("# {} is not set: {}\n", key.name, key.spec.unset),
                 });
             }
         }
         out
+    }
+}
+
+/// A comment behind a value, none for an empty text. A control character, which the path of a file may contain, would end it.
+fn in_comment(text: &str) -> String {
+    match text {
+        "" => String::new(),
+        text => format!("  # {}", text.replace(char::is_control, "?")),
     }
 }
 
@@ -98,7 +118,10 @@ fn reference_entry(key: &Key, texts: &mut Texts) -> String {
         }
     }
     match &key.value {
-        Some(value) => entry.push_str(&format!("{} = {value}\n", key.name)),
+        Some(value) => {
+            let size = key.spec.shape.in_words(value).unwrap_or_default();
+            entry.push_str(&format!("{} = {value}{}\n", key.name, in_comment(&size)));
+        }
         None => {
             if key.spec.unset != key.spec.example && key.spec.unset != names::REQUIRED {
                 entry.push_str(&wrapped(&format!("If not set: {}.", key.spec.unset)));
@@ -119,8 +142,10 @@ const INTRODUCTION: &str = "\
 # path of the key in capital letters, with `__` between levels and `_` for `-`:
 #   KEYFOLD__KAFKA__BOOTSTRAP_SERVERS=broker-1:9092,broker-2:9092
 #   KEYFOLD__SOURCES__LOYALTY_CUSTOMERS__TOPICS=loyalty.customers,loyalty.customers-eu
-# Lists are separated by commas. An unknown key or variable is an error.
-# `keyfold config` prints the configuration in force, with secrets redacted.
+# Lists are separated by commas. An unknown key or variable is an error. A variable with __FILE behind
+# its name holds the path of a file with the value:
+#   KEYFOLD__REGISTRY__PASSWORD__FILE=/run/secrets/registry-password
+# `keyfold config` prints the configuration in force, with secrets redacted, and where it is set.
 
 ";
 
@@ -215,7 +240,10 @@ pub fn markdown() -> String {
 /// A row of a table. If several tables have the same keys, these are documented once.
 fn row(table: &Table, key: &Key, texts: &mut Texts) -> String {
     let default = match &key.value {
-        Some(value) => format!("`{value}`"),
+        Some(value) => match key.spec.shape.in_words(value) {
+            Some(size) => format!("`{value}` ({size})"),
+            None => format!("`{value}`"),
+        },
         None => key.spec.unset.to_owned(),
     };
     let (mut accepted, mut about) = (key.spec.shape.expected(), "as above".to_owned());

@@ -36,6 +36,10 @@ section! {
         /// A stable name of this instance, for stable transactional ids and static membership. Two processes must
         /// never share one. Empty: a random name.
         instance_id: String = String::new(), Text(&text::INSTANCE_ID);
+        /// Whether a stop (SIGTERM) gives the name up: other instances take the partitions over at once, as when an
+        /// instance without a name stops. Otherwise the group keeps them for the name until its session ends, so that a
+        /// restart finds them again. SIGUSR1 asks one running instance to give it up at its next stop.
+        leave_on_stop: bool = false, Flag;
 
         [kafka: Kafka];
         [sources: Sources];
@@ -156,10 +160,11 @@ section! {
         backlog_commit_interval: Duration = SECOND, Shape::Duration(MILLISECOND..=MINUTE);
         /// Worker threads. 0: one for each core.
         workers: usize = 0, Whole(0..=1024);
-        /// A batch is committed at the latest when it has read or written this many records.
-        max_batch_records: usize = 100_000, Whole(1..=1_000_000);
-        /// A batch is committed at the latest when it has read or written this many bytes.
-        max_batch_bytes: usize = 64 * 1024 * 1024, Bytes(KIB..=1024 * MIB);
+        /// A batch is committed at the latest when it has read this many records.
+        max_batch_records: usize = 1_000_000, Whole(1..=1_000_000);
+        /// A batch is committed at the latest when it takes this much memory: its customers and what waits to be written,
+        /// estimated, and rather too much than too little. Each worker has a batch that grows, and one that is committed.
+        max_batch_bytes: usize = 256 * 1024 * 1024, Bytes(KIB..=1024 * MIB);
         /// The circuit breaker: keyfold stops when more than this share of the last `reject_window` records of one
         /// source were rejected, instead of moving a whole topic to the dead letters. 1.0 switches it off.
         max_reject_share: f64 = 0.9, Share;

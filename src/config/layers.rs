@@ -17,6 +17,20 @@ use super::{names, text, variables};
 /// Why a built-in source has no `definition`.
 const BUILT_IN: &str = "cannot be set: the source is built in and needs no definition; declare one of your own under another name";
 
+/// Reads the value that is in the file of a path.
+pub(super) type Read<'r> = &'r dyn Fn(&str) -> Result<String, String>;
+
+/// Where each key that is set is set, in words, by the path of the key.
+#[derive(Debug, Default)]
+pub struct Origins(BTreeMap<String, String>);
+
+impl Origins {
+    /// The file with the line, or the variable; none where the default holds.
+    pub(super) fn of(&self, path: &str) -> Option<&str> {
+        self.0.get(path).map(String::as_str)
+    }
+}
+
 /// The values of the file and, over them, those of the environment, with the problems found so far.
 #[derive(Default)]
 pub(super) struct Layers<'f> {
@@ -37,6 +51,11 @@ struct Given {
 enum Place {
     Line(usize),
     Variable(String),
+    /// A file, and the variable that names it.
+    FileOf {
+        variable: String,
+        path: String,
+    },
 }
 
 impl<'f> Layers<'f> {
@@ -123,14 +142,19 @@ impl<'f> Layers<'f> {
         names.map(str::to_owned).collect()
     }
 
-    /// Reads the variables that begin like keyfold's.
-    pub(super) fn add_environment(&mut self, env: impl IntoIterator<Item = (String, String)>) {
+    /// Reads the variables that begin like keyfold's. `read` gives the value that is in the file of a path, or says why
+    /// it cannot be read.
+    pub(super) fn add_environment(
+        &mut self,
+        env: impl IntoIterator<Item = (String, String)>,
+        read: Read<'_>,
+    ) {
         let (mut ours, others): (Vec<_>, Vec<_>) = env
             .into_iter()
             .partition(|(name, _)| name.starts_with(variables::PREFIX));
         ours.sort();
         for (variable, _) in &ours {
-            let path = variables::path_of(variable);
+            let path = variables::key_of(variable).path;
             let table = path.strip_suffix(".definition");
             if let Some(table) = table.filter(|table| names::declared(table).is_some()) {
                 let place = || Place::Variable(variable.clone());
@@ -143,34 +167,56 @@ impl<'f> Layers<'f> {
             }
         }
         for (variable, text) in ours {
-            let path = variables::path_of(&variable);
-            let spec = names::spec(&path).filter(|_| self.is_of_known_source(&path));
-            let Some(spec) = spec else {
-                if names::is_superfluous_definition(&path) {
-                    let at = self.written(&path, &Place::Variable(variable));
-                    self.problems.push(format!("{at}: {BUILT_IN}"));
-                    continue;
-                }
-                let suggestion = match path.as_str() {
-                    "config" => variables::CONFIG_FILE.to_owned(),
-                    path => variables::nearest(path, &self.sources()),
-                };
-                self.unknown_variable(&variable, &suggestion);
-                continue;
-            };
-            if let Some(Given {
-                place: Place::Variable(_),
-                ..
-            }) = self.given.get(&path)
-            {
-                self.problems.push(format!(
-                    "environment variable {variable}: `{path}` is given by another variable too"
-                ));
-                continue;
-            }
-            let value = spec.shape.of_variable(&text);
-            self.give(path, value, Place::Variable(variable));
+            self.add_variable(variable, text, read);
         }
+    }
+
+    fn add_variable(&mut self, variable: String, text: String, read: Read<'_>) {
+        let variables::KeyOf { path, is_file } = variables::key_of(&variable);
+        let spec = names::spec(&path).filter(|_| self.is_of_known_source(&path));
+        let Some(spec) = spec else {
+            if names::is_superfluous_definition(&path) {
+                let at = self.written(&path, &Place::Variable(variable));
+                self.problems.push(format!("{at}: {BUILT_IN}"));
+                return;
+            }
+            let suggestion = variables::nearest_to_unknown(&path, &self.sources());
+            self.unknown_variable(&variable, &suggestion);
+            return;
+        };
+        let given = self.given.get(&path).map(|given| &given.place);
+        if let Some(
+            Place::Variable(other)
+            | Place::FileOf {
+                variable: other, ..
+            },
+        ) = given
+        {
+            self.problems.push(format!(
+                "environment variable {variable}: `{path}` is given by another variable too, {other}"
+            ));
+            return;
+        }
+        let (text, place) = if is_file {
+            match read(&text) {
+                Ok(held) => {
+                    let place = Place::FileOf {
+                        variable,
+                        path: text,
+                    };
+                    (held, place)
+                }
+                Err(why) => {
+                    self.problems
+                        .push(format!("environment variable {variable}: {why}"));
+                    return;
+                }
+            }
+        } else {
+            (text, Place::Variable(variable))
+        };
+        let value = spec.shape.of_variable(&text);
+        self.give(path, value, place);
     }
 
     /// Whether a key belongs to no source, to a built-in one, or to one that is declared.
@@ -209,6 +255,23 @@ impl<'f> Layers<'f> {
             .is_some_and(|value| value.as_str() != Some(""))
     }
 
+    /// Whether the value of a key is what a file holds that a variable names. Such a value is not quoted: the variable
+    /// may name the file of a secret by mistake.
+    pub(super) fn is_from_file_of_variable(&self, path: &str) -> bool {
+        let given = self.given.get(path);
+        given.is_some_and(|given| matches!(given.place, Place::FileOf { .. }))
+    }
+
+    /// Where each key that is set is set.
+    pub(super) fn origins(&self) -> Origins {
+        let origins = self.given.iter();
+        Origins(
+            origins
+                .map(|(path, given)| (path.clone(), self.origin(&given.place)))
+                .collect(),
+        )
+    }
+
     /// Adds a problem with the value of a key.
     pub(super) fn problem(&mut self, path: &str, text: impl Display) {
         let place = self.place(path);
@@ -225,12 +288,19 @@ impl<'f> Layers<'f> {
     }
 
     fn written(&self, path: &str, place: &Place) -> String {
+        format!("`{path}` in {}", self.origin(place))
+    }
+
+    fn origin(&self, place: &Place) -> String {
         match place {
             Place::Line(line) => {
                 let file = self.file.unwrap_or(Path::new("")).display();
-                format!("`{path}` in {file}, line {line}")
+                format!("{file}, line {line}")
             }
-            Place::Variable(variable) => format!("`{path}` in environment variable {variable}"),
+            Place::Variable(variable) => format!("environment variable {variable}"),
+            Place::FileOf { variable, path } => {
+                format!("the file {path} of environment variable {variable}")
+            }
         }
     }
 

@@ -2,11 +2,12 @@
 
 use std::env;
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::error::Problems;
-use super::layers::Layers;
+use super::layers::{Layers, Origins, Read};
 use super::section::Section;
 use super::{Config, ConfigError, Sources, names, priorities, properties, relations, variables};
 use crate::definition::{self, Plan, Problem};
@@ -19,17 +20,18 @@ impl Config {
     /// If the file cannot be read or is not TOML, and for every unknown key, unknown `KEYFOLD__` variable and wrong
     /// value. The exit code for all of them is 2.
     pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
-        Config::load_checked(file, |_| Vec::new())
+        let (config, _) = Config::load_checked(file, |_| Vec::new())?;
+        Ok(config)
     }
 
-    /// The same with further checks. Each finding is a key and what is wrong with it.
+    /// The same with further checks, and with where each key is set. Each finding is a key and what is wrong with it.
     ///
     /// # Errors
     /// Those of [`Config::load`], and the findings.
     pub fn load_checked(
         file: Option<&Path>,
         further: impl Fn(&Config) -> Vec<(String, String)>,
-    ) -> Result<Config, ConfigError> {
+    ) -> Result<(Config, Origins), ConfigError> {
         let mut problems = Problems::default();
         let mut variables = Vec::new();
         for (name, value) in env::vars_os() {
@@ -55,25 +57,62 @@ impl Config {
             };
             definition::load(definition, read)
         };
-        assemble(file.zip(text.as_deref()), variables, &define, further)
+        let reads = Reads {
+            define: &define,
+            value: &read_value,
+        };
+        assemble(file.zip(text.as_deref()), variables, reads, further)
     }
+}
+
+/// The most bytes of a file that holds one value. A secret of Kubernetes has no more.
+const MAX_VALUE_BYTES: u64 = 1024 * 1024;
+
+/// Reads the value that is in a file, without the end of the line behind it. The error names the file, and quotes nothing
+/// of what it holds.
+fn read_value(path: &str) -> Result<String, String> {
+    if path.is_empty() {
+        return Err("expected the path of a file, found an empty text".to_owned());
+    }
+    let unreadable = |why: String| format!("cannot read the file {path}: {why}");
+    let file = fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_VALUE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(error.to_string()))?;
+    if bytes.len() as u64 > MAX_VALUE_BYTES {
+        return Err(format!(
+            "the file {path} holds more than {MAX_VALUE_BYTES} bytes"
+        ));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| format!("the file {path} is not UTF-8"))?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
 /// Makes a plan of the definition that the configuration names, or says all that is wrong with it.
 pub(super) type Define<'d> = &'d dyn Fn(&str) -> Result<Arc<Plan>, Vec<Problem>>;
 
+/// How what lies beside the configuration is read.
+#[derive(Clone, Copy)]
+pub(super) struct Reads<'r> {
+    pub(super) define: Define<'r>,
+    /// The value in the file that a variable names.
+    pub(super) value: Read<'r>,
+}
+
 /// Combines the layers: the text of a file with its path, and environment variables.
 pub(super) fn assemble(
     file: Option<(&Path, &str)>,
     env: impl IntoIterator<Item = (String, String)>,
-    define: Define<'_>,
+    reads: Reads<'_>,
     further: impl Fn(&Config) -> Vec<(String, String)>,
-) -> Result<Config, ConfigError> {
+) -> Result<(Config, Origins), ConfigError> {
     let mut layers = Layers::default();
     if let Some((path, text)) = file {
         layers.add_file(path, text)?;
     }
-    layers.add_environment(env);
+    layers.add_environment(env, reads.value);
 
     let mut config = Config {
         sources: sources(&mut layers),
@@ -94,12 +133,13 @@ pub(super) fn assemble(
         }
     }
     relations::check(&mut layers, &config);
-    define_sources(&mut config, &mut layers, define);
+    define_sources(&mut config, &mut layers, reads.define);
     for (path, finding) in further(&config) {
         layers.problem(&path, finding);
     }
+    let origins = layers.origins();
     layers.finish()?;
-    Ok(config)
+    Ok((config, origins))
 }
 
 /// Finds out what is wrong with a name.
@@ -139,7 +179,14 @@ fn define_sources(config: &mut Config, layers: &mut Layers<'_>, define: Define<'
 fn set(config: &mut Config, layers: &mut Layers<'_>, path: &str) {
     if let (Some(value), Some(spec)) = (layers.value(path), names::spec(path)) {
         match spec.shape.check(value) {
-            Ok(()) => config.set_key(path, value),
+            Ok(()) => config.set_key(path, &spec.shape.plain(value)),
+            Err(_) if layers.is_from_file_of_variable(path) => {
+                let expected = spec.shape.expected();
+                layers.problem(
+                    path,
+                    format!("expected {expected}; what was found is not shown"),
+                );
+            }
             Err(problem) => layers.problem(path, problem),
         }
     }

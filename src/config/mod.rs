@@ -11,11 +11,13 @@
 //! | `secrets` | what is a secret, and how it is redacted |
 //! | `sources`, `rules`, `properties`, `priorities` | the sections whose keys are not fixed |
 //! | `relations` | the rules between keys |
-//! | `section`, `shape` | what the table is made of, and what a key accepts |
+//! | `section`, `shape`, `size` | what the table is made of, and what a key accepts |
 //! | `load`, `layers` | from file and environment to a [`Config`], with all errors at once |
 //! | `names`, `variables` | the nearest known key, and the environment variable of a key |
+//! | `differing` | the settings that are not at their defaults |
 //! | `documents` | `keyfold config`, the reference file, the tables of the documentation, the JSON Schema |
 
+mod differing;
 pub mod documents;
 mod error;
 mod keys;
@@ -29,6 +31,7 @@ mod rules;
 mod secrets;
 mod section;
 mod shape;
+mod size;
 mod sources;
 mod text;
 mod url;
@@ -40,11 +43,13 @@ mod tests;
 
 use std::net::SocketAddr;
 
+pub use differing::Differing;
 pub use error::ConfigError;
 pub use keys::{
     Config, DeadLetters, Http, Kafka, Log, Merge, Processing, Registry, Snapshot, SourceConfig,
     State, Topics, Validation,
 };
+pub use layers::Origins;
 pub use priorities::Priorities;
 pub(crate) use properties::is_refused as is_refused_property;
 pub use rules::Rules;
@@ -67,6 +72,13 @@ impl Config {
     #[must_use]
     pub fn forwarded_topic(&self) -> String {
         format!("{}.forwarded", self.application_id)
+    }
+
+    /// The topic in which `keyfold dlq` notes what became of dead letters: `<application_id>.settled`
+    /// (docs/contract.md, section 10).
+    #[must_use]
+    pub fn settled_topic(&self) -> String {
+        format!("{}.settled", self.application_id)
     }
 
     /// Whether the schema registry is used, that is, whether a source that is on or the snapshots are in Avro, or keys

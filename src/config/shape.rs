@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 use toml::Value;
 
-use super::secrets;
 use super::text::Rule;
+use super::{secrets, size};
 use crate::model::nearest::alternatives;
 
 /// What a key accepts, and what applies if it is not set.
@@ -33,7 +33,7 @@ impl From<Shape> for Spec {
 pub(super) enum Shape {
     Flag,
     Whole(RangeInclusive<i64>),
-    /// A whole number that counts bytes.
+    /// A number of bytes, as a whole number or as a text with a unit such as `"64MiB"`.
     Bytes(RangeInclusive<i64>),
     /// A number above 0 and at most 1.
     Share,
@@ -72,9 +72,9 @@ impl Shape {
                 format!("a whole number from {} to {}", bounds.start(), bounds.end())
             }
             Shape::Bytes(bounds) => format!(
-                "a whole number of bytes from {} to {}",
-                bounds.start(),
-                bounds.end()
+                "a size such as \"64MiB\" or \"64MB\", or a whole number of bytes, from {} to {}",
+                size::text_of(*bounds.start()),
+                size::text_of(*bounds.end())
             ),
             Shape::Share => "a number above 0, at most 1".to_owned(),
             Shape::Duration(bounds) => format!(
@@ -117,6 +117,9 @@ impl Shape {
             (Shape::Flag, value) => value.is_bool(),
             (Shape::Whole(bounds) | Shape::Bytes(bounds), Value::Integer(number)) => {
                 bounds.contains(number)
+            }
+            (Shape::Bytes(bounds), Value::String(text)) => {
+                size::bytes_of(text).is_some_and(|bytes| bounds.contains(&bytes))
             }
             (Shape::Share, value) => number(value).is_some_and(|share| share > 0.0 && share <= 1.0),
             (Shape::Duration(bounds), Value::String(text)) => {
@@ -174,6 +177,27 @@ impl Shape {
         format!("expected {}, found {found}", self.expected())
     }
 
+    /// A value that [`Shape::check`] has accepted, in the type that the field has: a size becomes its bytes.
+    pub(super) fn plain(&self, value: &Value) -> Value {
+        match (self, value) {
+            (Shape::Bytes(_), Value::String(text)) => {
+                size::bytes_of(text).map_or_else(|| value.clone(), Value::Integer)
+            }
+            _ => value.clone(),
+        }
+    }
+
+    /// What a value that is not easy to read stands for: the bytes of `67108864` are `64MiB`.
+    pub(super) fn in_words(&self, value: &Value) -> Option<String> {
+        match (self, value) {
+            (Shape::Bytes(_), Value::Integer(bytes)) => {
+                let text = size::text_of(*bytes);
+                (text != format!("{bytes}B")).then_some(text)
+            }
+            _ => None,
+        }
+    }
+
     /// The value as it may be shown.
     pub(super) fn redacted(&self, name: &str, value: &Value) -> Value {
         match (self, value) {
@@ -187,9 +211,15 @@ impl Shape {
     pub(super) fn schema(&self) -> serde_json::Value {
         match self {
             Shape::Flag => json!({"type": "boolean"}),
-            Shape::Whole(bounds) | Shape::Bytes(bounds) => {
+            Shape::Whole(bounds) => {
                 json!({"type": "integer", "minimum": bounds.start(), "maximum": bounds.end()})
             }
+            // each bound holds for the type that it is of
+            Shape::Bytes(bounds) => json!({
+                "type": ["integer", "string"],
+                "minimum": bounds.start(), "maximum": bounds.end(),
+                "pattern": size::PATTERN
+            }),
             Shape::Share => json!({"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
             Shape::Duration(_) | Shape::Text(_) => json!({"type": "string"}),
             Shape::Word(words) => {

@@ -101,10 +101,10 @@ impl Sources {
         let Source::Declared(_) = source else {
             return None;
         };
-        let reads_key = self.plan(source)?.reads_key();
-        self.get(source)
-            .map(|source| source.key_format)
-            .filter(|_| reads_key)
+        if !self.plan(source)?.reads_key() {
+            return None;
+        }
+        self.get(source).map(|source| source.key_format)
     }
 
     /// Whether a source is declared, and its definition reads keys that are Avro.

@@ -9,6 +9,9 @@ pub(super) const PREFIX: &str = "KEYFOLD__";
 /// variable `_` stands for a dot.
 const UNDERSCORED: &[&str] = &["log_level"];
 
+/// The end of the name of a variable that does not hold the value itself, but the path of a file with it.
+const OF_FILE: &str = "__FILE";
+
 /// The prefix of all variables of keyfold, including those that are not keys of the configuration.
 pub(super) const BEGINNING: &str = "KEYFOLD";
 
@@ -48,6 +51,10 @@ fn is_service_link(rest: &str, value: &str) -> bool {
 
 /// The variable that is nearest to `KEYFOLD` and `rest`.
 fn nearest_to(rest: &str) -> String {
+    if let Some(stem) = without_file(rest) {
+        let meant = nearest_to(stem);
+        return of_file(meant);
+    }
     let squeezed = squeeze(rest);
     if squeezed.starts_with("config") || strsim::damerau_levenshtein(&squeezed, "config") <= 2 {
         return CONFIG_FILE.to_owned();
@@ -90,8 +97,65 @@ pub(super) fn variable(path: &str) -> String {
     format!("{PREFIX}{}", path.replace('-', "_").to_ascii_uppercase())
 }
 
+/// The variable that names the file of the value that `variable` holds. That of the configuration file is its path
+/// anyway.
+fn of_file(variable: String) -> String {
+    match variable.as_str() {
+        CONFIG_FILE => variable,
+        _ => variable + OF_FILE,
+    }
+}
+
+/// The name of a variable, or its end, without `__FILE` or a misspelling of it with fewer or more underscores.
+fn without_file(name: &str) -> Option<&str> {
+    let (stem, file) = name.rsplit_once('_')?;
+    file.eq_ignore_ascii_case("file")
+        .then(|| stem.trim_end_matches('_'))
+        .filter(|stem| !stem.is_empty())
+}
+
+/// The variable that was probably meant by one that stands for the unknown key or property `path`.
+pub(super) fn nearest_to_unknown(path: &str, sources: &[String]) -> String {
+    let stem = path.strip_suffix(".file").or_else(|| without_file(path));
+    match (path, stem) {
+        ("config", _) | (_, Some("config")) => CONFIG_FILE.to_owned(),
+        (_, Some(stem)) => of_file(nearest(stem, sources)),
+        (path, None) => nearest(path, sources),
+    }
+}
+
+/// What a variable stands for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct KeyOf {
+    /// The path of the key or property, known or not.
+    pub(super) path: String,
+    /// Whether the variable holds the path of a file with the value.
+    pub(super) is_file: bool,
+}
+
+/// What a variable stands for. `__FILE` at its end is a part of the name where nothing but that makes a key of it, as for
+/// the attribute `file` in `KEYFOLD__MERGE__PRIORITY__ATTRIBUTES__FILE`.
+pub(super) fn key_of(variable: &str) -> KeyOf {
+    let end = variable.len().saturating_sub(OF_FILE.len());
+    let (stem, suffix) = variable.split_at_checked(end).unwrap_or((variable, ""));
+    let path = path_of(stem);
+    let is_key = names::spec(&path).is_some()
+        && (path.strip_prefix(names::PRIORITY))
+            .is_none_or(|field| priorities::problem(field).is_none());
+    match suffix.eq_ignore_ascii_case(OF_FILE) && is_key {
+        true => KeyOf {
+            path,
+            is_file: true,
+        },
+        false => KeyOf {
+            path: path_of(variable),
+            is_file: false,
+        },
+    }
+}
+
 /// The path of the key or property that a variable stands for, known or not.
-pub(super) fn path_of(variable: &str) -> String {
+fn path_of(variable: &str) -> String {
     let rest = variable
         .strip_prefix(PREFIX)
         .unwrap_or(variable)

@@ -68,9 +68,8 @@ impl Bounded {
         &self.customer
     }
 
-    /// An upper bound of the encoded size.
-    #[cfg(test)]
-    pub(super) fn max_encoded(&self) -> usize {
+    /// An upper bound of the encoded size, in bytes.
+    pub fn max_encoded(&self) -> usize {
         self.max_encoded
     }
 

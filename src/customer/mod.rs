@@ -32,6 +32,7 @@
 //! | [`join`], [`merge`] | the join of a contribution, and that of two states |
 //! | [`bounded`] | the limit on the size of a state |
 //! | [`codec`] | the encoding of a state |
+//! | [`inventory`] | the data of a state one by one, for explanations |
 //! | [`snapshot`] | a state as readers see it |
 //! | [`texts`], [`fields`] | how texts are stored without one allocation each |
 
@@ -41,6 +42,7 @@ pub mod codec;
 pub mod contribution;
 pub mod declared;
 pub(crate) mod fields;
+pub mod inventory;
 mod join;
 mod list;
 mod merge;
@@ -146,6 +148,28 @@ impl Customer {
         let shown = declared.iter();
         let shown = shown.filter_map(|source| source.shown(&self.texts));
         built_in.max(shown.map(|source| source.updated_at).max())
+    }
+
+    /// Whether data are known of a source that is not one of these names, or an erasure of its own.
+    pub fn knows_other_than(&self, sources: &[&str]) -> bool {
+        let customer = self.scalars.created_at.is_some()
+            || !self.addresses.elements.is_empty()
+            || !self.dependents.elements.is_empty();
+        let known = [
+            customer,
+            !self.actions.kept.is_empty() || self.actions.evicted.is_some(),
+            self.console.is_some(),
+            self.publisher.is_some(),
+        ];
+        let mut built_in = Source::BUILT_IN.into_iter().zip(known);
+        let is_other = |name: &str| !sources.contains(&name);
+        built_in.any(|(source, has_data)| {
+            let is_erased = self.erasures.of(source) > self.erasures.all;
+            (has_data || is_erased) && is_other(source.name())
+        }) || self.declared_sources().iter().any(|source| {
+            let name = std::str::from_utf8(self.texts.get(source.name));
+            name.is_ok_and(is_other)
+        })
     }
 
     /// What is known from declared sources, ascending by name.

@@ -9,8 +9,6 @@ use crate::model::time::Instant;
 pub trait AnyStamp: Copy + Ord + Debug {
     /// Less than the stamp of every datum.
     const NEVER: Self;
-    /// Greater than the stamp of every datum.
-    const ALWAYS: Self;
     /// The least number of bytes of an encoded stamp.
     const MIN_ENCODED: usize;
 
@@ -35,7 +33,6 @@ pub struct Stamp(i64);
 
 impl AnyStamp for Stamp {
     const NEVER: Stamp = Stamp(i64::MIN);
-    const ALWAYS: Stamp = Stamp(i64::MAX);
     const MIN_ENCODED: usize = 8;
 
     #[inline]

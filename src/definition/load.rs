@@ -40,12 +40,7 @@ pub fn load(
             })
         }
     }?;
-    let plan = Plan::new(parsed).map_err(|problems| {
-        let problems = problems.into_iter();
-        problems
-            .map(|problem| Problem::of_file(definition, problem))
-            .collect::<Vec<_>>()
-    })?;
+    let plan = Plan::new(parsed).map_err(|error| vec![Problem::of_file(definition, error)])?;
     Ok(Arc::new(plan))
 }
 

@@ -8,15 +8,18 @@
 //! |---|---|
 //! | `keys`, `fields` | **the table of keys**: name, what each accepts, and documentation |
 //! | `shape`, `words` | what the table is made of |
-//! | `parse`, `reader`, `problem` | from the text to a [`Definition`], with all problems at once |
+//! | `parse`, `reader`, `noted`, `problem` | from the text to a [`Definition`], with all problems at once |
 //! | `presets`, `load` | from what the configuration names to a [`Plan`] |
 //! | `documents` | the tables of the documentation, and the JSON Schema for editors |
+//! | `envelope` | what each envelope means for all records of a source |
 //! | `plan` | what is prepared once, so that following a definition for a record needs no look-ups |
 
 pub mod documents;
+mod envelope;
 mod fields;
 mod keys;
 mod load;
+mod noted;
 mod origins;
 mod parse;
 pub mod pass;
@@ -32,11 +35,12 @@ mod words;
 
 use std::sync::Arc;
 
+pub use envelope::Envelope;
 pub use load::{PRESET, load};
 pub use plan::{
-    ActionPlan, BatchPlan, BatchSchemaPlan, CloudEventsPlan, CustomerPlan, DebeziumPlan,
-    EnvelopePlan, EnvelopeTime, EventList, FieldsPlan, KeyPlan, ListPlan, Place, PlacePlan, Plan,
-    SchemaPlan, Shape, TellsPlan, ValuePlan,
+    ActionPlan, BatchPlan, BatchSchemaPlan, CloudEventsPlan, CustomerPlan, DebeziumPlan, Direct,
+    EnvelopePlan, EnvelopeTime, EventList, FieldsPlan, KeyPlan, ListPlan, OneOfPlan, Place,
+    PlacePlan, Plan, SchemaPlan, Shape, TellsPlan, ValuePlan,
 };
 pub use problem::Problem;
 pub use value::{Case, Mapped, NumberUnit, Origin, Pointer, Value};
@@ -70,13 +74,6 @@ pub struct Definition {
     /// What is done with a record that breaks a semantic rule, where it differs from the default.
     pub rules: Vec<(Code, RuleDefault)>,
     pub tests: Vec<Test>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Envelope {
-    None,
-    Debezium,
-    CloudEvents,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

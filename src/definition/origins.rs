@@ -1,21 +1,22 @@
 //! What a definition reads beside the value of a record.
 
-use super::{Definition, Envelope, Origin, Tells, Value};
-
-/// The beginning of the names of headers that hold a CloudEvent's attributes.
-const CLOUD_EVENT: &str = "ce_";
+use super::{Definition, Origin, Tells, Value};
 
 impl Definition {
     /// Whether the record's key is read.
     pub fn reads_key(&self) -> bool {
-        self.envelope == Envelope::Debezium || self.reads(|origin| *origin == Origin::Key)
+        self.envelope.is_of_rows() || self.reads(|origin| *origin == Origin::Key)
     }
 
     /// Whether headers of this name are read.
     pub fn reads_header(&self, name: &str) -> bool {
-        let is_attribute = self.envelope == Envelope::CloudEvents && name.starts_with(CLOUD_EVENT);
-        is_attribute
+        self.envelope.is_attribute(name)
             || self.reads(|origin| matches!(origin, Origin::Header(header) if header == name))
+    }
+
+    /// Whether a value comes from a header.
+    pub fn reads_headers(&self) -> bool {
+        self.reads(|origin| matches!(origin, Origin::Header(_)))
     }
 
     fn reads(&self, is_it: impl Fn(&Origin) -> bool) -> bool {

@@ -5,6 +5,7 @@ use toml::de::{DeTable, DeValue, Error};
 
 use super::Problem;
 use super::keys;
+use super::noted::Places;
 use super::shape::{ANY_NAME, Accepts, Table, join};
 use crate::model::nearest::closest;
 use crate::model::record::Code;
@@ -23,6 +24,8 @@ pub(super) struct Reader<'f> {
     /// Where each line but the first begins.
     lines: Vec<usize>,
     problems: Vec<Problem>,
+    /// All places so far in the record, which are checked together in the end.
+    pub(super) places: Vec<Places>,
 }
 
 /// What is given for a key.
@@ -86,6 +89,7 @@ impl<'f> Reader<'f> {
             file,
             lines: breaks.map(|(at, _)| at + 1).collect(),
             problems: Vec::new(),
+            places: Vec::new(),
         }
     }
 

@@ -7,6 +7,7 @@ use crate::source::metadata::Metadata;
 
 use super::dead_letter::most_forwarded_bytes;
 use super::origin::{Header, NotForwarded, Omitted, Origin, Unwrapped};
+use super::received::frame;
 use super::{Place, Settings};
 
 /// A record as it was consumed. The headers are read only where they are needed, because reading them costs time.
@@ -157,11 +158,7 @@ impl<'a, D: Delivered> Arrived<'a, D> {
     pub fn context(self, opened: &Payload<'_>, settings: &Settings) -> Context<'a> {
         let place = self.delivered.place();
         let value = self.raw.value;
-        let body = match opened.value() {
-            Payload::Avro(_, body) => body.len(),
-            _ => value.map_or(0, <[u8]>::len),
-        };
-        let frame = value.and_then(|value| value.get(..value.len().saturating_sub(body)));
+        let frame = frame(value, opened);
         let mut headers = self.delivered.headers();
         let forwarded_to = self.origin.is_some().then_some(place.partition);
         let origin = match self.origin {
@@ -183,7 +180,7 @@ impl<'a, D: Delivered> Arrived<'a, D> {
             label: self.label,
             forwarded_to,
             origin,
-            frame: frame.unwrap_or_default(),
+            frame,
             value,
             headers,
         }

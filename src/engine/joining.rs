@@ -67,22 +67,24 @@ impl Engine {
                 id,
                 entry.held.as_mut()?,
                 &mut entry.changed,
-                &mut batch.ledger,
+                (&mut batch.ledger, &mut batch.customer_bytes),
             ))
         });
-        let Some((id, held, changed, ledger)) = entry else {
+        let Some((id, held, changed, (ledger, customer_bytes))) = entry else {
             return Err(not_open());
         };
         let lateness = data.at().map(|at| {
             let newest = held.customer().newest().unwrap_or(at);
             newest.micros().saturating_sub(at.micros()).max(0) as f64 / 1e6
         });
+        let encoded = held.max_encoded();
         let joined = match held.join(id, data, &self.settings.limits) {
             Ok(true) => Joined::Merged,
             Ok(false) => Joined::Unchanged,
             Err(StateTooLarge) => Joined::StateTooLarge,
         };
         *changed |= joined == Joined::Merged;
+        *customer_bytes += held.max_encoded().saturating_sub(encoded);
         if let Some(seconds) = lateness {
             ledger.lateness.push((label, seconds));
         }
@@ -122,7 +124,7 @@ impl Engine {
             held: Some(Box::new(state)),
             state: None,
         };
-        batch.state_bytes += entry.before.unwrap_or(0);
+        batch.customer_bytes += BatchEntry::loaded_bytes(entry.before.unwrap_or(0));
         let id = customer.into_boxed_str();
         Ok(batch.customers.insert_full(id, entry).0)
     }

@@ -58,6 +58,7 @@ pub mod origin;
 pub mod outbox;
 mod ownership;
 mod passed;
+pub mod received;
 mod record;
 mod restore;
 pub mod schedule;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::customer::contribution::Contribution;
 use crate::model::partition;
-use crate::model::record::{Code, Label, Location, Outcome, Rejection, Source, usable_timestamp};
+use crate::model::record::{Label, Location, Outcome, Rejection, Source, usable_timestamp};
 use crate::source::framing::Payload;
 use crate::source::{self, BatchElement, JudgeSettings, Judged, Verdict};
 
@@ -24,6 +24,7 @@ use super::dead_letter::record_bytes;
 use super::fatal::Fatal;
 use super::origin::NotForwarded;
 use super::outbox::{Outbox, Outgoing, Output};
+use super::received::too_large_to_forward;
 use super::split::Share;
 use super::{Effect, Engine, Place, Settings};
 
@@ -84,8 +85,6 @@ impl Engine {
                 .extend(timestamp.map(|timestamp| (place, timestamp)));
         }
         batch.records += 1;
-        batch.read_bytes +=
-            record.value().map_or(0, <[u8]>::len) + record.key().map_or(0, <[u8]>::len);
         if let Some(timestamp) = timestamp {
             batch.ledger.timestamps.push(timestamp);
         }
@@ -331,7 +330,7 @@ impl Engine {
             };
             batch
                 .ledger
-                .reject(context.label, origin.source, rejection.code, &at);
+                .reject(context.label, origin.source, rejection, &at);
             self.breaker.rejected(origin.source, rejection.code, at);
         }
         Ok((context.label, Outcome::Rejected))
@@ -377,12 +376,4 @@ fn may_produce_too_much(record: &impl Delivered) -> bool {
     }
     let metadata = record.metadata().bytes;
     (value / SMALLEST_ELEMENT).saturating_mul(metadata + 256) > MAX_PRODUCED
-}
-
-/// The rejection of a record that is too large for the forwarded topic.
-fn too_large_to_forward() -> Rejection {
-    Rejection::with_message(
-        Code::TooLarge,
-        "the record with its headers does not fit into the forwarded topic",
-    )
 }

@@ -132,8 +132,7 @@ impl Engine {
             let max_bytes = self.settings.policy.processing.max_batch_bytes;
             batch.breaker_opened.is_some()
                 || batch.records >= self.batch_limit
-                || batch.read_bytes + batch.produced_bytes >= max_bytes
-                || batch.state_bytes >= max_bytes
+                || batch.memory() >= max_bytes
         })
     }
 

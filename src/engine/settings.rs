@@ -54,6 +54,7 @@ impl<'p> From<&'p Policy> for JudgeSettings<'p> {
             sources: &policy.sources,
             validation: &policy.validation,
             is_forwarded: false,
+            has_text_key: false,
         }
     }
 }

@@ -4,14 +4,18 @@
 //! lists where that says the same, and the elements are validated one by one.
 
 mod keyword;
+mod problems;
+mod recursion;
 mod split;
 #[cfg(test)]
 mod tests;
 
-use jsonschema::{Draft, Validator};
-use serde_json::Value;
+use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
+use serde_json::{Value, json};
 
 use keyword::keyword;
+pub use problems::{SchemaProblem, problems};
+use recursion::without_ways_to_itself;
 use split::{by_pointer, elements, pointer_of, stands_for_itself, take_items, take_lists};
 
 use super::duplicate;
@@ -32,6 +36,8 @@ pub struct Schema {
     lists: Vec<List>,
     /// Whether that was possible.
     is_split: bool,
+    /// Whether the schema refers to itself in several ways for one value; then the frame is without those references.
+    is_pruned: bool,
 }
 
 /// A list of a schema.
@@ -54,6 +60,9 @@ pub enum BatchSchema {
     Whole(Box<Schema>),
 }
 
+/// How often a pattern that looks around or back may go back in one text. A pattern that needs more does not match.
+const MAX_BACKTRACKS: usize = 100_000;
+
 /// A value with more elements of lists is explained by one violation, if its schema cannot be split.
 const MAX_ELEMENTS: usize = 10_000;
 
@@ -72,17 +81,27 @@ impl Schema {
     }
 
     fn of_draft(document: &Value, draft: Draft) -> Result<Schema, String> {
+        let text = |error: ValidationError<'_>| error.to_string();
         let mut frame = document.clone();
         let mut lists = Vec::new();
         let is_split = stands_for_itself(document);
         if is_split {
             take_lists(&mut frame, &mut Vec::new(), &mut lists);
         }
+        let complete = validator(document, draft).map_err(text)?;
+        let pruned = without_ways_to_itself(document, draft == Draft::Draft7);
+        let is_pruned = pruned.is_some();
+        let frame = match pruned {
+            // where what is left refers to what is not, nothing is told in detail
+            Some(pruned) => validator(&pruned, draft).or_else(|_| validator(&json!(true), draft)),
+            None => validator(&frame, draft),
+        };
         Ok(Schema {
             is_split,
+            is_pruned,
             document: document.clone(),
-            validator: validator(document, draft)?,
-            frame: validator(&frame, draft)?,
+            validator: complete,
+            frame: frame.map_err(text)?,
             lists: lists
                 .into_iter()
                 .map(|(path, element)| {
@@ -147,6 +166,12 @@ impl Schema {
 
     /// Appends the violations of a value: at least the first [`MAX_VIOLATIONS`] by pointer, and few others.
     fn violations(&self, value: &Value, pointer: &str, out: &mut Vec<Violation>) {
+        if self.is_pruned {
+            if !self.accepts(value) {
+                self.violations_of_pruned(value, pointer, out);
+            }
+            return;
+        }
         if !self.is_split && elements(value, MAX_ELEMENTS) > MAX_ELEMENTS {
             // All of its errors at once might be too many.
             let error = self.validator.validate(value).err();
@@ -176,7 +201,23 @@ impl Schema {
         }
     }
 
-    fn violation(&self, error: &jsonschema::ValidationError<'_>, pointer: &str) -> Violation {
+    /// Appends what can be told of a value that does not conform to a schema that refers to itself in several ways.
+    fn violations_of_pruned(&self, value: &Value, pointer: &str, out: &mut Vec<Violation>) {
+        let most = match elements(value, MAX_ELEMENTS) > MAX_ELEMENTS {
+            true => 1,
+            false => 4 * MAX_VIOLATIONS,
+        };
+        let errors = self.frame.iter_errors(value).take(most);
+        let told: Vec<Violation> = errors
+            .map(|error| self.violation(&error, pointer))
+            .collect();
+        if told.is_empty() {
+            out.push(unexplained(pointer));
+        }
+        out.extend(told);
+    }
+
+    fn violation(&self, error: &ValidationError<'_>, pointer: &str) -> Violation {
         Violation {
             pointer: format!("{pointer}{}", error.instance_path()),
             keyword: keyword(error.kind().keyword()),
@@ -209,7 +250,14 @@ impl Schema {
         };
         let mut elements: std::collections::BTreeMap<usize, Vec<Violation>> = Default::default();
         let mut others = Vec::new();
-        for error in self.validator.iter_errors(&value) {
+        let errors_of = match self.is_pruned {
+            true => &self.frame,
+            false => &self.validator,
+        };
+        if self.is_pruned && self.frame.is_valid(&value) && !self.accepts(&value) {
+            others.push(unexplained(""));
+        }
+        for error in errors_of.iter_errors(&value) {
             let path = error.instance_path().to_string();
             let inside = path
                 .strip_prefix(list)
@@ -230,6 +278,15 @@ impl Schema {
             return Some(BatchProblem::Batch(rejection));
         }
         (!elements.is_empty()).then(|| BatchProblem::Elements(elements.into_iter().collect()))
+    }
+}
+
+/// What is told of a value that breaks only what a schema says by referring to itself in several ways.
+fn unexplained(pointer: &str) -> Violation {
+    Violation {
+        pointer: pointer.to_owned(),
+        keyword: "schema",
+        message: "breaks the JSON Schema where that refers to itself in several ways".to_owned(),
     }
 }
 
@@ -268,14 +325,15 @@ const OTHER_FORMATS: [&str; 18] = [
     "color",
 ];
 
-fn validator(document: &Value, draft: Draft) -> Result<Validator, String> {
+fn validator(document: &Value, draft: Draft) -> Result<Validator, ValidationError<'static>> {
     let mut options = jsonschema::options()
         .with_draft(draft)
         .should_validate_formats(true)
+        .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(MAX_BACKTRACKS))
         .with_format("date", |text: &str| Date::parse(text).is_some())
         .with_format("date-time", |text: &str| Instant::parse(text).is_some());
     for format in OTHER_FORMATS {
         options = options.with_format(format, |_: &str| true);
     }
-    options.build(document).map_err(|error| error.to_string())
+    options.build(document)
 }

@@ -25,6 +25,24 @@ pub struct Identity {
     pub group_instance_id: Option<String>,
 }
 
+/// Which records of transactions a client sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// Those of committed transactions, up to the first one that is open.
+    Committed,
+    /// All.
+    Uncommitted,
+}
+
+impl Isolation {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Isolation::Committed => "read_committed",
+            Isolation::Uncommitted => "read_uncommitted",
+        }
+    }
+}
+
 /// Properties that only one kind of client has. A client of the other kind would log a warning about them.
 const PRODUCER_ONLY: [&str; 13] = [
     "linger.ms",
@@ -110,6 +128,16 @@ impl ClientSettings<'_> {
         // The broker reports the end of a log by an empty answer, and waits for this time before it sends one.
         set_defaults(&mut client, &[("fetch.wait.max.ms", "10")]);
         self.set_consuming(&mut client);
+        client
+    }
+
+    /// A reader of whole logs, of whatever size ([`super::range_reader`]). Like [`ClientSettings::reader`], it is no member
+    /// of the group.
+    pub(crate) fn range_reader(self, isolation: Isolation) -> ClientConfig {
+        let mut client = self.reader();
+        // An answer is decompressed as a whole before its first record is delivered, so it is bounded.
+        member::set_fetch_bytes(&mut client, "2097152", "1048576");
+        client.set("isolation.level", isolation.name());
         client
     }
 
@@ -205,7 +233,7 @@ impl ClientSettings<'_> {
     }
 
     /// Whether the group uses the protocol of KIP-848.
-    pub(super) fn has_consumer_protocol(self) -> bool {
+    pub(crate) fn has_consumer_protocol(self) -> bool {
         let set = self.kafka.properties.get("group.protocol");
         set.is_some_and(|set| set == "consumer")
     }

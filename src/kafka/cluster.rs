@@ -13,7 +13,7 @@ use super::requirements::Requirements;
 use super::retry::{
     ATTEMPT_TIMEOUT, FIRST_ATTEMPT_TIMEOUT, REQUEST_TIMEOUT, code_of, repeat, with_retries,
 };
-use super::topic_specs::TopicSettings;
+use super::topic_specs::{DEFAULT_MAX_MESSAGE_BYTES, TopicSettings};
 
 /// A failed request to the cluster. The text also says what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -171,7 +171,11 @@ impl Cluster {
 
     /// The id of the state topic. `None` if the brokers are too old to have topic ids.
     pub fn state_topic_id(&self) -> Result<Option<String>, ClusterError> {
-        let topic = self.requirements.topics.state.name.as_str();
+        self.topic_id(&self.requirements.topics.state.name)
+    }
+
+    /// The id of a topic. `None` if the brokers are too old to have topic ids.
+    pub fn topic_id(&self, topic: &str) -> Result<Option<String>, ClusterError> {
         let ask = || {
             let ids = description::topic_ids(self.client(), &[topic], ATTEMPT_TIMEOUT)?;
             match ids.into_iter().next() {
@@ -213,6 +217,13 @@ impl Cluster {
             (!by_name.is_empty()).then_some(by_name)
         });
         Ok(settings.collect())
+    }
+
+    /// The largest record that a topic takes, in bytes; the brokers' default if it cannot be read.
+    pub fn max_record_bytes(&self, topic: &str) -> Result<usize, CheckError> {
+        let settings = self.settings(&[topic])?.pop().flatten();
+        let bytes = settings.and_then(|settings| settings.get("max.message.bytes")?.parse().ok());
+        Ok(bytes.unwrap_or(DEFAULT_MAX_MESSAGE_BYTES))
     }
 
     /// A setting of a broker. `None` if it cannot be read: few clients have the permission.

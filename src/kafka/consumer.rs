@@ -214,6 +214,34 @@ impl GroupConsumer {
         }
     }
 
+    /// Gives this member's place in the group up, and waits for that for at most `timeout`. A static member whose client
+    /// only ends keeps its place until its session ends, because librdkafka tells the group nothing then (KIP-345); one
+    /// that unsubscribes is removed from it. Under KIP-848 librdkafka tells the group in both cases that the member will
+    /// come back.
+    ///
+    /// Returns whether this was a member, and has told the group. The answer is waited for when the client ends.
+    pub fn give_up(&self, timeout: Duration) -> bool {
+        let until = Instant::now() + timeout;
+        if self.generation().is_none() {
+            return false;
+        }
+        self.consumer.unsubscribe();
+        while self.generation().is_some() && Instant::now() < until {
+            // the client first takes its partitions away from the callback of rebalances
+            self.consumer.poll(Duration::from_millis(50));
+        }
+        self.generation().is_none()
+    }
+
+    /// Waits until this is a member of the group, for at most `timeout`. Returns whether it is.
+    pub fn wait_joined(&self, timeout: Duration) -> bool {
+        let until = Instant::now() + timeout;
+        while self.generation().is_none() && Instant::now() < until {
+            self.consumer.poll(Duration::from_millis(50));
+        }
+        self.generation().is_some()
+    }
+
     /// Polls the client's own queue, and returns the events of the group. Records never arrive on that queue.
     pub fn serve(&mut self) -> Vec<GroupEvent> {
         while let Some(polled) = self.consumer.poll(Duration::ZERO) {

@@ -72,6 +72,7 @@ pub enum Operation {
     Write,
     Describe,
     DescribeConfigs,
+    Create,
     Delete,
 }
 
@@ -83,6 +84,7 @@ impl Operation {
             Op::RD_KAFKA_ACL_OPERATION_WRITE => Operation::Write,
             Op::RD_KAFKA_ACL_OPERATION_DESCRIBE => Operation::Describe,
             Op::RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS => Operation::DescribeConfigs,
+            Op::RD_KAFKA_ACL_OPERATION_CREATE => Operation::Create,
             Op::RD_KAFKA_ACL_OPERATION_DELETE => Operation::Delete,
             _ => return None,
         })
@@ -101,6 +103,15 @@ pub(crate) enum TopicId {
     Failed(RequestError),
 }
 
+/// The brokers that have a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PartitionReplicas {
+    pub partition: i32,
+    pub has_leader: bool,
+    pub replicas: usize,
+    pub in_sync: usize,
+}
+
 /// A topic as the brokers describe it.
 pub(super) struct TopicDescription {
     pub name: String,
@@ -108,12 +119,25 @@ pub(super) struct TopicDescription {
     id: Option<String>,
     /// The number of its partitions, or why the topic is not described.
     pub partitions: Result<i32, RDKafkaErrorCode>,
+    pub replicas: Vec<PartitionReplicas>,
     /// The operations that this client is allowed; `None` if they were not requested, or the brokers do not report
     /// them.
     pub allowed: Option<BTreeSet<Operation>>,
 }
 
 impl TopicDescription {
+    /// A topic of which only the replicas matter.
+    #[cfg(test)]
+    pub(super) fn of_replicas(name: &str, replicas: Vec<PartitionReplicas>) -> TopicDescription {
+        TopicDescription {
+            name: name.to_owned(),
+            id: None,
+            partitions: Ok(replicas.len() as i32),
+            replicas,
+            allowed: None,
+        }
+    }
+
     fn into_id(self) -> TopicId {
         let code = match (self.partitions, self.id) {
             (Ok(_), Some(id)) => return TopicId::Known(id),
@@ -177,8 +201,34 @@ pub(super) fn describe<C: ClientContext>(
     Ok(all)
 }
 
-fn millis(timeout: Duration) -> i32 {
+pub(super) fn millis(timeout: Duration) -> i32 {
     i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX)
+}
+
+/// The options of a request of this kind.
+///
+/// # Safety
+/// The client must be alive for as long as the options.
+pub(super) unsafe fn request_options(
+    client: *mut rd::rd_kafka_t,
+    kind: rd::rd_kafka_admin_op_t,
+    timeout: Duration,
+) -> Result<Owned<rd::rd_kafka_AdminOptions_t>, RequestError> {
+    let mut error_text = [0; 512];
+    // SAFETY: as the caller promises.
+    unsafe {
+        let options = Owned::new(
+            rd::rd_kafka_AdminOptions_new(client, kind),
+            rd::rd_kafka_AdminOptions_destroy,
+        )?;
+        rd::rd_kafka_AdminOptions_set_request_timeout(
+            options.get(),
+            millis(timeout),
+            error_text.as_mut_ptr(),
+            error_text.len(),
+        );
+        Ok(options)
+    }
 }
 
 /// # Safety
@@ -189,19 +239,9 @@ unsafe fn options(
     timeout: Duration,
 ) -> Result<Owned<rd::rd_kafka_AdminOptions_t>, RequestError> {
     let describe_topics = rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
-    let mut error_text = [0; 512];
     // SAFETY: as the caller promises; an error is destroyed once.
     unsafe {
-        let options = Owned::new(
-            rd::rd_kafka_AdminOptions_new(client, describe_topics),
-            rd::rd_kafka_AdminOptions_destroy,
-        )?;
-        rd::rd_kafka_AdminOptions_set_request_timeout(
-            options.get(),
-            millis(timeout),
-            error_text.as_mut_ptr(),
-            error_text.len(),
-        );
+        let options = request_options(client, describe_topics, timeout)?;
         let refused = rd::rd_kafka_AdminOptions_set_include_authorized_operations(
             options.get(),
             i32::from(allowed == AllowedOperations::Ask),
@@ -273,7 +313,11 @@ unsafe fn description(topic: *const rd::rd_kafka_TopicDescription_t) -> TopicDes
         let error = rd::rd_kafka_TopicDescription_error(topic);
         let code = rd::rd_kafka_error_code(error);
         let mut count = 0;
-        rd::rd_kafka_TopicDescription_partitions(topic, &raw mut count);
+        let partitions = rd::rd_kafka_TopicDescription_partitions(topic, &raw mut count);
+        let replicas = match partitions.is_null() {
+            true => Vec::new(),
+            false => (0..count).map(|at| replicas(*partitions.add(at))).collect(),
+        };
         let mut length = 0;
         let allowed = rd::rd_kafka_TopicDescription_authorized_operations(topic, &raw mut length);
         let allowed =
@@ -295,7 +339,25 @@ unsafe fn description(topic: *const rd::rd_kafka_TopicDescription_t) -> TopicDes
                 }
                 code => Err(code.into()),
             },
+            replicas,
             allowed: allowed.map(|all| all.filter_map(|one| Operation::of(*one)).collect()),
+        }
+    }
+}
+
+/// # Safety
+/// The partition must be part of an answer that is alive.
+unsafe fn replicas(partition: *const rd::rd_kafka_TopicPartitionInfo_t) -> PartitionReplicas {
+    let (mut replicas, mut in_sync) = (0, 0);
+    // SAFETY: as the caller promises.
+    unsafe {
+        rd::rd_kafka_TopicPartitionInfo_replicas(partition, &raw mut replicas);
+        rd::rd_kafka_TopicPartitionInfo_isr(partition, &raw mut in_sync);
+        PartitionReplicas {
+            partition: rd::rd_kafka_TopicPartitionInfo_partition(partition),
+            has_leader: !rd::rd_kafka_TopicPartitionInfo_leader(partition).is_null(),
+            replicas,
+            in_sync,
         }
     }
 }

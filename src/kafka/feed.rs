@@ -131,7 +131,7 @@ impl Feed {
     ///
     /// # Errors
     /// The queue stays full.
-    pub fn send(&mut self, record: &GeneratedRecord, topic: &str) -> KafkaResult<()> {
+    pub fn send<S>(&mut self, record: &GeneratedRecord<S>, topic: &str) -> KafkaResult<()> {
         let deadline = Instant::now() + STALL_TIMEOUT;
         loop {
             let mut message: BaseRecord<'_, [u8], [u8]> =

@@ -9,7 +9,7 @@ use rdkafka::error::KafkaResult;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::client::ClientSettings;
+use super::client::{ClientSettings, Isolation};
 use super::client_log::LastError;
 
 /// A topic and a partition.
@@ -21,7 +21,16 @@ pub struct LagReader {
 
 impl LagReader {
     pub fn connect(settings: ClientSettings<'_>) -> KafkaResult<LagReader> {
+        LagReader::connect_as(settings, Isolation::Committed)
+    }
+
+    /// Like [`LagReader::connect`]. With [`Isolation::Uncommitted`] the end of a log is its high watermark.
+    pub fn connect_as(
+        settings: ClientSettings<'_>,
+        isolation: Isolation,
+    ) -> KafkaResult<LagReader> {
         let mut client = settings.reader();
+        client.set("isolation.level", isolation.name());
         for (name, value) in [
             // Only one record is needed, and the brokers return whole batches, so one batch is enough.
             ("fetch.message.max.bytes", "1"),
@@ -71,6 +80,28 @@ impl LagReader {
         wait: Duration,
     ) -> KafkaResult<BTreeMap<TopicPartition, i64>> {
         self.offsets(partitions, Offset::Beginning, wait)
+    }
+
+    /// The first offsets whose record has this timestamp, in milliseconds, or a later one; the end of the log where no
+    /// record has.
+    pub fn offsets_since(
+        &self,
+        partitions: &[TopicPartition],
+        millis: i64,
+        wait: Duration,
+    ) -> KafkaResult<BTreeMap<TopicPartition, i64>> {
+        let mut found = self.offsets(partitions, Offset::Offset(millis), wait)?;
+        let without: Vec<TopicPartition> = partitions
+            .iter()
+            .filter(|partition| !found.contains_key(*partition))
+            .cloned()
+            .collect();
+        found.extend(self.end_offsets(&without, wait)?);
+        Ok(found)
+    }
+
+    pub(super) fn client(&self) -> &BaseConsumer<LastError> {
+        &self.client
     }
 
     /// The request for offsets by time accepts [`Offset::End`] and [`Offset::Beginning`] in place of a time.

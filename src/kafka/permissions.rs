@@ -49,6 +49,14 @@ impl Permission {
         }
     }
 
+    /// To read the settings of an input, which `run` does not need.
+    pub fn describe_configs(topic: &str) -> Permission {
+        Permission {
+            need: Need::Recommended,
+            ..Permission::on_topic(topic, Operation::DescribeConfigs)
+        }
+    }
+
     /// The command that grants it.
     pub fn grant(&self, kafka: &Kafka) -> String {
         let resource = match self.resource {
@@ -68,6 +76,15 @@ impl Permission {
             self.name
         )
     }
+}
+
+/// What is missing, with a line for each that grants it.
+pub fn refusal(denied: &[Permission], kafka: &Kafka) -> String {
+    let grants: Vec<String> = denied.iter().map(|one| one.grant(kafka)).collect();
+    let lines = grants.join("\n    ");
+    format!(
+        "the cluster refuses this client what it needs; each line grants one permission:\n    {lines}"
+    )
 }
 
 /// The principal of this client. Only the brokers know the principal of a certificate.
@@ -132,11 +149,36 @@ pub(super) fn missing_on_group(
             });
         }
     };
-    let read = Permission {
+    Ok(match may_read {
+        true => Vec::new(),
+        false => vec![on_group(group)],
+    })
+}
+
+/// The permission on its consumer group that `run` needs.
+pub(super) fn on_group(group: &str) -> Permission {
+    Permission {
         resource: Resource::Group,
         ..Permission::on_topic(group, Operation::Read)
+    }
+}
+
+/// The permissions on its transactional ids that `run` needs.
+pub(super) fn on_transactional_ids(requirements: &Requirements) -> Vec<Permission> {
+    if requirements.guarantee != Guarantee::ExactlyOnce {
+        return Vec::new();
+    }
+    of_all_ids(requirements)
+}
+
+/// The permissions on all transactional ids of the application.
+fn of_all_ids(requirements: &Requirements) -> Vec<Permission> {
+    let prefix = format!("{}-", requirements.application_id);
+    let on_ids = |operation| Permission {
+        resource: Resource::TransactionalIds,
+        ..Permission::on_topic(&prefix, operation)
     };
-    Ok(if may_read { Vec::new() } else { vec![read] })
+    [Operation::Write, Operation::Describe].map(on_ids).into()
 }
 
 /// The coordinator's answer to the commit of an offset of a topic that does not exist. `None` if there is no answer in
@@ -190,6 +232,18 @@ pub(super) fn missing_on_transactional_ids(
     if requirements.guarantee != Guarantee::ExactlyOnce {
         return Ok(Vec::new());
     }
+    // the ids of an instance with an instance_id may be granted one by one
+    let own = own.filter(|_| requirements.has_instance_id);
+    denied_ids(requirements, own, timeout)
+}
+
+/// The permissions on its transactional ids that this client lacks. `own` is one that may be granted by itself, and that
+/// this client is about to take over.
+pub(super) fn denied_ids(
+    requirements: &Requirements,
+    own: Option<&str>,
+    timeout: Duration,
+) -> Result<Vec<Permission>, RequestError> {
     let initialised = |id: &str| fence::fence(&requirements.clients().fencing(id), timeout);
     let prefix = format!("{}-", requirements.application_id);
     let mut ended = initialised(&format!("{prefix}permission-check"));
@@ -200,17 +254,11 @@ pub(super) fn missing_on_transactional_ids(
             .and_then(|error| error.rdkafka_error_code());
         code == Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed)
     };
-    if let Some(own) = own.filter(|_| is_refused(&ended) && requirements.has_instance_id) {
-        // the ids of an instance with an instance_id may be granted one by one
+    if let Some(own) = own.filter(|_| is_refused(&ended)) {
         ended = initialised(own);
     }
     if is_refused(&ended) {
-        return Ok([Operation::Write, Operation::Describe]
-            .map(|operation| Permission {
-                resource: Resource::TransactionalIds,
-                ..Permission::on_topic(&prefix, operation)
-            })
-            .into());
+        return Ok(of_all_ids(requirements));
     }
     ended.map(|()| Vec::new()).map_err(|error| RequestError {
         code: error.rdkafka_error_code(),

@@ -27,6 +27,7 @@ const FLUSH_FULL_QUEUE_AFTER: Duration = Duration::from_millis(100);
 const MAX_UNCOUNTED_BYTES: usize = 8 * 1024 * 1024;
 
 /// A record to produce. Without a partition, the partition is chosen by the key, as Java's producer does.
+#[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
     pub topic: &'a str,
     pub partition: Option<i32>,
@@ -239,7 +240,8 @@ impl BatchProducer {
     }
 }
 
-fn headers(list: &[(String, Option<Vec<u8>>)]) -> OwnedHeaders {
+/// A list of headers for the client.
+pub(super) fn headers(list: &[(String, Option<Vec<u8>>)]) -> OwnedHeaders {
     let all = OwnedHeaders::new_with_capacity(list.len());
     list.iter().fold(all, |all, (key, value)| {
         all.insert(Header {

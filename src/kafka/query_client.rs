@@ -93,6 +93,13 @@ impl QueryClient {
             .collect())
     }
 
+    /// Asks for a committed offset, to see whether this client may.
+    pub fn try_committed(&self, topic: &str, timeout: Duration) -> KafkaResult<()> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(topic, 0);
+        self.client.committed_offsets(list, timeout).map(drop)
+    }
+
     /// The last error of the connection to the cluster, if there was one.
     pub fn last_error(&self) -> Option<(RDKafkaErrorCode, String)> {
         let context = self.client.context();

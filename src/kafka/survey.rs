@@ -8,158 +8,19 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::cluster::{CheckError, Cluster, ClusterError};
 use super::description::{self, AllowedOperations, Operation, RequestError, TopicDescription};
-use super::permissions::{self, Permission, Resource};
+use super::permissions::{self, Permission};
+use super::placement;
 use super::retry::{ATTEMPT_TIMEOUT, repeat};
-use super::topic_specs::{TopicSpec, TopicSpecs};
-use crate::config::Kafka;
+use super::topic_specs::{DEFAULT_MAX_MESSAGE_BYTES, TopicSpec, TopicSpecs};
 
+pub use super::findings::{DescribedTopic, FoundTopics, HIDDEN, RecordLimits, Survey};
 pub use super::topic_specs::{Difference, Need};
 
-/// The largest record of a topic that does not say otherwise, in bytes: Kafka's default of `max.message.bytes`.
-const DEFAULT_MAX_MESSAGE_BYTES: usize = 1_048_588;
+/// Why the permissions on a topic may not be known.
+const TOO_OLD: &str =
+    "the brokers are too old to say what a client may do with a topic (before Kafka 2.3)";
 /// How long a command waits for a coordinator.
-const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The topics as they were found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundTopics {
-    /// Partitions of the state topic.
-    pub partitions: i32,
-    pub snapshot_partitions: i32,
-    pub limits: RecordLimits,
-}
-
-/// The largest record that each topic takes (`max.message.bytes`), in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecordLimits {
-    pub state: usize,
-    pub forwarded: usize,
-    pub snapshots: usize,
-    pub dead_letters: usize,
-}
-
-impl RecordLimits {
-    /// The same limit for each topic.
-    pub const fn all(bytes: usize) -> RecordLimits {
-        RecordLimits {
-            state: bytes,
-            forwarded: bytes,
-            snapshots: bytes,
-            dead_letters: bytes,
-        }
-    }
-
-    pub fn least(self) -> usize {
-        let inner = self.state.min(self.forwarded);
-        inner.min(self.snapshots).min(self.dead_letters)
-    }
-
-    pub fn most(self) -> usize {
-        let inner = self.state.max(self.forwarded);
-        inner.max(self.snapshots).max(self.dead_letters)
-    }
-}
-
-/// The result of a survey.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Survey {
-    /// The topics as they were found; `None` if one of them is missing or not described.
-    pub found: Option<FoundTopics>,
-    /// Topics that do not exist.
-    pub missing: Vec<Difference>,
-    /// Topics that do not exist, or that this client may not describe.
-    pub hidden: Vec<String>,
-    /// Permissions that this client lacks.
-    pub denied: Vec<Permission>,
-    /// Settings that are not as they should be.
-    pub differences: Vec<Difference>,
-    /// What is wrong with the brokers themselves, and what fixes it.
-    pub broker_problems: Vec<String>,
-}
-
-/// The message about a topic in [`Survey::hidden`].
-pub const HIDDEN: &str =
-    "it does not exist, or this client may not describe it, which the cluster does not tell apart";
-
-impl Survey {
-    /// Whether this client may not read the consumer group.
-    pub fn denies_group(&self) -> bool {
-        let mut denied = self.denied.iter();
-        denied.any(|permission| permission.resource == Resource::Group)
-    }
-
-    /// Whether one of these topics was not found.
-    fn lacks_any(&self, topics: &[String]) -> bool {
-        let missing = self.missing.iter().map(|one| &one.topic);
-        missing.chain(&self.hidden).any(|one| topics.contains(one))
-    }
-
-    /// The problems that keep keyfold from working, each with what fixes it.
-    pub fn refusals(&self, kafka: &Kafka) -> Vec<String> {
-        let missing = self.missing.iter();
-        let missing =
-            missing.map(|one| format!("the topic {}: {}. {}", one.topic, one.what, one.remedy));
-        let hidden = self.hidden.iter();
-        let hidden = hidden.map(|topic| format!("the topic {topic}: {HIDDEN}"));
-        let mut all: Vec<String> = missing.chain(hidden).collect();
-        // if a required permission is missing, the recommended ones are listed as well
-        if self.denied.iter().any(|one| one.need == Need::Required) {
-            let grants: Vec<String> = self.denied.iter().map(|one| one.grant(kafka)).collect();
-            let lines = grants.join("\n    ");
-            all.push(format!("the cluster refuses this client what it needs; each line grants one permission:\n    {lines}"));
-        }
-        all.extend(self.broker_problems.iter().cloned());
-        let required = self.differences.iter();
-        let required = required.filter(|one| one.need == Need::Required);
-        all.extend(required.map(|one| {
-            format!(
-                "the topic {}: {}. To fix it: {}",
-                one.topic, one.what, one.remedy
-            )
-        }));
-        all
-    }
-
-    /// The problems that do not keep keyfold from working.
-    pub fn warnings(&self, kafka: &Kafka) -> Vec<String> {
-        let differences = self.differences.iter();
-        let differences = differences
-            .filter(|one| one.need == Need::Recommended)
-            .map(|one| {
-                format!(
-                    "the topic {}: {}; `keyfold topics` says what fixes it",
-                    one.topic, one.what
-                )
-            });
-        let denied = self.denied.iter();
-        let denied = denied
-            .filter(|one| one.need == Need::Recommended)
-            .map(|one| {
-                format!("the topic {} grows, for this client may not delete what is done with; this grants it: {}", one.name, one.grant(kafka))
-            });
-        differences.chain(denied).collect()
-    }
-
-    /// Adds a missing permission. Read, Write and Delete imply Describe, which is therefore not listed besides them.
-    fn deny(&mut self, permission: Permission) {
-        let of_same =
-            |one: &Permission| one.resource == permission.resource && one.name == permission.name;
-        let implies_describe = |one: &Permission| {
-            let operations = [Operation::Read, Operation::Write, Operation::Delete];
-            one.need == Need::Required && operations.contains(&one.operation)
-        };
-        let describes = |one: &Permission| one.operation == Operation::Describe;
-        if implies_describe(&permission) {
-            self.denied.retain(|one| !(of_same(one) && describes(one)));
-        }
-        let mut known = self.denied.iter();
-        let is_implied =
-            describes(&permission) && known.any(|one| of_same(one) && implies_describe(one));
-        if !is_implied && !self.denied.contains(&permission) {
-            self.denied.push(permission);
-        }
-    }
-}
+pub(super) const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Cluster {
     /// Checks the topics, and this client's permissions on them.
@@ -179,21 +40,19 @@ impl Cluster {
             ATTEMPT_TIMEOUT,
         )?;
         for topic in &described {
-            let of_topic = needed.iter().filter(|one| one.name == topic.name);
+            survey.note_permissions(topic, &needed);
             match topic.partitions {
-                Ok(_) => {
-                    let lacking = of_topic.filter(|one| {
-                        let allowed = topic.allowed.as_ref();
-                        allowed.is_some_and(|allowed| !allowed.contains(&one.operation))
-                    });
-                    lacking.for_each(|one| survey.deny(one.clone()));
-                }
+                Ok(partitions) => survey.topics.push(DescribedTopic {
+                    name: topic.name.clone(),
+                    source: self.requirements().source_of(&topic.name),
+                    partitions,
+                    has_settings: false,
+                }),
                 Err(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
                     survey.missing.push(self.missing(&topic.name, &described));
                 }
                 Err(RDKafkaErrorCode::TopicAuthorizationFailed) => {
                     survey.hidden.push(topic.name.clone());
-                    of_topic.for_each(|one| survey.deny(one.clone()));
                 }
                 Err(code) => {
                     let reason = format!("the topic {}: {code}", topic.name);
@@ -201,6 +60,7 @@ impl Cluster {
                 }
             }
         }
+        survey.asked = needed;
         self.survey_settings(&described, &mut survey)?;
         self.survey_inputs(&described, &mut survey)?;
         Ok(survey)
@@ -225,13 +85,19 @@ impl Cluster {
         let on_group = permissions::missing_on_group(self.query(), group, COORDINATOR_TIMEOUT);
         let on_ids =
             permissions::missing_on_transactional_ids(requirements, None, COORDINATOR_TIMEOUT);
-        for missing in [on_group, self.without_timeout(on_ids, &mut survey)] {
+        let on_ids = self.without_timeout(on_ids, &mut survey);
+        let of_group = vec![permissions::on_group(group)];
+        let of_ids = permissions::on_transactional_ids(requirements);
+        for (asked, missing) in [(of_group, on_group), (of_ids, on_ids)] {
             match missing {
                 Ok(lacking) => lacking.into_iter().for_each(|one| survey.deny(one)),
                 Err(error) => {
-                    tracing::debug!(reason = error.reason, "a permission is not known");
+                    let reason = &error.reason;
+                    tracing::debug!(reason, "a permission is not known");
+                    asked.iter().for_each(|one| survey.do_not_know(one, reason));
                 }
             }
+            survey.asked.extend(asked);
         }
         Ok(survey)
     }
@@ -291,6 +157,7 @@ impl Cluster {
         let inputs: Vec<&str> = inputs.map(|topic| topic.name.as_str()).collect();
         let answers = self.settings(&inputs)?;
         for (topic, settings) in inputs.into_iter().zip(answers) {
+            survey.note_settings(topic, settings.is_some());
             let kind = settings.and_then(|mut settings| settings.remove("message.timestamp.type"));
             if kind.as_deref() == Some("LogAppendTime") {
                 let servers = requirements.servers();
@@ -322,6 +189,7 @@ impl Cluster {
         let answers = self.settings(&names)?;
         let mut settings_of = BTreeMap::new();
         for (spec, answer) in existing.into_iter().zip(answers) {
+            survey.note_settings(&spec.name, answer.is_some());
             let describe_configs = Permission::on_topic(&spec.name, Operation::DescribeConfigs);
             let Some(settings) = answer else {
                 survey.deny(describe_configs);
@@ -334,6 +202,13 @@ impl Cluster {
             let differences = spec.differences(&settings, servers);
             survey.differences.extend(differences);
             settings_of.insert(spec.name.as_str(), settings);
+        }
+        for topic in described {
+            let settings = settings_of.get(topic.name.as_str());
+            let least = settings.and_then(|settings| settings.get("min.insync.replicas"));
+            let least = least.and_then(|least| least.parse().ok());
+            let found = placement::differences(topic, least, self.requirements().servers());
+            survey.placement.extend(found);
         }
         let partitions = |spec: &TopicSpec| {
             let found = described.iter().find(|found| found.name == spec.name);
@@ -367,6 +242,23 @@ impl Cluster {
             });
         }
         Ok(())
+    }
+}
+
+impl Survey {
+    /// Notes which of the needed permissions on a topic this client lacks, as the topic's description says it.
+    pub(super) fn note_permissions(&mut self, topic: &TopicDescription, needed: &[Permission]) {
+        let of_topic = needed.iter().filter(|one| one.name == topic.name);
+        match (&topic.partitions, &topic.allowed) {
+            (Ok(_), Some(allowed)) => of_topic
+                .filter(|one| !allowed.contains(&one.operation))
+                .for_each(|one| self.deny(one.clone())),
+            (Ok(_), None) => of_topic.for_each(|one| self.do_not_know(one, TOO_OLD)),
+            (Err(RDKafkaErrorCode::TopicAuthorizationFailed), _) => {
+                of_topic.for_each(|one| self.deny(one.clone()));
+            }
+            (Err(_), _) => {}
+        }
     }
 }
 

@@ -68,6 +68,15 @@ pub(super) struct TopicSpec {
 }
 
 impl TopicSpec {
+    /// Of the topic in which `keyfold dlq` notes what became of dead letters.
+    pub(super) fn settled(name: &str) -> TopicSpec {
+        TopicSpec {
+            name: name.to_owned(),
+            settings: compacted(Need::Required).into(),
+            only_checked: Vec::new(),
+        }
+    }
+
     /// The settings that the topic is created with: of two bounds on one setting the stricter one comes first, and is
     /// used.
     pub(super) fn to_create(&self) -> Vec<(&'static str, &str)> {
@@ -138,6 +147,8 @@ impl TopicSpecs {
     }
 }
 
+/// The largest record of a topic that does not say otherwise, in bytes: Kafka's default of `max.message.bytes`.
+pub(super) const DEFAULT_MAX_MESSAGE_BYTES: usize = 1_048_588;
 const FOUR_HOURS: &str = "14400000";
 const DAY: &str = "86400000";
 const WEEK: &str = "604800000";

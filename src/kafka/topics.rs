@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{NewTopic, TopicReplication};
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::cluster::{Cluster, ClusterError, options};
-use super::description::TopicDescription;
+use super::cluster::{CheckError, Cluster, ClusterError, options};
+use super::description::{Operation, TopicDescription};
+use super::permissions::Permission;
 use super::retry::REQUEST_TIMEOUT;
 use super::topic_specs::{Difference, Need, TopicSpec};
 
@@ -36,6 +37,26 @@ impl Cluster {
             created.push((spec.name.clone(), partitions));
         }
         Ok(created)
+    }
+
+    /// Creates the topic in which `keyfold dlq` notes what became of dead letters, if it is missing.
+    pub fn create_settled(&self, name: &str) -> Result<bool, ClusterError> {
+        if self.partitions_with_retries(name)?.is_some() {
+            return Ok(false);
+        }
+        self.create(&TopicSpec::settled(name), 1)?;
+        Ok(true)
+    }
+
+    /// What must be mended of that topic; `None` if its settings cannot be read.
+    pub fn settled_differences(&self, name: &str) -> Result<Option<Vec<Difference>>, CheckError> {
+        let Some(settings) = self.settings(&[name])?.pop().flatten() else {
+            return Ok(None);
+        };
+        let mut differences =
+            TopicSpec::settled(name).differences(&settings, self.requirements().servers());
+        differences.retain(|one| one.need == Need::Required);
+        Ok(Some(differences))
     }
 
     /// The largest number of partitions of the inputs, all of which must exist.
@@ -71,7 +92,15 @@ impl Cluster {
             if let Err((_, code)) = result
                 && code != RDKafkaErrorCode::TopicAlreadyExists
             {
-                return Err(ClusterError(format!("{what}: {code}")));
+                let hint = match code {
+                    RDKafkaErrorCode::TopicAuthorizationFailed => {
+                        let create = Permission::on_topic(&spec.name, Operation::Create);
+                        let grant = create.grant(&self.requirements().kafka);
+                        format!("; this grants it:\n    {grant}")
+                    }
+                    _ => String::new(),
+                };
+                return Err(ClusterError(format!("{what}: {code}{hint}")));
             }
         }
         // wait until the topic has leaders, because without them it is not ready

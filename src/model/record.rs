@@ -1,6 +1,6 @@
 //! A record as Kafka delivers it, its outcome, and the reason for a rejection.
 
-use std::fmt;
+pub use super::source::{DeclaredSource, Source};
 
 /// The minimum by which the maximum record size of keyfold's own topics exceeds their largest value, in bytes: room for
 /// the key, the headers and the record batch around them.
@@ -24,82 +24,6 @@ macro_rules! named_enum {
             }
         }
     };
-}
-
-/// A kind of input: one of the four that are built in (docs/contract.md, section 1), or one that a definition of the
-/// user declares (section 9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Source {
-    LoyaltyCustomers,
-    LoyaltyActions,
-    ConsoleCustomers,
-    PublisherCustomers,
-    Declared(DeclaredSource),
-}
-
-/// The name of a declared source. It stays in memory until the process ends; the configuration is read once, so there
-/// are as few as it declares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DeclaredSource(&'static str);
-
-impl DeclaredSource {
-    pub fn new(name: &str) -> DeclaredSource {
-        DeclaredSource(Box::leak(name.into()))
-    }
-
-    pub const fn name(self) -> &'static str {
-        self.0
-    }
-}
-
-impl Source {
-    /// The sources that need no definition.
-    pub const BUILT_IN: [Source; 4] = [
-        Source::LoyaltyCustomers,
-        Source::LoyaltyActions,
-        Source::ConsoleCustomers,
-        Source::PublisherCustomers,
-    ];
-
-    /// The name in the configuration, in metrics and in dead letters.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Source::LoyaltyCustomers => "loyalty-customers",
-            Source::LoyaltyActions => "loyalty-actions",
-            Source::ConsoleCustomers => "console-customers",
-            Source::PublisherCustomers => "publisher-customers",
-            Source::Declared(declared) => declared.name(),
-        }
-    }
-
-    /// The position in [`Source::BUILT_IN`]; its length for a declared source.
-    pub const fn index(self) -> usize {
-        match self {
-            Source::LoyaltyCustomers => 0,
-            Source::LoyaltyActions => 1,
-            Source::ConsoleCustomers => 2,
-            Source::PublisherCustomers => 3,
-            Source::Declared(_) => Source::BUILT_IN.len(),
-        }
-    }
-
-    /// The built-in source with this name.
-    pub fn built_in(name: &str) -> Option<Source> {
-        Source::BUILT_IN
-            .into_iter()
-            .find(|source| source.name() == name)
-    }
-
-    /// Whether it is one of the loyalty programme's, whose countries are alpha-2 codes.
-    pub const fn is_loyalty(self) -> bool {
-        matches!(self, Source::LoyaltyCustomers | Source::LoyaltyActions)
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// A header of a Kafka record. The value may be null.

@@ -10,8 +10,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::endpoint::{Credentials, Endpoint};
-use super::http::{Answer, EndpointError, Http, Requests};
-use super::{Unavailable, roots};
+use super::http::{Answer, EndpointError, Http, KINDS, Requests};
+use super::{Dated, Unavailable, roots};
 use crate::config;
 use crate::source::framing::{Purpose, ReaderSchemas, SchemaId, WriterSchema};
 
@@ -70,6 +70,17 @@ impl Fetched {
             }
         }
     }
+}
+
+/// How one URL of the registry answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// Without credentials.
+    pub url: String,
+    /// Why it does not answer; none: it does.
+    pub unavailable: Option<String>,
+    /// Its time, if it tells it.
+    pub dated: Option<Dated>,
 }
 
 /// The client. It blocks: each call may take the timeout of one request, for each URL and for each schema that is
@@ -139,6 +150,47 @@ impl Registry {
                 None => Ok(None),
             }
         })
+    }
+
+    /// The newest schema of a subject. `None`: there is no such subject.
+    ///
+    /// # Errors
+    /// No URL answers.
+    pub fn latest(&self, subject: &str) -> Result<Option<Fetched>, Unavailable> {
+        let path = format!("/subjects/{}/versions/latest", encoded(subject));
+        self.ask_in_turn(&path, Option::is_some, |endpoint| {
+            match self.0.http.ask(endpoint, &path, None)? {
+                Answer::Found(stored) => self.with_references(endpoint, stored).map(Some),
+                Answer::NotFound => Ok(None),
+                Answer::Declined(words) => Err(declined(endpoint, &words)),
+            }
+        })
+    }
+
+    /// Asks each URL by itself for what every registry answers.
+    #[must_use]
+    pub fn probe(&self) -> Vec<Probe> {
+        let endpoints = self.0.endpoints.iter();
+        let ask = |endpoint: &Endpoint| {
+            let answer = self.0.http.ask::<Vec<String>>(endpoint, KINDS, None);
+            let unavailable = match answer {
+                Ok(Answer::Found(_)) => None,
+                Ok(Answer::NotFound) => {
+                    Some("it does not say which types of schemas it takes".to_owned())
+                }
+                Ok(Answer::Declined(words)) => Some(words),
+                Err(EndpointError(reason)) => {
+                    let own = format!("{endpoint} ");
+                    Some(reason.strip_prefix(&own).unwrap_or(&reason).to_owned())
+                }
+            };
+            Probe {
+                url: endpoint.to_string(),
+                dated: self.0.http.dated().filter(|_| unavailable.is_none()),
+                unavailable,
+            }
+        };
+        endpoints.map(ask).collect()
     }
 
     /// The requests since the start, including those of all clones.

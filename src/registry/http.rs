@@ -2,7 +2,8 @@
 
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -11,12 +12,14 @@ use ureq::http::{Response, StatusCode};
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
 use super::endpoint::Endpoint;
-use super::one_line;
+use super::{Dated, one_line};
 
 /// The largest answer that is read, in bytes. Registries take schemas of up to 1 MiB.
 const MAX_ANSWER: u64 = 4 * 1024 * 1024;
 /// The most characters of the registry's own message that are quoted.
 const MAX_MESSAGE: usize = 300;
+/// What every registry answers: the types of schemas that it takes.
+pub(super) const KINDS: &str = "/schemas/types";
 /// The content types with which the registries of all vendors answer.
 const ACCEPT: &str = "application/vnd.schemaregistry.v1+json, application/json";
 const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
@@ -69,6 +72,7 @@ pub(super) struct Http {
     ok: AtomicU64,
     not_found: AtomicU64,
     failed: AtomicU64,
+    dated: Mutex<Option<Dated>>,
 }
 
 /// An answer before its interpretation.
@@ -103,7 +107,13 @@ impl Http {
             ok: AtomicU64::new(0),
             not_found: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            dated: Mutex::new(None),
         }
+    }
+
+    /// The time of the server in its last answer; none where it told none.
+    pub fn dated(&self) -> Option<Dated> {
+        *self.dated.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `GET`, or `POST` with a body. `path` begins with a slash and is percent-encoded.
@@ -152,9 +162,9 @@ impl Http {
         found
     }
 
-    /// Whether the registry answers a request that every registry supports: the types of schemas that it takes.
+    /// Whether the registry answers at all.
     fn answers(&self, endpoint: &Endpoint) -> bool {
-        let kinds = self.ask::<Vec<String>>(endpoint, "/schemas/types", None);
+        let kinds = self.ask::<Vec<String>>(endpoint, KINDS, None);
         matches!(kinds, Ok(Answer::Found(_)))
     }
 
@@ -185,6 +195,7 @@ impl Http {
         body: Option<&str>,
     ) -> Result<Reply, ureq::Error> {
         let url = endpoint.url(path);
+        let sent = SystemTime::now();
         let mut response = match body {
             None => {
                 let mut request = self.agent.get(url);
@@ -201,6 +212,14 @@ impl Http {
                 request.send(body)?
             }
         };
+        let date = response.headers().get("date");
+        let date = date.and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+        let dated = date.map(|theirs| Dated {
+            theirs,
+            sent,
+            received: SystemTime::now(),
+        });
+        *self.dated.lock().unwrap_or_else(PoisonError::into_inner) = dated;
         let body = response
             .body_mut()
             .with_config()

@@ -29,10 +29,12 @@ mod subjects;
 #[cfg(test)]
 mod tests;
 
+use std::time::SystemTime;
+
 pub use cache::CachedSchemas;
-pub use client::{Fetched, Registry, RegistryError};
+pub use client::{Fetched, Probe, Registry, RegistryError};
 pub use http::Requests;
-pub use subjects::EnsureError;
+pub use subjects::{EnsureError, Standing};
 
 /// Why the registry gave no answer, for people: what was asked, and what happened at each URL. At most 1,000 characters
 /// on one line, without credentials.
@@ -46,6 +48,15 @@ impl Unavailable {
     fn new(reason: &str) -> Unavailable {
         Unavailable(one_line(reason, Unavailable::MAX_CHARS))
     }
+}
+
+/// The time of a server, as its last answer told it (the header `Date`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dated {
+    pub theirs: SystemTime,
+    /// The time of this machine when the request was sent, and when its answer was there.
+    pub sent: SystemTime,
+    pub received: SystemTime,
 }
 
 /// A text on one line, cut at a number of characters.

@@ -34,12 +34,33 @@ impl Registry {
         schema: &str,
         auto_register: bool,
     ) -> Result<u32, EnsureError> {
-        // `schemaType` is left out: its default is AVRO, and the oldest registries do not know the field.
-        let body = serde_json::json!({ "schema": schema }).to_string();
+        if let Standing::Registered(id) = self.standing(subject, schema, auto_register)? {
+            return Ok(id);
+        }
+        let body = body(schema);
+        let path = format!("/subjects/{}/versions", encoded(subject));
+        match self.post::<SchemaIdAnswer>(&path, &body)? {
+            Answer::Found(SchemaIdAnswer { id }) => Ok(id),
+            Answer::NotFound => Err(declined(subject, "it says that there is no such subject")),
+            Answer::Declined(words) => Err(declined(subject, &words)),
+        }
+    }
+
+    /// What [`Registry::ensure`] would find; nothing is registered.
+    ///
+    /// # Errors
+    /// No URL answers, or the registry would not take the schema.
+    pub fn standing(
+        &self,
+        subject: &str,
+        schema: &str,
+        auto_register: bool,
+    ) -> Result<Standing, EnsureError> {
+        let body = body(schema);
         let encoded = encoded(subject);
         let path = format!("/subjects/{encoded}");
         match self.post::<SchemaIdAnswer>(&path, &body)? {
-            Answer::Found(SchemaIdAnswer { id }) => return Ok(id),
+            Answer::Found(SchemaIdAnswer { id }) => return Ok(Standing::Registered(id)),
             Answer::NotFound => {}
             Answer::Declined(words) => return Err(declined(subject, &words)),
         }
@@ -51,16 +72,10 @@ impl Registry {
         let path = format!("/compatibility/subjects/{encoded}/versions/latest?verbose=true");
         match self.post::<Verdict>(&path, &body)? {
             Answer::Found(verdict) if !verdict.is_compatible => {
-                return Err(incompatible(subject, &verdict.reasons()));
+                Err(incompatible(subject, &verdict.reasons()))
             }
             // If there is no version yet, there is nothing to be incompatible with.
-            Answer::Found(_) | Answer::NotFound => {}
-            Answer::Declined(words) => return Err(declined(subject, &words)),
-        }
-        let path = format!("/subjects/{encoded}/versions");
-        match self.post::<SchemaIdAnswer>(&path, &body)? {
-            Answer::Found(SchemaIdAnswer { id }) => Ok(id),
-            Answer::NotFound => Err(declined(subject, "it says that there is no such subject")),
+            Answer::Found(_) | Answer::NotFound => Ok(Standing::Compatible),
             Answer::Declined(words) => Err(declined(subject, &words)),
         }
     }
@@ -72,6 +87,20 @@ impl Registry {
             |endpoint| self.http().ask(endpoint, path, Some(body)),
         )
     }
+}
+
+/// What the registry has of a schema under a subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is there, with this id.
+    Registered(u32),
+    /// It is not there, and can be registered.
+    Compatible,
+}
+
+/// `schemaType` is left out: its default is AVRO, and the oldest registries do not know the field.
+fn body(schema: &str) -> String {
+    serde_json::json!({ "schema": schema }).to_string()
 }
 
 #[derive(Deserialize)]

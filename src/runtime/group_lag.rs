@@ -8,6 +8,7 @@ use crate::kafka::lag_reader::{LagReader, TopicPartition};
 use crate::kafka::members::Member;
 use crate::kafka::query_client::QueryClient;
 use crate::serve::Metrics;
+use crate::serve::board::GroupPartition;
 use crate::serve::metrics::lag::{self, Lag};
 
 /// The timeout of a request.
@@ -48,6 +49,8 @@ pub struct GroupLag {
     progress: BTreeMap<TopicPartition, Progress>,
     /// The instance that the group assigned each partition to; while it rebalances, the last one known.
     owners: BTreeMap<TopicPartition, String>,
+    /// The partitions that no instance works on.
+    unowned: BTreeSet<TopicPartition>,
     /// Positions at which no record was found, with the time of the search.
     not_found: BTreeMap<(TopicPartition, i64), Instant>,
 }
@@ -62,6 +65,7 @@ impl GroupLag {
             counted: None,
             progress: BTreeMap::new(),
             owners: BTreeMap::new(),
+            unowned: BTreeSet::new(),
             not_found: BTreeMap::new(),
         }
     }
@@ -90,6 +94,20 @@ impl GroupLag {
         self.find_oldest(&reader, metrics);
         reader.drop_events();
         self.reader = Some(reader);
+    }
+
+    /// All partitions of the group, as of the last round.
+    pub fn partitions(&self) -> Vec<GroupPartition> {
+        let partitions = self.progress.iter();
+        let partition = |(key, progress): (&TopicPartition, &Progress)| GroupPartition {
+            topic: key.0.clone(),
+            partition: key.1,
+            position: progress.position,
+            end: progress.end,
+            owner: self.owners.get(key).cloned(),
+            is_unowned: self.unowned.contains(key),
+        };
+        partitions.map(partition).collect()
     }
 
     fn count_partitions(&mut self, query: &QueryClient) {
@@ -145,6 +163,7 @@ impl GroupLag {
             members.is_some_and(|all| all.iter().all(|member| member.instance() != owner))
         };
         let mut unowned = BTreeMap::new();
+        self.unowned.clear();
         let mut lags = BTreeMap::new();
         for (key, progress) in &self.progress {
             let is_unowned = !owned.all.contains(key)
@@ -154,6 +173,9 @@ impl GroupLag {
                 };
             let count: &mut i64 = unowned.entry(key.0.clone()).or_default();
             *count += i64::from(is_unowned);
+            if is_unowned {
+                self.unowned.insert(key.clone());
+            }
             // a partition of this instance whose lag its worker does not know yet is reported here, because no other
             // instance reports it
             let is_own = owned.all.contains(key);

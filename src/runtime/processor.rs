@@ -20,16 +20,32 @@ use crate::engine::fatal::Fatal;
 use crate::exit::Failure;
 use crate::kafka::cluster::Cluster;
 use crate::kafka::survey::FoundTopics;
-use crate::serve::{Health, Metrics, ProcessInfo, Server};
+use crate::model::record::Source;
+use crate::serve::board::{About, Setting, SourceInfo};
+use crate::serve::metrics::lag;
+use crate::serve::{Board, Health, Metrics, ProcessInfo, Server, status};
 use crate::source::framing::ReaderSchemas;
+use crate::telemetry::restore_progress::{RestoreProgress, Restored};
 use crate::telemetry::summary::Summary;
 
+/// Shows how far a restore is; none while nothing is being restored.
+pub type ShowRestore<'s> = &'s mut dyn FnMut(Option<Restored>);
+
 /// Runs until the stop is set, or a thread cannot continue. `commit`: the commit that the program was built from.
-pub fn run(config: Config, commit: &'static str, stop: &Stop) -> Result<(), Failure> {
+/// `show_restore` is called several times a second.
+pub fn run(
+    config: Config,
+    commit: &'static str,
+    stop: &Stop,
+    show_restore: Option<ShowRestore<'_>>,
+) -> Result<(), Failure> {
     let frontend = open(&config, commit)?;
     let instance = instance_name(&config.instance_id);
     let started = match startup::check_cluster(&config, &instance, &frontend.health, stop) {
-        Ok(Some(checked)) => Processor::launch(frontend, config, instance, checked, stop),
+        Ok(Some(checked)) => {
+            startup::check_the_rest(&config)?;
+            Processor::launch(frontend, config, instance, checked, stop)
+        }
         Ok(None) => {
             frontend.server.stop();
             tracing::info!("keyfold has stopped");
@@ -40,7 +56,7 @@ pub fn run(config: Config, commit: &'static str, stop: &Stop) -> Result<(), Fail
     match started {
         // it could not start, but it should stop anyway
         Err(_) if stop.is_set() => Ok(()),
-        started => started?.wait(stop),
+        started => started?.wait_showing(stop, show_restore),
     }
 }
 
@@ -49,13 +65,38 @@ fn open(config: &Config, commit: &'static str) -> Result<Frontend, Failure> {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         count => count,
     };
-    let sources = config.sources.iter().map(|(source, _)| source);
     let info = ProcessInfo {
         version: VERSION,
         commit,
         application_id: config.application_id.clone(),
     };
-    Frontend::open(info, &config.http, sources, workers)
+    let frontend = Frontend::open(info, config, workers)?;
+    let max_state_bytes = config.validation.max_state_bytes;
+    let max_reject_share = config.processing.max_reject_share;
+    frontend.metrics.limits(max_state_bytes, max_reject_share);
+    let sources = config.sources.iter();
+    let settings = config.differing().into_iter();
+    frontend.board.describe(About {
+        began: lag::millis(),
+        sources: sources
+            .map(|(source, settings)| SourceInfo {
+                name: source.name(),
+                declared: matches!(source, Source::Declared(_)),
+                format: settings.format.word(),
+                topics: settings.topics.clone(),
+            })
+            .collect(),
+        settings: settings
+            .map(|one| Setting {
+                key: one.key,
+                value: one.value,
+                default: one.default,
+            })
+            .collect(),
+        max_state_bytes,
+        max_reject_share,
+    });
+    Ok(frontend)
 }
 
 /// The name of this instance, or a random one.
@@ -94,6 +135,7 @@ pub struct Processor {
     server: Server,
     pub metrics: Arc<Metrics>,
     pub health: Arc<Health>,
+    board: Arc<Board>,
 }
 
 impl Processor {
@@ -123,6 +165,7 @@ impl Processor {
         stop: &Stop,
     ) -> Result<Processor, Failure> {
         frontend.health.starting("starting");
+        frontend.board.name_instance(&instance);
         let schemas = match config.needs_registry() {
             true => {
                 let health = &frontend.health;
@@ -145,6 +188,7 @@ impl Processor {
             server: frontend.server,
             metrics: frontend.metrics,
             health: frontend.health,
+            board: frontend.board,
         };
         if let Some(shared) = shared {
             processor.start_workers(&shared, frontend.lookups, &end)?;
@@ -198,7 +242,16 @@ impl Processor {
 
     /// Waits until the stop is set, or a thread cannot continue; then stops everything.
     pub fn wait(self, stop: &Stop) -> Result<(), Failure> {
-        let mut failures = self.wait_for_workers(stop);
+        self.wait_showing(stop, None)
+    }
+
+    /// The same, showing how far a restore is.
+    fn wait_showing(
+        self,
+        stop: &Stop,
+        show_restore: Option<ShowRestore<'_>>,
+    ) -> Result<(), Failure> {
+        let mut failures = self.wait_for_workers(stop, show_restore);
         stop.set();
         for thread in self.workers.into_iter().chain(self.maintenance) {
             if thread.join().is_err() {
@@ -216,12 +269,26 @@ impl Processor {
     }
 
     /// Waits until all workers have ended, or one has panicked, and returns the failures.
-    fn wait_for_workers(&self, stop: &Stop) -> Vec<Fatal> {
+    fn wait_for_workers(
+        &self,
+        stop: &Stop,
+        mut show_restore: Option<ShowRestore<'_>>,
+    ) -> Vec<Fatal> {
         let mut failures = Vec::new();
         let mut running = self.workers.len();
         let mut summary = Summary::new(self.began);
+        let mut is_said = false;
+        let mut restore = RestoreProgress::default();
         while running > 0 {
+            if stop.is_for_good() && !is_said {
+                tracing::info!("this instance gives its name up when it stops");
+                is_said = true;
+            }
+            if let Some(show) = &mut show_restore {
+                show(restore.update(&self.metrics.restoring()));
+            }
             summary.log_due(&self.metrics, &self.health, Instant::now());
+            status::sample(&self.board, &self.metrics, Instant::now());
             match self.ended.recv_timeout(Duration::from_millis(200)) {
                 Ok((part, result)) => {
                     running -= usize::from(part != Part::Maintenance);
@@ -240,6 +307,9 @@ impl Processor {
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+        }
+        if let Some(show) = show_restore {
+            show(None);
         }
         // results that were sent after the last receive
         failures.extend(self.ended.try_iter().filter_map(|(_, result)| result.err()));

@@ -26,7 +26,7 @@ use crate::kafka::client::{ClientSettings, Identity, TRANSACTION_TIMEOUT, Target
 use crate::kafka::cluster::Cluster;
 use crate::kafka::lag_reader::LagReader;
 use crate::kafka::survey::FoundTopics;
-use crate::serve::{Health, Metrics};
+use crate::serve::{Board, Health, Metrics};
 use crate::store::Stores;
 use crate::store::disk::{self, DiskStores};
 use crate::store::memory::MemoryStores;
@@ -43,6 +43,7 @@ pub struct Shared {
     schemas: PreparedSchemas,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
+    board: Arc<Board>,
     committed: ForwardedPositions,
     rendezvous: Arc<Rendezvous>,
     watched: Option<Watched>,
@@ -75,6 +76,7 @@ impl Shared {
             schemas,
             metrics: Arc::clone(&frontend.metrics),
             health: Arc::clone(&frontend.health),
+            board: Arc::clone(&frontend.board),
             committed: Arc::default(),
             rendezvous: Arc::new(Rendezvous::of(frontend.lookups.len())),
             watched: checked.cluster.is_some().then(Watched::default),
@@ -98,6 +100,7 @@ impl Shared {
                 worker,
                 Arc::clone(&self.metrics),
                 Arc::clone(&self.health),
+                Arc::clone(&self.board),
                 Arc::clone(&self.settings),
                 self.schemas.cached.clone(),
             ),
@@ -121,8 +124,10 @@ impl Shared {
         let consumed: Vec<String> = topics.map(|topic| topic.name.clone()).collect();
         let outputs = &self.outputs;
         let written = [&outputs.state, &outputs.snapshots, &outputs.dead_letters];
+        let instance = format!("{client_id}-{}", self.instance);
+        self.board.name_instance(&instance);
         Watch {
-            instance: format!("{client_id}-{}", self.instance),
+            instance,
             client_id: client_id.clone(),
             group,
             topics: consumed.iter().chain(written).cloned().collect(),
@@ -130,6 +135,7 @@ impl Shared {
             cluster: Arc::clone(cluster),
             metrics: Arc::clone(&self.metrics),
             health: Arc::clone(&self.health),
+            board: Arc::clone(&self.board),
             watched: self.watched.clone().unwrap_or_default(),
             stop: self.stop.clone(),
         }

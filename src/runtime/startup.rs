@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::signals::Stop;
+use crate::checks::{self, Outcome};
 use crate::config::{Config, Store};
 use crate::exit::Failure;
 use crate::kafka::cluster::{CONNECTION_ADVICE, CheckError, Cluster, ClusterError};
@@ -88,6 +89,22 @@ pub fn check_cluster(
     }
     wait_for_end(&reported);
     Ok(None)
+}
+
+/// Makes the checks of `keyfold doctor` that keep nobody from starting, on a thread of its own that nothing waits for, and
+/// warns of what is bad.
+pub fn check_the_rest(config: &Config) -> Result<(), Failure> {
+    let config = config.clone();
+    super::spawn("checks".to_owned(), move || {
+        for check in checks::beside_the_start(&config) {
+            if check.result == Outcome::Bad {
+                let subject = check.subject.as_deref();
+                let remedy = check.remedy.as_deref().unwrap_or_default();
+                tracing::warn!(check = check.check, subject, "{}; {remedy}", check.detail);
+            }
+        }
+    })
+    .map(drop)
 }
 
 /// A reason without its details, which may differ from attempt to attempt.

@@ -11,7 +11,8 @@ use crate::kafka::cluster::Cluster;
 use crate::kafka::description::{self, TopicId};
 use crate::kafka::members::{self, Member};
 use crate::kafka::query_client::QueryClient;
-use crate::serve::{Health, Metrics};
+use crate::serve::board::{Group, Instance};
+use crate::serve::{Board, Health, Metrics};
 
 /// Time between two rounds.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -58,6 +59,7 @@ pub struct Watch {
     pub cluster: Arc<Cluster>,
     pub metrics: Arc<Metrics>,
     pub health: Arc<Health>,
+    pub board: Arc<Board>,
     pub watched: Watched,
     pub stop: Stop,
 }
@@ -85,6 +87,10 @@ impl Watch {
             self.check_rebalance(members, &mut rebalance);
             self.group_lag
                 .refresh(&self.metrics, query, members, &self.instance);
+            self.board.set_group(Group {
+                instances: instances(members.unwrap_or_default()),
+                partitions: self.group_lag.partitions(),
+            });
             next = Instant::now() + INTERVAL;
         }
     }
@@ -187,6 +193,22 @@ impl Watch {
             );
         }
     }
+}
+
+/// The instances that the members belong to, by name.
+fn instances(members: &[Member]) -> Vec<Instance> {
+    let mut all: BTreeMap<&str, Instance> = BTreeMap::new();
+    for member in members {
+        let instance = all.entry(member.instance()).or_insert_with(|| Instance {
+            name: member.instance().to_owned(),
+            host: member.host.clone(),
+            workers: 0,
+            partitions: 0,
+        });
+        instance.workers += 1;
+        instance.partitions += member.assigned.len();
+    }
+    all.into_values().collect()
 }
 
 /// A rebalance in which this instance waits for its partitions.

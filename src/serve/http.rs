@@ -25,11 +25,13 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
 
 use super::ProcessInfo;
+use super::board::Board;
 use super::connection::{Handle, track_request};
 use super::health::Health;
 use super::listener::BoundedListener;
 use super::metrics::Metrics;
 use super::page::Page;
+use super::status::Status;
 
 /// How many look-ups may run or wait for a thread at once; more get 503.
 const MAX_LOOKUPS: usize = 32;
@@ -43,11 +45,20 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 const JSON: &str = "application/json";
 const METRICS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// What is asked for of a customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// The snapshot.
+    Snapshot,
+    /// The parts of the snapshot, each with the source and the time that it is from.
+    Parts,
+}
+
 /// The result of a look-up of one customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LookupReply {
-    /// The snapshot as JSON.
-    Snapshot(Bytes),
+    /// What was asked for, as JSON.
+    Found(Bytes),
     /// The customer is unknown, or there is nothing to show for it.
     NotFound,
     /// The customer's partition is not on this instance.
@@ -56,10 +67,10 @@ pub enum LookupReply {
     Unavailable(&'static str),
 }
 
-/// Finds one customer's snapshot in the state of this instance.
+/// Finds what is known of one customer in the state of this instance.
 pub trait CustomerLookup: Send + Sync {
     /// This may block, but not for longer than a few seconds; it runs on a thread for blocking work.
-    fn lookup(&self, id: &str) -> LookupReply;
+    fn lookup(&self, id: &str, wanted: Wanted) -> LookupReply;
 }
 
 /// Why the server did not start.
@@ -89,6 +100,7 @@ pub struct ServerSetup {
     pub info: ProcessInfo,
     pub metrics: Arc<Metrics>,
     pub health: Arc<Health>,
+    pub board: Arc<Board>,
     pub lookup: Arc<dyn CustomerLookup>,
 }
 
@@ -126,7 +138,7 @@ impl Server {
             BoundedListener::new(TcpListener::from_std(socket)?)
         };
         let router = router(App {
-            page: Page::new(&setup.info, setup.shows_customers),
+            page: Page::new(&setup.info),
             setup,
             check_host: address.ip().to_canonical().is_loopback(),
             lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)),
@@ -201,7 +213,9 @@ fn router(app: App) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/status", get(status))
         .route("/customers/{id}", get(customer))
+        .route("/customers/{id}/parts", get(parts_of_customer))
         .fallback(|| async { (StatusCode::NOT_FOUND, "not found\n") })
         .method_not_allowed_fallback(|| async {
             (StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n")
@@ -246,6 +260,20 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
     }
 }
 
+async fn status(State(app): State<Arc<App>>) -> Response {
+    let setup = &app.setup;
+    let (metrics, health, board) = (&setup.metrics, &setup.health, &setup.board);
+    let status = Status::of(&setup.info, setup.shows_customers, metrics, health, board);
+    match serde_json::to_vec(&status) {
+        Ok(text) => ([(CONTENT_TYPE, JSON)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "cannot write the status");
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            (status, "cannot write the status\n").into_response()
+        }
+    }
+}
+
 async fn healthz(State(app): State<Arc<App>>) -> Response {
     report("ok\n", app.setup.health.live(Instant::now()))
 }
@@ -270,13 +298,30 @@ async fn customer(
     headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Refusal> {
-    check_access(&app, &headers)?;
+    look_up(&app, &headers, id, Wanted::Snapshot).await
+}
+
+async fn parts_of_customer(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, Refusal> {
+    look_up(&app, &headers, id, Wanted::Parts).await
+}
+
+async fn look_up(
+    app: &App,
+    headers: &HeaderMap,
+    id: Result<Path<String>, PathRejection>,
+    wanted: Wanted,
+) -> Result<Response, Refusal> {
+    check_access(app, headers)?;
     let Ok(Path(id)) = id else {
         let error = "the id must be percent-encoded UTF-8";
         return Err(Refusal(StatusCode::BAD_REQUEST, error));
     };
-    let snapshot = look_up(&app, id).await?;
-    Ok(([(CONTENT_TYPE, JSON)], snapshot).into_response())
+    let found = find(app, id, wanted).await?;
+    Ok(([(CONTENT_TYPE, JSON)], found).into_response())
 }
 
 fn check_access(app: &App, headers: &HeaderMap) -> Result<(), Refusal> {
@@ -290,15 +335,15 @@ fn check_access(app: &App, headers: &HeaderMap) -> Result<(), Refusal> {
     Err(Refusal(StatusCode::FORBIDDEN, error))
 }
 
-/// Looks a customer up on a thread for blocking work, and returns its snapshot.
-async fn look_up(app: &App, id: String) -> Result<Bytes, Refusal> {
+/// Looks a customer up on a thread for blocking work.
+async fn find(app: &App, id: String, wanted: Wanted) -> Result<Bytes, Refusal> {
     let unavailable = |error| Refusal(StatusCode::SERVICE_UNAVAILABLE, error);
     let Ok(permit) = Arc::clone(&app.lookups).try_acquire_owned() else {
         return Err(unavailable("too many look-ups at once; try again"));
     };
     let lookup = Arc::clone(&app.setup.lookup);
     let task = tokio::task::spawn_blocking(move || {
-        let reply = lookup.lookup(&id);
+        let reply = lookup.lookup(&id, wanted);
         // The permit is held here and not in the request, which may be dropped before the look-up ends.
         drop(permit);
         reply
@@ -307,7 +352,7 @@ async fn look_up(app: &App, id: String) -> Result<Bytes, Refusal> {
         return Err(unavailable("the look-up took too long"));
     };
     let (status, error) = match finished {
-        Ok(LookupReply::Snapshot(snapshot)) => return Ok(snapshot),
+        Ok(LookupReply::Found(found)) => return Ok(found),
         Ok(LookupReply::NotFound) => (
             StatusCode::NOT_FOUND,
             "no such customer, or nothing to show",

@@ -10,6 +10,7 @@ mod process;
 mod registry;
 mod state;
 mod totals;
+pub(super) mod view;
 mod worker_state;
 
 use std::collections::BTreeMap;
@@ -80,6 +81,10 @@ families! {
             "1 for the state that a worker is in, 0 for the others.";
         delete_records_refused: IntCounter = "keyfold_delete_records_refused_total",
             "DeleteRecords requests on the forwarded topic that the broker refused.";
+        max_state_bytes: IntGauge = "keyfold_state_max_customer_bytes",
+            "The setting validation.max_state_bytes: the largest that the state of a customer may be.";
+        max_reject_ratio: Gauge = "keyfold_max_reject_ratio",
+            "The setting processing.max_reject_share: the circuit breaker opens above this share of rejected records.";
         build_info: IntGaugeVec = "keyfold_build_info"["version", "commit", "application_id"],
             "Always 1; the labels say what runs.";
     }
@@ -169,6 +174,12 @@ impl Metrics {
             self.records(label, outcome, 0);
         }
         self.families.lateness.with_label_values(&[label.name()]);
+    }
+
+    /// Sets the limits of the configuration that alerts compare other metrics with.
+    pub fn limits(&self, max_state_bytes: usize, max_reject_share: f64) {
+        self.families.max_state_bytes.set(max_state_bytes as i64);
+        self.families.max_reject_ratio.set(max_reject_share);
     }
 
     /// Adds `n` committed records with an outcome. Records of an input are counted as input records too.

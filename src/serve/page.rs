@@ -1,7 +1,6 @@
 //! The page for people at `/`: one file without external assets, filled in once at start.
 
 use super::ProcessInfo;
-use crate::model::record::Outcome;
 
 const TEMPLATE: &str = include_str!("page.html");
 const NONCE: &str = "{{nonce}}";
@@ -12,18 +11,14 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn new(info: &ProcessInfo, shows_customers: bool) -> Page {
+    pub(super) fn new(info: &ProcessInfo) -> Page {
         let version = escape(info.version);
         let application_id = escape(&info.application_id);
-        let customers = if shows_customers { "on" } else { "off" };
-        let outcomes = format!("{:?}", Outcome::ALL.map(Outcome::name));
         // Split at the nonce first, so that a value that is filled in cannot contain the nonce's placeholder.
         let parts = TEMPLATE
             .split(NONCE)
             .map(|part| {
-                part.replace("{{customers}}", customers)
-                    .replace("{{outcomes}}", &outcomes)
-                    .replace("{{version}}", &version)
+                part.replace("{{version}}", &version)
                     .replace("{{application_id}}", &application_id)
             })
             .collect();
@@ -67,7 +62,7 @@ mod tests {
             commit: "unknown",
             application_id: application_id.to_owned(),
         };
-        Page::new(&info, true)
+        Page::new(&info)
     }
 
     #[test]
@@ -75,7 +70,6 @@ mod tests {
         let (html, _) = page("orders").render();
         assert!(html.contains("1.2.3"));
         assert!(html.contains("orders"));
-        assert!(html.contains("const OUTCOMES = [\"merged\", \"unchanged\", "));
         assert!(!html.contains("{{"), "a placeholder is left");
     }
 

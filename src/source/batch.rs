@@ -21,6 +21,8 @@ use crate::model::time::Instant;
 /// A valid element of a batch.
 #[derive(Debug)]
 pub struct BatchElement<'a> {
+    /// Its position in the batch.
+    pub index: usize,
     pub contribution: Contribution,
     raw: RawElement<'a>,
 }
@@ -50,11 +52,13 @@ fn json_batch_of_one(element: &str) -> Vec<u8> {
 impl<'a> BatchElement<'a> {
     /// An element of a declared source.
     pub(super) fn declared(
+        index: usize,
         contribution: Contribution,
         text: Cow<'a, str>,
         around: Arc<[String; 2]>,
     ) -> BatchElement<'a> {
         BatchElement {
+            index,
             contribution,
             raw: RawElement::Declared {
                 text,
@@ -74,6 +78,7 @@ impl<'a> BatchElement<'a> {
             ),
         };
         BatchElement {
+            index: self.index,
             contribution: self.contribution,
             raw: RawElement::Declared {
                 text: text.into(),
@@ -179,7 +184,11 @@ pub(super) fn judge<'a>(form: Form<'a>, at: Option<Instant>, rules: &Rules) -> J
         let findings = check.findings();
         warnings.extend(findings.warnings);
         match findings.code {
-            None => elements.push(BatchElement { contribution, raw }),
+            None => elements.push(BatchElement {
+                index,
+                contribution,
+                raw,
+            }),
             Some(code) => bad.add(index, Rejection::with_violations(code, findings.violations)),
         }
     }

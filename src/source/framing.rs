@@ -10,7 +10,6 @@ pub use super::writer_schema::{
 use crate::avro::input::Input;
 use crate::avro::{self, Plan};
 use crate::config::{Format, KeyFormat, Tombstone};
-use crate::definition::Envelope;
 use crate::json::strict::{self, Plain, Text};
 use crate::model::record::{Code, RawRecord, Rejection, Source};
 
@@ -31,9 +30,24 @@ pub enum Payload<'a> {
     Avro(Arc<Plan>, &'a [u8]),
     /// The frame, or the key of a tombstone, already decides that the record is rejected.
     Rejected(Rejection),
-    /// The value of a record whose key is read too, and is JSON or Avro: the text of a string, the JSON of anything else,
-    /// or none if the key cannot be decoded.
-    WithKey(Option<String>, Box<Payload<'a>>),
+    /// The value of a record whose key is read too, and is JSON or Avro; none if the key cannot be decoded.
+    WithKey(Option<Key>, Box<Payload<'a>>),
+}
+
+/// A key in JSON or Avro.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Key {
+    /// The text of a string. It is that text, even if it could be read as JSON.
+    Text(String),
+    /// The JSON of anything else.
+    Json(String),
+}
+
+impl Key {
+    pub fn as_bytes(&self) -> &[u8] {
+        let (Key::Text(text) | Key::Json(text)) = self;
+        text.as_bytes()
+    }
 }
 
 impl<'a> Payload<'a> {
@@ -68,9 +82,9 @@ impl<'s> PayloadReader<'s> {
             Source::Declared(_) => settings.sources.plan(source).map(|plan| &plan.definition),
             _ => None,
         };
-        // A null value of Debezium says nothing, so its key is never an id.
-        let is_debezium =
-            definition.is_some_and(|definition| definition.envelope == Envelope::Debezium);
+        // Its key is never an id then.
+        let null_says_nothing =
+            definition.is_some_and(|definition| definition.envelope.null_says_nothing());
         let read_keys = settings.sources.format_of_read_keys(source);
         let source = settings.sources.get(source);
         let is_avro = source.is_some_and(|source| source.key_format == KeyFormat::Avro);
@@ -79,7 +93,7 @@ impl<'s> PayloadReader<'s> {
             max_bytes: settings.validation.max_record_bytes,
             checks_keys: schemas.is_available()
                 && is_avro
-                && !is_debezium
+                && !null_says_nothing
                 && source.is_some_and(|source| source.tombstone != Tombstone::Reject),
             read_keys: read_keys.filter(|format| *format != KeyFormat::Text),
             schemas,
@@ -176,13 +190,16 @@ impl<'s> PayloadReader<'s> {
         })
     }
 
-    /// The text of a key in Avro. The inner none: it cannot be decoded. The record is then judged as one without a key,
+    /// A key in Avro. The inner none: it cannot be decoded. The record is then judged as one without a key,
     /// because it may say its id itself.
-    fn read_key(&self, id: SchemaId, body: &[u8]) -> Option<Option<String>> {
+    fn read_key(&self, id: SchemaId, body: &[u8]) -> Option<Option<Key>> {
         let max_texts = self.max_bytes.saturating_mul(MAX_TEXTS);
         Some(match self.schemas.writer_schema(Purpose::Keys, id)? {
-            WriterSchema::Plan(plan) => avro::to_json(&plan, body, max_texts).ok(),
-            WriterSchema::PlainString => string(body),
+            WriterSchema::Plan(plan) => {
+                let json = avro::to_json(&plan, body, max_texts).ok();
+                json.and_then(|json| key_of_json(json.as_bytes()))
+            }
+            WriterSchema::PlainString => string(body).map(Key::Text),
             WriterSchema::Unknown | WriterSchema::Unusable(_) => None,
         })
     }
@@ -237,12 +254,11 @@ fn string(body: &[u8]) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// The text of a JSON string, or the JSON of anything else.
-fn key_of_json(key: &[u8]) -> Option<String> {
+fn key_of_json(key: &[u8]) -> Option<Key> {
     let json = std::str::from_utf8(key).ok()?;
     match strict::read(json, Plain::<Text<'_>>) {
-        Ok(Text(text)) => Some(text.into_owned()),
-        Err(_) => strict::check(json).is_ok().then(|| json.to_owned()),
+        Ok(Text(text)) => Some(Key::Text(text.into_owned())),
+        Err(_) => (strict::check(json).is_ok()).then(|| Key::Json(json.to_owned())),
     }
 }
 

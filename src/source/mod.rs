@@ -28,20 +28,19 @@ pub(crate) mod metadata;
 pub mod publisher_customers;
 mod rules;
 pub mod schema;
-mod tombstone;
+pub(crate) mod tombstone;
 mod writer_schema;
 
 use crate::avro::Plan;
 use crate::config::{Config, Sources, Validation};
 use crate::customer::contribution::Contribution;
-use crate::definition::Envelope;
 use crate::model::record::{
     Code, Header, RawRecord, Rejection, Source, Violation, sort_and_cut_warnings, usable_timestamp,
 };
 use crate::model::time::Instant;
 pub use batch::BatchElement;
 use form::Form;
-use framing::Payload;
+use framing::{Key, Payload};
 use rules::{Findings, RuleCheck};
 
 /// The result of validating a record.
@@ -82,6 +81,8 @@ pub struct JudgeSettings<'c> {
     pub validation: &'c Validation,
     /// The record was judged as a whole where it was read first: it is of the forwarded topic.
     pub is_forwarded: bool,
+    /// The key of the record was decoded from a string: it is no JSON, whatever it looks like.
+    pub has_text_key: bool,
 }
 
 impl<'c> From<&'c Config> for JudgeSettings<'c> {
@@ -90,6 +91,7 @@ impl<'c> From<&'c Config> for JudgeSettings<'c> {
             sources: &config.sources,
             validation: &config.validation,
             is_forwarded: false,
+            has_text_key: false,
         }
     }
 }
@@ -126,7 +128,11 @@ pub fn judge_payload<'a, 'c>(
         }
         Payload::Rejected(rejection) => rejection.clone().into(),
         Payload::WithKey(key, value) => {
-            let key = key.as_deref().map(str::as_bytes);
+            let settings = JudgeSettings {
+                has_text_key: matches!(key, Some(Key::Text(_))),
+                ..settings
+            };
+            let key = key.as_ref().map(Key::as_bytes);
             return judge_payload(&RawRecord { key, ..*record }, value, headers, settings);
         }
     };
@@ -138,7 +144,7 @@ pub fn judge_payload<'a, 'c>(
 fn judge_null<'a>(record: &RawRecord<'a>, sources: &Sources) -> Judged<'a> {
     let plan = sources.plan(record.source);
     // It follows the event of a deletion, and says no more than that.
-    if plan.is_some_and(|plan| plan.definition.envelope == Envelope::Debezium) {
+    if plan.is_some_and(|plan| plan.definition.envelope.null_says_nothing()) {
         return Verdict::Nothing.into();
     }
     tombstone::judge(record, sources).into()
@@ -191,6 +197,7 @@ pub fn judge_value<'a, 'c>(
                 tombstone: config.tombstone,
                 validation,
                 has_conformed: settings.is_forwarded,
+                has_text_key: settings.has_text_key,
             };
             return declared::judge(form, record, headers, &following);
         }

@@ -12,6 +12,7 @@ use crate::customer::contribution::{Contribution, Data, Erasure};
 use crate::json::strict::{self, Plain, Text};
 use crate::model::record::{Code, RawRecord, Rejection, Violation, usable_timestamp};
 use crate::model::time::Instant;
+use crate::model::varint;
 
 /// Judges a tombstone.
 pub(super) fn judge(record: &RawRecord<'_>, sources: &Sources) -> Result<Contribution, Rejection> {
@@ -48,10 +49,13 @@ pub(super) fn judge(record: &RawRecord<'_>, sources: &Sources) -> Result<Contrib
 
 /// The key is not in the source's `key_format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct OtherFormat;
+pub(crate) struct OtherFormat;
 
 /// The customer id in a key. None: the key is missing, blank, or not UTF-8.
-fn customer_id(key: Option<&[u8]>, format: KeyFormat) -> Result<Option<Cow<'_, str>>, OtherFormat> {
+pub(crate) fn customer_id(
+    key: Option<&[u8]>,
+    format: KeyFormat,
+) -> Result<Option<Cow<'_, str>>, OtherFormat> {
     // A key of white space only is blank in every format.
     let is_blank = |key: &&[u8]| std::str::from_utf8(key).is_ok_and(|key| key.trim().is_empty());
     let Some(key) = key.filter(|key| !is_blank(key)) else {
@@ -90,9 +94,99 @@ fn customer_id(key: Option<&[u8]>, format: KeyFormat) -> Result<Option<Cow<'_, s
     Ok(Some(id).filter(|id| !id.trim().is_empty()))
 }
 
+/// Why no key of a format can name a customer id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoKey {
+    /// The id is empty, or only white space.
+    Blank,
+    /// What stands at the beginning of the id would be taken for another format.
+    OtherFormat,
+    /// The frame with the id of the key's schema is not known.
+    NoFrame,
+}
+
+/// The bytes of a key's frame: zero, and the id of its schema.
+pub(crate) type KeyFrame = [u8; 5];
+
+/// The frame of a key in Avro that holds a customer id.
+pub(crate) fn frame_of(key: &[u8]) -> Option<KeyFrame> {
+    let id = customer_id(Some(key), KeyFormat::Avro);
+    key.first_chunk()
+        .copied()
+        .filter(|_| matches!(id, Ok(Some(_))))
+}
+
+/// The key that [`customer_id`] reads as this id. A key in Avro gets the frame.
+pub(crate) fn key_of(
+    id: &str,
+    format: KeyFormat,
+    frame: Option<KeyFrame>,
+) -> Result<Vec<u8>, NoKey> {
+    if id.trim().is_empty() {
+        return Err(NoKey::Blank);
+    }
+    let key = match format {
+        KeyFormat::Text => id.as_bytes().to_vec(),
+        KeyFormat::Json => serde_json::Value::from(id).to_string().into_bytes(),
+        KeyFormat::Avro => {
+            let mut key = frame.ok_or(NoKey::NoFrame)?.to_vec();
+            // A length is written like any number of Avro: its sign is the lowest bit.
+            varint::put(&mut key, (id.len() as u64) << 1);
+            key.extend_from_slice(id.as_bytes());
+            key
+        }
+    };
+    match customer_id(Some(&key), format) {
+        Ok(Some(read)) if read == id => Ok(key),
+        _ => Err(NoKey::OtherFormat),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    const FRAME: Option<KeyFrame> = Some([0, 0, 0, 1, 7]);
+
+    proptest! {
+        /// Whatever the id is: the key is read as this id, or there is none.
+        #[test]
+        fn a_key_is_read_as_the_id_that_it_is_of(id in "\\PC{0,300}|[\\x00-\"a\u{a0}\u{2028}]{0,3}") {
+            for format in [KeyFormat::Text, KeyFormat::Json, KeyFormat::Avro] {
+                match key_of(&id, format, FRAME) {
+                    Ok(key) => {
+                        let read = customer_id(Some(&key), format).unwrap();
+                        prop_assert_eq!(read.as_deref(), Some(id.as_str()));
+                    }
+                    Err(NoKey::Blank) => prop_assert!(id.trim().is_empty()),
+                    Err(other) => {
+                        prop_assert_eq!((format, other), (KeyFormat::Text, NoKey::OtherFormat));
+                        prop_assert!(id.starts_with(|first: char| first.is_control() || first == '"'));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_has_the_form_of_its_format() {
+        assert_eq!(key_of("c1", KeyFormat::Text, None), Ok(b"c1".to_vec()));
+        assert_eq!(
+            key_of("c\"1", KeyFormat::Json, None),
+            Ok(b"\"c\\\"1\"".to_vec())
+        );
+        let framed = b"\0\0\0\x01\x07\x04c1".to_vec();
+        assert_eq!(key_of("c1", KeyFormat::Avro, FRAME), Ok(framed.clone()));
+        assert_eq!(frame_of(&framed), FRAME);
+        assert_eq!(frame_of(b"c1"), None);
+        assert_eq!(key_of("c1", KeyFormat::Avro, None), Err(NoKey::NoFrame));
+        assert_eq!(
+            key_of("\"c1\"", KeyFormat::Text, None),
+            Err(NoKey::OtherFormat)
+        );
+        assert_eq!(key_of(" \t", KeyFormat::Json, None), Err(NoKey::Blank));
+    }
 
     fn id(key: &'static [u8], format: KeyFormat) -> Result<Option<String>, OtherFormat> {
         customer_id(Some(key), format).map(|id| id.map(Cow::into_owned))

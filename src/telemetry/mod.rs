@@ -4,5 +4,6 @@
 pub(crate) mod outage;
 mod record_log;
 pub(crate) mod reporter;
+pub mod restore_progress;
 pub(crate) mod summary;
 pub(crate) mod throttle;

@@ -11,9 +11,10 @@ use crate::engine::{Engine, Settings};
 use crate::kafka::consumer::GroupConsumer;
 use crate::model::record::Location;
 use crate::registry::CachedSchemas;
+use crate::serve::board::DeadLetter;
 use crate::serve::metrics::lag::{self, Lag};
 use crate::serve::metrics::{RegistryResult, StateShare, TransactionResult, WorkerState};
-use crate::serve::{Health, Metrics, Readiness};
+use crate::serve::{Board, Health, Metrics, Readiness};
 
 /// Minimum time between two updates of the figures that take a while to collect, such as the size of the state.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
@@ -31,6 +32,7 @@ pub(crate) struct Reporter {
     worker: usize,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
+    board: Arc<Board>,
     settings: Arc<Settings>,
     /// `None`: no source is Avro.
     schemas: Option<Arc<CachedSchemas>>,
@@ -54,6 +56,7 @@ impl Reporter {
         worker: usize,
         metrics: Arc<Metrics>,
         health: Arc<Health>,
+        board: Arc<Board>,
         settings: Arc<Settings>,
         schemas: Option<Arc<CachedSchemas>>,
     ) -> Reporter {
@@ -62,6 +65,7 @@ impl Reporter {
             worker,
             metrics,
             health,
+            board,
             settings,
             schemas,
             restores: BTreeSet::new(),
@@ -92,6 +96,7 @@ impl Reporter {
         self.metrics.transaction(TransactionResult::Committed);
         self.metrics.commit(took, now.as_secs_f64());
         self.count_records(ledger);
+        self.show_dead_letters(ledger, now.as_millis() as i64);
         self.observe_times(ledger, now.as_millis() as i64);
         self.log_records(Instant::now());
     }
@@ -118,6 +123,22 @@ impl Reporter {
                 .add(Kind::Warned, source, code, warned.records, last);
         }
         metrics.snapshots(ledger.snapshots, ledger.tombstones);
+    }
+
+    /// Shows the newest dead letters; `now` in milliseconds since 1970.
+    fn show_dead_letters(&self, ledger: &Ledger, now: i64) {
+        let newest = ledger.newest_rejections.iter();
+        let letters = newest.map(|rejected| DeadLetter {
+            at: now,
+            topic: rejected.at.topic.clone(),
+            partition: rejected.at.partition,
+            offset: rejected.at.offset,
+            source: rejected.source.name(),
+            stage: rejected.code.stage().name(),
+            code: rejected.code.name(),
+            pointer: rejected.pointer.clone(),
+        });
+        self.board.add_dead_letters(letters);
     }
 
     /// Observes latency and lateness; `now` in milliseconds since 1970.

@@ -2,6 +2,7 @@
 //! which knows nothing of ours.
 
 mod against_apache_avro;
+mod batches;
 mod cost;
 mod declared;
 mod hostile;

@@ -56,6 +56,20 @@ fn avro_is_read_with_schemas_from_a_folder() {
     }
     assert_eq!(run.out.lines().count(), 2);
 
+    let explain = [
+        "explain", "c", "--values", "--output", "json", "--from", "-",
+    ];
+    let run = keyfold(&[&explain[..], &schemas].concat(), lines.as_bytes(), AVRO);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let explained: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(explained["snapshot"]["firstName"], "Ada");
+    // of the record that is rejected, whose id is another one, nothing is told
+    assert_eq!(
+        explained["records"].as_array().unwrap().len(),
+        1,
+        "{explained}"
+    );
+
     // what is not there is not the record's fault
     let unknown = line("AAAAAAgCYwICBkFkYQ==", &json!([]));
     let run = keyfold(&validate, unknown.as_bytes(), AVRO);

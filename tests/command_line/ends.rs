@@ -1,5 +1,8 @@
 //! How a command ends: its exit code and its last words.
 
+use std::path::Path;
+use std::process::Command;
+
 use serde_json::Value;
 
 use crate::{keyfold, with_config};
@@ -56,6 +59,30 @@ fn wrong_usage_has_exit_code_2() {
     }
 }
 
+/// The version of the package and, where the sources are in a repository, the commit.
+#[test]
+fn the_version_names_the_commit() {
+    let run = keyfold(&["--version"], b"", &[]);
+    let version = concat!("keyfold ", env!("CARGO_PKG_VERSION"));
+    let told = option_env!("BUILD_COMMIT").filter(|told| !told.is_empty());
+    let newest = || {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        // not that of a repository around a source archive
+        root.join(".git").exists().then_some(())?;
+        let mut git = Command::new("git");
+        let head = git.args(["rev-parse", "HEAD"]).current_dir(root);
+        let head = head.output().ok()?;
+        let id = String::from_utf8(head.stdout).ok()?;
+        id.get(..12).map(str::to_owned)
+    };
+    let expected = match told.map(str::to_owned).or_else(newest) {
+        Some(commit) => format!("{version} ({commit})\n"),
+        None => format!("{version}\n"),
+    };
+    assert_eq!(run.out, expected);
+    assert_eq!(keyfold(&["-V"], b"", &[]).out, expected);
+}
+
 #[test]
 fn the_demo_ends_with_the_fold_of_its_records() {
     let demo = keyfold(
@@ -78,5 +105,31 @@ fn the_demo_ends_with_the_fold_of_its_records() {
         "equals the offline fold",
     ] {
         assert!(demo.out.contains(shown), "{shown}: {}", demo.out);
+    }
+}
+
+/// Wrong usage of `dlq` is found before anything is connected.
+#[test]
+fn wrong_usage_of_dlq_is_told() {
+    for args in [
+        &["dlq"][..],
+        &["dlq", "list", "--code", "country"],
+        &["dlq", "list", "--stage", "late"],
+        &["dlq", "list", "--since", "yesterday"],
+        &["dlq", "list", "--ids"],
+        &["dlq", "show"],
+        &["dlq", "show", "3:118"],
+        &["dlq", "show", "-1@5"],
+        &["dlq", "export"],
+        &["dlq", "replay", "3@118", "--from", "x"],
+        &["dlq", "replay", "3@118", "--code", "country_code"],
+        &["dlq", "replay", "--wait"],
+        &["dlq", "replay", "--rate", "0"],
+        &["dlq", "replay", "--from", "/nowhere/at/all"],
+        &["dlq", "discard", "--execute"],
+    ] {
+        let run = keyfold(args, b"", &[]);
+        assert_eq!(run.code, Some(2), "{args:?}: {}", run.err);
+        assert!(run.out.is_empty());
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
-use crate::{Run, keyfold};
+use crate::{Run, keyfold, with_config};
 
 /// Asks a server that answers so, or not at all; what it was asked for stands first.
 fn asked(args: &[&str], answer: Option<&'static str>, everywhere: bool) -> (String, Run) {
@@ -57,6 +57,31 @@ fn healthcheck_says_by_its_exit_code_whether_keyfold_works() {
     // another server's answer is no answer of keyfold's
     let (_, run) = asked(&[], Some("302/elsewhere"), false);
     assert_eq!(run.code, Some(1), "{}", run.out);
+}
+
+/// The address is that of the configuration, whichever way it is named.
+#[test]
+fn healthcheck_takes_the_configuration_of_run() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = server.local_addr().unwrap().to_string();
+    drop(server);
+    let folder = tempfile::tempdir().unwrap();
+    let file = with_config(folder.path(), &format!("[http]\nlisten = \"{listen}\"\n"));
+    for (args, environment) in [
+        (&["healthcheck", "-c", &file][..], &[][..]),
+        (
+            &["-c", &file, "healthcheck"],
+            &[("KEYFOLD_CONFIG", "/no/such/file")],
+        ),
+        (&["healthcheck"], &[("KEYFOLD_CONFIG", file.as_str())]),
+    ] {
+        let run = keyfold(args, b"", environment);
+        assert_eq!(run.code, Some(1), "{}", run.err);
+        assert!(run.out.contains(&listen), "{}", run.out);
+    }
+    // not that the program works, where the configuration is wrong
+    let run = keyfold(&["healthcheck", "-c", "/no/such/file"], b"", &[]);
+    assert_eq!(run.code, Some(2), "{}", run.out);
 }
 
 #[test]

@@ -1,13 +1,19 @@
 //! The program without Kafka: its commands, exit codes and messages (docs/contract.md, section 7).
 
 mod avro;
+mod completions;
 mod dead_letters;
+mod doctor;
 mod ends;
+mod erase;
+mod explain;
+mod generate;
 mod healthcheck;
 mod kcat_lines;
 mod null_values;
 mod settings;
 mod sources;
+mod terminal;
 
 use std::fs;
 use std::io::Write;

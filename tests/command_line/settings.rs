@@ -1,5 +1,7 @@
 //! Where settings come from, what is printed of them, and what is said of a wrong one.
 
+use keyfold::cli::arguments;
+
 use crate::{CREATED, console, event, keyfold, line, with_config};
 
 #[test]
@@ -34,6 +36,21 @@ fn a_wrong_setting_is_named_with_the_nearest_known_one() {
     let run = keyfold(&["fold", "--config", &file], b"", &[]);
     assert_eq!(run.code, Some(2));
     assert!(run.err.contains("merge.max_actions"), "{}", run.err);
+}
+
+/// Before and behind each command, and each command inside of one.
+#[test]
+fn every_command_takes_the_configuration_file() {
+    fn check(command: &clap::Command) -> usize {
+        let mut options = command.get_arguments();
+        let config = options.find(|option| option.get_long() == Some("config"));
+        let short = config.and_then(clap::Arg::get_short);
+        assert_eq!(short, Some('c'), "{}", command.get_name());
+        1 + command.get_subcommands().map(check).sum::<usize>()
+    }
+    let mut all = arguments::definition().disable_help_subcommand(true);
+    all.build();
+    assert!(check(&all) > 20);
 }
 
 #[test]
@@ -211,11 +228,81 @@ fn config_prints_what_is_in_force() {
     assert!(run.out.contains("sasl.password"), "{}", run.out);
     assert!(!run.out.contains("hunter22"), "{}", run.out);
 
-    // what it prints is a configuration again, and the same
+    // what it prints is a configuration again, and the same but for where it is set
     let folder = tempfile::tempdir().unwrap();
     let plain = keyfold(&["config"], b"", &[]);
     let file = with_config(folder.path(), &plain.out);
     let again = keyfold(&["config", "--config", &file], b"", &[]);
     assert_eq!(again.code, Some(0), "{}", again.err);
-    assert_eq!(again.out, plain.out);
+    let values = |out: &str| -> Vec<String> {
+        let lines = out.lines().map(|line| line.split("  # ").next());
+        lines.flatten().map(str::to_owned).collect()
+    };
+    assert_eq!(values(&again.out), values(&plain.out));
+    assert!(
+        again.out.contains(&format!("  # {file}, line 2\n")),
+        "{}",
+        again.out
+    );
+}
+
+/// Secrets as files, as containers get them.
+#[test]
+fn a_variable_may_name_a_file_with_the_value() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let run = |variable: &str, path: &str| keyfold(&["config"], b"", &[(variable, path)]);
+    let level = "KEYFOLD__LOG__LEVEL__FILE";
+
+    for content in ["debug", "debug\n", "debug\r\n"] {
+        let path = file("level", content.as_bytes());
+        let shown = run(level, &path);
+        assert_eq!(shown.code, Some(0), "{}", shown.err);
+        let line =
+            format!("level = \"debug\"  # the file {path} of environment variable {level}\n");
+        assert!(shown.out.contains(&line), "{}", shown.out);
+    }
+    let password = "KEYFOLD__KAFKA__PROPERTIES__SASL_PASSWORD__FILE";
+    let shown = run(password, &file("password", b"hunter2\n"));
+    assert_eq!(shown.code, Some(0), "{}", shown.err);
+    assert!(
+        shown.out.contains("\"sasl.password\" = \"********\""),
+        "{}",
+        shown.out
+    );
+    assert!(!shown.out.contains("hunter2"), "{}", shown.out);
+    // only the last end of a line is taken away
+    let shown = run(
+        "KEYFOLD__KAFKA__PROPERTIES__CLIENT_ID__FILE",
+        &file("id", b"a\n\n"),
+    );
+    assert!(
+        shown.out.contains("\"client.id\" = \"\"\"\na\n\"\"\""),
+        "{}",
+        shown.out
+    );
+
+    let large = vec![b'a'; 1024 * 1024 + 1];
+    for (path, why) in [
+        (
+            "/no/such/file",
+            "cannot read the file /no/such/file: No such file",
+        ),
+        (folder.path().to_str().unwrap(), "cannot read the file"),
+        (&file("binary", b"hunter2\xff"), "is not UTF-8"),
+        (&file("large", &large), "holds more than 1048576 bytes"),
+        (&file("level", b"hunter2\n"), "what was found is not shown"),
+        ("", "expected the path of a file"),
+    ] {
+        let run = run(level, path);
+        assert_eq!(run.code, Some(2), "{}", run.out);
+        for part in [level, path, why] {
+            assert!(run.err.contains(part), "{part} in: {}", run.err);
+        }
+        assert!(!run.err.contains("hunter2"), "{}", run.err);
+    }
 }

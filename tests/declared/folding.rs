@@ -68,6 +68,7 @@ impl Setup {
         }
         let settings = &case.settings;
         config.merge.max_actions = settings.max_actions();
+        config.merge.max_hidden = settings.max_hidden();
         config.snapshot.recent_actions = settings.recent_actions();
         if settings.union {
             config.merge.lists = Lists::Union;
@@ -86,7 +87,14 @@ impl Setup {
         }
     }
 
-    fn judge<R>(&self, event: &Event, then: impl FnOnce(Judged<'_>) -> R) -> R {
+    pub fn source_of(&self, event: &Event) -> Source {
+        match event {
+            Event::BuiltIn(input) => built_in(input).source,
+            Event::Declared(record) => self.sources[record.source],
+        }
+    }
+
+    pub fn judge<R>(&self, event: &Event, then: impl FnOnce(Judged<'_>) -> R) -> R {
         match event {
             Event::BuiltIn(input) => then(source::judge(&built_in(input), &self.config)),
             Event::Declared(record) => self.judge_declared(record, then),

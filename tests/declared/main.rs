@@ -3,18 +3,22 @@
 //!
 //! `KEYFOLD_DECLARED_CASES` says how many cases each property gets.
 
+mod explained;
 mod folding;
+mod hidden;
 mod oracle;
 mod strategies;
 mod traps;
 mod varied;
+
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::FileFailurePersistence;
 
 use folding::{Fold, Setup};
-use keyfold::model::record::MAX_VIOLATIONS;
+use keyfold::model::record::{MAX_VIOLATIONS, Source};
 use oracle::{Event, Verdict};
 use strategies::{Case, case};
 
@@ -31,8 +35,10 @@ fn cases(cases: u32) -> ProptestConfig {
 }
 
 /// A case, its records in another order, and for each of those the part that it goes to.
-fn split() -> impl Strategy<Value = (Case, Vec<Event>, Vec<usize>)> {
-    case().prop_flat_map(|case| {
+fn split(
+    case: impl Strategy<Value = Case>,
+) -> impl Strategy<Value = (Case, Vec<Event>, Vec<usize>)> {
+    case.prop_flat_map(|case| {
         let shuffled = Just(case.events.clone()).prop_shuffle();
         let parts = prop::collection::vec(0..3_usize, case.events.len());
         (Just(case), shuffled, parts)
@@ -112,39 +118,10 @@ proptest! {
 
     #[test]
     fn any_order_repetition_and_split_give_the_same(
-        (case, shuffled, parts) in split(),
+        split in split(case()),
         again in prop::collection::vec((any::<Index>(), any::<Index>()), 0..6),
     ) {
-        let setup = Setup::of(&case);
-        let once = Fold::of(&setup, &case.events);
-        prop_assert_eq!(once.bytes(), Fold::of(&setup, &shuffled).bytes());
-
-        let mut repeated = shuffled.clone();
-        for (which, place) in again {
-            if !shuffled.is_empty() {
-                let place = place.index(repeated.len() + 1);
-                repeated.insert(place, which.get(&shuffled).clone());
-            }
-        }
-        prop_assert_eq!(once.bytes(), Fold::of(&setup, &repeated).bytes());
-
-        let part = |part: usize| {
-            let own = shuffled.iter().zip(&parts).filter(move |(_, of)| **of == part);
-            Fold::of(&setup, own.map(|(event, _)| event))
-        };
-        let merged = |left: &Fold<'_>, right: &Fold<'_>| {
-            let mut merged = Fold::of(&setup, []);
-            merged.merge(left.clone());
-            merged.merge(right.clone());
-            merged
-        };
-        let (one, two, three) = (part(0), part(1), part(2));
-        let left = merged(&merged(&one, &two), &three);
-        let right = merged(&one, &merged(&three, &two));
-        prop_assert_eq!(left.bytes(), once.bytes());
-        prop_assert_eq!(right.bytes(), once.bytes());
-        prop_assert_eq!(merged(&left, &two).bytes(), once.bytes());
-        prop_assert_eq!(left.snapshots(), once.snapshots());
+        is_a_join(&split, &again)?;
     }
 
     #[test]
@@ -152,33 +129,7 @@ proptest! {
         case in case(),
         stored in prop::collection::vec(any::<bool>(), 8),
     ) {
-        let setup = Setup::of(&case);
-        let mut fold = Fold::of(&setup, []);
-        for (at, event) in case.events.iter().enumerate() {
-            fold.event(event);
-            if stored[at % stored.len()] {
-                fold.stored_and_read();
-            }
-        }
-        fold.stored_and_read();
-        let once = Fold::of(&setup, &case.events);
-        prop_assert_eq!(fold.bytes(), once.bytes());
-        prop_assert_eq!(fold.snapshots(), once.snapshots());
-    }
-
-    /// How many hidden elements are kept changes what is shown, but not that the order plays no part.
-    #[test]
-    fn any_order_gives_the_same_with_few_hidden_elements(
-        (case, shuffled, _) in split(),
-        max_hidden in 0..3_usize,
-    ) {
-        let mut setup = Setup::of(&case);
-        setup.config.merge.max_hidden = max_hidden;
-        // What was let go before an erasure came is not known any more, so that the state may hold less.
-        let tells = |event: &&Event| !oracle::erases(&case.definitions, event);
-        let once = Fold::of(&setup, case.events.iter().filter(tells));
-        let shuffled = Fold::of(&setup, shuffled.iter().filter(tells));
-        prop_assert_eq!(once.bytes(), shuffled.bytes());
+        may_be_stored(&case, &stored)?;
     }
 
     /// The definitions are ones that keyfold accepts.
@@ -189,10 +140,105 @@ proptest! {
 
     /// A sanity check of oracle and strategies in one.
     #[test]
-    fn the_oracle_depends_on_the_set_alone((case, shuffled, _) in split()) {
+    fn the_oracle_depends_on_the_set_alone((case, shuffled, _) in split(case())) {
         let once = oracle::fold(&case.definitions, &case.events, &case.settings);
         let mut twice = shuffled;
         twice.extend(case.events);
         prop_assert_eq!(once, oracle::fold(&case.definitions, &twice, &case.settings));
     }
+}
+
+proptest! {
+    #![proptest_config(cases(100))]
+
+    /// Valid records are made of any definition, but for those that want one value to be several things at once: they are
+    /// refused, with the reason.
+    #[test]
+    fn valid_records_are_made_of_definitions(case in case()) {
+        let setup = Setup::of(&case);
+        for (source, ..) in setup.config.sources.declared() {
+            let config = Arc::new(setup.config.clone());
+            let samples = keyfold::sample::Samples::new(Source::Declared(source), config);
+            let problems = samples.err().unwrap_or_default();
+            let is_a_contradiction = |problem: &String| {
+                let both = ["is taken by all", "duplicate_element", "created_after_updated"];
+                both.iter().any(|part| problem.contains(part))
+            };
+            let others: Vec<&String> = problems.iter().filter(|one| !is_a_contradiction(one)).collect();
+            prop_assert!(others.is_empty(), "{:?} {:#?}", others, case.texts);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(1500))]
+
+    #[test]
+    fn letting_go_is_a_join(
+        split in split(hidden::case()),
+        again in prop::collection::vec((any::<Index>(), any::<Index>()), 0..6),
+        stored in prop::collection::vec(any::<bool>(), 8),
+    ) {
+        let (case, ..) = &split;
+        let expected = oracle::fold(&case.definitions, &case.events, &case.settings);
+        prop_assert_eq!(Fold::of(&Setup::of(case), &case.events).snapshots(), expected);
+        is_a_join(&split, &again)?;
+        may_be_stored(case, &stored)?;
+    }
+}
+
+/// Any order of the records, any repetition and any split gives the same state.
+fn is_a_join(
+    (case, shuffled, parts): &(Case, Vec<Event>, Vec<usize>),
+    again: &[(Index, Index)],
+) -> Result<(), TestCaseError> {
+    let setup = Setup::of(case);
+    let once = Fold::of(&setup, &case.events);
+    prop_assert_eq!(once.bytes(), Fold::of(&setup, shuffled).bytes());
+
+    let mut repeated = shuffled.clone();
+    for (which, place) in again {
+        if !shuffled.is_empty() {
+            let place = place.index(repeated.len() + 1);
+            repeated.insert(place, which.get(shuffled).clone());
+        }
+    }
+    prop_assert_eq!(once.bytes(), Fold::of(&setup, &repeated).bytes());
+
+    let part = |part: usize| {
+        let own = shuffled.iter().zip(parts);
+        let own = own.filter(move |(_, of)| **of == part);
+        Fold::of(&setup, own.map(|(event, _)| event))
+    };
+    let merged = |left: &Fold<'_>, right: &Fold<'_>| {
+        let mut merged = Fold::of(&setup, []);
+        merged.merge(left.clone());
+        merged.merge(right.clone());
+        merged
+    };
+    let (one, two, three) = (part(0), part(1), part(2));
+    let left = merged(&merged(&one, &two), &three);
+    let right = merged(&one, &merged(&three, &two));
+    prop_assert_eq!(left.bytes(), once.bytes());
+    prop_assert_eq!(right.bytes(), once.bytes());
+    prop_assert_eq!(merged(&left, &two).bytes(), once.bytes());
+    prop_assert_eq!(left.snapshots(), once.snapshots());
+    Ok(())
+}
+
+/// The state may be stored and read after any record; `stored` says after which.
+fn may_be_stored(case: &Case, stored: &[bool]) -> Result<(), TestCaseError> {
+    let setup = Setup::of(case);
+    let mut fold = Fold::of(&setup, []);
+    for (at, event) in case.events.iter().enumerate() {
+        fold.event(event);
+        if stored[at % stored.len()] {
+            fold.stored_and_read();
+        }
+    }
+    fold.stored_and_read();
+    let once = Fold::of(&setup, &case.events);
+    prop_assert_eq!(fold.bytes(), once.bytes());
+    prop_assert_eq!(fold.snapshots(), once.snapshots());
+    Ok(())
 }

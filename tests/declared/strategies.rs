@@ -124,17 +124,21 @@ fn settings() -> impl Strategy<Value = Settings> {
     (
         any::<bool>(),
         select(vec![0, 1, 2]),
+        select(vec![None, Some(0), Some(1), Some(2), Some(3)]),
         select(vec![0, 1, 2]),
         any::<bool>(),
         priority,
     )
         .prop_map(
-            |(union, max_actions, recent_actions, deleted_tombstone, priority)| Settings {
-                union,
-                max_actions,
-                recent_actions,
-                deleted_tombstone,
-                priority,
+            |(union, max_actions, max_hidden, recent_actions, deleted_tombstone, priority)| {
+                Settings {
+                    union,
+                    max_actions,
+                    max_hidden,
+                    recent_actions,
+                    deleted_tombstone,
+                    priority,
+                }
             },
         )
 }

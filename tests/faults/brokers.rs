@@ -6,13 +6,13 @@ use keyfold::config::Config;
 use keyfold::kafka::query_client::QueryClient;
 use keyfold::model::record::Source;
 
-use crate::cluster::Cluster;
 use crate::dice::{Dice, pass};
 use crate::fleet;
 use crate::load::{Load, settle};
 use crate::tally::{TALLY, count};
 use keyfold_harness::app::{App, LIMIT};
 use keyfold_harness::broker::{Broker, BrokerOptions};
+use keyfold_harness::cluster::Cluster;
 use keyfold_harness::lost_markers::judged_unless_the_broker_forgot;
 use keyfold_harness::metrics::sum;
 use keyfold_harness::program::Keyfold;

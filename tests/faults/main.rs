@@ -17,7 +17,6 @@
 //!
 //! A seed decides what is done and when; what the processes make of it at that time, the machine decides too.
 
-mod cluster;
 mod dice;
 mod fleet;
 mod load;
@@ -36,6 +35,7 @@ mod open_transaction;
 mod overload;
 #[cfg(feature = "failpoints")]
 mod points;
+mod replays;
 mod storms;
 mod takeover;
 mod unreadable;

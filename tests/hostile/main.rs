@@ -1,5 +1,6 @@
 //! Hostile values: each gets its code, in little memory, and nothing panics.
 
+mod declared;
 mod schemas;
 
 use std::fs;

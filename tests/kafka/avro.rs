@@ -14,8 +14,11 @@ use keyfold_harness::avro_records::{Batch, Outside, WriterSchema, example, id_of
 use keyfold_harness::client::Isolation;
 use keyfold_harness::expected::error_header;
 use keyfold_harness::metrics::{Metrics, sum};
+use keyfold_harness::record::Record;
 use keyfold_harness::registry;
 use keyfold_harness::registry_proxy::RegistryProxy;
+
+use crate::audit::audit;
 
 /// The sources' own examples, in the order of [`Source::BUILT_IN`].
 pub fn source_example(source: Source) -> Vec<u8> {
@@ -89,6 +92,39 @@ fn the_sources_examples_in_avro_become_the_golden_snapshots() {
     assert_eq!(left, ["afa2r21-25f9-4501-b9db-e78afa73c0e3"]);
     assert_counted(&app, &keyfold.metrics());
     assert_eq!(keyfold.terminate(), 0);
+    assert_audited(&app);
+}
+
+/// The audit reads records and snapshots in Avro, and says where a snapshot differs.
+#[track_caller]
+fn assert_audited(app: &App) {
+    let clean = audit(app, &[]);
+    clean.assert_clean();
+    assert_eq!(clean.customers("equalByRecords"), clean.customers("equal"));
+    let (id, snapshot) = app
+        .newest_snapshots()
+        .pop_first()
+        .expect("a customer that is left");
+    let id = String::from_utf8(id).expect("text");
+    let shown = &app.newest_avro_snapshots()[&id];
+    let organization = shown["enrollment"]["organizationId"]
+        .as_str()
+        .expect("text");
+    let at = snapshot
+        .windows(organization.len())
+        .position(|text| text == organization.as_bytes());
+    let mut other = snapshot.clone();
+    other[at.expect("the text")] = b'#';
+    let overwritten = Record::to(&app.snapshots()).key(id.as_str());
+    app.client.produce(&[overwritten.value(other)]);
+    let found = audit(app, &[]);
+    let differences = found.differences(&id);
+    assert_eq!(differences.len(), 1, "{:?}", found.lines);
+    assert_eq!(differences[0].2, "/enrollment/organizationId");
+    let broken = Record::to(&app.snapshots()).key(id.as_str());
+    app.client.produce(&[broken.value("no Avro")]);
+    let found = audit(app, &[]);
+    assert_eq!(found.differences(&id)[0].2, "", "{:?}", found.lines);
 }
 
 /// Each snapshot's frame has the id of the schema that keyfold has registered.

@@ -6,6 +6,7 @@ use keyfold::model::record::Source;
 use rdkafka::producer::{BaseProducer, Producer};
 
 use keyfold_harness::app::{App, EXAMPLE_TIME, LIMIT};
+use keyfold_harness::expected::Repeats;
 use keyfold_harness::metrics::sum;
 use keyfold_harness::program::Keyfold;
 use keyfold_harness::record::{Record, base_record};
@@ -129,5 +130,27 @@ fn a_batch_that_the_client_can_not_unpack_is_named() {
     let mut keyfold = app.run_ready();
     wait_rejected(&mut keyfold, 60);
     assert_eq!(keyfold.metrics()["keyfold_partitions_stuck"], 0.0);
+    assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
+}
+
+#[test]
+fn a_batch_is_cut_by_the_memory_of_its_customers() {
+    let mut app = App::new();
+    // it would be one batch: 300 customers, who take more than half a KiB each
+    app.set(&["processing", "max_batch_bytes"], "64KiB");
+    for interval in ["commit_interval", "backlog_commit_interval"] {
+        app.set(&["processing", interval], "60s");
+    }
+    app.set(&["processing", "workers"], 1);
+    app.create();
+    let ids = (0..300).map(|id| id.to_string());
+    let records: Vec<Record> = ids.map(|id| customer(&app, &id)).collect();
+    app.client.produce(&records);
+    let mut keyfold = app.run_ready();
+    app.wait_drained(&mut keyfold);
+    let committed = [("result", "committed")];
+    let commits = sum(&keyfold.metrics(), "keyfold_transactions_total", &committed);
+    assert!(commits >= 3.0, "{commits} commits\n{}", keyfold.log());
+    app.assert_folded(Repeats::Forbidden);
     assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
 }

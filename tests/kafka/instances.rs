@@ -12,7 +12,7 @@ use keyfold_harness::program::Keyfold;
 use keyfold_harness::record::Record;
 
 /// Customers that have a snapshot, as text.
-fn some_customers(app: &App) -> Vec<String> {
+pub fn some_customers(app: &App) -> Vec<String> {
     let snapshots = app.newest_snapshots().into_keys();
     let ids = snapshots.map(|key| String::from_utf8(key).expect("an id of text"));
     // those that can stand in a path as they are
@@ -46,7 +46,7 @@ fn served(keyfold: &Keyfold, ids: &[String]) -> Option<BTreeSet<String>> {
 
 /// Waits until each of the customers is at exactly one of two instances, and both have some.
 #[track_caller]
-fn wait_shared(one: &mut Keyfold, other: &mut Keyfold, ids: &[String]) {
+pub fn wait_shared(one: &mut Keyfold, other: &mut Keyfold, ids: &[String]) {
     one.wait_ready(LIMIT);
     other.wait_for(LIMIT, "to join", |other| served(other, ids).map(drop));
     one.wait_for(LIMIT, "to share its customers", |one| {
@@ -58,7 +58,7 @@ fn wait_shared(one: &mut Keyfold, other: &mut Keyfold, ids: &[String]) {
 }
 
 #[track_caller]
-fn wait_alone(one: &mut Keyfold, ids: &[String]) {
+pub fn wait_alone(one: &mut Keyfold, ids: &[String]) {
     one.wait_for(LIMIT, "to have all customers", |one| {
         (served(one, ids)?.len() == ids.len()).then_some(())
     });

@@ -11,7 +11,7 @@ use keyfold_harness::program::Keyfold;
 use keyfold_harness::record::Record;
 
 /// The metrics that are promised (docs/contract.md, section 8) with their labels, in the names' order.
-const METRICS: [(&str, &[&str]); 24] = [
+const METRICS: [(&str, &[&str]); 26] = [
     (
         "keyfold_build_info",
         &["application_id", "commit", "version"],
@@ -23,6 +23,7 @@ const METRICS: [(&str, &[&str]); 24] = [
     ("keyfold_event_lateness_seconds_count", &["source"]),
     ("keyfold_input_records_total", &["source"]),
     ("keyfold_last_commit_timestamp_seconds", &[]),
+    ("keyfold_max_reject_ratio", &[]),
     ("keyfold_partitions_unowned", &["topic"]),
     ("keyfold_rebalances_total", &[]),
     ("keyfold_records_total", &["outcome", "source"]),
@@ -32,6 +33,7 @@ const METRICS: [(&str, &[&str]); 24] = [
     ("keyfold_state_bytes", &[]),
     ("keyfold_state_customers", &[]),
     ("keyfold_state_largest_customer_bytes", &[]),
+    ("keyfold_state_max_customer_bytes", &[]),
     ("keyfold_transactions_total", &["result"]),
     ("keyfold_warnings_total", &["code", "source"]),
     ("keyfold_worker_state", &["state", "worker"]),

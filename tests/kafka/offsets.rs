@@ -59,11 +59,18 @@ fn a_new_group_starts_at_the_earliest_record() {
     assert_eq!(keyfold.terminate(), 0);
 }
 
-/// Stalls an instance for a moment, in which what it would read next is deleted.
+/// Stalls an instance for a moment, in which what it would read next is deleted. A request of it may be waiting at the
+/// broker, which answers that before the deletion: so each record is a batch of its own, and an answer, of 16 KiB, has
+/// room for one.
 fn delete_under(app: &App, keyfold: &Keyfold) {
     let topic = app.input(Source::ConsoleCustomers);
     keyfold.signal("STOP");
-    app.client.produce(&events(app, 1, 20));
+    let filler = "x".repeat(12 * 1024);
+    for event in events(app, 1, 20) {
+        let customer = String::from_utf8(event.key.clone().expect("a key")).expect("text");
+        let value = format!(r#"{{"customerId":"{customer}","version":1,"filler":"{filler}"}}"#);
+        app.client.produce(&[event.value(value)]);
+    }
     delete_before(app, &topic, 0, 15);
     keyfold.signal("CONT");
 }

@@ -15,7 +15,7 @@ use keyfold_harness::slots::Slot;
 const USER: &str = "shop";
 
 /// A broker that grants these users nothing yet, and a keyfold that logs in as the first.
-fn guarded_for(users: &[String]) -> (Broker, App) {
+pub fn guarded_for(users: &[String]) -> (Broker, App) {
     let slot = Slot::take();
     let secret = |user: &String| (user.clone(), format!("{user}-secret"));
     let broker = Broker::start(BrokerOptions {
@@ -31,14 +31,14 @@ fn guarded() -> (Broker, App) {
     guarded_for(&[USER.to_owned()])
 }
 
-fn log_in(app: &mut App, user: &str) {
+pub fn log_in(app: &mut App, user: &str) {
     for (name, value) in sasl_properties(user, &format!("{user}-secret")) {
         app.set(&["kafka", "properties", name], value);
     }
 }
 
 /// All that `docs/topics-and-permissions.md` says `run` needs.
-fn all_of(app: &App) -> Vec<Acl> {
+pub fn all_of(app: &App) -> Vec<Acl> {
     let mut all = vec![
         Acl::group(&app.id, READ),
         Acl::transactional_ids(&format!("{}-", app.id), WRITE),
@@ -57,7 +57,7 @@ fn all_of(app: &App) -> Vec<Acl> {
 }
 
 /// Creates all topics as one who may.
-fn create_as_admin(app: &mut App) {
+pub fn create_as_admin(app: &mut App) {
     app.create_inputs();
     for (name, value) in sasl_properties("admin", "admin-secret") {
         app.set(&["kafka", "properties", name], value);

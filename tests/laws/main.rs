@@ -1,6 +1,7 @@
 //! The laws of the fold (docs/contract.md, section 3): on random histories the state depends on the set of records
 //! alone, and what is published is what a second, naive implementation makes of the definition.
 
+mod explained;
 mod folding;
 mod hidden;
 mod history;

@@ -9,6 +9,7 @@
 //! where that is rejected.
 
 mod actions;
+mod lists;
 mod read;
 mod text;
 
@@ -18,6 +19,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use lists::{Carrier, Content};
 use read::{Action, Console, Element, Fact, LoyaltyEvent, Publisher, Stamp};
 use text::{array, format_instant, object, quote};
 
@@ -304,66 +306,37 @@ fn shown(
     settings: &Settings,
 ) -> Vec<String> {
     let spare = |at| erasures.spare(Src::LoyaltyCustomers, at);
-
-    // Which ids are listed: a datum of the event's time.
-    let carriers: Vec<(Stamp, &Vec<Element>)> = events
-        .iter()
-        .filter(|event| spare(event.stamp.at))
-        .filter_map(|event| Some((event.stamp, list(event).as_ref()?)))
-        .collect();
-    let newest = carriers.iter().map(|(stamp, _)| *stamp).max();
-    let listed: BTreeSet<&String> = carriers
-        .iter()
-        .filter(|(stamp, _)| settings.union || Some(*stamp) == newest)
-        .flat_map(|(_, elements)| elements.iter().map(|element| &element.id))
-        .collect();
-
-    let floor = (!settings.union)
-        .then(|| floor(&carriers, settings.max_hidden))
-        .flatten();
-    // What each of them holds: a datum of the element's time, from any event.
-    listed
-        .into_iter()
-        .filter_map(|id| {
-            let mut contents: Vec<(Stamp, &String)> = events
-                .iter()
-                .filter_map(|event| Some((event.stamp, list(event).as_ref()?)))
-                .flat_map(|(stamp, elements)| elements.iter().map(move |element| (stamp, element)))
-                .filter(|(_, element)| element.id == *id && spare(element.stamp.at))
-                .filter(|(stamp, _)| {
-                    floor
-                        .as_ref()
-                        .is_none_or(|floor| (*stamp, (*id).clone()) >= *floor)
-                })
-                .map(|(_, element)| (element.stamp, &element.text))
-                .collect();
-            contents.sort();
-            contents.pop().map(|(_, text)| text.clone())
+    // Which ids an event lists is a datum of its time, and what each of them holds one of the element's.
+    let carriers = events.iter().filter_map(|event| {
+        let elements = list(event).as_ref()?;
+        let spared = elements.iter().filter(|element| spare(element.stamp.at));
+        Some(Carrier {
+            stamp: event.stamp,
+            stands: spare(event.stamp.at),
+            elements: spared.map(content).collect(),
+            ids: elements.iter().map(|element| element.id.clone()).collect(),
         })
-        .collect()
+    });
+    let carriers: Vec<Carrier<Stamp>> = carriers.collect();
+    let standing = carriers.iter().filter(|carrier| carrier.stands);
+    let newest = standing.clone().map(|carrier| carrier.stamp).max();
+    let listed: BTreeSet<&String> = standing
+        .filter(|carrier| settings.union || Some(carrier.stamp) == newest)
+        .flat_map(|carrier| &carrier.ids)
+        .collect();
+    let max_hidden = (!settings.union).then_some(settings.max_hidden);
+    let contents = lists::contents(&carriers, max_hidden).into_iter();
+    let shown = contents.filter(|(id, _)| listed.contains(id));
+    shown.map(|(_, content)| content.text).collect()
 }
 
-/// What was listed below it is let go: for each list, what more than `max_hidden` ids besides as many as it has itself
-/// were listed after, and what is older than the list. The highest of those.
-fn floor(carriers: &[(Stamp, &Vec<Element>)], max_hidden: usize) -> Option<(Stamp, String)> {
-    let mut last: BTreeMap<&String, Stamp> = BTreeMap::new();
-    for (stamp, elements) in carriers {
-        for element in *elements {
-            let held = last.entry(&element.id).or_insert(*stamp);
-            *held = (*held).max(*stamp);
-        }
+fn content(element: &Element) -> Content<Stamp> {
+    Content {
+        stamp: element.stamp,
+        text: element.text.clone(),
+        at: element.stamp.at,
+        id: element.id.clone(),
     }
-    let mut keys: Vec<(Stamp, &String)> = last.into_iter().map(|(id, at)| (at, id)).collect();
-    keys.sort();
-    keys.reverse();
-    let floors = carriers.iter().filter_map(|(stamp, elements)| {
-        let ids: BTreeSet<&String> = elements.iter().map(|element| &element.id).collect();
-        let kept = max_hidden + ids.len();
-        let below = (*stamp, String::new());
-        let (at, id) = keys.get(kept)?;
-        Some(below.min((*at, (*id).clone())))
-    });
-    floors.max()
 }
 
 /// The kept actions, newest first, and whether older ones were let go.

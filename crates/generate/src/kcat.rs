@@ -7,7 +7,12 @@ use super::GeneratedRecord;
 /// The record as a line that ends in a line feed, in the form and field order of `kcat -C -J`: `headers` is one flat
 /// array of names and values, and is left out if there are none; a missing key or value is null. Bytes that are not
 /// UTF-8 are written unchanged, so a line need not be valid text.
-pub fn kcat_line(record: &GeneratedRecord, topic: &str, partition: i32, offset: i64) -> Vec<u8> {
+pub fn kcat_line<S>(
+    record: &GeneratedRecord<S>,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> Vec<u8> {
     let value = record.value.as_deref();
     let mut line = Vec::with_capacity(256 + value.map_or(0, |value| value.len() * 5 / 4));
     line.extend_from_slice(b"{\"topic\":");

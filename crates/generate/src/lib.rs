@@ -1,4 +1,4 @@
-//! A realistic stream of customer records of all four sources, made from a seed.
+//! A realistic stream of customer records of all four sources, made from a seed, or of a [`Format`] of one's own.
 //!
 //! Customers have lives: they sign up, move, change their minds, enrol, leave and ask to be forgotten, a few of them
 //! far more often than most. Their records arrive as real records do: mostly in order, some late, some twice, some
@@ -20,34 +20,49 @@ mod kcat;
 mod loyalty;
 mod moment;
 mod options;
+mod own;
 mod people;
 mod publisher;
 mod random;
+mod schedule;
 mod source;
 mod spoil;
 mod wire;
 mod world;
 
-use std::collections::BTreeMap;
-
 pub use self::faults::{Expected, FAULTS, Fault};
 pub use self::kcat::kcat_line;
-use self::moment::Micros;
 pub use self::options::{Options, Shares};
-use self::random::{Random, uuid};
+pub use self::own::{Content, Format, OwnGenerator, Subject};
+pub use self::people::{Home, Person, Place};
+pub use self::random::Random;
+use self::random::uuid;
+use self::schedule::{Chosen, Fresh, Schedule};
 pub use self::source::Source;
 use self::world::{Draft, World};
 
-/// A record as it would be produced to a topic of its source.
+/// A record as it would be produced to a topic of its source: one of the four, or `()` for a [`Format`] of one's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GeneratedRecord {
-    pub source: Source,
+pub struct GeneratedRecord<S = Source> {
+    pub source: S,
     /// Milliseconds since 1970.
     pub timestamp: i64,
     pub key: Option<Vec<u8>>,
     /// `None` is Kafka's null, unlike an empty value.
     pub value: Option<Vec<u8>>,
     pub headers: Vec<(String, Vec<u8>)>,
+}
+
+impl<S> GeneratedRecord<S> {
+    pub fn without_source(self) -> GeneratedRecord<()> {
+        GeneratedRecord {
+            source: (),
+            timestamp: self.timestamp,
+            key: self.key,
+            value: self.value,
+            headers: self.headers,
+        }
+    }
 }
 
 /// What the generator intends a record to be. The record itself does not show it.
@@ -68,54 +83,13 @@ pub enum Kind {
 
 /// The endless stream: see the [module](self).
 pub struct Generator {
-    options: Options,
     weights: [f64; 4],
-    /// The shares among the records that are not repeats.
     fresh: Fresh,
     random: Random,
     world: World,
-    /// Record time since the start, and its upper bound.
-    elapsed_nanos: u64,
-    most_nanos: u64,
-    /// How many records were returned so far.
-    turn: u64,
-    /// Records that come later, by turn and, within a turn, in the order in which they were added.
-    held: BTreeMap<(u64, u64), (GeneratedRecord, Kind)>,
-    held_so_far: u64,
+    schedule: Schedule<Source>,
     /// The remaining indices of [`FAULTS`] until each of them has had its turn again.
     deck: Vec<usize>,
-}
-
-struct Fresh {
-    null: f64,
-    invalid: f64,
-    wrongly_keyed: f64,
-    late: f64,
-    /// The mean number of repeats of a record that can be repeated.
-    repeat: f64,
-}
-
-impl Fresh {
-    fn new(options: &Options) -> Fresh {
-        let share = |share: f64| if share > 0.0 { share.min(1.0) } else { 0.0 };
-        let repeated = share(options.repeated).min(0.95);
-        let of_fresh = |part: f64| share(part) / (1.0 - repeated);
-        let (null, invalid) = (of_fresh(options.null), of_fresh(options.invalid));
-        let wrongly_keyed = of_fresh(options.wrongly_keyed);
-        let repeatable = 1.0 - (null + invalid + wrongly_keyed).min(1.0);
-        Fresh {
-            null,
-            invalid,
-            wrongly_keyed,
-            late: of_fresh(options.late),
-            repeat: if repeatable > 0.0 {
-                // Limited: otherwise one valid record among millions of faults would have to provide all repeats.
-                (repeated / (1.0 - repeated) / repeatable).min(100.0)
-            } else {
-                0.0
-            },
-        }
-    }
 }
 
 impl Generator {
@@ -129,78 +103,48 @@ impl Generator {
             fresh: Fresh::new(&options),
             random: Random::new(options.seed),
             world: World::new(options.seed, options.customers),
-            elapsed_nanos: 0,
-            most_nanos: u64::MAX,
-            turn: 0,
-            held: BTreeMap::new(),
-            held_so_far: 0,
+            schedule: Schedule::new(&options),
             deck: Vec::new(),
-            options,
         }
     }
 
     /// From now on no record has a later time than this, in milliseconds since 1970, or than the start if that is
     /// later.
     pub fn not_after(&mut self, millis: i64) {
-        let most = u64::try_from(millis.saturating_sub(self.options.start_ms)).unwrap_or(0);
-        self.most_nanos = most.saturating_mul(1_000_000);
-        self.elapsed_nanos = self.elapsed_nanos.min(self.most_nanos);
+        self.schedule.not_after(millis);
     }
 
     /// The next record and what it is intended to be.
     pub fn next_with_kind(&mut self) -> (GeneratedRecord, Kind) {
-        let due = self.held.first_entry();
-        let due = due.filter(|held| held.key().0 <= self.turn);
-        let next = match due {
-            Some(held) => held.remove(),
+        let next = match self.schedule.due() {
+            Some(held) => held,
             None => self.fresh(),
         };
-        self.turn += 1;
-        self.advance();
+        self.schedule.returned(&mut self.random);
         next
     }
 
     fn fresh(&mut self) -> (GeneratedRecord, Kind) {
-        let Fresh {
-            null,
-            invalid,
-            wrongly_keyed,
-            late,
-            repeat,
-        } = self.fresh;
-        let mut point = self.random.unit();
-        let mut is_chosen = |share: f64| {
-            let inside = point < share;
-            point -= share;
-            inside
+        let (record, kind) = match self.fresh.choose(&mut self.random) {
+            Chosen::Null => return (self.null(), Kind::Null),
+            Chosen::Invalid => return self.invalid(),
+            Chosen::WronglyKeyed => return (self.wrongly_keyed(), Kind::WronglyKeyed),
+            Chosen::Late => self.late(),
+            Chosen::Plain => {
+                let source = self.source(&Source::ALL);
+                let customer = self.world.pick(&mut self.random, source);
+                (self.record(source, customer), Kind::Valid)
+            }
         };
-        if is_chosen(null) {
-            return (self.null(), Kind::Null);
-        }
-        if is_chosen(invalid) {
-            return self.invalid();
-        }
-        if is_chosen(wrongly_keyed) {
-            return (self.wrongly_keyed(), Kind::WronglyKeyed);
-        }
-        let (record, kind) = if is_chosen(late) {
-            self.late()
-        } else {
-            let source = self.source(&Source::ALL);
-            let customer = self.world.pick(&mut self.random, source);
-            (self.record(source, customer), Kind::Valid)
-        };
-        // A probability of more than 1 gives more than one repeat.
-        let mut left = repeat;
-        while left > 0.0 && self.random.chance(left) {
-            self.hold(record.clone(), Kind::Repeated);
-            left -= 1.0;
-        }
+        let (schedule, random) = (&mut self.schedule, &mut self.random);
+        self.fresh.repeat(random, |random| {
+            schedule.hold(random, record.clone(), Kind::Repeated);
+        });
         (record, kind)
     }
 
     fn record(&mut self, source: Source, customer: u32) -> GeneratedRecord {
-        let now = self.now();
+        let now = self.schedule.now();
         let draft = self.world.record(&mut self.random, source, customer, now);
         self.finish(source, draft)
     }
@@ -208,7 +152,7 @@ impl Generator {
     fn finish(&mut self, source: Source, draft: Draft) -> GeneratedRecord {
         GeneratedRecord {
             source,
-            timestamp: self.now().div_euclid(1000),
+            timestamp: self.schedule.now().div_euclid(1000),
             key: Some(draft.key),
             value: Some(draft.value),
             headers: self.headers(source),
@@ -218,7 +162,7 @@ impl Generator {
     fn late(&mut self) -> (GeneratedRecord, Kind) {
         let source = self.source(&Source::ALL);
         let customer = self.world.pick(&mut self.random, source);
-        let now = self.now();
+        let now = self.schedule.now();
         let random = &mut self.random;
         if random.chance(0.5)
             && let Some(draft) = self.world.late_record(random, source, customer, now)
@@ -227,8 +171,8 @@ impl Generator {
         }
         // Delivered out of order: the customer's next record goes first.
         let overtaken = self.record(source, customer);
-        self.hold(overtaken, Kind::Late);
-        self.advance();
+        self.schedule.hold(&mut self.random, overtaken, Kind::Late);
+        self.schedule.advance(&mut self.random);
         (self.record(source, customer), Kind::Valid)
     }
 
@@ -241,15 +185,7 @@ impl Generator {
                 let other = self.world.other_than(&mut self.random, customer);
                 Some(self.world.id(other).into_bytes())
             }
-            0..8 => {
-                let (high, low) = (self.random.bits(), self.random.bits());
-                Some(match self.random.below(4) {
-                    0 => b"null".to_vec(),
-                    // A serialised number.
-                    1 => high.to_be_bytes().to_vec(),
-                    _ => uuid(high, low).into_bytes(),
-                })
-            }
+            0..8 => Some(key_of_nobody(&mut self.random)),
             _ => None,
         };
         record
@@ -281,7 +217,7 @@ impl Generator {
         };
         GeneratedRecord {
             source,
-            timestamp: self.now().div_euclid(1000),
+            timestamp: self.schedule.now().div_euclid(1000),
             key,
             value: None,
             headers: self.headers(source),
@@ -295,7 +231,7 @@ impl Generator {
             let source = self.source(fault.sources);
             let customer = self.world.pick(&mut self.random, source);
             let mut record = self.record(source, customer);
-            let now = self.now();
+            let now = self.schedule.now();
             let value = record.value.as_deref().unwrap_or_default();
             if let Some(spoilt) = fault.spoil(&mut self.random, source, value, now) {
                 record.value = Some(spoilt);
@@ -367,26 +303,16 @@ impl Generator {
             ],
         }
     }
+}
 
-    /// Holds a record back for a while: up to some two thousand records, mostly fewer.
-    fn hold(&mut self, record: GeneratedRecord, kind: Kind) {
-        let due = self.turn + 2 + u64::from(self.random.skewed(2_000));
-        self.held_so_far += 1;
-        self.held.insert((due, self.held_so_far), (record, kind));
-    }
-
-    fn now(&self) -> Micros {
-        // 1 January 9000
-        let start = self.options.start_ms.clamp(0, 221_845_392_000_000);
-        let elapsed = i64::try_from(self.elapsed_nanos / 1000).unwrap_or(i64::MAX);
-        (start * 1000).saturating_add(elapsed)
-    }
-
-    fn advance(&mut self) {
-        let step = self.options.step_ms.clamp(0.0, 86_400_000.0) * 1e6;
-        // Uniform between zero and twice the mean.
-        let gap = self.random.below((step as u64).saturating_mul(2) + 1);
-        self.elapsed_nanos = self.elapsed_nanos.saturating_add(gap).min(self.most_nanos);
+/// A key that is no customer's id.
+fn key_of_nobody(random: &mut Random) -> Vec<u8> {
+    let (high, low) = (random.bits(), random.bits());
+    match random.below(4) {
+        0 => b"null".to_vec(),
+        // A serialised number.
+        1 => high.to_be_bytes().to_vec(),
+        _ => uuid(high, low).into_bytes(),
     }
 }
 

@@ -145,6 +145,12 @@ pub(super) fn delay(random: &mut Random) -> Micros {
     }
 }
 
+/// An instant at least ten minutes before `now` and not before `earliest`; none if that is impossible.
+pub(super) fn long_ago(random: &mut Random, now: Micros, earliest: Micros) -> Option<Micros> {
+    let at = (now - delay(random)).max(earliest);
+    (at <= now - 10 * MINUTE).then_some(at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,14 +21,14 @@ pub(super) fn customer_id(seed: u64, customer: u32) -> String {
 
 /// What never changes about a person.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Person {
+pub struct Person {
     given: u8,
     family: u8,
     /// Distinguishes the mailbox from those of people with the same name.
     number: u16,
-    /// The instant at which the day of birth begins.
-    pub(super) born: Micros,
-    pub(super) home: Home,
+    /// The instant at which the day of birth begins, in microseconds since 1970.
+    pub born: Micros,
+    pub home: Home,
 }
 
 impl Person {
@@ -42,15 +42,16 @@ impl Person {
         }
     }
 
-    pub(super) fn first_name(&self) -> &'static str {
+    pub fn first_name(&self) -> &'static str {
         GIVEN[usize::from(self.given)].0
     }
 
-    pub(super) fn last_name(&self) -> &'static str {
+    pub fn last_name(&self) -> &'static str {
         FAMILY[usize::from(self.family)].0
     }
 
-    pub(super) fn mailbox(&self) -> String {
+    /// What stands before the `@`.
+    pub fn mailbox(&self) -> String {
         let given = GIVEN[usize::from(self.given)].1;
         let family = FAMILY[usize::from(self.family)].1;
         format!("{given}.{family}{}", self.number)
@@ -64,7 +65,7 @@ impl Person {
 
 /// An address without its id.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Home {
+pub struct Home {
     place: u8,
     street: u8,
     number: u16,
@@ -79,7 +80,7 @@ impl Home {
     }
 
     /// Another address, mostly in the same city.
-    pub(super) fn near(self, random: &mut Random) -> Home {
+    pub fn near(self, random: &mut Random) -> Home {
         if random.chance(0.7) {
             Home::at(random, self.place)
         } else {
@@ -100,11 +101,11 @@ impl Home {
         }
     }
 
-    pub(super) fn place(self) -> &'static Place {
+    pub fn place(self) -> &'static Place {
         &PLACES[usize::from(self.place)]
     }
 
-    pub(super) fn line1(self) -> String {
+    pub fn line1(self) -> String {
         let street = self.place().streets[usize::from(self.street)];
         if self.place().number_first {
             format!("{} {street}", self.number)
@@ -113,13 +114,13 @@ impl Home {
         }
     }
 
-    pub(super) fn line2(self) -> Option<String> {
+    pub fn line2(self) -> Option<String> {
         self.flat
             .map(|flat| format!("{} {flat}", self.place().flat))
     }
 
     /// A code in the format of the country; it need not exist.
-    pub(super) fn zip_code(self) -> String {
+    pub fn zip_code(self) -> String {
         let mut rest = mix(u64::from(self.zip));
         let mut draw = |bound: u64| {
             let digit = rest % bound;
@@ -140,14 +141,14 @@ impl Home {
 
 /// A city, and the format of its addresses.
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) city: &'static str,
-    pub(super) province: Option<&'static str>,
+pub struct Place {
+    pub city: &'static str,
+    pub province: Option<&'static str>,
     /// ISO 3166-1 alpha-2, alpha-3 and, unless it is ambiguous, the English short name.
-    pub(super) country: (&'static str, &'static str, Option<&'static str>),
+    pub country: (&'static str, &'static str, Option<&'static str>),
     /// The international dialling code.
-    pub(super) dial: u16,
-    pub(super) language: &'static str,
+    pub dial: u16,
+    pub language: &'static str,
     /// `9` stands for a digit, `A` for a letter.
     zip: &'static str,
     flat: &'static str,

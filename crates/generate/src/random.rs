@@ -6,47 +6,47 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// Draws that depend only on the seed and on the draws before them. It uses no floating-point function whose result
 /// differs between platforms.
-pub(super) struct Random(ChaCha8Rng);
+pub struct Random(ChaCha8Rng);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Random {
+    pub fn new(seed: u64) -> Random {
         let mut bytes = *b"........keyfold's generator.v001";
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         Random(ChaCha8Rng::from_seed(bytes))
     }
 
-    pub(super) fn bits(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0.next_u64()
     }
 
     /// Uniform in `0.0..1.0`.
-    pub(super) fn unit(&mut self) -> f64 {
+    pub fn unit(&mut self) -> f64 {
         // A double holds 53 bits.
         (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    pub(super) fn chance(&mut self, probability: f64) -> bool {
+    pub fn chance(&mut self, probability: f64) -> bool {
         self.unit() < probability
     }
 
     /// Uniform in `0..bound`, and 0 if `bound` is 0.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.bits()) * u128::from(bound)) >> 64) as u64
     }
 
     /// Uniform in `0..bound`, and 0 if `bound` is 0.
-    pub(super) fn index(&mut self, bound: usize) -> usize {
+    pub fn index(&mut self, bound: usize) -> usize {
         self.below(bound as u64) as usize
     }
 
     /// Uniform in `low..=high`, and `low` if the range is empty.
-    pub(super) fn between(&mut self, low: i64, high: i64) -> i64 {
+    pub fn between(&mut self, low: i64, high: i64) -> i64 {
         let width = high.saturating_sub(low).saturating_add(1).max(0) as u64;
         low.saturating_add(self.below(width) as i64)
     }
 
     /// One of the elements, each as likely as the others.
-    pub(super) fn pick<T: Copy, const N: usize>(&mut self, choices: &[T; N]) -> T {
+    pub fn pick<T: Copy, const N: usize>(&mut self, choices: &[T; N]) -> T {
         const { assert!(N > 0) };
         choices[self.index(N)]
     }
@@ -54,7 +54,7 @@ impl Random {
     /// In `0..bound`, small values far more often than large ones: the first hundredth of the range
     /// gets a seventh of the draws, the first fifth more than half, and no single value more than a few
     /// per cent, however large the range is.
-    pub(super) fn skewed(&mut self, bound: u32) -> u32 {
+    pub fn skewed(&mut self, bound: u32) -> u32 {
         const A: f64 = 0.1;
         let point = self.unit() + A;
         let share =

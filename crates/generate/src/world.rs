@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::actions::History;
 use super::console::Contact;
 use super::loyalty::Member;
-use super::moment::{MINUTE, Micros, delay};
+use super::moment::{Micros, long_ago};
 use super::people::{Person, customer_id};
 use super::publisher::{self, Enrolment, MAX_BATCH, organisation, organisation_id};
 use super::random::{Random, mix};
@@ -246,10 +246,4 @@ fn takes_part(customer: u32, source: Source) -> bool {
             Source::ConsoleCustomers => 60,
             Source::PublisherCustomers => 40,
         }
-}
-
-/// An instant at least ten minutes before `now` and not before `earliest`; none if that is impossible.
-fn long_ago(random: &mut Random, now: Micros, earliest: Micros) -> Option<Micros> {
-    let at = (now - delay(random)).max(earliest);
-    (at <= now - 10 * MINUTE).then_some(at)
 }

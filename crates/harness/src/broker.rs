@@ -1,5 +1,8 @@
 //! A real Apache Kafka for the tests: one process, KRaft, jars from Maven Central.
 
+mod java;
+mod secure;
+
 use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::fs;
@@ -93,13 +96,25 @@ impl Shared {
 /// What a test's own broker does differently.
 #[derive(Clone, Debug, Default)]
 pub struct BrokerOptions {
-    /// Names and passwords for SASL/PLAIN. When there are any, clients must authenticate, and
+    /// Names and passwords. When there are any, clients must authenticate, and
     /// an authorizer refuses them everything that no ACL allows.
     pub users: Vec<(String, String)>,
+    /// How they authenticate.
+    pub security: Security,
     /// Further broker settings, which win over the usual ones.
     pub settings: Vec<(String, String)>,
     /// The ports of the clients' and of the controllers' listener; none: free ones.
     pub ports: Option<(u16, u16)>,
+}
+
+/// How users authenticate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Security {
+    /// SASL/PLAIN, without TLS.
+    #[default]
+    Plain,
+    /// SCRAM-SHA-512 over TLS, with a certificate that [`Broker::authority`] has signed.
+    ScramOverTls,
 }
 
 /// A broker that keeps its port and its data over restarts. Dropping it removes both.
@@ -122,14 +137,15 @@ impl Broker {
     }
 
     fn try_start(options: BrokerOptions, label: &str) -> Result<Broker, String> {
-        check_java()?;
-        let libs = downloads::filled("libs", POM, fetch_jars)?;
+        java::check()?;
+        let libs = downloads::filled("libs", POM, java::fetch_jars)?;
         let home = tempfile::Builder::new()
             .prefix("keyfold-kafka-")
             .tempdir()
             .map_err(|e| format!("a directory for the broker's data: {e}"))?;
         let ports = options.ports;
         let (client, controller) = ports.unwrap_or_else(|| (free_port(), free_port()));
+        secure::write_certificates(home.path(), options.security)?;
         let settings = home.path().join("server.properties");
         fs::write(
             &settings,
@@ -162,8 +178,21 @@ impl Broker {
         if self.options.users.is_empty() {
             client
         } else {
-            client.with(&sasl_properties(SUPER_USER.0, SUPER_USER.1))
+            client.with(&self.login(SUPER_USER.0, SUPER_USER.1))
         }
+    }
+
+    /// librdkafka's properties for a user of it.
+    pub fn login(&self, user: &str, password: &str) -> Vec<(&'static str, String)> {
+        match self.options.security {
+            Security::Plain => sasl_properties(user, password).into(),
+            Security::ScramOverTls => secure::properties(user, password, &self.authority()),
+        }
+    }
+
+    /// The file with the certificate of the authority that signed the broker's.
+    pub fn authority(&self) -> PathBuf {
+        secure::authority(self.home.path())
     }
 
     /// What it has said since it was made.
@@ -214,6 +243,7 @@ impl Broker {
             .java("kafka.tools.StorageTool")
             .args(["format", "--cluster-id", CLUSTER_ID, "--config"])
             .arg(self.home.path().join("server.properties"))
+            .args(self.scram_users())
             .output()
             .map_err(|e| format!("run java: {e}"))?;
         if output.status.success() {
@@ -224,6 +254,16 @@ impl Broker {
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr)
         ))
+    }
+
+    /// The arguments that give a broker its users of SCRAM.
+    fn scram_users(&self) -> Vec<String> {
+        let users = self.options.users.iter();
+        let users = users.map(|(user, password)| (user.as_str(), password.as_str()));
+        match self.options.security {
+            Security::Plain => Vec::new(),
+            Security::ScramOverTls => secure::users(users.chain([SUPER_USER])),
+        }
     }
 
     fn run(&mut self) -> Result<(), String> {
@@ -291,10 +331,10 @@ pub fn free_port() -> u16 {
 }
 
 fn server_properties(options: &BrokerOptions, home: &Path, client: u16, controller: u16) -> String {
-    let protocol = if options.users.is_empty() {
-        "PLAINTEXT"
-    } else {
-        "SASL_PLAINTEXT"
+    let protocol = match options.security {
+        _ if options.users.is_empty() => "PLAINTEXT",
+        Security::Plain => "SASL_PLAINTEXT",
+        Security::ScramOverTls => "SASL_SSL",
     };
     let mut text = String::from(SETTINGS);
     let mut set = |key: &str, value: &str| text.push_str(&format!("{key}={value}\n"));
@@ -317,6 +357,9 @@ fn server_properties(options: &BrokerOptions, home: &Path, client: u16, controll
     set("log.dirs", &home.join("data").to_string_lossy());
     if !options.users.is_empty() {
         let (name, password) = SUPER_USER;
+        for (key, value) in secure::settings(home, options.security, SUPER_USER) {
+            set(key, &value);
+        }
         let mut jaas = format!(
             "org.apache.kafka.common.security.plain.PlainLoginModule required \
              username=\"{name}\" password=\"{password}\" user_{name}=\"{password}\""
@@ -325,9 +368,11 @@ fn server_properties(options: &BrokerOptions, home: &Path, client: u16, controll
             jaas.push_str(&format!(" user_{user}=\"{password}\""));
         }
         jaas.push(';');
-        set("sasl.enabled.mechanisms", "PLAIN");
-        set("sasl.mechanism.inter.broker.protocol", "PLAIN");
-        set("listener.name.client.plain.sasl.jaas.config", &jaas);
+        if options.security == Security::Plain {
+            set("sasl.enabled.mechanisms", "PLAIN");
+            set("sasl.mechanism.inter.broker.protocol", "PLAIN");
+            set("listener.name.client.plain.sasl.jaas.config", &jaas);
+        }
         set(
             "authorizer.class.name",
             "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -346,48 +391,4 @@ fn answers(config: &ClientConfig) -> bool {
     consumer
         .fetch_metadata(None, Duration::from_secs(2))
         .is_ok_and(|metadata| !metadata.brokers().is_empty())
-}
-
-fn check_java() -> Result<(), String> {
-    let output = Command::new("java").arg("-version").output();
-    let text = match &output {
-        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
-        Err(error) => error.to_string(),
-    };
-    // `openjdk version "17.0.15" …`
-    let version = text.split('"').nth(1).unwrap_or_default();
-    let major: Option<u32> = version
-        .split(|c: char| !c.is_ascii_digit())
-        .next()
-        .and_then(|digits| digits.parse().ok());
-    if major.is_some_and(|major| major >= 17) {
-        return Ok(());
-    }
-    Err(format!(
-        "`java -version` must say 17 or newer, but says: {}\n{INSTALL}",
-        text.trim()
-    ))
-}
-
-const INSTALL: &str = "Install Java 17 and Maven (Debian: apt-get install openjdk-17-jre-headless \
-                       maven), or name a broker in KEYFOLD_TEST_BOOTSTRAP.";
-
-fn fetch_jars(libs: &Path) -> Result<(), String> {
-    let pom = libs.join("pom.xml");
-    fs::write(&pom, POM).map_err(|e| format!("write {}: {e}", pom.display()))?;
-    let output = Command::new("mvn")
-        .args(["-q", "-B", "dependency:copy-dependencies", "-f"])
-        .arg(&pom)
-        .arg(format!("-DoutputDirectory={}", libs.display()))
-        .output()
-        .map_err(|e| format!("run `mvn`: {e}\n{INSTALL}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!(
-        "Maven could not fetch Kafka's jars ({}):\n{}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    ))
 }

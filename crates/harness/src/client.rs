@@ -5,7 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -135,6 +137,20 @@ impl Client {
         settings
     }
 
+    /// Sets settings of a topic; those that are not named get the brokers' defaults.
+    #[track_caller]
+    pub fn set_topic(&self, topic: &str, settings: &[(&str, &str)]) {
+        let mut resource = AlterConfig::new(ResourceSpecifier::Topic(topic));
+        for (key, value) in settings {
+            resource = resource.set(key, value);
+        }
+        let options = AdminOptions::new().request_timeout(Some(REQUEST_LIMIT));
+        let results = block_on(self.admin().alter_configs([&resource], &options));
+        for result in results.expect("settings can be changed") {
+            result.unwrap_or_else(|(_, code)| panic!("settings of {topic}: {code}"));
+        }
+    }
+
     /// Produces the records in their order and waits until all are acknowledged.
     #[track_caller]
     pub fn produce(&self, records: &[Record]) {
@@ -171,6 +187,16 @@ impl Client {
     /// committed reading lies before the first open transaction.
     #[track_caller]
     pub fn read_all(&self, topic: &str, isolation: Isolation) -> Vec<Consumed> {
+        // The client gives up on a beginning that it cannot find: a broker that has just come back
+        // does not lead yet, or keyfold has deleted forwarded records meanwhile.
+        wait_until(REQUEST_LIMIT, "the beginning of a topic", || {
+            self.read_unless_moved(topic, isolation)
+        })
+    }
+
+    /// Like [`Client::read_all`]; none if the beginning of a partition was not to be found.
+    #[track_caller]
+    fn read_unless_moved(&self, topic: &str, isolation: Isolation) -> Option<Vec<Consumed>> {
         let mut config = self.config();
         config.set("group.id", unique("keyfold-test-reader"));
         config.set("enable.auto.commit", "false");
@@ -208,12 +234,13 @@ impl Client {
                 Some(Ok(message)) => records.push(consumed(&message)),
                 Some(Err(KafkaError::PartitionEOF(ended))) => open.retain(|p| *p != ended),
                 Some(Err(error)) if passes(&error) => continue,
+                Some(Err(error)) if is_moved(&error) => return None,
                 Some(Err(error)) => panic!("reading {topic}: {error}"),
             }
             progress = Instant::now();
         }
         records.sort_by_key(|record| (record.partition, record.offset));
-        records
+        Some(records)
     }
 
     /// The offsets that a group has committed, by topic and partition. Partitions for which it
@@ -301,6 +328,11 @@ impl ProducerContext for Deliveries {
             self.failures.lock().expect("no panic before").push(failure);
         }
     }
+}
+
+/// Whether the position is not in the log (any more), or was not to be found.
+fn is_moved(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset)
 }
 
 /// Whether librdkafka tries again by itself.

@@ -18,6 +18,16 @@ const REQUEST: Duration = Duration::from_secs(30);
 
 /// Produces records in one transaction, which is committed or aborted.
 pub fn produce_in_transaction(app: &App, records: &[Record], commit: bool) {
+    let producer = open_transaction(app, records);
+    let ended = match commit {
+        true => producer.commit_transaction(REQUEST),
+        false => producer.abort_transaction(REQUEST),
+    };
+    ended.expect("the transaction ends");
+}
+
+/// Produces records in a transaction that stays open, until the producer ends it.
+pub fn open_transaction(app: &App, records: &[Record]) -> BaseProducer {
     let mut config = app.client.producer_config();
     config.set("transactional.id", unique("producer"));
     let producer: BaseProducer = config.create().expect("a producer");
@@ -30,11 +40,7 @@ pub fn produce_in_transaction(app: &App, records: &[Record], commit: bool) {
         sent.map_err(|(error, _)| error).expect("a record");
     }
     producer.flush(REQUEST).expect("the records are there");
-    let ended = match commit {
-        true => producer.commit_transaction(REQUEST),
-        false => producer.abort_transaction(REQUEST),
-    };
-    ended.expect("the transaction ends");
+    producer
 }
 
 /// Deletes the records of a partition before an offset, as retention does.

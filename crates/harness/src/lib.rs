@@ -4,16 +4,19 @@
 //!
 //! - [`app`] is a keyfold of a test's own: its topics, its configuration, and its records. [`program`] runs the real
 //!   program, as a [`child`] process that does not outlive the tests.
-//! - [`broker`] starts an Apache Kafka, and [`registry`] a schema registry, with [`registry_proxy`] before it. What they
+//! - [`broker`] starts an Apache Kafka, [`cluster`] three of them that are one, and [`registry`] a schema registry, with [`registry_proxy`] before it. What they
 //!   are made of is fetched once ([`downloads`]). [`slots`] limits how many tests run side by side.
 //! - [`client`] produces and reads [`record`]s; [`foreign_clients`] does what others do to keyfold's topics and group;
-//!   [`python_client`] shares no code with keyfold. [`acls`] grants permissions.
+//!   [`python_client`] shares no code with keyfold. [`acls`] grants permissions, [`certificates`] makes those of TLS. [`prometheus`] scrapes the program, and
+//!   [`debian`] finds the programs that cargo cannot fetch.
 //! - [`expected`] compares what came out with the offline fold, and [`drained`] says when keyfold has done its work.
 //!   [`avro_records`] and [`avro_lines`] do the same for Avro. [`lost_markers`] recognizes a broker that has lost data.
 //!
 //! Without Kafka:
 //!
+//! - [`terminal`] is a terminal, for what is written to people only.
 //! - [`examples`] reads the examples under `schemas/examples`.
+//! - [`explained`] holds an explanation of a customer against the fold.
 //! - [`avro_evolution`], [`json_mutations`], [`byte_mutations`] and [`random_documents`] make many inputs of few.
 //!
 //! Every wait is for a condition, with a deadline.
@@ -24,24 +27,31 @@ pub mod avro_evolution;
 pub mod avro_lines;
 pub mod avro_records;
 pub mod broker;
+pub mod browser;
 pub mod byte_mutations;
+pub mod certificates;
 pub mod child;
 pub mod client;
+pub mod cluster;
+pub mod debian;
 pub mod downloads;
 pub mod drained;
 pub mod examples;
 pub mod expected;
+pub mod explained;
 pub mod foreign_clients;
 pub mod json_mutations;
 pub mod lost_markers;
 pub mod metrics;
 pub mod program;
+pub mod prometheus;
 pub mod python_client;
 pub mod random_documents;
 pub mod record;
 pub mod registry;
 pub mod registry_proxy;
 pub mod slots;
+pub mod terminal;
 pub mod wait;
 
 use std::path::{Path, PathBuf};

@@ -12,6 +12,7 @@ use crate::broker::free_port;
 use crate::child::Guarded;
 use crate::metrics::{Metrics, parse_metrics};
 use crate::program_path;
+use crate::terminal::Terminal;
 
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 const COMMAND_LIMIT: Duration = Duration::from_secs(180);
@@ -35,6 +36,15 @@ impl Keyfold {
         let mut bash = clean(Command::new("bash"));
         bash.args(["-c", &format!("{limits}; exec \"$0\" \"$@\"")]);
         bash.arg(program_path());
+        Keyfold::start_by(bash, config, &[])
+    }
+
+    /// Like [`Keyfold::start`], with its standard error on a terminal. What it writes there is not in [`Keyfold::log`].
+    pub fn start_on(terminal: &Terminal, config: &str) -> Keyfold {
+        let mut bash = clean(Command::new("bash"));
+        bash.args(["-c", "exec \"$0\" \"$@\" 2>\"$TERMINAL\""]);
+        bash.arg(program_path());
+        bash.env("TERMINAL", terminal.path()).env("TERM", "xterm");
         Keyfold::start_by(bash, config, &[])
     }
 

@@ -12,6 +12,7 @@ use super::{ReaderSchema, defaults};
 use crate::avro::PlanError;
 use crate::avro::bounds::Bounds;
 use crate::avro::names::{OriginalField, position_of};
+use crate::avro::union::readable_branches;
 use crate::avro::writer_schema::{Underlying, WriterSchema, underlying};
 use crate::json::canonical::write_string;
 
@@ -132,21 +133,10 @@ impl<'t, 's> Compiler<'t, 's> {
         branches: &'s [Schema],
         reader: Option<&'s Schema>,
     ) -> Result<Node, PlanError> {
-        let mut refused = None;
-        let mut nodes = Vec::with_capacity(branches.len());
-        for branch in branches {
-            nodes.push(self.read(branch, reader).unwrap_or_else(|error| {
-                refused = Some(error);
-                self.node(Node::Mismatch)
-            }));
-        }
-        let all = nodes
-            .iter()
-            .all(|id| matches!(self.nodes.get(id.0 as usize), Some(Node::Mismatch)));
-        match refused {
-            Some(error) if all => Err(error),
-            _ => Ok(Node::Union(nodes.into())),
-        }
+        let read = branches.iter().map(|branch| self.read(branch, reader));
+        let nodes = readable_branches(read)?.into_iter();
+        let nodes = nodes.map(|node| node.unwrap_or_else(|| self.node(Node::Mismatch)));
+        Ok(Node::Union(nodes.collect()))
     }
 
     /// The first branch of the reader that can read a type that is no union: first those of the same type and name,
@@ -299,7 +289,7 @@ impl<'t, 's> Compiler<'t, 's> {
 }
 
 /// What a field of the reader is that the writer does not have: JSON text, or none if it is absent.
-fn default<'s>(
+pub(super) fn default<'s>(
     types: &Types<'s>,
     field: &OriginalField,
     schema: &'s Schema,
@@ -331,7 +321,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// `"name":`.
-fn named(name: &str) -> Box<str> {
+pub(super) fn named(name: &str) -> Box<str> {
     let mut text = quoted(name);
     text.push(':');
     text.into()

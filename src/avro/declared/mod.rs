@@ -32,6 +32,8 @@
 mod compile;
 mod decimal;
 mod defaults;
+mod known;
+mod list;
 mod plan;
 mod scalar;
 #[cfg(test)]
@@ -41,6 +43,7 @@ mod write;
 
 use std::fmt;
 
+pub use known::{Known, Step};
 pub use plan::TextPlan;
 
 use super::PlanError;
@@ -51,9 +54,11 @@ pub struct ReaderSchema(WriterSchema);
 
 impl ReaderSchema {
     /// # Errors
-    /// The text is no Avro schema.
+    /// The text is no Avro schema, or a default in it does not fit its type.
     pub fn parse(text: &str) -> Result<ReaderSchema, PlanError> {
-        WriterSchema::parse(text, &[]).map(ReaderSchema)
+        let schema = WriterSchema::parse(text, &[]).map(ReaderSchema)?;
+        schema.check_defaults()?;
+        Ok(schema)
     }
 }
 

@@ -19,25 +19,17 @@ const MAX_EMPTY_ITEMS: usize = 65_536;
 impl TextPlan {
     /// The JSON text of the encoded value; its texts may have up to `max_texts` bytes.
     pub(in crate::avro) fn write(&self, bytes: &[u8], max_texts: usize) -> Result<String, Error> {
-        let mut writer = Writer {
-            plan: self,
-            input: Input::new(bytes),
-            out: Vec::with_capacity(bytes.len().saturating_mul(2)),
-            discarded: 0,
-            max_bytes: max_texts.saturating_mul(MAX_BYTES),
-            texts_left: max_texts,
-            empty_items: MAX_EMPTY_ITEMS,
-        };
+        let mut writer = Writer::new(self, bytes, max_texts);
         writer.value(self.root, 0)?;
         writer.input.end()?;
         String::from_utf8(writer.out).map_err(|_| Error::Malformed)
     }
 }
 
-struct Writer<'p, 'de> {
+pub(super) struct Writer<'p, 'de> {
     plan: &'p TextPlan,
-    input: Input<'de>,
-    out: Vec<u8>,
+    pub input: Input<'de>,
+    pub out: Vec<u8>,
     /// How many bytes were written and taken back, because the reader schema has no such field. They count too.
     discarded: usize,
     max_bytes: usize,
@@ -45,10 +37,22 @@ struct Writer<'p, 'de> {
     empty_items: usize,
 }
 
-impl<'de> Writer<'_, 'de> {
+impl<'p, 'de> Writer<'p, 'de> {
+    pub fn new(plan: &'p TextPlan, bytes: &'de [u8], max_texts: usize) -> Writer<'p, 'de> {
+        Writer {
+            plan,
+            input: Input::new(bytes),
+            out: Vec::with_capacity(bytes.len().saturating_mul(2)),
+            discarded: 0,
+            max_bytes: max_texts.saturating_mul(MAX_BYTES),
+            texts_left: max_texts,
+            empty_items: MAX_EMPTY_ITEMS,
+        }
+    }
+
     /// Writes the next value. `depth` counts the objects and arrays around it. Each call writes at least one byte, so
     /// the limit on the text also limits the time.
-    fn value(&mut self, id: NodeId, depth: usize) -> Result<(), Error> {
+    pub fn value(&mut self, id: NodeId, depth: usize) -> Result<(), Error> {
         if self.out.len().saturating_add(self.discarded) > self.max_bytes {
             return Err(Error::TooLarge);
         }
@@ -294,7 +298,7 @@ impl<'de> Writer<'_, 'de> {
 }
 
 /// The depth inside an object or an array that is itself at `depth`.
-fn deeper(depth: usize) -> Result<usize, Error> {
+pub(super) fn deeper(depth: usize) -> Result<usize, Error> {
     match depth < MAX_DEPTH {
         true => Ok(depth + 1),
         false => Err(Error::Malformed),

@@ -1,7 +1,7 @@
 //! `keyfold sources`: the sources that are on, and what their definitions make of records.
 
 mod list;
-mod resolve;
+pub(super) mod resolve;
 mod show;
 mod test;
 mod told;

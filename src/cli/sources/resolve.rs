@@ -17,10 +17,15 @@ pub fn load(definition: &str) -> Result<(DeclaredSource, Arc<Plan>), Vec<Problem
 
 /// The source that snapshots show for a definition: the name of the preset or of the file, if a source may have it.
 fn named_after(definition: &str) -> DeclaredSource {
+    let name = Some(stem(definition)).filter(|name| Sources::is_declarable(name));
+    DeclaredSource::new(name.unwrap_or("tested"))
+}
+
+/// The name of a definition: that of the preset, or of the file without its ending.
+pub fn stem(definition: &str) -> &str {
     let path = definition.strip_prefix(PRESET).unwrap_or(definition);
     let name = Path::new(path).file_stem().and_then(|name| name.to_str());
-    let name = name.filter(|name| Sources::is_declarable(name));
-    DeclaredSource::new(name.unwrap_or("tested"))
+    name.unwrap_or(path)
 }
 
 /// Whether a name cannot be that of a source, but that of a definition.

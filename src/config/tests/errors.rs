@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::{define, env_error, error, load};
+use super::{READS, env_error, error, load};
 use crate::config::load::assemble;
 use crate::config::{Config, ConfigError};
 
@@ -330,7 +330,7 @@ fn further_findings_are_reported_with_the_others_and_their_places() {
     };
     let toml = "x = 1\n[kafka.properties]\nlinger.ms = 1";
     let file = (Path::new("keyfold.toml"), toml);
-    let message = assemble(Some(file), Vec::new(), &define, further)
+    let message = assemble(Some(file), Vec::new(), READS, further)
         .unwrap_err()
         .to_string();
     for part in [
@@ -355,7 +355,7 @@ fn a_key_given_by_two_variables_is_an_error() {
     .to_string();
     assert_eq!(
         message,
-        "environment variable KEYFOLD__http__listen: `http.listen` is given by another variable too"
+        "environment variable KEYFOLD__http__listen: `http.listen` is given by another variable too, KEYFOLD__HTTP__LISTEN"
     );
 }
 

@@ -2,16 +2,18 @@
 
 mod declared;
 mod errors;
+mod files;
 mod properties;
 mod registry;
 mod rules;
+mod sizes;
 mod url;
 mod variables;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use super::load::assemble;
+use super::load::{Reads, assemble};
 use super::*;
 use crate::customer::declared::Order;
 use crate::definition::{
@@ -67,16 +69,34 @@ fn definition_of(id: &str) -> Definition {
     }
 }
 
+/// Files of values without a disk: two of them, one with a secret, and none besides.
+fn value_in(path: &str) -> Result<String, String> {
+    match path {
+        "/run/password" => Ok("hunter2".to_owned()),
+        "/run/topics" => Ok("a, b".to_owned()),
+        _ => Err(format!("cannot read the file {path}")),
+    }
+}
+
+const READS: Reads<'static> = Reads {
+    define: &define,
+    value: &value_in,
+};
+
 fn keys() -> Vec<String> {
     names::keys().collect()
 }
 
 fn load(toml: &str, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    load_with_origins(toml, env).map(|(config, _)| config)
+}
+
+fn load_with_origins(toml: &str, env: &[(&str, &str)]) -> Result<(Config, Origins), ConfigError> {
     let env = env
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let file = (Path::new("keyfold.toml"), toml);
-    assemble(Some(file), env, &define, |_| Vec::new())
+    assemble(Some(file), env, READS, |_| Vec::new())
 }
 
 fn from_toml(toml: &str) -> Config {
@@ -104,7 +124,7 @@ fn env_error(name: &str, value: &str) -> String {
 fn the_reference_file_has_the_defaults() {
     assert_eq!(from_toml(REFERENCE), Config::default());
     assert_eq!(from_toml(""), Config::default());
-    let config = assemble(None, Vec::new(), &define, |_| Vec::new()).unwrap();
+    let (config, _) = assemble(None, Vec::new(), READS, |_| Vec::new()).unwrap();
     assert_eq!(config, Config::default());
 }
 
@@ -143,7 +163,7 @@ fn every_key_has_a_variable() {
         let message = env_error(&variable, "\0");
         let start = format!("`{key}` in environment variable {variable}: ");
         assert!(message.starts_with(&start), "{message}");
-        assert_eq!(super::variables::path_of(&variable), key);
+        assert_eq!(super::variables::key_of(&variable).path, key);
     }
 }
 

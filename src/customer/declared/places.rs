@@ -4,6 +4,8 @@
 //! such records together are one stamp, the greatest: each field that has no register of its own then has this stamp
 //! and the text `null`, and lesser stamps are superseded.
 
+use std::cmp::Ordering;
+
 use super::{DeclaredStamp, Scalar};
 use crate::customer::stamp::AnyStamp;
 use crate::customer::texts::{Span, Texts};
@@ -22,12 +24,25 @@ pub trait PlaceKey: Copy {
         self.view_with(|text| texts.get(text))
     }
 
+    /// How its view orders against another one.
+    fn cmp_view(self, other: &[u8], texts: &Texts) -> Ordering {
+        self.view(texts).cmp(other)
+    }
+
     fn store(view: &[u8], texts: &mut Texts) -> Self;
 }
 
 impl PlaceKey for Scalar {
     fn view_with<'t>(self, _: impl FnOnce(Span) -> &'t [u8]) -> &'t [u8] {
         self.key()
+    }
+
+    // Without a call for the comparison of the one byte.
+    #[inline]
+    fn cmp_view(self, other: &[u8], _: &Texts) -> Ordering {
+        other
+            .first()
+            .map_or(Ordering::Greater, |other| (self as u8).cmp(other))
     }
 
     fn store(view: &[u8], _: &mut Texts) -> Scalar {
@@ -110,9 +125,16 @@ impl<K: PlaceKey> Places<K> {
     ) -> bool {
         let known = self.0.len();
         let mut changed = false;
+        // Both ascend, so what is before the register that was found last is not looked at again.
+        let mut next = 0;
         for place in new.clone() {
             let own = &self.0[..known];
-            let found = own.binary_search_by(|old| old.key.view(texts).cmp(place.key));
+            let found = find(&own[next..], place.key, texts);
+            let found = found.map(|at| next + at).map_err(|at| next + at);
+            next = match found {
+                Ok(at) => at + 1,
+                Err(at) => at,
+            };
             let wins = match found {
                 Ok(at) => place.datum() > own[at].view(texts).datum(),
                 // Without a register of its own, the field is told as nothing by those that tell everything.
@@ -138,7 +160,7 @@ impl<K: PlaceKey> Places<K> {
         if self.0.len() > known {
             // The sort merges two ascending runs, in linear time.
             self.0
-                .sort_by(|one, other| one.key.view(texts).cmp(other.key.view(texts)));
+                .sort_by(|one, other| one.key.cmp_view(other.key.view(texts), texts));
         }
         changed | self.supersede(texts, new, wholes)
     }
@@ -202,5 +224,16 @@ impl<K: PlaceKey> Places<K> {
             let view = place.view(texts);
             Some((view.key, view.stamp.at(), view.text?))
         })
+    }
+}
+
+/// Where the register of a key is among some, which ascend by key; the error is where it would be. Most often it is the
+/// first, because records tell the same fields again and again.
+#[inline]
+fn find<K: PlaceKey>(places: &[Place<K>], key: &[u8], texts: &Texts) -> Result<usize, usize> {
+    match places.first().map(|first| first.key.cmp_view(key, texts)) {
+        Some(Ordering::Equal) => Ok(0),
+        Some(Ordering::Less) => places.binary_search_by(|place| place.key.cmp_view(key, texts)),
+        Some(Ordering::Greater) | None => Err(0),
     }
 }

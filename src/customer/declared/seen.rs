@@ -41,7 +41,13 @@ impl Seen {
             .iter()
             .take_while(|old| old.stamp.at() <= new.stamp.at())
             .count();
-        steps.splice(at..at + hidden, [new]);
+        match steps.get_mut(at) {
+            Some(old) if hidden > 0 => {
+                *old = new;
+                steps.drain(at + 1..at + hidden);
+            }
+            _ => steps.insert(at, new),
+        }
         true
     }
 

@@ -44,7 +44,7 @@ impl DeclaredStamp {
 
     /// The same time and rank in another order.
     pub fn reordered(self, order: Order) -> DeclaredStamp {
-        if self.order == order || self == Self::NEVER || self == Self::ALWAYS {
+        if self.order == order || self == Self::NEVER {
             return self;
         }
         DeclaredStamp {
@@ -60,11 +60,6 @@ impl AnyStamp for DeclaredStamp {
         first: i64::MIN,
         second: i64::MIN,
         order: Order::UpdatedAt,
-    };
-    const ALWAYS: DeclaredStamp = DeclaredStamp {
-        first: i64::MAX,
-        second: i64::MAX,
-        order: Order::Rank,
     };
     // The number of the stamp in the table of its source.
     const MIN_ENCODED: usize = 1;

@@ -22,7 +22,7 @@ pub struct StoredElement<S = Stamp> {
 
 /// The same with the texts themselves instead of spans.
 #[derive(Clone, Copy)]
-pub(super) struct ElementView<'t, S = Stamp> {
+pub struct ElementView<'t, S = Stamp> {
     pub id: &'t [u8],
     pub listed: Option<S>,
     pub content: Option<Content<&'t [u8], S>>,
@@ -52,9 +52,10 @@ impl<'t, S: AnyStamp> ElementView<'t, S> {
         })
     }
 
-    /// The key that orders elements among each other and relative to the floor.
-    pub fn key(&self) -> (S, &'t [u8]) {
-        (self.listed.unwrap_or(S::NEVER), self.id)
+    /// Whether a list names it, at or above the floor.
+    pub fn is_listed(&self, floor: Option<(S, &[u8])>) -> bool {
+        let listed = self.listed;
+        listed.is_some_and(|listed| floor.is_none_or(|floor| (listed, self.id) >= floor))
     }
 
     fn cmp_content(&self, other: &ElementView<'_, S>) -> Ordering {
@@ -86,6 +87,19 @@ impl<S: AnyStamp> StoredElement<S> {
             listed: self.listed,
             content: content.map(|content| content.view(texts)),
         }
+    }
+
+    /// Whether a list names it, at or above the floor.
+    pub(super) fn is_listed(&self, texts: &Texts, floor: Option<(S, &[u8])>) -> bool {
+        match floor {
+            Some(_) => self.view(texts).is_listed(floor),
+            None => self.listed.is_some(),
+        }
+    }
+
+    /// Whether lists name it, but all of them below the floor.
+    pub(super) fn is_let_go(&self, texts: &Texts, floor: Option<(S, &[u8])>) -> bool {
+        floor.is_some() && self.listed.is_some() && !self.is_listed(texts, floor)
     }
 }
 
@@ -119,26 +133,30 @@ pub(super) fn min_encoded_size<'e, S: AnyStamp>(
 pub(super) const FEW: usize = 16;
 
 impl<S: AnyStamp> List<S> {
-    /// Joins the elements that are not below the floor; returns whether that changed anything.
+    /// Joins elements; returns whether that changed anything.
     pub(super) fn join_elements<'e>(
         &mut self,
         texts: &mut Texts,
         mut elements: impl Iterator<Item = ElementView<'e, S>>,
+        max_hidden: usize,
     ) -> bool {
         let floor = self.floor;
-        let is_above_floor = |element: &ElementView<'e, S>, texts: &Texts| {
-            floor.is_none_or(|floor| element.key() >= floor.key(texts))
+        let is_listed = |element: &ElementView<'e, S>, texts: &Texts| {
+            element.is_listed(floor.map(|floor| floor.key(texts)))
         };
         let mut changed = false;
+        let mut unlisted = Vec::new();
         for element in elements.by_ref().take(FEW) {
-            if is_above_floor(&element, texts) {
-                changed |= self.join_element(texts, &element);
+            match is_listed(&element, texts) {
+                true => changed |= self.join_element(texts, &element),
+                false => unlisted.push(element),
             }
         }
-        let many: Vec<ElementView<'e, S>> = elements
-            .filter(|element| is_above_floor(element, texts))
-            .collect();
-        changed | (!many.is_empty() && self.join_many(texts, &many))
+        let (many, more): (Vec<_>, Vec<_>) =
+            elements.partition(|element| is_listed(element, texts));
+        unlisted.extend(more);
+        changed |= !many.is_empty() && self.join_many(texts, &many);
+        changed | (!unlisted.is_empty() && self.join_unlisted(texts, unlisted, max_hidden))
     }
 
     /// The range of the stored elements with this id.
@@ -185,18 +203,28 @@ impl<S: AnyStamp> List<S> {
 
     /// Like [`List::join_element`] for each element, but sorts them first.
     fn join_many(&mut self, texts: &mut Texts, new: &[ElementView<'_, S>]) -> bool {
-        let old = std::mem::take(&mut self.elements);
-        let survivors = survivors(&old, new, texts);
-        let changed = survivors.iter().any(|at| *at >= old.len());
-        if !changed {
-            self.elements = old;
+        let survivors = survivors(&self.elements, new, texts).into_iter();
+        let survivors = survivors.map(|(_, at)| at).collect();
+        self.replace_elements(texts, new, survivors)
+    }
+
+    /// Replaces the elements by those with these numbers, unless no new one is among them: the new ones are numbered
+    /// behind the old ones. Returns whether it did.
+    pub(super) fn replace_elements(
+        &mut self,
+        texts: &mut Texts,
+        new: &[ElementView<'_, S>],
+        numbers: Vec<usize>,
+    ) -> bool {
+        let old = self.elements.len();
+        if numbers.iter().all(|number| *number < old) {
             return false;
         }
-        let stored = |at: usize| match new.get(at.wrapping_sub(old.len())) {
+        let stored = |number: usize| match new.get(number.wrapping_sub(old)) {
             Some(new) => new.store(texts),
-            None => old[at].clone(),
+            None => self.elements[number].clone(),
         };
-        self.elements = survivors.into_iter().map(stored).collect();
+        self.elements = numbers.into_iter().map(stored).collect();
         true
     }
 
@@ -214,12 +242,7 @@ impl<S: AnyStamp> List<S> {
             }
         }
         let survivors = survivors(&old, &[], texts).into_iter();
-        self.elements = survivors.map(|at| old[at].clone()).collect();
-        if let Some(floor) = self.floor {
-            let floor = floor.key(texts);
-            self.elements
-                .retain(|element| element.view(texts).key() >= floor);
-        }
+        self.elements = survivors.map(|(_, at)| old[at].clone()).collect();
     }
 
     /// Drops the data that are not newer than the erasure.
@@ -255,15 +278,15 @@ impl<S: AnyStamp> List<S> {
     }
 }
 
-/// The old and new elements that no other element covers, in the order of a list. Each is given by its index, where the
-/// new ones follow the old ones.
-fn survivors<S: AnyStamp>(
+/// The old and new elements that no other element covers, in the order of a list. Each comes with its number, where the
+/// new ones are numbered behind the old ones.
+pub(super) fn survivors<'t, S: AnyStamp>(
     old: &[StoredElement<S>],
-    new: &[ElementView<'_, S>],
-    texts: &Texts,
-) -> Vec<usize> {
+    new: &[ElementView<'t, S>],
+    texts: &'t Texts,
+) -> Vec<(ElementView<'t, S>, usize)> {
     let old = old.iter().map(|element| element.view(texts));
-    let mut all: Vec<(ElementView<'_, S>, usize)> =
+    let mut all: Vec<(ElementView<'t, S>, usize)> =
         old.chain(new.iter().copied()).zip(0..).collect();
     all.sort_unstable_by(|(one, at), (other, other_at)| {
         let by_id = one.id.cmp(other.id);
@@ -272,7 +295,7 @@ fn survivors<S: AnyStamp>(
             .then_with(|| other.cmp_content(one))
             .then_with(|| at.cmp(other_at))
     });
-    let mut last: Option<ElementView<'_, S>> = None;
+    let mut last: Option<ElementView<'t, S>> = None;
     all.retain(|(element, _)| {
         let is_covered =
             last.is_some_and(|last| last.id == element.id && element.is_covered_by(&last));
@@ -281,5 +304,5 @@ fn survivors<S: AnyStamp>(
         }
         !is_covered
     });
-    all.into_iter().map(|(_, at)| at).collect()
+    all
 }

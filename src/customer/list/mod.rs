@@ -5,12 +5,11 @@ pub(super) mod floor;
 mod listing;
 #[cfg(test)]
 mod tests;
+mod unlisted;
 
-pub(super) use element::StoredElement;
+pub(super) use element::{ElementView, StoredElement};
 pub(super) use floor::Floor;
 pub(super) use listing::Listing;
-
-use element::ElementView;
 
 use super::contribution::ListElement;
 use super::stamp::{AnyStamp, Stamp};
@@ -27,7 +26,8 @@ pub(super) struct List<S = Stamp> {
     pub shorter: Vec<Listing<S>>,
     pub floor: Option<Floor<S>>,
     /// Sorted by id, then by the stamp of the list, newest first. There is more than one entry for an id if an older
-    /// list has a newer content: if the floor rises above the older list, that entry is dropped and the other is kept.
+    /// list has a newer content: if the floor rises above the older list, that entry does not count any more, and the
+    /// other does.
     pub elements: Vec<StoredElement<S>>,
 }
 
@@ -58,8 +58,8 @@ impl<S: AnyStamp> List<S> {
         let mut changed =
             listed.is_some_and(|stamp| self.join_listing(Listing::of(stamp, elements.clone())));
         let views = elements.filter_map(|element| ElementView::of(element, listed, erased));
-        changed |= self.join_elements(texts, views);
-        changed | self.raise_floor(texts, max_hidden)
+        changed |= self.join_elements(texts, views, max_hidden);
+        changed | self.let_go(texts, max_hidden)
     }
 
     /// Joins another list of the same customer, whose texts are `its`; returns whether that changed this one. Before
@@ -73,14 +73,14 @@ impl<S: AnyStamp> List<S> {
     ) -> bool {
         let mut changed = false;
         if let Some(floor) = &other.floor {
-            changed |= self.raise_floor_to(texts, floor.key(its));
+            changed |= self.raise_floor_to(texts, floor.key(its), max_hidden);
         }
         for listing in other.newest.iter().chain(&other.shorter) {
             changed |= self.join_listing(*listing);
         }
         let views = other.elements.iter().map(|element| element.view(its));
-        changed |= self.join_elements(texts, views);
-        changed | self.raise_floor(texts, max_hidden)
+        changed |= self.join_elements(texts, views, max_hidden);
+        changed | self.let_go(texts, max_hidden)
     }
 
     /// Drops the data that are not newer than the erasure.
@@ -90,7 +90,14 @@ impl<S: AnyStamp> List<S> {
         self.shorter.retain(|listing| !is_erased(listing.stamp));
         self.floor.take_if(|floor| is_erased(floor.stamp));
         self.erase_elements(texts, erased);
-        self.raise_floor(texts, max_hidden);
+        self.let_go(texts, max_hidden);
+    }
+
+    /// Drops what the lists and the contents now require; returns whether that changed anything. If there are few
+    /// elements, they require nothing.
+    fn let_go(&mut self, texts: &mut Texts, max_hidden: usize) -> bool {
+        let are_few = self.elements.len() <= max_hidden;
+        !are_few && (self.raise_floor(texts, max_hidden) || self.drop_unlisted(texts, max_hidden))
     }
 
     /// Whether nothing is known.
@@ -112,7 +119,8 @@ impl<S: AnyStamp> List<S> {
             });
         }
         self.restamp_elements(texts, old.elements, stamp);
-        self.raise_floor(texts, max_hidden);
+        self.drop_unlisted(texts, max_hidden);
+        self.let_go(texts, max_hidden);
     }
 
     /// Joins the fact that an event carries the list, if it is newer than all that do.
@@ -134,8 +142,14 @@ impl<S: AnyStamp> List<S> {
         erased: Instant,
     ) -> impl Iterator<Item = ListElement<&'l [u8], S>> {
         let newest = self.newest.map(|listing| listing.stamp);
+        let floor = self.floor.map(|floor| floor.key(texts));
         self.by_id(texts).filter_map(move |of_one_id| {
-            let (last_listed, newest_content) = (of_one_id.first()?, of_one_id.last()?);
+            // Of the entries of an id only the last may be below the floor.
+            let known = match of_one_id {
+                [known @ .., last] if last.is_let_go(texts, floor) => known,
+                all => all,
+            };
+            let (last_listed, newest_content) = (known.first()?, known.last()?);
             let listed = last_listed.listed;
             let is_shown = |stamp: S| !stamp.outlives_erasure() || stamp.at() > erased;
             let is_listed = listed.is_some_and(is_shown) && (union || listed == newest);
@@ -146,6 +160,19 @@ impl<S: AnyStamp> List<S> {
             Some(ListElement {
                 id: texts.get(last_listed.id),
                 content: content.view(texts),
+            })
+        })
+    }
+
+    /// Each element that is known, by id: the newest list that names it, and its newest content.
+    pub fn known<'l>(&'l self, texts: &'l Texts) -> impl Iterator<Item = ElementView<'l, S>> {
+        self.by_id(texts).filter_map(move |of_one_id| {
+            let (last_listed, newest_content) = (of_one_id.first()?, of_one_id.last()?);
+            let content = newest_content.content.as_ref();
+            let content = content.map(|content| content.view(texts));
+            Some(ElementView {
+                content,
+                ..last_listed.view(texts)
             })
         })
     }

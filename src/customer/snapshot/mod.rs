@@ -10,6 +10,7 @@ mod several;
 use std::sync::Arc;
 
 pub use priority::Priority;
+pub use several::{ShownField, shown_fields};
 
 use super::contribution::{ConsoleParts, Publisher, Status};
 use super::declared::ShownSource;

@@ -2,7 +2,7 @@
 
 use super::super::fields::{LISTS, List, SCALARS, UTM};
 use super::super::reader::{Entries, Reader};
-use super::super::{ActionTable, ListTable, Tells, Value};
+use super::super::{ActionTable, ListTable, Origin, Pointer, Tells, Value};
 
 impl Reader<'_> {
     pub(super) fn tells(&mut self, entries: &mut Entries<'_>) -> Tells {
@@ -54,6 +54,7 @@ impl Reader<'_> {
 
     fn list(&mut self, mut table: Entries<'_>, list: &List) -> ListTable {
         let each = self.list_origin(table.take("each"));
+        let first = self.places.len();
         let id = self.value(&mut table, "id");
         let updated_at = self.value(&mut table, "updated_at");
         let created_at = self.value(&mut table, "created_at");
@@ -80,9 +81,11 @@ impl Reader<'_> {
                 self.problem(list.fields_path, table.line, message);
             }
         }
+        let each = each.unwrap_or(Origin::Here(Pointer::default()));
+        self.note_list(first, &each);
         ListTable {
             list: list.list,
-            each: each.unwrap_or(super::super::Origin::Here(super::super::Pointer::default())),
+            each,
             id: id.unwrap_or_default(),
             updated_at,
             created_at,

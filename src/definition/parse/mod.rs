@@ -4,16 +4,16 @@
 //! |---|---|
 //! | `customer` | what a record tells: fields, lists, an action |
 //! | `values`, `constants` | where a value comes from, and what the definition itself gives |
+//! | `places` | the places that contradict other keys |
 //! | `plain` | the keys that are no values of the record |
 //! | `examples` | the tests in a definition |
 
 mod constants;
 mod customer;
 mod examples;
+mod places;
 mod plain;
 mod values;
-
-use std::sync::Arc;
 
 use toml::de::DeTable;
 
@@ -69,7 +69,7 @@ impl Reader<'_> {
         let mut entries = self.entries(keys::table("")?, "", 1, table);
         let lines = Lines::of(&entries);
         let definition = Definition {
-            schema: self.file(entries.take("schema"), read).map(Arc::from),
+            schema: self.json_schema(entries.take("schema"), read),
             reader: self.avro_schema(entries.take("reader"), read),
             envelope: self
                 .word(entries.take("envelope"))
@@ -94,6 +94,7 @@ impl Reader<'_> {
             rules: self.rules(&mut entries),
             tests: self.examples(&mut entries),
         };
+        self.check_places(&definition, lines.each);
         self.check_relations(&definition, lines);
         Some(definition)
     }
@@ -170,13 +171,13 @@ impl Reader<'_> {
 
     /// The keys of a definition that do not go together.
     fn check_relations(&mut self, definition: &Definition, lines: Lines) {
-        if definition.each.is_some() && definition.envelope == Envelope::Debezium {
+        if definition.each.is_some() && definition.envelope.is_of_rows() {
             let message =
                 "does not go together with `envelope = \"debezium\"`: a change is of one row";
             self.problem("each", lines.each, message);
         }
         let is_action = matches!(definition.tells, Tells::Action(_));
-        let has_rank = definition.rank.is_some() || definition.envelope == Envelope::Debezium;
+        let has_rank = definition.rank.is_some() || definition.envelope.is_of_rows();
         if definition.order == Order::Rank && is_action {
             let message =
                 "\"rank\" does not go together with [action]: actions are ordered by their times";

@@ -12,6 +12,7 @@ use super::super::{Mapped, Pointer};
 use super::MAX_FILE_BYTES;
 use crate::avro::declared::ReaderSchema;
 use crate::json::canonical::Canonical;
+use crate::json::schema;
 use crate::model::nearest::closest;
 use crate::model::record::Code;
 use crate::model::time::Instant;
@@ -101,6 +102,27 @@ impl Reader<'_> {
             read_items.push(item);
         }
         Some(read_items)
+    }
+
+    /// The text of a JSON Schema, from a file that the definition names.
+    pub(super) fn json_schema(
+        &mut self,
+        given: Option<Given<'_>>,
+        read: &mut impl FnMut(&str) -> Result<String, String>,
+    ) -> Option<Arc<str>> {
+        let given = given?;
+        let (key, line) = (given.key.clone(), given.line);
+        let name = given.value.as_str().map(quoted).unwrap_or_default();
+        let text = self.file(Some(given), read)?;
+        for problem in schema::problems(&text).unwrap_or_default() {
+            let mut place = format!("line {}", problem.line);
+            if !problem.pointer.is_empty() {
+                place.push_str(&format!(", {}", quoted(&problem.pointer)));
+            }
+            let message = format!("{name} is no JSON Schema: {place}: {}", problem.message);
+            self.problem(&key, line, message);
+        }
+        Some(text.into())
     }
 
     /// The text of an Avro schema, from a file that the definition names.

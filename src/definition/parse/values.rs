@@ -137,8 +137,14 @@ impl Reader<'_> {
 
     /// The places that are given for a key: one, or a list.
     pub(super) fn origins(&mut self, given: Given<'_>) -> Vec<Origin> {
+        let origins = self.parse_origins(&given);
+        self.note_places(&given.key, given.line, &origins);
+        origins
+    }
+
+    fn parse_origins(&mut self, given: &Given<'_>) -> Vec<Origin> {
         match &given.value {
-            DeValue::String(text) => self.origin(&given, text).into_iter().collect(),
+            DeValue::String(text) => self.origin(given, text).into_iter().collect(),
             DeValue::Array(items) if items.is_empty() => {
                 self.problem(
                     &given.key,
@@ -151,10 +157,10 @@ impl Reader<'_> {
                 let mut origins: Vec<Origin> = Vec::new();
                 for item in items.iter() {
                     let DeValue::String(text) = item.get_ref() else {
-                        self.mismatch_of(&given, item.get_ref());
+                        self.mismatch_of(given, item.get_ref());
                         break;
                     };
-                    match self.origin(&given, text) {
+                    match self.origin(given, text) {
                         Some(origin) => origins.push(origin),
                         // one is enough: the others are likely to be wrong in the same way
                         None => break,
@@ -163,7 +169,7 @@ impl Reader<'_> {
                 origins
             }
             _ => {
-                self.mismatch(&given);
+                self.mismatch(given);
                 Vec::new()
             }
         }
@@ -185,7 +191,10 @@ impl Reader<'_> {
         let given = given?;
         let origin = given.value.as_str().and_then(parse_origin);
         match origin {
-            Some(Origin::Here(_) | Origin::Root(_)) => origin,
+            Some(origin @ (Origin::Here(_) | Origin::Root(_))) => {
+                self.note_places(&given.key, given.line, std::slice::from_ref(&origin));
+                Some(origin)
+            }
             _ => {
                 self.mismatch(&given);
                 None

@@ -1,6 +1,6 @@
 //! What a pass captures.
 
-use crate::model::time::Instant;
+use crate::model::time::{Date, Instant};
 
 /// A value as the text has it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -13,6 +13,8 @@ pub enum Raw<'a> {
     Text(&'a str),
     /// The same, which is the date-time that the schema asks for.
     Time(&'a str, Instant),
+    /// The same, which is the date that the schema asks for.
+    Date(&'a str, Date),
     /// A string with escapes: its number in [`Captured`].
     Escaped(u32),
     Positive(u64),

@@ -84,6 +84,7 @@ pub(super) enum Allowed {
     Text,
     /// A date-time.
     Time(Instant),
+    Date(Date),
 }
 
 /// Each of these leaves out whether the type is right.
@@ -117,7 +118,7 @@ impl Check {
         }
         let allowed = match self.format {
             None => Allowed::Text,
-            Some(Format::Date) => Date::parse(text).map(|_| Allowed::Text)?,
+            Some(Format::Date) => Allowed::Date(Date::parse(text)?),
             Some(Format::DateTime) => Allowed::Time(Instant::parse(text)?),
         };
         self.has_length(text).then_some(allowed)

@@ -84,7 +84,8 @@ impl<'p, 'a> At<'p, '_, 'a> {
         }
     }
 
-    /// Notes if a text is not what a schema asks for. Returns the date-time that it is, if the schema asks for one.
+    /// Notes if a text is not what a schema asks for. Returns the date or the date-time that it is, if
+    /// the schema asks for one.
     #[inline]
     pub(super) fn check_text(&mut self, text: &str) -> Allowed {
         let mut found = Allowed::Text;
@@ -93,7 +94,7 @@ impl<'p, 'a> At<'p, '_, 'a> {
             match check.text(text) {
                 None => is_right = false,
                 Some(Allowed::Text) => {}
-                Some(time) => found = time,
+                Some(read) => found = read,
             }
         }
         self.found.captured.is_refused |= !is_right;
@@ -103,11 +104,19 @@ impl<'p, 'a> At<'p, '_, 'a> {
     /// Captures a scalar. Returns whether it is null.
     #[inline]
     pub(super) fn scalar(mut self, raw: Raw<'a>) -> bool {
-        let is_null = matches!(raw, Raw::Null);
-        if let Some(target) = &self.node.only_target {
-            self.put(target, raw);
-            return is_null;
+        match &self.node.only_target {
+            Some(target) => {
+                self.put(target, raw);
+                matches!(raw, Raw::Null)
+            }
+            None => self.scalar_of_many(raw),
         }
+    }
+
+    /// The same at a node with no target, with several, or where a list begins. Kept out of the way of the others.
+    #[inline(never)]
+    fn scalar_of_many(mut self, raw: Raw<'a>) -> bool {
+        let is_null = matches!(raw, Raw::Null);
         self.capture_as(self.node, raw);
         self.begin(match is_null {
             true => ListState::Null,
@@ -116,6 +125,7 @@ impl<'p, 'a> At<'p, '_, 'a> {
         is_null
     }
 
+    #[inline]
     pub(super) fn begin_rows(&mut self, node: &Node, index: usize) {
         for list in &node.begins {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
@@ -123,6 +133,7 @@ impl<'p, 'a> At<'p, '_, 'a> {
         }
     }
 
+    #[inline]
     pub(super) fn end_rows(&mut self, node: &Node, is_null: bool) {
         for list in &node.begins {
             let rows = &mut self.found.captured.lists[*list];

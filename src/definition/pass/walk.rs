@@ -169,6 +169,7 @@ impl<'a> Visitor<'a> for At<'_, '_, 'a> {
         let raw = match self.check_text(text) {
             Allowed::Text => Raw::Text(text),
             Allowed::Time(at) => Raw::Time(text, at),
+            Allowed::Date(date) => Raw::Date(text, date),
         };
         Ok(self.scalar(raw))
     }

@@ -1,72 +1,37 @@
 //! Prepares a definition: each of its values gets a column.
 
-use super::each_value::{each_value, uses_headers};
 use super::envelope::{self, Layout, layouts};
 use super::schemas;
 use super::{
-    ActionPlan, BatchPlan, CustomerPlan, EnvelopePlan, EventList, FieldsPlan, KeyPlan, ListPlan,
-    Place, PlacePlan, Plan, Shape, TellsPlan, ValuePlan,
+    ActionPlan, BatchPlan, CustomerPlan, Direct, EnvelopePlan, EventList, FieldsPlan, KeyPlan,
+    ListPlan, OneOfPlan, Place, PlacePlan, Plan, Shape, TellsPlan, ValuePlan,
 };
 use crate::definition::pass::{Builder, Kind, Position};
 use crate::definition::{
-    ActionTable, Definition, Envelope, ListName, ListTable, Origin, Pointer, Tells, Value,
+    ActionTable, Definition, ListName, ListTable, Origin, Pointer, Tells, Value,
 };
 
-pub(super) fn plan(definition: Definition) -> Result<Plan, Vec<String>> {
-    let problems = problems(&definition);
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let one = |problem| vec![problem];
-    let document = schemas::document(&definition).map_err(one)?;
+pub(super) fn plan(definition: Definition) -> Result<Plan, String> {
+    let document = schemas::document(&definition)?;
     let document = document.as_ref();
     let (mut record, is_checked) = schemas::checking(&definition, document);
     let layouts = layouts(definition.envelope).into_iter();
     let shapes = layouts
         .map(|layout| shape(&definition, layout, &mut record, (document, is_checked)))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(one)?;
+        .collect::<Result<Vec<_>, _>>()?;
     let of_record = document.filter(|_| definition.each.is_none());
     let schema = of_record.map(|document| schemas::of_record(document, is_checked));
-    let is_of_events = definition.envelope == Envelope::CloudEvents;
+    let is_of_events = definition.envelope.is_of_events();
     Ok(Plan {
         pass: record.build(),
         shapes,
         event_list: (is_of_events && definition.each.is_none()).then(event_list),
-        schema: schema.transpose().map_err(one)?,
-        key: (definition.envelope == Envelope::Debezium).then(|| key(&definition)),
-        needs_headers: is_of_events || uses_headers(&definition),
+        schema: schema.transpose()?,
+        key: definition.envelope.is_of_rows().then(|| key(&definition)),
+        needs_headers: is_of_events || definition.reads_headers(),
         reads_key: definition.reads_key(),
         definition,
     })
-}
-
-/// What a plan cannot follow.
-fn problems(definition: &Definition) -> Vec<String> {
-    let mut problems = Vec::new();
-    let Some(each) = &definition.each else {
-        return problems;
-    };
-    if definition.envelope == Envelope::Debezium {
-        problems.push("`each` has no meaning in a row of Debezium".to_owned());
-    }
-    let mut see = |origin: &Origin| {
-        if let Origin::Root(pointer) = origin
-            && (pointer.0.starts_with(&each.0) || each.0.starts_with(&pointer.0))
-        {
-            // An element is judged again where it is forwarded to, without the others.
-            problems.push(format!(
-                "`root:{pointer}` lies in the list of `each`, or around it"
-            ));
-        }
-    };
-    each_value(definition, &mut |value| {
-        value.from.iter().for_each(&mut see)
-    });
-    if let Tells::Customer { lists, .. } = &definition.tells {
-        lists.iter().for_each(|table| see(&table.each));
-    }
-    problems
 }
 
 fn shape(
@@ -184,10 +149,6 @@ impl<'b> Values<'b> {
             Some(_) => Kind::Scalar,
             None => Kind::Number,
         };
-        let compared = |is: &[String]| match is.iter().any(|text| text.starts_with(['{', '['])) {
-            true => Kind::Json,
-            false => Kind::Scalar,
-        };
         let deleted = definition.deleted.as_ref();
         let event_type = definition.event_type.as_ref();
         let version = definition.version.as_ref();
@@ -198,9 +159,22 @@ impl<'b> Values<'b> {
             rank: rank.map(|value| self.value(value, number(value))),
             created_at: self.optional(definition.created_at.as_ref(), scalar),
             tells: self.tells(&definition.tells),
-            deleted: deleted.map(|deleted| self.value(&deleted.when, compared(&deleted.is))),
-            event_type: event_type.map(|one| self.value(&one.from, compared(&one.is))),
+            deleted: deleted.map(|deleted| self.one_of(&deleted.when, &deleted.is)),
+            event_type: event_type.map(|one| self.one_of(&one.from, &one.is)),
             version: version.map(|one| self.value(&one.from, number(&one.from))),
+        }
+    }
+
+    fn one_of(&mut self, value: &Value, is: &[String]) -> OneOfPlan {
+        let kind = match is.iter().any(|text| text.starts_with(['{', '['])) {
+            true => Kind::Json,
+            false => Kind::Scalar,
+        };
+        let texts = is.iter().filter_map(|text| serde_json::from_str(text).ok());
+        OneOfPlan {
+            value: self.value(value, kind),
+            is: is.to_vec(),
+            texts: texts.collect(),
         }
     }
 
@@ -351,6 +325,7 @@ impl<'b> Values<'b> {
         let is_pointer = |origin: &Origin| matches!(origin, Origin::Here(_) | Origin::Root(_));
         ValuePlan {
             named: value.from.iter().position(is_pointer),
+            direct: direct(value, &from),
             from,
             value: value.clone(),
         }
@@ -372,4 +347,18 @@ impl<'b> Values<'b> {
             pointer: pointer.to_string(),
         }
     }
+}
+
+fn direct(value: &Value, from: &[PlacePlan]) -> Option<Direct> {
+    let (column, is_of_row) = match from.first()?.place {
+        Place::Here(column) => (column, false),
+        Place::Row(column) => (column, true),
+        _ => return None,
+    };
+    let is_itself = value.map.is_none() && value.case.is_none();
+    is_itself.then_some(Direct {
+        column,
+        is_of_row,
+        is_only: from.len() == 1 && value.constant.is_none() && !value.required,
+    })
 }

@@ -31,9 +31,11 @@ pub struct DebeziumPlan {
     pub deleted: usize,
     /// The first that is there is the time of the change.
     pub times: Vec<EnvelopeTime>,
-    pub lsn: usize,
-    pub file: usize,
-    pub pos: usize,
+    /// The position in the log of Postgres. Of these and the next, the first that is there counts.
+    pub lsn: Vec<usize>,
+    /// The file of the log of MySQL, and the position in it.
+    pub file: Vec<usize>,
+    pub pos: Vec<usize>,
     /// The row as it was before, of which a deletion has at most these two.
     pub before_id: Option<ValuePlan>,
     pub before_updated_at: Option<ValuePlan>,
@@ -133,6 +135,12 @@ pub(super) fn layouts(envelope: Envelope) -> Vec<Layout> {
     }
 }
 
+/// Where the data are in each shape of an envelope.
+pub(in crate::definition) fn data_pointers(envelope: Envelope) -> Vec<Pointer> {
+    let layouts = layouts(envelope).into_iter();
+    layouts.map(|layout| layout.data).collect()
+}
+
 /// Captures what a shape needs of its envelope.
 pub(super) fn capture(
     builder: &mut Builder,
@@ -162,24 +170,22 @@ pub(super) fn capture(
                 &["before", "after", "source"]
             };
             let parts = parts.iter().map(|name| of(&[name])).collect();
-            let names: [&[&str]; 4] = if is_flattened {
-                [
-                    &["__op"],
-                    &["__source_lsn"],
-                    &["__source_file"],
-                    &["__source_pos"],
-                ]
-            } else {
-                [
-                    &["op"],
-                    &["source", "lsn"],
-                    &["source", "file"],
-                    &["source", "pos"],
-                ]
-            };
-            let [op, lsn, file, pos] = names.map(&mut of);
+            let op = of(&[if is_flattened { "__op" } else { "op" }]);
+            // `add.fields` may name a field of the source alone, or behind `source.`.
+            let [lsn, file, pos] = ["lsn", "file", "pos"].map(|name| match is_flattened {
+                true => vec![
+                    of(&[&format!("__source_{name}")]),
+                    of(&[&format!("__{name}")]),
+                ],
+                false => vec![of(&["source", name])],
+            });
             let times: &[&[&str]] = if is_flattened {
-                &[&["__source_ts_us"], &["__source_ts_ms"], &["__ts_ms"]]
+                &[
+                    &["__source_ts_us"],
+                    &["__source_ts_ms"],
+                    &["__ts_us"],
+                    &["__ts_ms"],
+                ]
             } else {
                 &[&["source", "ts_us"], &["source", "ts_ms"]]
             };

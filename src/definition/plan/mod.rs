@@ -1,10 +1,10 @@
 //! What is prepared once for a definition, so that following it for a record needs no look-ups.
 
 mod compile;
-mod each_value;
 mod envelope;
 mod schemas;
 
+pub(super) use envelope::data_pointers;
 pub use envelope::{CloudEventsPlan, DebeziumPlan, EnvelopePlan, EnvelopeTime, KeyPlan};
 
 use super::pass::Pass;
@@ -89,8 +89,8 @@ pub struct CustomerPlan {
     pub rank: Option<ValuePlan>,
     pub created_at: Option<ValuePlan>,
     pub tells: TellsPlan,
-    pub deleted: Option<ValuePlan>,
-    pub event_type: Option<ValuePlan>,
+    pub deleted: Option<OneOfPlan>,
+    pub event_type: Option<OneOfPlan>,
     pub version: Option<ValuePlan>,
 }
 
@@ -140,6 +140,29 @@ pub struct ValuePlan {
     pub value: Value,
     /// The position in `from` that violations name if nothing is there.
     pub named: Option<usize>,
+    /// None: what is found at the first place may not be the value itself.
+    pub direct: Option<Direct>,
+}
+
+/// A value's first place, if it is a column of the customer's own pass, and what is found there is not mapped and keeps
+/// its case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Direct {
+    pub column: usize,
+    /// Whether the column is one of a list's rows.
+    pub is_of_row: bool,
+    /// Whether a value that is not there is simply absent: it has no other place and no constant, and is not required.
+    pub is_only: bool,
+}
+
+/// A value that is compared with some others.
+#[derive(Debug)]
+pub struct OneOfPlan {
+    pub value: ValuePlan,
+    /// Canonical JSON texts.
+    pub is: Vec<String>,
+    /// Those of them that are strings, as the strings themselves.
+    pub texts: Vec<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -165,8 +188,8 @@ pub enum Place {
 
 impl Plan {
     /// # Errors
-    /// A message for each problem: the schema is no JSON Schema, the reader schema is no Avro schema.
-    pub fn new(definition: Definition) -> Result<Plan, Vec<String>> {
+    /// The schema is no JSON Schema. [`Definition::parse`] tells that first, with its place.
+    pub fn new(definition: Definition) -> Result<Plan, String> {
         compile::plan(definition)
     }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{BatchSchemaPlan, SchemaPlan};
 use crate::definition::pass::Builder;
-use crate::definition::{Definition, Envelope, Pointer};
+use crate::definition::{Definition, Pointer};
 use crate::json::schema::{BatchSchema, Schema};
 
 /// The document of a definition's schema.
@@ -26,7 +26,7 @@ pub(super) fn checking(definition: &Definition, document: Option<&Value>) -> (Bu
     };
     let batch = definition.each.as_ref().map(|each| &each.0[..]);
     // Each shape would have its batch in another place.
-    let is_in_one_place = batch.is_none() || definition.envelope == Envelope::None;
+    let is_in_one_place = batch.is_none() || definition.envelope.has_one_shape();
     match is_in_one_place && builder.check(builder.root(), document, batch).is_ok() {
         true => (builder, true),
         false => (Builder::default(), false),

@@ -188,3 +188,81 @@ fn a_list_of_many_bad_elements_is_explained_in_bounded_space() {
         .replace("definitions", "title_");
     assert_eq!(violations(&schema(&split), &many).len(), 16);
 }
+
+const TREE: &str = r##"{"properties":{"tree":{"$ref":"#/definitions/a"},"n":{"type":"number"}},"definitions":{
+    "a":{"type":"object","properties":{"child":{"KINDS":[{"$ref":"#/definitions/a"},{"$ref":"#/definitions/b"}]},"x":{"const":1}}},
+    "b":{"type":"object","properties":{"child":{"KINDS":[{"$ref":"#/definitions/a"},{"$ref":"#/definitions/b"}]},"x":{"const":2}}}}}"##;
+
+#[test]
+fn a_schema_that_comes_to_itself_in_several_ways_is_explained_without_them() {
+    for kinds in ["anyOf", "oneOf", "allOf"] {
+        let schema = schema(&TREE.replace("KINDS", kinds));
+        assert!(schema.is_pruned);
+        let open = r#"{"child":"#.repeat(100);
+        let close = "}".repeat(100);
+        let deep = |n: &str| format!(r#"{{"n":{n},"tree":{open}{{"x":3}}{close}}}"#);
+        assert_eq!(violations(&schema, &deep("1")), [":schema"], "{kinds}");
+        // what has nothing to do with that is told as ever
+        assert_eq!(violations(&schema, &deep(r#""x""#)), ["/n:type"], "{kinds}");
+        assert_eq!(
+            violations(&schema, r#"{"tree":{"x":3}}"#),
+            ["/tree/x:const"]
+        );
+        assert!(violations(&schema, r#"{"n":1,"tree":{"x":1}}"#).is_empty());
+    }
+}
+
+#[test]
+fn a_schema_that_comes_to_itself_in_one_way_is_explained_in_full() {
+    let schemas = [
+        r##"{"properties":{"next":{"$ref":"#"},"n":{"type":"number"}}}"##,
+        r##"{"properties":{"left":{"$ref":"#"},"next":{"$ref":"#"},"n":{"type":"number"}}}"##,
+        r##"{"properties":{"next":{"not":{"$ref":"#"}},"n":{"type":"number"}}}"##,
+        r##"{"properties":{"n":{"type":"number"}},"additionalProperties":{"$ref":"#"}}"##,
+    ];
+    let expected = [2, 2, 1, 2];
+    for (text, expected) in schemas.into_iter().zip(expected) {
+        let schema = schema(text);
+        assert!(!schema.is_pruned, "{text}");
+        let told = violations(&schema, r#"{"n":"x","next":{"n":"x"}}"#);
+        assert_eq!(told.len(), expected, "{text} {told:?}");
+        assert!(told.contains(&"/n:type".to_owned()), "{told:?}");
+    }
+}
+
+/// What is left out makes no value wrong that is right.
+#[test]
+fn what_is_left_out_of_a_schema_is_not_held_against_a_value() {
+    let schemas = [
+        r##"{"allOf":[{"properties":{"c":{"not":{"$ref":"#"}}}},{"properties":{"c":{"not":{"$ref":"#"}}}}],"required":["c"]}"##,
+        r##"{"$schema":"https://json-schema.org/draft/2020-12/schema","$ref":"#/$defs/x","$defs":{"x":{"anyOf":[{"properties":{"c":{"$ref":"#/$defs/x"}}},{"properties":{"c":{"$ref":"#/$defs/x"},"d":true}}],"unevaluatedProperties":false}}}"##,
+        r##"{"if":{"properties":{"c":{"$ref":"#"}}},"then":{"properties":{"c":{"$ref":"#"}}},"else":{"required":["e"]}}"##,
+        r##"{"definitions":{"x":{"$ref":"#/definitions/y","type":"string"},"y":{"properties":{"c":{"allOf":[{"$ref":"#/definitions/x"},{"$ref":"#/definitions/y"}]}}}},"$ref":"#/definitions/y"}"##,
+        r##"{"$schema":"https://json-schema.org/draft/2020-12/schema","$dynamicAnchor":"n","properties":{"c":{"oneOf":[{"$dynamicRef":"#n"},{"$dynamicRef":"#n","required":["e"]}]}}}"##,
+    ];
+    let values = [
+        "{}",
+        r#"{"c":{}}"#,
+        r#"{"c":{"c":{}}}"#,
+        r#"{"c":{"d":{"c":{}}}}"#,
+        r#"{"e":{},"c":{"e":1}}"#,
+        r#"{"c":{"c":{"c":{"c":{}}}},"d":{"d":{}}}"#,
+    ];
+    for text in schemas {
+        let schema = schema(text);
+        assert!(schema.is_pruned, "{text}");
+        for value in values {
+            let parsed: Value = serde_json::from_str(value).unwrap();
+            let is_valid = schema.accepts(&parsed);
+            assert_eq!(
+                violations(&schema, value).is_empty(),
+                is_valid,
+                "{text} {value}"
+            );
+            assert!(
+                schema.frame.is_valid(&parsed) || !is_valid,
+                "{text} {value}"
+            );
+        }
+    }
+}

@@ -36,7 +36,7 @@ impl ClientSettings<'_> {
         // response is decompressed as a whole. A short queue is enough, because a worker processes fewer than 200
         // records in a millisecond.
         set_fetching(&mut client, "2000");
-        set_fetch_bytes(&mut client);
+        set_fetch_bytes(&mut client, FETCH_BYTES, PARTITION_FETCH_BYTES);
         // Only the range assignor gives a worker the same partitions of all topics.
         if self.has_consumer_protocol() {
             client.set("group.remote.assignor", "range");
@@ -52,8 +52,22 @@ impl ClientSettings<'_> {
     }
 }
 
+impl ClientSettings<'_> {
+    /// A member of the classic protocol, whatever the group's is. A group of KIP-848 takes it in, and in place of a static
+    /// member of the same name that has said that it will come back.
+    pub fn classic_member(self, identity: &Identity) -> ClientConfig {
+        let mut kafka = self.kafka.clone();
+        kafka.properties.remove("group.protocol");
+        let settings = ClientSettings {
+            kafka: &kafka,
+            ..self
+        };
+        settings.member(identity)
+    }
+}
+
 /// Sets the size limits of a fetch response, where the user's properties do not.
-fn set_fetch_bytes(client: &mut ClientConfig) {
+pub(super) fn set_fetch_bytes(client: &mut ClientConfig, total: &str, per_partition: &str) {
     const PER_PARTITION: [&str; 2] = ["fetch.message.max.bytes", "max.partition.fetch.bytes"];
     const TOTAL: &str = "fetch.max.bytes";
     // librdkafka refuses a TOTAL below this property, whose default is larger.
@@ -62,9 +76,9 @@ fn set_fetch_bytes(client: &mut ClientConfig) {
     // If the user sets the limit of each partition, the limit of all partitions must not be lowered, because the user
     // expects more records in a response.
     if !PER_PARTITION.iter().any(|name| is_set(client, name)) {
-        client.set(PER_PARTITION[0], PARTITION_FETCH_BYTES);
+        client.set(PER_PARTITION[0], per_partition);
         if !is_set(client, LOWER_BOUND) {
-            set_defaults(client, &[(TOTAL, FETCH_BYTES)]);
+            set_defaults(client, &[(TOTAL, total)]);
         }
     }
     if let Some(answer) = client.get(TOTAL).map(str::to_owned) {

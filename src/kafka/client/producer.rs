@@ -69,4 +69,65 @@ impl ClientSettings<'_> {
         }
         client
     }
+
+    /// The producer of a command that sends records in transactions ([`crate::kafka::one_shot`]); `max_bytes` is the
+    /// largest record that it may send, and `batch_bytes` the largest batch of records that all of its topics take.
+    pub(crate) fn one_shot(
+        self,
+        transactional_id: &str,
+        max_bytes: usize,
+        batch_bytes: usize,
+    ) -> ClientConfig {
+        /// librdkafka's own.
+        const DEFAULT: usize = 1_000_000;
+        let mut client = self.idempotent(max_bytes);
+        let set = client.get("batch.size").and_then(|set| set.parse().ok());
+        let batch = set.unwrap_or(DEFAULT).min(batch_bytes).max(1);
+        client
+            .set("transactional.id", transactional_id)
+            .set("batch.size", batch.to_string())
+            // The broker answers with a retriable error while it ends the transaction before.
+            .set("retry.backoff.ms", "20")
+            .set("retry.backoff.max.ms", "1000");
+        let timeout = TRANSACTION_TIMEOUT.as_millis().to_string();
+        set_defaults(&mut client, &[("transaction.timeout.ms", &timeout)]);
+        client
+    }
+
+    /// The producer of a command that sends records outside of transactions.
+    pub(crate) fn idempotent(self, max_bytes: usize) -> ClientConfig {
+        let mut client = self.base(&CONSUMER_ONLY);
+        set_defaults(
+            &mut client,
+            &[("compression.codec", "lz4"), ("linger.ms", "5")],
+        );
+        client
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("partitioner", "murmur2_random")
+            .set("message.max.bytes", max_bytes.to_string());
+        client
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::member::tests::with;
+    use super::*;
+
+    /// The brokers refuse a batch that is larger than the topic takes, and the client does not divide it.
+    #[test]
+    fn a_batch_of_a_command_is_no_larger_than_its_topics_take() {
+        let batch = |set: &[(&str, &str)], taken| {
+            let config = with(set);
+            let client = ClientSettings::from(&config).one_shot("id", 5_000_000, taken);
+            assert!(client.create_native_config().is_ok());
+            client.get("batch.size").map(str::to_owned)
+        };
+        assert_eq!(batch(&[], 10_000).as_deref(), Some("10000"));
+        assert_eq!(batch(&[], 5_000_000).as_deref(), Some("1000000"));
+        let set = [("batch.size", "3000")];
+        assert_eq!(batch(&set, 10_000).as_deref(), Some("3000"));
+        assert_eq!(batch(&set, 2_000).as_deref(), Some("2000"));
+    }
 }

@@ -4,69 +4,24 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
-use openssl::asn1::Asn1Time;
-use openssl::ec::{EcGroup, EcKey};
-use openssl::hash::MessageDigest;
-use openssl::nid::Nid;
-use openssl::pkey::{PKey, Private};
-use openssl::ssl::{SslAcceptor, SslMethod};
-use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
-use openssl::x509::{X509, X509NameBuilder};
+use keyfold_harness::certificates::{Certified, Validity};
 use tempfile::NamedTempFile;
 
 use super::config;
 use crate::registry::Registry;
 use crate::source::framing::SchemaId;
 
-struct Certified {
-    key: PKey<Private>,
-    certificate: X509,
-}
-
 /// A certificate for 127.0.0.1, signed by `issuer` or by itself.
 fn certified(name: &str, issuer: Option<&Certified>) -> Certified {
-    let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
-    let key = PKey::from_ec_key(EcKey::generate(&curve).unwrap()).unwrap();
-    let mut subject = X509NameBuilder::new().unwrap();
-    subject.append_entry_by_text("CN", name).unwrap();
-    let subject = subject.build();
-    let mut builder = X509::builder().unwrap();
-    builder.set_version(2).unwrap();
-    builder.set_subject_name(&subject).unwrap();
-    let issued_by = issuer.map_or(&*subject, |issuer| issuer.certificate.subject_name());
-    builder.set_issuer_name(issued_by).unwrap();
-    builder.set_pubkey(&key).unwrap();
-    builder
-        .set_not_before(&Asn1Time::days_from_now(0).unwrap())
-        .unwrap();
-    builder
-        .set_not_after(&Asn1Time::days_from_now(1).unwrap())
-        .unwrap();
-    let context = builder.x509v3_context(None, None);
-    let names = SubjectAlternativeName::new()
-        .ip("127.0.0.1")
-        .build(&context)
-        .unwrap();
-    let mut constraints = BasicConstraints::new();
-    if issuer.is_none() {
-        constraints.ca();
+    match issuer {
+        None => Certified::authority(name),
+        Some(issuer) => issuer.signs(name, Validity::Now),
     }
-    builder.append_extension(names).unwrap();
-    builder
-        .append_extension(constraints.build().unwrap())
-        .unwrap();
-    let signs = issuer.map_or(&key, |issuer| &issuer.key);
-    builder.sign(signs, MessageDigest::sha256()).unwrap();
-    let certificate = builder.build();
-    Certified { key, certificate }
 }
 
 /// A registry behind TLS, for one connection.
 fn serve(certified: &Certified) -> (SocketAddr, JoinHandle<()>) {
-    let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
-    acceptor.set_private_key(&certified.key).unwrap();
-    acceptor.set_certificate(&certified.certificate).unwrap();
-    let acceptor = acceptor.build();
+    let acceptor = certified.acceptor();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let serving = std::thread::spawn(move || {
@@ -99,7 +54,7 @@ fn pem_file(certified: &[&Certified]) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(b"# Authorities of the tests\n").unwrap();
     for one in certified {
-        file.write_all(&one.certificate.to_pem().unwrap()).unwrap();
+        file.write_all(&one.pem()).unwrap();
     }
     file
 }

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::{Driver, Halt, join, not_authorized};
+use super::{Driver, Halt, join, join_as, not_authorized};
 use crate::engine::{Event, GroupChange, Loss, Place};
+use crate::kafka::client::ClientSettings;
 use crate::kafka::client_log;
 use crate::kafka::consumer::{GroupEvent, Rebalance};
 
 /// The longest wait for a client that is being replaced to leave the group.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest wait for a client to become a member under the name that is given up.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause between leaving the group and joining it with a new client.
 const REJOIN_PAUSE: Duration = Duration::from_millis(500);
 
@@ -111,5 +114,50 @@ impl Driver {
         self.polled.clear();
         self.consumer = join(&self.parts)?;
         Ok(())
+    }
+
+    /// Gives the name in the group up, where the instance has one and does not come back. All is committed.
+    pub(super) fn give_up_name_if_due(&mut self) {
+        let is_due = self.config().leave_on_stop || self.parts.stop.is_for_good();
+        let Some(name) = self.parts.identity.group_instance_id.clone() else {
+            return;
+        };
+        if !is_due {
+            return;
+        }
+        // no message of a client that ends may be held
+        self.polled.clear();
+        let settings = ClientSettings::from(&*self.parts.config);
+        let is_given_up = match settings.has_consumer_protocol() {
+            false => self.consumer.give_up(LEAVE_TIMEOUT),
+            true => self.give_up_under_kip_848(),
+        };
+        let worker = self.parts.reporter.worker();
+        if is_given_up {
+            tracing::info!(worker, "gave up the name {name} in the consumer group");
+        } else {
+            tracing::warn!(
+                worker,
+                "could not give up the name {name} in the consumer group: the group keeps its partitions until its session ends"
+            );
+        }
+        self.consumer.leave(LEAVE_TIMEOUT);
+    }
+
+    /// The same in a group of KIP-848. librdkafka never tells such a group that a static member leaves for good. But the
+    /// group gives the place of one that has said that it will come back to a member of the classic protocol, and that one
+    /// can leave.
+    fn give_up_under_kip_848(&mut self) -> bool {
+        self.consumer.leave(LEAVE_TIMEOUT);
+        let settings = ClientSettings::from(&*self.parts.config);
+        let member = settings.classic_member(&self.parts.identity);
+        match join_as(&member, &self.parts) {
+            Ok(consumer) => self.consumer = consumer,
+            Err(error) => {
+                tracing::debug!(%error, "joining with the classic protocol");
+                return false;
+            }
+        }
+        self.consumer.wait_joined(JOIN_TIMEOUT) && self.consumer.give_up(LEAVE_TIMEOUT)
     }
 }

@@ -17,7 +17,8 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::config::ClientConfig;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
 use super::lookup::{self, LookupRequest};
 use super::outputs::{Aside, Memberships, OutputTopics};
@@ -93,6 +94,9 @@ pub fn run(parts: Parts) -> Result<(), Fatal> {
     let ended = Driver::start(parts).and_then(|mut driver| {
         let ended = driver.run();
         driver.parts.reporter.ended();
+        if matches!(ended, Err(Halt::Stopped)) {
+            driver.give_up_name_if_due();
+        }
         ended
     });
     match ended {
@@ -200,9 +204,8 @@ impl Driver {
             self.turn(polled_nothing);
             self.carry_out_effects()?;
             self.report();
-            let view = &self.parts.settings.view;
             let partitions = self.parts.settings.partitions;
-            lookup::answer(&self.parts.lookups, &self.engine, partitions, view);
+            lookup::answer(&self.parts.lookups, &self.engine, partitions);
             self.publish_positions();
         }
     }
@@ -353,15 +356,18 @@ fn writer(parts: &Parts) -> Option<Writer> {
     })
 }
 
+fn join_as(member: &ClientConfig, parts: &Parts) -> KafkaResult<GroupConsumer> {
+    let topics = parts.settings.topics.iter();
+    let topics: Vec<_> = topics.map(|topic| topic.name.as_str()).collect();
+    GroupConsumer::join(member, &topics)
+}
+
 fn join(parts: &Parts) -> Result<GroupConsumer, Fatal> {
-    let member = ClientSettings::from(&*parts.config).member(&parts.identity);
-    let topics: Vec<_> = parts
-        .settings
-        .topics
-        .iter()
-        .map(|topic| topic.name.as_str())
-        .collect();
-    GroupConsumer::join(&member, &topics).map_err(service)
+    join_as(
+        &ClientSettings::from(&*parts.config).member(&parts.identity),
+        parts,
+    )
+    .map_err(service)
 }
 
 /// Creates a producer, and waits for the cluster as long as that takes.

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::model::record::{Label, Outcome, Source};
+use crate::serve::board::DeadLetter;
 use crate::serve::health::Readiness;
 
 /// Answers depending on the id, and records the ids that it is called with.
@@ -13,7 +14,7 @@ struct Fixed {
 }
 
 impl CustomerLookup for Fixed {
-    fn lookup(&self, id: &str) -> LookupReply {
+    fn lookup(&self, id: &str, wanted: Wanted) -> LookupReply {
         self.requested_ids.lock().unwrap().push(id.to_owned());
         match id {
             "elsewhere" => LookupReply::NotHere,
@@ -24,7 +25,8 @@ impl CustomerLookup for Fixed {
             }
             "panic" => panic!("on purpose"),
             "unknown" => LookupReply::NotFound,
-            _ => LookupReply::Snapshot(Bytes::from_static(b"{\"schemaVersion\":1}")),
+            _ if wanted == Wanted::Parts => LookupReply::Found(Bytes::from_static(b"[]")),
+            _ => LookupReply::Found(Bytes::from_static(b"{\"schemaVersion\":1}")),
         }
     }
 }
@@ -33,6 +35,7 @@ struct Fixture {
     server: Server,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
+    board: Arc<Board>,
     lookup: Arc<Fixed>,
 }
 
@@ -47,6 +50,7 @@ fn info() -> ProcessInfo {
 fn start(shows_customers: bool) -> Fixture {
     let metrics = Arc::new(Metrics::new(&info()).unwrap());
     let health = Arc::new(Health::new(1, Duration::from_secs(60), Instant::now()));
+    let board = Arc::new(Board::default());
     let lookup = Arc::new(Fixed::default());
     let server = Server::start(ServerSetup {
         listen: "127.0.0.1:0".parse().unwrap(),
@@ -54,6 +58,7 @@ fn start(shows_customers: bool) -> Fixture {
         info: info(),
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
+        board: Arc::clone(&board),
         lookup: Arc::clone(&lookup) as Arc<dyn CustomerLookup>,
     })
     .unwrap();
@@ -61,6 +66,7 @@ fn start(shows_customers: bool) -> Fixture {
         server,
         metrics,
         health,
+        board,
         lookup,
     }
 }
@@ -145,6 +151,14 @@ fn a_customer_is_found_by_any_percent_encoded_id() {
 }
 
 #[test]
+fn the_parts_of_a_customer_are_found_like_its_snapshot() {
+    let fixture = start(true);
+    assert_eq!(fixture.get("/customers/a%2Fparts/parts").body, "[]");
+    assert_eq!(*fixture.lookup.requested_ids.lock().unwrap(), ["a/parts"]);
+    assert_eq!(start(false).get("/customers/1/parts").status, 403);
+}
+
+#[test]
 fn other_replies_have_their_status_and_a_json_error() {
     let fixture = start(true);
     for (path, status) in [
@@ -171,7 +185,8 @@ fn customers_are_refused_when_switched_off() {
     assert_eq!(answer.status, 403);
     assert!(answer.body.contains("http.customers"));
     assert!(fixture.lookup.requested_ids.lock().unwrap().is_empty());
-    assert!(fixture.get("/").body.contains("data-customers=\"off\""));
+    let status: serde_json::Value = serde_json::from_str(&fixture.get("/status").body).unwrap();
+    assert_eq!(status["showsCustomers"], false);
 }
 
 #[test]
@@ -204,7 +219,14 @@ fn customers_on_the_loopback_need_a_host_that_is_this_machine() {
 #[test]
 fn other_methods_and_paths_are_refused() {
     let fixture = start(true);
-    for path in ["/", "/metrics", "/healthz", "/readyz", "/customers/1"] {
+    for path in [
+        "/",
+        "/metrics",
+        "/healthz",
+        "/readyz",
+        "/status",
+        "/customers/1",
+    ] {
         for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"] {
             let answer = fixture.send(method, path, "localhost");
             assert_eq!(answer.status, 405, "{method} {path}");
@@ -261,7 +283,6 @@ fn the_page_is_html_with_its_own_policy() {
     assert!(answer.head.contains("script-src 'nonce-"));
     assert!(answer.body.starts_with("<!doctype html>"));
     assert!(answer.body.contains("app &lt;one&gt;"));
-    assert!(answer.body.contains("data-customers=\"on\""));
 }
 
 #[test]
@@ -294,6 +315,7 @@ fn an_address_in_use_is_named_with_its_key() {
         info: info(),
         metrics: Arc::clone(&fixture.metrics),
         health: Arc::clone(&fixture.health),
+        board: Arc::default(),
         lookup: Arc::new(Fixed::default()),
     })
     .err()
@@ -353,4 +375,33 @@ fn requests_that_drip_do_not_keep_probes_out() {
         }
         std::thread::sleep(Duration::from_secs(1));
     }
+}
+
+#[test]
+fn the_status_is_json() {
+    let fixture = start(true);
+    let letter = DeadLetter {
+        at: 1_800_000_000_000,
+        topic: "crm".to_owned(),
+        partition: 3,
+        offset: 118,
+        source: "crm-contacts",
+        stage: "schema",
+        code: "schema_violation",
+        pointer: Some("/contact/id".to_owned()),
+    };
+    fixture.board.add_dead_letters([letter]);
+    fixture.metrics.stuck(0, 1);
+    let answer = fixture.get("/status");
+    assert_eq!(answer.status, 200);
+    assert!(answer.head.contains("content-type: application/json"));
+    let status: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(status["application"], "app <one>");
+    assert_eq!(status["ready"], false);
+    assert_eq!(status["deadLetters"][0]["pointer"], "/contact/id");
+    let problems = status["problems"].as_array().unwrap();
+    let names: Vec<_> = problems.iter().map(|problem| &problem["name"]).collect();
+    assert_eq!(names, ["KeyfoldNotReady", "KeyfoldPartitionsStuck"]);
+    assert_eq!(status["endToEndLatency"][0][1], 0);
+    assert_eq!(status["showsCustomers"], true);
 }

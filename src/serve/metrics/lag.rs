@@ -41,6 +41,17 @@ pub struct TotalLag {
     pub seconds: f64,
 }
 
+/// The lag of one reported partition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartitionLag {
+    pub key: Key,
+    pub lag: Lag,
+    /// The age of the oldest unread record.
+    pub seconds: f64,
+    /// Whether a worker of this process owns it.
+    pub is_own: bool,
+}
+
 /// The last report on a partition.
 #[derive(Debug, Clone, Copy)]
 struct Report {
@@ -203,6 +214,19 @@ impl LagMetrics {
             seconds: seconds.fold(0.0, f64::max),
             records: reports.map(|report| report.lag.records).sum(),
         }
+    }
+
+    /// All reported partitions.
+    pub fn reports(&self, now: i64) -> Vec<PartitionLag> {
+        let state = self.lock();
+        let reports = state.reports.iter();
+        let one = |(key, report): (&Key, &Report)| PartitionLag {
+            key: key.clone(),
+            lag: report.lag,
+            seconds: report.seconds(now),
+            is_own: report.by_owner,
+        };
+        reports.map(one).collect()
     }
 
     /// Updates the metric of the ages.

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use prometheus::{Error, Registry};
 
 use super::families::families;
+use super::view::StateSizes;
 
 families! {
     Families {
@@ -38,6 +39,14 @@ impl StateMetrics {
             families: Families::register(registry)?,
             shares: Mutex::default(),
         })
+    }
+
+    pub(super) fn sizes(&self) -> StateSizes {
+        StateSizes {
+            customers: self.families.customers.get(),
+            bytes: self.families.bytes.get(),
+            largest: self.families.largest.get(),
+        }
     }
 
     /// Sets one worker's share.

@@ -190,9 +190,9 @@ impl<'a> Elements<'_, 'a> {
             warnings.extend(findings.warnings);
             match findings.code {
                 None => {
-                    let text = self.batch.elements[index];
+                    let text = self.batch.elements[index].into();
                     let around = Arc::clone(&around);
-                    elements.push(BatchElement::declared(contribution, text.into(), around));
+                    elements.push(BatchElement::declared(index, contribution, text, around));
                 }
                 Some(code) => bad.add(index, Rejection::with_violations(code, findings.violations)),
             }

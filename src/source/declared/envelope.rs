@@ -2,7 +2,8 @@
 
 use super::found::{Found, Got, Spot};
 use super::number;
-use super::reader::{Reader, rank_of};
+use super::reader::Reader;
+use super::typed::rank_of;
 use crate::definition::pass::{Captured, Raw};
 use crate::definition::{CloudEventsPlan, DebeziumPlan, EnvelopePlan, EnvelopeTime, Plan, Shape};
 use crate::model::record::Header;
@@ -52,7 +53,10 @@ pub(super) fn shape<'r>(
 }
 
 fn is_text(raw: Raw<'_>) -> bool {
-    matches!(raw, Raw::Text(_) | Raw::Time(..) | Raw::Escaped(_))
+    matches!(
+        raw,
+        Raw::Text(_) | Raw::Time(..) | Raw::Date(..) | Raw::Escaped(_)
+    )
 }
 
 /// What an envelope says happened. `captured` is the pass over the record.
@@ -171,14 +175,15 @@ fn rank_of_change(debezium: &DebeziumPlan, captured: &Captured<'_>) -> u64 {
     if captured.cell(debezium.op) == Raw::Text("r") {
         return 0;
     }
-    let number = |column| Got::of(captured.cell(column), captured).and_then(rank_of);
-    if let Some(lsn) = number(debezium.lsn) {
+    let got = |column: &usize| Got::of(captured.cell(*column), captured);
+    let number = |columns: &[usize]| columns.iter().filter_map(got).find_map(rank_of);
+    if let Some(lsn) = number(&debezium.lsn) {
         return lsn;
     }
-    let Some(pos) = number(debezium.pos) else {
+    let Some(pos) = number(&debezium.pos) else {
         return 0;
     };
-    let file = Got::of(captured.cell(debezium.file), captured).and_then(Got::text);
+    let file = debezium.file.iter().filter_map(got).find_map(Got::text);
     let file = file.map_or(0, |file| file_number(&file));
     let rank = (u128::from(file) << 32) | u128::from(pos);
     let most = i64::MAX.unsigned_abs();

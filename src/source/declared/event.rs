@@ -12,7 +12,7 @@ use crate::customer::contribution::{Contribution, Data, Erasure, Fact};
 use crate::customer::declared::{DeclaredRecord, Tells};
 use crate::customer::texts::Texts;
 use crate::definition::pass::Captured;
-use crate::definition::{Envelope, EnvelopePlan, Shape, TellsPlan, ValuePlan};
+use crate::definition::{EnvelopePlan, OneOfPlan, Shape, TellsPlan};
 use crate::model::record::{Code, Rejection, Source};
 use crate::model::time::Instant;
 use crate::source::rules::Findings;
@@ -47,7 +47,7 @@ impl<'r, 'a: 'r> Event<'r, 'a> {
         }
         let mut reader = Reader {
             plan,
-            is_debezium: plan.definition.envelope == Envelope::Debezium,
+            is_of_row: plan.definition.envelope.is_of_rows(),
             here: self.element.unwrap_or(self.record),
             around: Some(self.record),
             outside: self.outside,
@@ -95,12 +95,8 @@ impl<'r, 'a: 'r> Event<'r, 'a> {
 
     /// Whether the record itself says that its customer is deleted.
     fn says_deleted(&self, reader: &mut Reader<'r, 'a>) -> bool {
-        let definition = &self.following.plan.definition;
-        let plan = &self.shape.customer.deleted;
-        let (Some(deleted), Some(when)) = (&definition.deleted, plan) else {
-            return false;
-        };
-        is_one_of(reader, when, &deleted.is)
+        let deleted = self.shape.customer.deleted.as_ref();
+        deleted.is_some_and(|deleted| is_one_of(reader, deleted))
     }
 
     /// The id of the customer, and its pointer.
@@ -114,10 +110,11 @@ impl<'r, 'a: 'r> Event<'r, 'a> {
             }
             if !reader.is_there(value, None)
                 && let Some(plan) = &self.following.plan.key
-                && let Some(id) = self
-                    .outside
-                    .key
-                    .and_then(|text| key::id(plan, text, reader))
+                && let Some(text) = self.outside.key
+                && let Some(id) = match self.following.has_text_key {
+                    true => Some(text.to_owned()),
+                    false => key::id(plan, text, reader),
+                }
             {
                 reader.check.id(&id, String::new);
                 return (Some(id), String::new());
@@ -213,7 +210,7 @@ impl<'r, 'a: 'r> Event<'r, 'a> {
         Some(Fact::Declared(Box::new(DeclaredRecord {
             source: self.following.source,
             order: definition.order,
-            has_rank: definition.rank.is_some() || reader.is_debezium,
+            has_rank: definition.rank.is_some() || reader.is_of_row,
             updated_at,
             rank,
             tells,
@@ -225,10 +222,10 @@ impl<'r, 'a: 'r> Event<'r, 'a> {
         let definition = &self.following.plan.definition;
         let plan = &self.shape.customer;
         let pointers = self.pointers;
-        if let (Some(event_type), Some(value)) = (&definition.event_type, &plan.event_type)
-            && !is_one_of(reader, value, &event_type.is)
+        if let Some(event_type) = &plan.event_type
+            && !is_one_of(reader, event_type)
         {
-            let spot = Spot::named(value);
+            let spot = Spot::named(&event_type.value);
             reader
                 .check
                 .broken(Code::EventType, || spot.pointer(pointers));
@@ -248,26 +245,14 @@ impl<'r, 'a: 'r> Event<'r, 'a> {
     }
 }
 
-/// Whether a value is one of those whose canonical texts are given.
-fn is_one_of<'r, 'a: 'r>(reader: &mut Reader<'r, 'a>, value: &'r ValuePlan, is: &[String]) -> bool {
-    match reader.find(value, None) {
-        Found::Is(Got::Text(text), _) => is.iter().any(|one| is_text(one, text)),
+/// Whether a value is one of those with which it is compared.
+fn is_one_of<'r, 'a: 'r>(reader: &mut Reader<'r, 'a>, plan: &'r OneOfPlan) -> bool {
+    match reader.find(&plan.value, None) {
+        Found::Is(Got::Text(text), _) => plan.texts.iter().any(|one| one == text),
         Found::Is(got, _) => {
             let json = got.json();
-            is.iter().any(|one| one.as_bytes() == json)
+            plan.is.iter().any(|one| one.as_bytes() == json)
         }
         Found::Absent | Found::Null => false,
-    }
-}
-
-/// Whether a canonical text is that of a string.
-fn is_text(canonical: &str, text: &str) -> bool {
-    let inside = canonical
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
-    match inside {
-        None => false,
-        Some(inside) if inside == text && !inside.contains('\\') => true,
-        Some(inside) => inside.contains('\\') && canonical.as_bytes() == Got::Text(text).json(),
     }
 }

@@ -54,7 +54,7 @@ impl<'v> Got<'v> {
         Some(match raw {
             Raw::Absent | Raw::Null => return None,
             Raw::Flag(flag) => Got::Flag(flag),
-            Raw::Text(text) | Raw::Time(text, _) => Got::Text(text),
+            Raw::Text(text) | Raw::Time(text, _) | Raw::Date(text, _) => Got::Text(text),
             Raw::Escaped(number) => Got::Text(captured.escaped(number)),
             Raw::Positive(number) => Got::Positive(number),
             Raw::Negative(number) => Got::Negative(number),
@@ -168,6 +168,12 @@ pub(super) struct Pointers<'v> {
 impl<'v> Spot<'v> {
     pub fn at(place: &'v PlacePlan) -> Spot<'v> {
         Spot(Some(place))
+    }
+
+    /// The first place of a value.
+    #[inline]
+    pub fn first(value: &'v ValuePlan) -> Spot<'v> {
+        Spot(value.from.first())
     }
 
     /// Where violations say that a value is missing.

@@ -30,7 +30,7 @@ pub(super) fn id(plan: &KeyPlan, key: &str, outer: &Reader<'_, '_>) -> Option<St
     let source = Source::LoyaltyCustomers;
     let mut reader = Reader {
         plan: outer.plan,
-        is_debezium: outer.is_debezium,
+        is_of_row: outer.is_of_row,
         here: &captured,
         around: None,
         outside: outer.outside,

@@ -144,6 +144,7 @@ fn element_times<'r, 'a: 'r>(
     // An element without times of its own has those of its record, which are checked already.
     let spot = own_created.or(own_updated).map(|(_, spot)| spot);
     if let Some(spot) = spot
+        && !updated.is_never()
         && created.is_some_and(|created| created > updated)
     {
         let pointers = reader.pointers;

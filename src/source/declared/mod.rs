@@ -5,7 +5,8 @@
 //! | one pass over the text, which captures what is mapped | [`pass`](crate::definition::pass) |
 //! | which of its shapes a record has, and what the envelope says | `envelope` |
 //! | the elements of a batch, one by one | `batch` |
-//! | a value: where it is found, and what it becomes | `found`, `outside`, `reader`, `number` |
+//! | a value: where it is found | `reader`, `found`, `outside` |
+//! | what it becomes | `typed`, `number` |
 //! | what the record says of a customer | `event`, `customer`, `list`, `action` |
 
 mod action;
@@ -21,6 +22,7 @@ mod outside;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod typed;
 mod violations;
 
 use super::form::{Form, well_formed};
@@ -46,6 +48,8 @@ pub(super) struct Following<'c> {
     pub validation: &'c Validation,
     /// Whether the record conformed to the schema where it was read first.
     pub has_conformed: bool,
+    /// Whether the record's key is a text even if it could be read as JSON.
+    pub has_text_key: bool,
 }
 
 impl<'c> Following<'c> {

@@ -4,24 +4,21 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::found::{Found, Got, Pointers, Row, Spot};
-use super::number::{self, OutOfRange};
 use super::outside::Outside;
 use super::violations::Violations;
 use crate::definition::pass::{Captured, Raw};
 use crate::definition::{Case, Mapped, Nulls, Place, Plan, ValuePlan};
-use crate::model::time::{Date, Instant};
+use crate::model::time::Instant;
 use crate::source::rules::RuleCheck;
 
 /// What Debezium writes in the place of a value that the database did not tell.
 const UNAVAILABLE: &str = "__debezium_unavailable_value";
 
-const MICROS_PER_DAY: i64 = 86_400_000_000;
-
 /// The text of a record, or of an element of a batch, and what is around it.
 pub(super) struct Reader<'r, 'a> {
     pub plan: &'r Plan,
-    /// Whether the envelope is Debezium's.
-    pub is_debezium: bool,
+    /// Whether the record is a change of a row of a database, as Debezium tells it.
+    pub is_of_row: bool,
     /// Of the record, or of the element of a batch.
     pub here: &'r Captured<'a>,
     /// Of the record, if the customer is an element of a batch.
@@ -50,7 +47,7 @@ impl<'r, 'a: 'r> Reader<'r, 'a> {
         };
         match raw {
             Raw::Absent => None,
-            Raw::Text(text) if !self.is_debezium => Some(Some(Got::Text(text))),
+            Raw::Text(text) if !self.is_of_row => Some(Some(Got::Text(text))),
             raw => self.got(raw, captured),
         }
     }
@@ -73,14 +70,14 @@ impl<'r, 'a: 'r> Reader<'r, 'a> {
         match raw {
             Raw::Absent => None,
             raw => match Got::of(raw, captured) {
-                Some(Got::Text(UNAVAILABLE)) if self.is_debezium => None,
+                Some(Got::Text(UNAVAILABLE)) if self.is_of_row => None,
                 got => Some(got),
             },
         }
     }
 
-    /// Whether a value is found in the record itself, be it of the right kind or not.
-    pub fn is_there(&self, value: &'r ValuePlan, row: Option<&Row<'r, 'a>>) -> bool {
+    /// Whether a value is found at one of its places, be it of the right kind or not.
+    pub(super) fn is_at_any_place(&self, value: &'r ValuePlan, row: Option<&Row<'r, 'a>>) -> bool {
         let mut places = value.from.iter();
         places.any(|one| matches!(self.at(&one.place, row), Some(Some(_))))
     }
@@ -164,7 +161,7 @@ impl<'r, 'a: 'r> Reader<'r, 'a> {
     }
 
     #[cold]
-    fn of_other_type<T>(
+    pub(super) fn of_other_type<T>(
         &mut self,
         must_be: &str,
         got: Got<'_>,
@@ -173,183 +170,6 @@ impl<'r, 'a: 'r> Reader<'r, 'a> {
         let message = format!("must be {must_be}, but is {}", got.kind());
         self.violation(at, "type", message)
     }
-
-    /// A text, as it is but for its case.
-    #[inline]
-    pub fn text(
-        &mut self,
-        value: &'r ValuePlan,
-        row: Option<&Row<'r, 'a>>,
-    ) -> Found<'r, Cow<'r, str>> {
-        match self.find(value, row) {
-            Found::Absent => Found::Absent,
-            Found::Null => Found::Null,
-            // Nearly every text is one without more ado.
-            Found::Is(Got::Text(text), spot) if value.value.case.is_none() => {
-                Found::Is(Cow::Borrowed(text), spot)
-            }
-            Found::Is(got, spot) => self.other_text(value, got, (spot, row)),
-        }
-    }
-
-    #[inline(never)]
-    fn other_text(
-        &mut self,
-        value: &'r ValuePlan,
-        got: Got<'r>,
-        (spot, row): (Spot<'r>, Option<&Row<'r, 'a>>),
-    ) -> Found<'r, Cow<'r, str>> {
-        match got.text() {
-            Some(text) => Found::Is(cased(text, value.value.case), spot),
-            None => self.of_other_type("a string or a whole number", got, (spot, row)),
-        }
-    }
-
-    pub fn flag(&mut self, value: &'r ValuePlan) -> Found<'r, bool> {
-        self.convert(value, None, |got| match got {
-            Got::Flag(flag) => Ok(flag),
-            _ => Err(Wrong::Type("true or false")),
-        })
-    }
-
-    pub fn date(&mut self, value: &'r ValuePlan, row: Option<&Row<'r, 'a>>) -> Found<'r, Date> {
-        let unit = value.value.unit;
-        self.convert(value, row, |got| match (got, unit) {
-            (Got::Moment(at), _) => Ok(day(at.micros())?),
-            (got, Some(unit)) if let Some(micros) = number::micros(got, unit) => Ok(day(micros?)?),
-            (Got::Text(text) | Got::Outer(text), _) => date(text).ok_or(Wrong::Format(DATE)),
-            _ => Err(Wrong::Type("a date in a string")),
-        })
-    }
-
-    pub fn time(&mut self, value: &'r ValuePlan, row: Option<&Row<'r, 'a>>) -> Found<'r, Instant> {
-        // The check of the schema may have read it already.
-        if let (Some(first), None) = (value.from.first(), &value.value.map) {
-            let raw = match (&first.place, row) {
-                (Place::Here(column), _) => self.here.cell(*column),
-                (Place::Row(column), Some(row)) => row.rows.cell(row.at, *column),
-                _ => Raw::Absent,
-            };
-            if let Raw::Time(_, at) = raw {
-                return Found::Is(at, Spot::at(first));
-            }
-        }
-        let unit = value.value.unit;
-        self.convert(value, row, |got| match (got, unit) {
-            (Got::Moment(at), _) => Ok(at),
-            (got, Some(unit)) if let Some(micros) = number::micros(got, unit) => {
-                Instant::checked_from_micros(micros?).ok_or(Wrong::Format(RANGE))
-            }
-            (Got::Text(text) | Got::Outer(text), _) => {
-                Instant::parse(text).ok_or(Wrong::Format(TIME))
-            }
-            (_, Some(_)) => Err(Wrong::Type("a number, or a date-time in a string")),
-            (_, None) => Err(Wrong::Type("a date-time in a string")),
-        })
-    }
-
-    /// A whole number from 0 to 2^63−1.
-    pub fn rank(&mut self, value: &'r ValuePlan) -> Found<'r, u64> {
-        self.convert(value, None, rank)
-    }
-
-    /// A number of any kind.
-    pub fn number(&mut self, value: &'r ValuePlan) -> Found<'r, f64> {
-        self.convert(value, None, |got| match got {
-            Got::Positive(number) => Ok(number as f64),
-            Got::Negative(number) => Ok(number as f64),
-            Got::Double(number) => Ok(number),
-            Got::Digits(digits) => digits.parse().map_err(|_| Wrong::Type("a number")),
-            Got::Outer(text) => text.parse().map_err(|_| Wrong::Type("a number")),
-            _ => Err(Wrong::Type("a number")),
-        })
-    }
-
-    fn convert<T>(
-        &mut self,
-        value: &'r ValuePlan,
-        row: Option<&Row<'r, 'a>>,
-        convert: impl FnOnce(Got<'r>) -> Result<T, Wrong>,
-    ) -> Found<'r, T> {
-        let (got, spot) = match self.find(value, row) {
-            Found::Absent => return Found::Absent,
-            Found::Null => return Found::Null,
-            Found::Is(got, spot) => (got, spot),
-        };
-        match convert(got) {
-            Ok(converted) => Found::Is(converted, spot),
-            Err(Wrong::Type(must_be)) => self.of_other_type(must_be, got, (spot, row)),
-            Err(Wrong::Format(message)) => {
-                self.violation((spot, row), "format", message.to_owned())
-            }
-        }
-    }
-}
-
-/// Why a value cannot become what its field asks for.
-enum Wrong {
-    Type(&'static str),
-    Format(&'static str),
-}
-
-const DATE: &str = "must be a date like 2024-02-29, or a date-time, in the years 0001 to 9999";
-const TIME: &str = "must be a date-time of RFC 3339 like 2024-02-29T12:30:00.5Z or \
-                    2024-02-29T12:30:00+01:00, in the years 0001 to 9999";
-const RANGE: &str = "must be a time in the years 0001 to 9999";
-
-impl From<OutOfRange> for Wrong {
-    fn from(_: OutOfRange) -> Wrong {
-        Wrong::Format(RANGE)
-    }
-}
-
-/// The number of a rank, whatever form it has.
-pub(super) fn rank_of(got: Got<'_>) -> Option<u64> {
-    rank(got).ok()
-}
-
-fn rank(got: Got<'_>) -> Result<u64, Wrong> {
-    const OUT_OF_RANGE: Wrong = Wrong::Format("must be from 0 to 9223372036854775807");
-    let in_range = |number: u64| match number <= i64::MAX.unsigned_abs() {
-        true => Ok(number),
-        false => Err(OUT_OF_RANGE),
-    };
-    let of_double = |number: f64| match number.fract() == 0.0 {
-        // 2^63 is the first double out of range, and every smaller one fits.
-        true if (0.0..9_223_372_036_854_775_808.0).contains(&number) => Ok(number as u64),
-        true => Err(OUT_OF_RANGE),
-        false => Err(Wrong::Type("a whole number")),
-    };
-    match got {
-        Got::Positive(number) => in_range(number),
-        Got::Negative(_) => Err(OUT_OF_RANGE),
-        Got::Double(number) => of_double(number),
-        Got::Digits(digits) => of_double(digits.parse().unwrap_or(f64::NAN)),
-        Got::Moment(at) => in_range(u64::try_from(at.micros() / 1000).unwrap_or_default()),
-        Got::Text(text) | Got::Outer(text) => {
-            if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-                return Err(Wrong::Type("a whole number"));
-            }
-            in_range(text.parse().map_err(|_| OUT_OF_RANGE)?)
-        }
-        _ => Err(Wrong::Type("a whole number")),
-    }
-}
-
-/// A date, or the first ten characters of a date-time.
-fn date(text: &str) -> Option<Date> {
-    if let Some(date) = Date::parse(text) {
-        return Some(date);
-    }
-    Instant::parse(text)?;
-    Date::parse(text.get(..10)?)
-}
-
-/// The day of an instant in UTC.
-fn day(micros: i64) -> Result<Date, Wrong> {
-    let day = i32::try_from(micros.div_euclid(MICROS_PER_DAY)).ok();
-    day.and_then(Date::from_epoch_day)
-        .ok_or(Wrong::Format("must be a date in the years 0001 to 9999"))
 }
 
 /// A text in the case that its definition asks for.

@@ -4,6 +4,7 @@ use super::*;
 use crate::config::{Config, SourceConfig};
 use crate::definition::{self, Definition};
 use crate::model::record::DeclaredSource;
+use crate::source::Verdict;
 
 fn opened(value: &'static [u8], header: Option<&'static [u8]>, format: Format) -> String {
     let record = RawRecord {
@@ -143,6 +144,7 @@ impl SchemaLookup for SchemasOfKeys {
             SchemaId::Number(1) => Some(compile(r#""string""#)),
             SchemaId::Number(2) => Some(compile(STRUCT)),
             SchemaId::Number(3) => Some(WriterSchema::Unknown),
+            SchemaId::Number(4) => Some(compile(r#"["null","string"]"#)),
             _ => None,
         }
     }
@@ -184,15 +186,18 @@ fn a_definition_that_reads_keys_gets_them_decoded() {
     };
     let debezium = "envelope = \"debezium\"\ncustomer_id = \"/id\"";
     let mapped = "customer_id = \"key\"";
-    let with = |key: Option<&str>| {
+    let with = |key: Option<Key>| {
         let value = Box::new(Payload::Json(b"{}"));
-        let key = key.map(str::to_owned);
         Some(format!("{:?}", Payload::WithKey(key, value)))
     };
+    let text = |text: &str| with(Some(Key::Text(text.to_owned())));
+    let json = |json: &str| with(Some(Key::Json(json.to_owned())));
     for definition in [debezium, mapped] {
         let read = |key| read(definition, key, Some(b"{}"));
-        assert_eq!(read(Some(b"\0\0\0\0\x01\x04c\"")), with(Some("c\"")));
-        assert_eq!(read(Some(b"\0\0\0\0\x02\x0e")), with(Some(r#"{"id":7}"#)));
+        assert_eq!(read(Some(b"\0\0\0\0\x01\x04c\"")), text("c\""));
+        assert_eq!(read(Some(b"\0\0\0\0\x01\x08true")), text("true"));
+        assert_eq!(read(Some(b"\0\0\0\0\x04\x02\x08true")), text("true"));
+        assert_eq!(read(Some(b"\0\0\0\0\x02\x0e")), json(r#"{"id":7}"#));
         // What cannot be decoded, or is of no known schema, is no key.
         assert_eq!(read(Some(b"\0\0\0\0\x02\x0e\0")), with(None));
         assert_eq!(read(Some(b"\0\0\0\0\x03\x0e")), with(None));
@@ -296,10 +301,56 @@ fn a_key_of_json_is_the_text_of_a_string_or_json() {
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(read(b"\"c\\u0031\"").as_deref(), Some("c1"));
-    assert_eq!(read(b"{\"id\":1}").as_deref(), Some("{\"id\":1}"));
-    assert_eq!(read(b"12").as_deref(), Some("12"));
+    let text = |text: &str| Some(Key::Text(text.to_owned()));
+    let json = |json: &str| Some(Key::Json(json.to_owned()));
+    assert_eq!(read(b"\"c\\u0031\""), text("c1"));
+    assert_eq!(read(b"\"1.50\""), text("1.50"));
+    assert_eq!(read(b"{\"id\":1}"), json("{\"id\":1}"));
+    assert_eq!(read(b"12"), json("12"));
     for wrong in [&b"c1"[..], b"\"c", b"\"\xff\"", b""] {
         assert_eq!(read(wrong), None, "{wrong:?}");
     }
+}
+
+/// Texts that could be read as JSON are the ids of deleted rows, whichever format the key has.
+#[test]
+fn a_string_in_a_key_is_the_id_as_it_is() {
+    let id = |key_format: KeyFormat, key: &[u8]| {
+        let definition = "envelope = \"debezium\"\ncustomer_id = \"/id\"";
+        let (source, config) = declared(definition, key_format);
+        let record = RawRecord {
+            source,
+            timestamp: Some(0),
+            key: Some(key),
+            value: Some(br#"{"op":"d","before":null,"after":null,"source":{"lsn":1}}"#),
+        };
+        let reader = PayloadReader::new(&config, source, &SchemasOfKeys);
+        let payload = reader.read(&record, || None).unwrap();
+        match crate::source::judge_payload(&record, &payload, &[], &config).verdict {
+            Verdict::Valid(contribution) => Some(contribution.customer),
+            _ => None,
+        }
+    };
+    for text in [
+        "1.50",
+        "true",
+        "null",
+        "[1]",
+        r#"{"id":"x"}"#,
+        r#""q""#,
+        "7",
+        "c1",
+    ] {
+        let mut avro = b"\0\0\0\0\x01".to_vec();
+        avro.push(2 * text.len() as u8);
+        avro.extend(text.as_bytes());
+        assert_eq!(id(KeyFormat::Avro, &avro).as_deref(), Some(text));
+        let json = serde_json::to_string(text).unwrap();
+        assert_eq!(id(KeyFormat::Json, json.as_bytes()).as_deref(), Some(text));
+    }
+    // Without a format of its own a key may be JSON.
+    let of_text = |key: &str| id(KeyFormat::Text, key.as_bytes());
+    assert_eq!(of_text(r#"{"id":"x"}"#).as_deref(), Some("x"));
+    assert_eq!(of_text("c1").as_deref(), Some("c1"));
+    assert_eq!(of_text("true"), None);
 }

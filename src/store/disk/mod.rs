@@ -34,6 +34,8 @@
 //! | `runs` | the external sort of the records that a restore loads |
 //! | `compaction` | removing overwritten values, once an hour |
 //! | `permissions` | only this user may read the files |
+//! | `room` | what the directory is like, without taking it over |
+//! | `scratch` | a folder for what a command sorts on disk; it is no store |
 
 mod check;
 mod compaction;
@@ -41,7 +43,9 @@ mod directory;
 mod engine;
 mod layout;
 mod permissions;
+mod room;
 mod runs;
+mod scratch;
 #[cfg(test)]
 mod tests;
 
@@ -53,6 +57,10 @@ use bytes::Bytes;
 pub use directory::{DiskSettings, DiskStores};
 use engine::{Engine, MemoryLimits, WriteBatch, damaged};
 use layout::{CHECKPOINT, Checkpoint, HEADER, Header, Totals, batch_slot, key};
+#[cfg(test)]
+pub use room::Room;
+pub use room::{Found as FoundDirectory, look};
+pub use scratch::Scratch;
 
 use check::{Check, Found};
 use compaction::LastCompaction;

@@ -1,5 +1,7 @@
-//! What the records of the built-in sources say: read as the oracle of `tests/laws` reads them.
+//! What the oracle of `tests/laws` knows: what the records of the built-in sources say, and what lists let go.
 
+#[path = "../../laws/oracle/lists.rs"]
+pub mod lists;
 #[path = "../../laws/oracle/read.rs"]
 pub mod read;
 #[path = "../../laws/oracle/text.rs"]

@@ -51,7 +51,7 @@ pub fn lists(
     judge: &mut Judge<'_>,
     here: &Json,
     base: &str,
-    times: (i64, Option<i64>),
+    times: (Option<i64>, Option<i64>),
 ) -> BTreeMap<&'static str, Vec<Element>> {
     let mut told = BTreeMap::new();
     for (list, id_name, fields) in LISTS {
@@ -115,7 +115,7 @@ fn element(
     table: &toml::Table,
     (list, id_name, fields): (&str, &'static str, &'static [&'static str]),
     (here, base): &Place,
-    (updated, created): (i64, Option<i64>),
+    (updated, created): (Option<i64>, Option<i64>),
 ) -> Option<(Element, String)> {
     let here = (here, base.as_str());
     let declared = values(&table["fields"]);
@@ -153,11 +153,12 @@ fn element(
     if let Some((at, pointer)) = &own_updated {
         judge.future(*at, pointer);
     }
-    let at = own_updated.as_ref().map_or(updated, |(at, _)| *at);
+    let known = own_updated.as_ref().map(|(at, _)| *at).or(updated);
+    let at = known.unwrap_or(0);
     let created = own_created.as_ref().map(|(at, _)| *at).or(created);
     let own = own_created.or(own_updated);
     if let (Some(created), Some((_, pointer))) = (created, own)
-        && created > at
+        && known.is_some_and(|at| created > at)
     {
         judge.findings.push((pointer, "created_after_updated"));
     }

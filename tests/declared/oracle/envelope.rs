@@ -154,9 +154,17 @@ fn debezium(root: &Json, record: &Record) -> Opened {
 fn flattened(row: &Json, mut part: Part, record: &Record) -> Part {
     let source = Some(row);
     let micros = whole(source, "__source_ts_us");
-    let millis = whole(source, "__source_ts_ms").or_else(|| whole(source, "__ts_ms"));
-    part.time = micros.or_else(|| Some(millis? * 1000)).or(part.time);
-    part.rank = place(source, "__source_lsn", "__source_file", "__source_pos");
+    let millis = whole(source, "__source_ts_ms").map(|millis| millis * 1000);
+    let of_connector =
+        || whole(source, "__ts_us").or_else(|| Some(whole(source, "__ts_ms")? * 1000));
+    part.time = micros.or(millis).or_else(of_connector).or(part.time);
+    // each part of the position has two names, of which that with the struct comes first
+    let named = |name: &str| {
+        let [long, short] = [format!("__source_{name}"), format!("__{name}")];
+        let is_there = row.member(&long).is_some_and(|value| *value != Json::Null);
+        if is_there { long } else { short }
+    };
+    part.rank = place(source, &named("lsn"), &named("file"), &named("pos"));
     if text(row, "__op") == Some("r") {
         part.rank = 0;
     }

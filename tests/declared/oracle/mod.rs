@@ -53,6 +53,8 @@ pub struct Settings {
     pub union: bool,
     /// `merge.max_actions`; 0 for the default of 100.
     pub max_actions: usize,
+    /// `merge.max_hidden`; none for the default of 100.
+    pub max_hidden: Option<usize>,
     /// `snapshot.recent_actions`; 0 for the default of 20.
     pub recent_actions: usize,
     /// `snapshot.deleted = "tombstone"` instead of `"keep"`.
@@ -64,6 +66,10 @@ pub struct Settings {
 impl Settings {
     pub fn max_actions(&self) -> usize {
         [self.max_actions, 100][usize::from(self.max_actions == 0)]
+    }
+
+    pub fn max_hidden(&self) -> usize {
+        self.max_hidden.unwrap_or(100)
     }
 
     pub fn recent_actions(&self) -> usize {
@@ -186,10 +192,4 @@ fn facts(definitions: &[Definition], event: &Event) -> Vec<Valid> {
             Verdict::Nothing | Verdict::Rejected(_) => Vec::new(),
         },
     }
-}
-
-/// Whether a record erases something.
-pub fn erases(definitions: &[Definition], event: &Event) -> bool {
-    let mut facts = facts(definitions, event).into_iter();
-    facts.any(|valid| matches!(valid.fact, Fact::Erasure { .. }))
 }

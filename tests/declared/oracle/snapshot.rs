@@ -147,12 +147,13 @@ fn views(facts: &[&Fact], erasures: &Erasures<'_>, settings: &Settings) -> Vec<V
         })
         .collect();
     let names: BTreeSet<&String> = told.iter().map(|told| &told.source).collect();
+    let max_hidden = (!settings.union).then_some(settings.max_hidden());
     names
         .into_iter()
         .map(|name| {
             let own = told.iter().filter(|told| told.source == *name);
             let own: Vec<&Told> = own.copied().collect();
-            view(name, &own, erasures, settings.union)
+            view(name, &own, erasures, max_hidden)
         })
         .collect()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::builtin::lists::{self, Carrier, Content};
 use super::{Fact, Told};
 
 /// The end of what is forgotten, by source.
@@ -52,7 +53,8 @@ fn stamp(told: &Told, at: i64) -> Stamp {
     }
 }
 
-pub fn view(name: &str, all: &[&Told], erasures: &Erasures<'_>, union: bool) -> View {
+/// What a source shows. Without `max_hidden`, lists only grow and let nothing go.
+pub fn view(name: &str, all: &[&Told], erasures: &Erasures<'_>, max_hidden: Option<usize>) -> View {
     let spare = |at: i64| erasures.spare(name, at);
     let whole = all.iter().any(|told| told.whole);
     let greatest = all.iter().map(|told| stamp(told, told.at)).max();
@@ -86,7 +88,7 @@ pub fn view(name: &str, all: &[&Told], erasures: &Erasures<'_>, union: bool) -> 
             .filter(|told| told.whole || told.lists.contains_key(list))
             .copied()
             .collect();
-        lists.insert(list, elements(list, &carriers, &spare, union));
+        lists.insert(list, elements(list, &carriers, &spare, max_hidden));
     }
     let newest = if whole {
         counted.iter().max_by_key(|told| stamp(told, told.at))
@@ -108,32 +110,40 @@ fn elements(
     list: &str,
     carriers: &[&Told],
     spare: &dyn Fn(i64) -> bool,
-    union: bool,
+    max_hidden: Option<usize>,
 ) -> Vec<(String, String)> {
-    let of = |told: &Told| told.lists.get(list).cloned().unwrap_or_default();
-    let newest = carriers.iter().map(|told| stamp(told, told.at)).max();
-    let ids: BTreeSet<String> = carriers
-        .iter()
-        .flat_map(|told| of(told).into_iter().map(|element| element.id))
-        .collect();
-    let mut shown = Vec::new();
-    for id in ids {
-        let names = |told: &&&Told| of(told).iter().any(|element| element.id == id);
-        let listing = carriers.iter().filter(names);
-        let (last, at) = listing
-            .map(|told| (stamp(told, told.at), told.at))
-            .max()
-            .unwrap();
-        if !spare(at) || !union && Some(last) != newest {
-            continue;
+    // With the rank first, an erasure hides data but forgets none.
+    let counts = |told: &Told, at: i64| told.rank_first || spare(at);
+    let all = carriers.iter().map(|told| {
+        let elements = told.lists.get(list).map(Vec::as_slice).unwrap_or_default();
+        let contents = elements.iter().filter(|element| counts(told, element.at));
+        Carrier {
+            stamp: stamp(told, told.at),
+            stands: counts(told, told.at),
+            elements: contents
+                .map(|element| Content {
+                    stamp: stamp(told, element.at),
+                    text: element.text.clone(),
+                    at: element.at,
+                    id: element.id.clone(),
+                })
+                .collect(),
+            ids: elements.iter().map(|element| element.id.clone()).collect(),
         }
-        let contents = carriers.iter().flat_map(|told| {
-            let own = of(told).into_iter().filter(|element| element.id == id);
-            own.map(|element| (stamp(told, element.at), element.text, element.at))
-        });
-        let (_, text, at) = contents.max().unwrap();
-        if spare(at) {
-            shown.push((id, text));
+    });
+    let all: Vec<Carrier<Stamp>> = all.collect();
+    let contents = lists::contents(&all, max_hidden);
+
+    let newest = carriers.iter().map(|told| stamp(told, told.at)).max();
+    let mut shown = Vec::new();
+    for (id, content) in contents {
+        let names = |carrier: &&Carrier<Stamp>| carrier.ids.contains(&id);
+        let listing = all.iter().zip(carriers).filter(|(one, _)| names(one));
+        let listing = listing.map(|(carrier, told)| (carrier.stamp, told.at));
+        let (last, at) = listing.max().unwrap();
+        let is_listed = spare(at) && (max_hidden.is_none() || Some(last) == newest);
+        if is_listed && spare(content.at) {
+            shown.push((id, content.text));
         }
     }
     shown

@@ -164,7 +164,7 @@ impl Judge<'_> {
             }
         }
         let part = self.part;
-        let times = (at.unwrap_or(0), created_at);
+        let times = (at, created_at);
         let lists = element::lists(self, &part.here, &part.base, times);
         let definition = self.definition;
         Some(Told {

@@ -114,9 +114,13 @@ fn debezium(loose: &Loose, record: &mut Record) -> String {
     let row = row.map_or(bodies[0].clone(), |row| row.canonical());
     let row = row.replace(r#""y":"N""#, r#""y":"__debezium_unavailable_value""#);
     if loose.form == 0 {
-        let position = position.replace("\"lsn\"", "\"__source_lsn\"");
-        let position = position.replace("\"file\"", "\"__source_file\"");
-        let position = position.replace("\"pos\"", "\"__source_pos\"");
+        let prefix = if millis % 2 == 0 { "__source_" } else { "__" };
+        let named = |position: String, name: &str| {
+            position.replace(&format!("\"{name}\""), &format!("\"{prefix}{name}\""))
+        };
+        let position = ["lsn", "file", "pos"]
+            .into_iter()
+            .fold(position.clone(), named);
         let deleted = if *op == "d" { "true" } else { "false" };
         let inner = row.strip_suffix('}').unwrap();
         return format!(

@@ -51,6 +51,26 @@ fn a_flattened_row_tells_itself() {
     assert_eq!(said(&debezium(), row), Ok(expected.clone()));
     let wrapped = format!(r#"{{"payload":{row},"schema":null}}"#);
     assert_eq!(said(&debezium(), &wrapped), Ok(expected));
+    // `add.fields` may name the fields of the source without their struct.
+    let rank = |position: &str| {
+        let row = format!(r#"{{"id":"c",{position},"__ts_ms":1683353289123}}"#);
+        let said = said(&debezium(), &row).unwrap();
+        assert_eq!(said["at"], json!("2023-05-06T06:08:09.123Z"));
+        said["rank"].as_u64().unwrap()
+    };
+    assert_eq!(rank(r#""__lsn":9"#), 9);
+    assert_eq!(rank(r#""__lsn":9,"__source_lsn":8"#), 8);
+    assert_eq!(rank(r#""__lsn":9,"__source_lsn":null"#), 9);
+    assert_eq!(rank(r#""__lsn":9,"__op":"r""#), 0);
+    for names in [
+        ["__file", "__pos"],
+        ["__source_file", "__source_pos"],
+        ["__file", "__source_pos"],
+    ] {
+        let [file, pos] = names;
+        let place = format!(r#""{file}":"bin.000003","{pos}":154"#);
+        assert_eq!(rank(&place), (3 << 32) + 154);
+    }
     // A column may be called `op`.
     let column = said(&debezium(), r#"{"id":"c","op":"d"}"#).unwrap();
     assert_eq!(column["at"], json!("2024-01-01T00:00:00Z"));

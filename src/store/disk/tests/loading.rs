@@ -98,7 +98,7 @@ fn records_a_second() {
         memory,
         ..settings(folder.path())
     };
-    let mut store = DiskStores::lock(place, || true)
+    let mut store = DiskStores::lock(place, || false)
         .and_then(|stores| stores.open(0))
         .expect("a store");
     let (records, value) = (1_000_000_u64, vec![7; 1200]);

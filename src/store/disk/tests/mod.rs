@@ -27,8 +27,9 @@ fn settings(directory: &Path) -> DiskSettings {
     }
 }
 
+/// Waits for the lock: a child process that another test starts has it too until it runs its own program.
 fn stores(directory: &Path) -> DiskStores {
-    DiskStores::lock(settings(directory), || true).expect("the directory")
+    DiskStores::lock(settings(directory), || false).expect("the directory")
 }
 
 fn open(directory: &Path) -> Box<dyn Store> {
@@ -155,7 +156,7 @@ fn a_store_of_another_topic_is_deleted() {
     for change in changes {
         let mut place = settings(folder.path());
         change(&mut place);
-        let stores = DiskStores::lock(place, || true).expect("the directory");
+        let stores = DiskStores::lock(place, || false).expect("the directory");
         let mut store = stores.open(0).expect("a store");
         assert_eq!((store.checkpoint(), store.customers()), (None, 0));
         assert_eq!(store.get(&id(0)), Ok(None));

@@ -1,0 +1,53 @@
+//! What a broker needs of the machine: Java, and the jars of Kafka.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::POM;
+
+/// Whether there is a Java that runs Kafka.
+pub fn check() -> Result<(), String> {
+    let output = Command::new("java").arg("-version").output();
+    let text = match &output {
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
+    };
+    // `openjdk version "17.0.15" …`
+    let version = text.split('"').nth(1).unwrap_or_default();
+    let major: Option<u32> = version
+        .split(|c: char| !c.is_ascii_digit())
+        .next()
+        .and_then(|digits| digits.parse().ok());
+    if major.is_some_and(|major| major >= 17) {
+        return Ok(());
+    }
+    Err(format!(
+        "`java -version` must say 17 or newer, but says: {}\n{INSTALL}",
+        text.trim()
+    ))
+}
+
+const INSTALL: &str = "Install Java 17 and Maven (Debian: apt-get install openjdk-17-jre-headless \
+                       maven), or name a broker in KEYFOLD_TEST_BOOTSTRAP.";
+
+/// Fetches the jars of Kafka by Maven.
+pub fn fetch_jars(libs: &Path) -> Result<(), String> {
+    let pom = libs.join("pom.xml");
+    fs::write(&pom, POM).map_err(|e| format!("write {}: {e}", pom.display()))?;
+    let output = Command::new("mvn")
+        .args(["-q", "-B", "dependency:copy-dependencies", "-f"])
+        .arg(&pom)
+        .arg(format!("-DoutputDirectory={}", libs.display()))
+        .output()
+        .map_err(|e| format!("run `mvn`: {e}\n{INSTALL}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!(
+        "Maven could not fetch Kafka's jars ({}):\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    ))
+}
