@@ -49,19 +49,13 @@ impl LagReader {
         while self.client.poll(Duration::ZERO).is_some() {}
     }
 
-    /// The offsets that the group has committed; `None` for a partition without one. Partitions whose offset cannot be
-    /// read now are left out.
+    /// See [`committed`]; with [`Isolation::Committed`], offsets that no open transaction may still change.
     pub fn committed(
         &self,
         partitions: &[TopicPartition],
         wait: Duration,
     ) -> KafkaResult<BTreeMap<TopicPartition, Option<i64>>> {
-        let list = list(partitions, Offset::Invalid)?;
-        let answer = self.client.committed_offsets(list, wait)?;
-        Ok(answered(&answer, |offset| match offset {
-            Offset::Offset(offset) => Some(Some(offset)),
-            _ => Some(None),
-        }))
+        committed(&self.client, partitions, wait)
     }
 
     /// The end offsets: those after the last readable records.
@@ -153,6 +147,21 @@ impl LagReader {
         let _ = self.client.assign(&TopicPartitionList::new());
         found
     }
+}
+
+/// The offsets that a client's group has committed; `None` for a partition without one. Partitions whose offset cannot be
+/// read now are left out.
+pub(super) fn committed(
+    client: &BaseConsumer<LastError>,
+    partitions: &[TopicPartition],
+    wait: Duration,
+) -> KafkaResult<BTreeMap<TopicPartition, Option<i64>>> {
+    let list = list(partitions, Offset::Invalid)?;
+    let answer = client.committed_offsets(list, wait)?;
+    Ok(answered(&answer, |offset| match offset {
+        Offset::Offset(offset) => Some(Some(offset)),
+        _ => Some(None),
+    }))
 }
 
 fn list(partitions: &[TopicPartition], offset: Offset) -> KafkaResult<TopicPartitionList> {

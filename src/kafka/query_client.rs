@@ -2,7 +2,7 @@
 //! with the default isolation level the end of a log is the last stable offset, which leaves out committed records
 //! after the start of an open transaction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rdkafka::client::Client;
@@ -13,6 +13,7 @@ use rdkafka::types::RDKafkaRespErr;
 
 use super::client::ClientSettings;
 use super::client_log::LastError;
+use super::lag_reader::{self, TopicPartition};
 
 pub struct QueryClient {
     client: BaseConsumer<LastError>,
@@ -51,6 +52,17 @@ impl QueryClient {
 
     pub(crate) fn client(&self) -> &Client<LastError> {
         self.client.client()
+    }
+
+    /// The offsets that the group has committed, even while an open transaction may still change them; `None` for a
+    /// partition without one. A client that reads committed waits until all of these partitions have no such
+    /// transaction at the same moment, which may never be in a large group that commits all the time.
+    pub fn committed(
+        &self,
+        partitions: &[TopicPartition],
+        wait: Duration,
+    ) -> KafkaResult<BTreeMap<TopicPartition, Option<i64>>> {
+        lag_reader::committed(&self.client, partitions, wait)
     }
 
     /// The metadata of the group's committed offsets, even while an open transaction may still change them.

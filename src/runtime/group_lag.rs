@@ -83,7 +83,7 @@ impl GroupLag {
         let Some(reader) = self.reader.take() else {
             return;
         };
-        if let Err(error) = self.read_progress(&reader, Instant::now()) {
+        if let Err(error) = self.read_progress(query, &reader, Instant::now()) {
             tracing::debug!(%error, "the lag of the group is not known");
         } else {
             let progress = self.progress.iter();
@@ -128,10 +128,11 @@ impl GroupLag {
     /// Reads the committed offsets and the ends.
     fn read_progress(
         &mut self,
+        query: &QueryClient,
         reader: &LagReader,
         now: Instant,
     ) -> rdkafka::error::KafkaResult<()> {
-        let committed = reader.committed(&self.partitions, ANSWER_TIMEOUT)?;
+        let committed = query.committed(&self.partitions, ANSWER_TIMEOUT)?;
         let without_commit = committed.iter().filter(|(_, offset)| offset.is_none());
         let without_commit: Vec<TopicPartition> =
             without_commit.map(|(key, _)| key.clone()).collect();

@@ -1,10 +1,14 @@
 //! How far the group is behind: in records and in time, also where nobody works.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use keyfold::model::record::Source;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{BaseProducer, Producer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use keyfold_harness::app::{App, LIMIT};
+use keyfold_harness::client::unique;
 use keyfold_harness::metrics::{Metrics, sum};
 use keyfold_harness::program::Keyfold;
 use keyfold_harness::record::Record;
@@ -44,6 +48,28 @@ fn oldest(metrics: &Metrics, topic: &str) -> f64 {
         .fold(0.0, f64::max)
 }
 
+/// A producer with an open transaction that may change an offset of the group, as each instance has at most times that
+/// commits under load.
+fn with_an_open_offset(app: &App, topic: &str) -> BaseProducer {
+    let limit = Duration::from_secs(30);
+    let mut config = app.client.producer_config();
+    config.set("transactional.id", unique("committing"));
+    let producer: BaseProducer = config.create().expect("a producer");
+    producer.init_transactions(limit).expect("initialised");
+    producer.begin_transaction().expect("a transaction");
+    let mut config = app.client.config();
+    config.set("group.id", &app.id);
+    let consumer: BaseConsumer = config.create().expect("a consumer");
+    let metadata = consumer.group_metadata().expect("the group's metadata");
+    let mut offsets = TopicPartitionList::new();
+    let added = offsets.add_partition_offset(topic, 0, Offset::Offset(0));
+    added.expect("an offset");
+    producer
+        .send_offsets_to_transaction(&offsets, &metadata, limit)
+        .expect("offsets in the transaction");
+    producer
+}
+
 /// One of two instances that share the work is killed, which the group learns when its session ends.
 #[test]
 fn the_lag_of_partitions_that_a_dead_instance_had_is_told() {
@@ -65,6 +91,7 @@ fn the_lag_of_partitions_that_a_dead_instance_had_is_told() {
     living.wait_for(LIMIT, "to own a half", |living| {
         (owns(living) == 2 && owns(&dead) == 2).then_some(())
     });
+    let committing = with_an_open_offset(&app, &app.input(Source::ConsoleCustomers));
     dead.kill9();
     app.client
         .produce(&old_records(&app, Source::LoyaltyCustomers, 4, 5));
@@ -76,6 +103,8 @@ fn the_lag_of_partitions_that_a_dead_instance_had_is_told() {
         // five records in each of two partitions; what is in its own is rejected
         (unowned == 2.0 && lag == 10.0 && (3_600.0..3_700.0).contains(&old)).then_some(())
     });
+    let aborted = committing.abort_transaction(Duration::from_secs(30));
+    aborted.expect("the transaction can be aborted");
     living.wait_for(LIMIT, "to take over", |living| {
         let metrics = living.metrics();
         let lag = of(&metrics, "keyfold_consumer_lag_records", &topic);

@@ -250,6 +250,9 @@ impl Client {
         let mut config = self.config();
         config.set("group.id", group);
         config.set("enable.auto.commit", "false");
+        // a client that reads committed waits until no open transaction may change any of them, which may never be
+        // while instances commit all the time
+        config.set("isolation.level", "read_uncommitted");
         let consumer: BaseConsumer = config.create().expect("a consumer");
         let mut asked = TopicPartitionList::new();
         for topic in topics {
