@@ -61,6 +61,7 @@ pub mod inspect;
 pub mod json;
 pub mod kafka;
 pub mod model;
+mod prefetch;
 mod registry;
 mod runtime;
 pub mod sample;

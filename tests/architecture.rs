@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Each folder, or file, at the top of `src`: it may name those before it, and not those of its own line.
 const LAYERS: [&[&str]; 17] = [
-    &["model", "failpoint", "exit", "backoff"],
+    &["model", "failpoint", "exit", "backoff", "prefetch"],
     &["json", "serve"],
     &["avro", "customer", "generated"],
     &["definition"],

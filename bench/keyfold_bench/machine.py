@@ -9,17 +9,18 @@ from .processes import text_of
 
 
 def describe():
-    commit = text_of(["git", "describe", "--always", "--exclude=*"], cwd=ROOT)
+    # with the commit that it was built from
+    version = text_of([paths.KEYFOLD, "--version"])
     # the results of the parts before are no change of what is measured
     if text_of(["git", "status", "--porcelain", "--", ".", ":!bench/results"], cwd=ROOT):
-        commit += "-dirty"
+        version += " and changes"
     return {
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "cpu": processor(),
         "cores": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "keyfold": f"{text_of([paths.KEYFOLD, '--version'])} ({commit})",
+        "keyfold": version,
         "kafka": "4.3.1",
         "java": text_of(["java", "-version"]).splitlines()[0],
         "go": text_of(["go", "version"]).removeprefix("go version "),

@@ -68,6 +68,11 @@ impl Bounded {
         &self.customer
     }
 
+    /// Asks for the memory of what the customer refers to, because it is read soon.
+    pub fn prefetch_parts(&self) {
+        self.customer.prefetch_parts();
+    }
+
     /// An upper bound of the encoded size, in bytes.
     pub fn max_encoded(&self) -> usize {
         self.max_encoded

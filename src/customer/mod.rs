@@ -60,6 +60,7 @@ use texts::{Span, Texts};
 
 use crate::model::record::Source;
 use crate::model::time::Instant;
+use crate::prefetch;
 
 /// All that is known about one customer. Two customers are equal if their encoded states are.
 #[derive(Debug, Clone, Default)]
@@ -126,6 +127,14 @@ impl Erasures {
 }
 
 impl Customer {
+    /// Asks for the memory of the texts, lists and actions, because they are read soon.
+    fn prefetch_parts(&self) {
+        self.texts.prefetch();
+        self.addresses.prefetch();
+        self.dependents.prefetch();
+        prefetch::soon(&*self.actions.kept);
+    }
+
     /// Whether data of these sources are still shown after their last erasure, because they have a later time than the
     /// erasure.
     pub(crate) fn outlives(&self, erasure: Erasure) -> bool {

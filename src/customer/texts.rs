@@ -7,6 +7,8 @@
 
 use bytes::Bytes;
 
+use crate::prefetch;
+
 /// The position of a text in the [`Texts`] of its record or customer. It is meaningless for any other `Texts`.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
@@ -60,6 +62,12 @@ impl Texts {
             decoded,
             added: Vec::new(),
         }
+    }
+
+    /// Asks for the memory of the texts, because they are read soon.
+    pub fn prefetch(&self) {
+        prefetch::soon(&*self.decoded);
+        prefetch::soon(&*self.added);
     }
 
     #[inline]

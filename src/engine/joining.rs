@@ -5,7 +5,9 @@ use super::fatal::Fatal;
 use super::{Engine, Place};
 use crate::customer::bounded::{Bounded, StateTooLarge};
 use crate::customer::contribution::{Contribution, Erasure};
+use crate::model::partition;
 use crate::model::record::{Code, Label, Outcome, Source};
+use crate::prefetch;
 
 /// What became of a contribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +31,29 @@ impl Joined {
 }
 
 impl Engine {
+    /// Asks for the memory of the customers that the next records are about. `keys` are the keys of these records: from
+    /// most sources, the customers' ids. A look-up waits for memory some three times, one after the other; of look-ups
+    /// that do not depend on each other, the processor has several wait at once.
+    pub fn prefetch<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
+        for key in keys {
+            if let Some(held) = self.held_in_batch(key) {
+                prefetch::soon(held);
+                continue;
+            }
+            let home = partition::of_key(key, self.settings.partitions);
+            if let Some(store) = self.stores.get(&home) {
+                store.prefetch(key);
+            }
+        }
+    }
+
+    /// The customer with this id, if the open batch has it.
+    fn held_in_batch(&self, id: &[u8]) -> Option<&Bounded> {
+        let batch = self.batch.as_ref()?;
+        let id = std::str::from_utf8(id).ok()?;
+        batch.customers.get(id)?.held.as_deref()
+    }
+
     /// Joins a contribution; if it is an erasure that leaves data shown, that is a warning of the record at `at`.
     pub(super) fn join_and_warn(
         &mut self,
@@ -110,7 +135,10 @@ impl Engine {
         };
         let state = match &stored {
             None => Ok(Bounded::default()),
-            Some(state) => Bounded::decode(state),
+            Some(state) => {
+                prefetch::soon(&**state);
+                Bounded::decode(state)
+            }
         };
         let state = state.map_err(|error| Fatal::State {
             topic: self.settings.state_topic.clone(),

@@ -7,12 +7,13 @@
 use bytes::Bytes;
 
 use super::Settings;
-use super::batch::{BatchEntry, Finished, Progress};
+use super::batch::{BatchEntry, Customers, Finished, Progress};
 use super::outbox::{Outbox, Outgoing, Output};
 use crate::avro::snapshot::{EncodeError, encode};
 use crate::config::Guarantee;
 use crate::customer::{Customer, snapshot};
 use crate::model::partition;
+use crate::prefetch;
 use crate::source::framing;
 
 /// How much of a finished batch is written.
@@ -80,6 +81,22 @@ fn encode_state(entry: &mut BatchEntry, buffer: &mut Vec<u8>) {
     }
 }
 
+/// Asks for the memory of the customers behind this place: first of the next but one, then, when it is its turn to be
+/// the next, of what that refers to.
+fn prefetch_behind(customers: &Customers, at: usize) {
+    if let Some((_, entry)) = customers.get_index(at + 2)
+        && let Some(next_but_one) = &entry.held
+    {
+        prefetch::soon(&**next_but_one);
+    }
+    if let Some((id, entry)) = customers.get_index(at + 1)
+        && let Some(next) = &entry.held
+    {
+        prefetch::soon(&**id);
+        next.prefetch_parts();
+    }
+}
+
 /// Produces the state of a customer, if the batch changed it. Returns whether the producer had room for it.
 fn produce_state(id: &str, entry: &BatchEntry, out: &mut impl Outbox) -> bool {
     let Some(state) = &entry.state else {
@@ -139,7 +156,11 @@ impl Finished {
         out: &mut impl Outbox,
     ) -> Result<bool, EncodeError> {
         let progress = &mut self.progress;
-        while let Some((id, entry)) = self.customers.get_index_mut(progress.snapshots) {
+        loop {
+            prefetch_behind(&self.customers, progress.snapshots);
+            let Some((id, entry)) = self.customers.get_index_mut(progress.snapshots) else {
+                return Ok(true);
+            };
             if let Some(bounded) = entry.held.as_ref().filter(|_| entry.changed) {
                 let shown = match progress.rendered {
                     Some(shown) => shown,
@@ -161,12 +182,16 @@ impl Finished {
             entry.held = None;
             progress.snapshots += 1;
         }
-        Ok(true)
     }
 
     /// Continues to write states while the producer has room. Returns whether all are written.
     fn write_states(&mut self, out: &mut impl Outbox) -> bool {
         while let Some((id, entry)) = self.customers.get_index(self.progress.states) {
+            if let Some((_, behind)) = self.customers.get_index(self.progress.states + 2)
+                && let Some(state) = &behind.state
+            {
+                prefetch::soon(&**state);
+            }
             if !produce_state(id, entry, out) {
                 return false;
             }

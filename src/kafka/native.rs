@@ -10,6 +10,7 @@ use rdkafka::bindings as rd;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
+use crate::prefetch;
 use crate::source::metadata::Metadata;
 
 /// A queue that partitions' records are forwarded to. It must be dropped before its client.
@@ -124,9 +125,13 @@ impl Messages {
         self.list.iter()
     }
 
-    /// Removes and returns the first message.
+    /// Removes and returns the first message, and asks for the memory of the next one's value.
     pub fn take(&mut self) -> Option<Message> {
-        self.list.pop_front()
+        let first = self.list.pop_front();
+        if let Some(value) = self.list.front().and_then(Message::payload) {
+            prefetch::soon(value);
+        }
+        first
     }
 
     /// Makes a message that was taken the first one again.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use super::{Change, Sizes, Store, StoreError, Stores};
+use crate::prefetch;
 
 /// The customers of one state partition.
 #[derive(Debug, Default)]
@@ -45,6 +46,12 @@ impl MemoryStore {
 impl Store for MemoryStore {
     fn get(&self, id: &[u8]) -> Result<Option<Bytes>, StoreError> {
         Ok(self.customers.get(id).cloned())
+    }
+
+    fn prefetch(&self, id: &[u8]) {
+        if let Some(state) = self.customers.get(id) {
+            prefetch::soon(&**state);
+        }
     }
 
     fn checkpoint(&self) -> Option<i64> {

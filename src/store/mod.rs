@@ -31,6 +31,10 @@ pub trait Store: Debug + Send {
     /// A customer's encoded state. Must not be called while records are loaded.
     fn get(&self, id: &[u8]) -> Result<Option<Bytes>, StoreError>;
 
+    /// Asks for the memory of a customer's state, because it is read soon. A store whose states are not in memory does
+    /// nothing.
+    fn prefetch(&self, _id: &[u8]) {}
+
     /// Every record of the state topic before this offset is in the store. The store may be ahead of it: it may hold
     /// later records as well. None: no restore has ever finished.
     fn checkpoint(&self) -> Option<i64>;

@@ -15,6 +15,7 @@ use super::contribution::ListElement;
 use super::stamp::{AnyStamp, Stamp};
 use super::texts::Texts;
 use crate::model::time::Instant;
+use crate::prefetch;
 
 /// The elements that events have listed, including hidden ones: a late event, older than the newest, may show one
 /// again, and then with its newest content.
@@ -98,6 +99,11 @@ impl<S: AnyStamp> List<S> {
     fn let_go(&mut self, texts: &mut Texts, max_hidden: usize) -> bool {
         let are_few = self.elements.len() <= max_hidden;
         !are_few && (self.raise_floor(texts, max_hidden) || self.drop_unlisted(texts, max_hidden))
+    }
+
+    /// Asks for the memory of the elements, because they are read soon.
+    pub fn prefetch(&self) {
+        prefetch::soon(&*self.elements);
     }
 
     /// Whether nothing is known.

@@ -27,6 +27,8 @@ impl Driver {
             };
             self.consumer.poll(wait, &mut self.polled);
             polled_nothing = self.polled.is_empty();
+            self.engine
+                .prefetch(self.polled.iter().filter_map(Message::key));
         }
         let until = self.now() + TURN_DURATION;
         while !self.polled.is_empty() {
