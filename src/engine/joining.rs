@@ -35,15 +35,21 @@ impl Engine {
     /// most sources, the customers' ids. A look-up waits for memory some three times, one after the other; of look-ups
     /// that do not depend on each other, the processor has several wait at once.
     pub fn prefetch<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
+        let mut held_here = Vec::with_capacity(keys.size_hint().1.unwrap_or(0));
         for key in keys {
             if let Some(held) = self.held_in_batch(key) {
                 prefetch::soon(held);
+                held_here.push(held);
                 continue;
             }
             let home = partition::of_key(key, self.settings.partitions);
             if let Some(store) = self.stores.get(&home) {
                 store.prefetch(key);
             }
+        }
+        // afterwards, because where the parts are says the memory that was only just asked for
+        for held in held_here {
+            held.prefetch_parts();
         }
     }
 

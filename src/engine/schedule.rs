@@ -51,6 +51,12 @@ impl Schedule {
         self.batch_began = now;
         self.passed_since = None;
     }
+
+    /// How long the open batch has had the producer to itself: since it was opened, or since the commit of the batch
+    /// before it ended, if that was later.
+    fn batch_age(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.batch_began.max(self.commit_ended_at))
+    }
 }
 
 impl Engine {
@@ -136,10 +142,12 @@ impl Engine {
         })
     }
 
-    /// Whether the open batch has reached its maximum age, which is higher while there is a backlog.
+    /// Whether the open batch has reached its maximum age, which is higher while there is a backlog. What it takes
+    /// while the batch before is committed does not count: the interval is one between two commits, as users know it
+    /// from other stream processors, and a commit that takes longer is followed by a larger batch, not by more commits.
     fn is_old_enough(&self, clients: &impl Clients, now: Duration) -> bool {
         let processing = &self.settings.policy.processing;
-        let age = now.saturating_sub(self.schedule.batch_began);
+        let age = self.schedule.batch_age(now);
         age >= processing.commit_interval
             && (age >= processing.backlog_commit_interval
                 || self.backlog(clients).all <= self.open_batch_records())

@@ -60,6 +60,7 @@ impl<'p> From<&'p Policy> for JudgeSettings<'p> {
 }
 
 /// All that an engine needs and that does not change while it runs.
+#[derive(Clone)]
 pub struct Settings {
     pub policy: Policy,
     /// The inputs, then the forwarded topic.

@@ -32,6 +32,7 @@ pub(crate) mod requirements;
 mod reset;
 pub(crate) mod restorer;
 mod retry;
+mod served_producer;
 pub(crate) mod survey;
 pub(crate) mod topic_acceptance;
 pub(crate) mod topic_lifetime;

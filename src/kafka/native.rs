@@ -27,6 +27,15 @@ impl Queue {
         NonNull::new(unsafe { rd::rd_kafka_queue_new(client) }).map(Queue)
     }
 
+    /// The queue of a client's events.
+    ///
+    /// # Safety
+    /// `client` must be alive for as long as the queue.
+    pub unsafe fn of_events(client: *mut rd::rd_kafka_t) -> Option<Queue> {
+        // SAFETY: the client is alive.
+        NonNull::new(unsafe { rd::rd_kafka_queue_get_main(client) }).map(Queue)
+    }
+
     /// Forwards the records of a partition to this queue instead of the consumer's. Must be called while none are
     /// fetched: before the partition is assigned, or while it is paused. Otherwise records arrive on two queues and out
     /// of order. The forwarding ends when fetching stops, which happens some time after the partition was removed from

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::committer::Committer;
@@ -16,6 +16,7 @@ use super::consumer::Membership;
 use super::deliveries::{Context, Deliveries};
 use super::errors::code_of;
 use super::native::{TopicHandle, TransactionError};
+use super::served_producer::ServedProducer;
 use super::transaction::{Request, SLICE, Sent, Transactions};
 use crate::engine::event::StepEnd;
 
@@ -63,7 +64,7 @@ impl BatchProducer {
     ) -> Result<BatchProducer, KafkaError> {
         let deliveries = Arc::new(Deliveries::default());
         let context = Context(Arc::clone(&deliveries));
-        let producer: ThreadedProducer<Context> = config.create_with_context(context)?;
+        let producer = ServedProducer::create(config, context)?;
         let transactional = config.get("transactional.id").is_some();
         if transactional {
             while let Err(error) = producer.init_transactions(SLICE) {

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use rdkafka::bindings as rd;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{Producer, ThreadedProducer};
+use rdkafka::producer::Producer;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
-use super::deliveries::{Context, Deliveries};
+use super::deliveries::Deliveries;
 use super::errors::{client_error, code_of};
 use super::native::{TransactionError, taken};
+use super::served_producer::ServedProducer;
 use crate::engine::client_error::ClientError;
 use crate::engine::event::StepEnd;
 use crate::failpoint;
@@ -41,7 +42,7 @@ pub struct Sent {
 
 /// The transactional side of a producer. Only one thread may use it at a time.
 pub struct Transactions {
-    pub producer: ThreadedProducer<Context>,
+    pub producer: ServedProducer,
     pub deliveries: Arc<Deliveries>,
     /// The timeout of each step of a commit.
     pub step_timeout: Duration,
@@ -147,7 +148,7 @@ impl Transactions {
         let mut left = self.producer.in_flight_count();
         let mut moved = Instant::now();
         while left > 0 && moved.elapsed() < IDLE {
-            std::thread::sleep(Duration::from_micros(500));
+            std::thread::sleep(Duration::from_millis(1));
             let now_left = self.producer.in_flight_count();
             if now_left != left {
                 (left, moved) = (now_left, Instant::now());

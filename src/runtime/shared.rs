@@ -88,6 +88,9 @@ impl Shared {
     /// What one worker needs.
     pub fn worker(&self, worker: usize, lookups: Receiver<LookupRequest>) -> Parts {
         let config = &*self.config;
+        // a copy for each worker, because each record counts a reference to it: the same counter in the caches of
+        // several processors would be slow
+        let settings = Arc::new(Settings::clone(&self.settings));
         Parts {
             identity: Identity {
                 transactional_id: format!("{}-{}-{worker}", config.application_id, self.instance),
@@ -101,7 +104,7 @@ impl Shared {
                 Arc::clone(&self.metrics),
                 Arc::clone(&self.health),
                 Arc::clone(&self.board),
-                Arc::clone(&self.settings),
+                Arc::clone(&settings),
                 self.schemas.cached.clone(),
             ),
             schemas: self.schemas.cached.clone(),
@@ -111,7 +114,7 @@ impl Shared {
             watched: self.watched.clone(),
             outage: Arc::clone(&self.outage),
             config: Arc::clone(&self.config),
-            settings: Arc::clone(&self.settings),
+            settings,
             stop: self.stop.clone(),
         }
     }

@@ -30,20 +30,24 @@ impl Driver {
             self.engine
                 .prefetch(self.polled.iter().filter_map(Message::key));
         }
-        let until = self.now() + TURN_DURATION;
+        let mut now = self.now();
+        let until = now + TURN_DURATION;
         while !self.polled.is_empty() {
             // Before a message is taken: the effects may consume its partition from an earlier offset, and then drop what
             // was polled of it. A message that is already taken would be processed behind a gap.
-            self.make_room()?;
+            if self.make_room()? {
+                now = self.now();
+            }
             let Some(message) = self.polled.take() else {
                 break;
             };
             if let Some(error) = message.error() {
                 self.handle_partition_event(&message, error.into())?;
-            } else if !self.take_record(&message) {
+            } else if !self.take_record(&message, now) {
                 self.polled.put_back(message);
             }
-            if self.now() >= until {
+            now = self.now();
+            if now >= until {
                 break;
             }
         }
@@ -52,12 +56,11 @@ impl Driver {
     }
 
     /// Gives a record to the engine; returns false if the commit in flight must end first.
-    fn take_record(&mut self, message: &Message) -> bool {
+    fn take_record(&mut self, message: &Message, now: Duration) -> bool {
         let Some(topic) = self.topic_of(message) else {
             return true;
         };
         let record = Consumed { message, topic };
-        let now = self.now();
         let (engine, mut clients, aside) = self.engine_and_clients();
         if engine.is_committing() {
             clients.aside = Some(aside);
@@ -68,9 +71,10 @@ impl Driver {
     }
 
     /// Ends a batch that is full, and waits for the commit in flight if necessary, until the engine accepts a record.
-    fn make_room(&mut self) -> Result<(), Halt> {
+    /// Returns whether that took time.
+    fn make_room(&mut self) -> Result<bool, Halt> {
         if self.engine.takes_records() {
-            return Ok(());
+            return Ok(false);
         }
         let mut progressed_at = Instant::now();
         while !self.engine.takes_records() {
@@ -80,7 +84,7 @@ impl Driver {
                 self.wait_for_commit(&mut progressed_at);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn topic_of(&mut self, message: &Message) -> Option<usize> {
