@@ -6,14 +6,14 @@
 mod samples;
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput};
 use keyfold::config::Config;
 use keyfold::customer::bounded::{Bounded, Limits};
-use keyfold::customer::snapshot;
+use keyfold::customer::{EncodedState, snapshot};
 use keyfold::model::record::Source;
 use keyfold::source::{self, Value};
 use samples::{Age, Customer, Record};
@@ -125,9 +125,9 @@ fn codec(criterion: &mut Criterion, customers: &[(Age, Customer)]) {
                 black_box(held).encode(&mut state);
             });
         });
-        let bytes = Bytes::from(state);
+        let bytes = EncodedState::from(state);
         group.bench_function(format!("decode/{}", age.name()), |bencher| {
-            bencher.iter(|| Bounded::decode(black_box(&bytes)).map_err(drop));
+            bencher.iter(|| Bounded::decode(Arc::clone(black_box(&bytes))).map_err(drop));
         });
     }
 }

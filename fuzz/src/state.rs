@@ -2,12 +2,11 @@
 
 use std::sync::LazyLock;
 
-use bytes::Bytes;
 use keyfold::config::Config;
 use keyfold::customer::codec::{CodecError, LAYOUT};
 use keyfold::customer::contribution::{Data, Erasure};
 use keyfold::customer::snapshot::{self, View};
-use keyfold::customer::{Customer, Keep};
+use keyfold::customer::{Customer, EncodedState, Keep};
 use keyfold::model::record::{DeclaredSource, Source};
 use keyfold::model::time::Instant;
 
@@ -17,8 +16,7 @@ static CRM: LazyLock<DeclaredSource> = LazyLock::new(|| DeclaredSource::new("crm
 /// Any bytes are a state or refused. A state is the same when it is written and read again, and everything that is
 /// done with one can be done with it.
 pub fn decode(bytes: &[u8]) {
-    let state = Bytes::copy_from_slice(bytes);
-    let customer = match Customer::decode(&state) {
+    let customer = match Customer::decode(bytes) {
         Ok(customer) => customer,
         Err(CodecError::Layout(layout)) => {
             assert!(layout < LAYOUT && bytes.first() == Some(&layout));
@@ -31,7 +29,7 @@ pub fn decode(bytes: &[u8]) {
         Err(CodecError::Damaged) => return,
     };
     let written = encode(&customer);
-    assert_eq!(Customer::decode(&written), Ok(customer.clone()));
+    assert_eq!(Customer::decode(written.clone()), Ok(customer.clone()));
     assert!(written.len() <= bytes.len());
 
     for (union, deleted_is_null) in [(false, false), (true, true)] {
@@ -52,13 +50,13 @@ pub fn decode(bytes: &[u8]) {
             Keep::of(&Config::default()),
         );
         let written = encode(&erased);
-        assert_eq!(Customer::decode(&written), Ok(erased.clone()));
+        assert_eq!(Customer::decode(written.clone()), Ok(erased.clone()));
         erased.merge(customer.clone(), Keep::of(&Config::default()));
         encode(&erased);
     }
 }
 
-fn encode(customer: &Customer) -> Bytes {
+fn encode(customer: &Customer) -> EncodedState {
     let mut bytes = Vec::new();
     customer.encode(&mut bytes);
     bytes.into()

@@ -1,6 +1,5 @@
 //! What holds of every verdict, whatever it was made of.
 
-use bytes::Bytes;
 use keyfold::avro::{Plan, snapshot as avro_snapshot};
 use keyfold::config::Config;
 use keyfold::customer::contribution::Contribution;
@@ -136,7 +135,7 @@ fn fold(contribution: &Contribution) {
     assert_eq!(customer, once);
     let mut state = Vec::new();
     customer.encode(&mut state);
-    assert_eq!(Customer::decode(&Bytes::from(state)), Ok(customer.clone()));
+    assert_eq!(Customer::decode(state), Ok(customer.clone()));
     let mut text = Vec::new();
     if snapshot::write(&customer, id, &View::of(&config), &mut text) {
         let text = std::str::from_utf8(&text).expect("a snapshot is UTF-8");

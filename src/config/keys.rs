@@ -153,7 +153,8 @@ section! {
     Processing {
         /// The delivery guarantee.
         guarantee: Guarantee = Guarantee::ExactlyOnce, Shape::Word(Guarantee::MEANINGS);
-        /// The longest time between two commits while records come. Longer means fewer snapshots and more latency.
+        /// The longest time between two commits while records come, from the end of one to the beginning of the next.
+        /// Longer means fewer snapshots and more latency.
         commit_interval: Duration = Duration::from_millis(100), Shape::Duration(MILLISECOND..=MINUTE);
         /// The same while the inputs have a backlog: the changes of a customer are then folded into fewer snapshots.
         /// If it is not longer than `commit_interval`, a backlog is committed as often as everything else.

@@ -1,14 +1,12 @@
 //! A customer with a limit on the size of its encoded state: the code `state_too_large` (docs/contract.md, section 2).
 
-use bytes::Bytes;
-
 use super::codec::CodecError;
 use super::contribution::{Data, Fact};
 use super::declared::{DeclaredRecord, DeclaredStamp, Tells};
 use super::list::List;
 use super::snapshot::{self, View};
 use super::texts::Texts;
-use super::{Customer, Keep};
+use super::{Customer, EncodedState, Keep};
 use crate::model::record::{Source, TOPIC_HEADROOM};
 
 /// The limits of a customer's state.
@@ -55,9 +53,11 @@ pub struct Bounded {
 
 impl Bounded {
     /// Decodes a state. The error says why this version cannot read it.
-    pub fn decode(bytes: &Bytes) -> Result<Bounded, CodecError> {
-        let customer = Customer::decode(bytes)?;
-        let max_encoded = customer.max_encoded_size(bytes.len());
+    pub fn decode(state: impl Into<EncodedState>) -> Result<Bounded, CodecError> {
+        let state = state.into();
+        let size = state.len();
+        let customer = Customer::decode(state)?;
+        let max_encoded = customer.max_encoded_size(size);
         Ok(Bounded {
             customer,
             max_encoded,

@@ -174,7 +174,7 @@ impl Customer {
     pub(super) fn drop_unused_texts(&mut self) {
         if self.texts.are_wasteful() {
             // Decoding cannot fail on what was just encoded.
-            if let Ok(customer) = Customer::decode(&self.encoded().into()) {
+            if let Ok(customer) = Customer::decode(self.encoded()) {
                 *self = customer;
             }
         }

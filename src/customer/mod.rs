@@ -51,6 +51,8 @@ pub mod snapshot;
 pub(crate) mod stamp;
 pub(crate) mod texts;
 
+use std::sync::Arc;
+
 use actions::Actions;
 use contribution::{ConsoleParts, Erasure, Publisher};
 use declared::{Declared, SourceState};
@@ -61,6 +63,10 @@ use texts::{Span, Texts};
 use crate::model::record::Source;
 use crate::model::time::Instant;
 use crate::prefetch;
+
+/// An encoded state. It is shared: by the store, by the batch that wrote it, and by the customers that were decoded from
+/// it, whose texts are in it.
+pub type EncodedState = Arc<[u8]>;
 
 /// All that is known about one customer. Two customers are equal if their encoded states are.
 #[derive(Debug, Clone, Default)]

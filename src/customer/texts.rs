@@ -5,8 +5,7 @@
 //! appended to another buffer. So a text takes eight bytes in the state, and adding or dropping one needs no
 //! allocation.
 
-use bytes::Bytes;
-
+use super::EncodedState;
 use crate::prefetch;
 
 /// The position of a text in the [`Texts`] of its record or customer. It is meaningless for any other `Texts`.
@@ -19,7 +18,7 @@ pub struct Span {
 /// The texts of a record or a customer, including those that a customer does not use any more.
 #[derive(Debug, Clone, Default)]
 pub struct Texts {
-    decoded: Bytes,
+    decoded: EncodedState,
     added: Vec<u8>,
 }
 
@@ -51,13 +50,13 @@ impl Texts {
     /// Without texts yet, with capacity for `bytes` bytes.
     pub fn with_capacity(bytes: usize) -> Texts {
         Texts {
-            decoded: Bytes::new(),
+            decoded: EncodedState::default(),
             added: Vec::with_capacity(bytes),
         }
     }
 
     /// The texts of a state that is decoded from these bytes.
-    pub fn of(decoded: Bytes) -> Texts {
+    pub fn of(decoded: EncodedState) -> Texts {
         Texts {
             decoded,
             added: Vec::new(),
@@ -120,7 +119,7 @@ mod tests {
 
     #[test]
     fn texts_are_found_by_their_spans() {
-        let mut texts = Texts::of(Bytes::from_static(b"abcd"));
+        let mut texts = Texts::of(b"abcd"[..].into());
         let old = [Span::at(0..2), Span::at(2..4), Span::at(4..4)].map(Option::unwrap);
         let new = [texts.add(b"e"), texts.add(b""), texts.add(b"fg")];
         assert_eq!(old.map(|text| texts.get(text)), [&b"ab"[..], b"cd", b""]);

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use bytes::Bytes;
 use indexmap::IndexMap;
 
 use super::Place;
 use super::breaker::Opened;
 use super::outbox::Generation;
+use crate::customer::EncodedState;
 use crate::customer::bounded::Bounded;
 use crate::model::record::{Code, Label, Location, Outcome, Rejection, Source, Violation};
 
@@ -148,7 +148,7 @@ pub struct BatchEntry {
     // boxed, because the entries are copied when the map grows
     pub held: Option<Box<Bounded>>,
     /// The encoded state, if the batch changed it. It is written to the state topic; the next batch may read it too.
-    pub state: Option<Bytes>,
+    pub state: Option<EncodedState>,
 }
 
 /// What a customer takes in the table of a batch beside its data: its id, its entry, and the parts that each customer

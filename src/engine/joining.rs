@@ -139,10 +139,11 @@ impl Engine {
             (None, Some(store)) => store.get(customer.as_bytes())?,
             (None, None) => None,
         };
-        let state = match &stored {
+        let before = stored.as_ref().map(|state| state.len());
+        let state = match stored {
             None => Ok(Bounded::default()),
             Some(state) => {
-                prefetch::soon(&**state);
+                prefetch::soon(&*state);
                 Bounded::decode(state)
             }
         };
@@ -154,11 +155,11 @@ impl Engine {
         let entry = BatchEntry {
             partition: home,
             changed: false,
-            before: stored.map(|state| state.len()),
+            before,
             held: Some(Box::new(state)),
             state: None,
         };
-        batch.customer_bytes += BatchEntry::loaded_bytes(entry.before.unwrap_or(0));
+        batch.customer_bytes += BatchEntry::loaded_bytes(before.unwrap_or(0));
         let id = customer.into_boxed_str();
         Ok(batch.customers.insert_full(id, entry).0)
     }

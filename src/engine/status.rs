@@ -1,9 +1,8 @@
 //! The status of a worker, for health checks, metrics and HTTP: whether it is ready, its positions and its states.
 
-use bytes::Bytes;
-
 use super::assignment::{Consumption, Loading};
 use super::{Engine, Place};
+use crate::customer::EncodedState;
 use crate::store::StoreError;
 
 /// How near the sizes of customers' states are to their limit.
@@ -24,7 +23,7 @@ pub enum CommittedState {
     NotReady,
     /// The customer has no state.
     Unknown,
-    Known(Bytes),
+    Known(EncodedState),
     Unreadable(StoreError),
 }
 

@@ -4,14 +4,12 @@
 //! into the next batch, and continues to write later. In a transaction the states follow the snapshots at once; with
 //! at-least-once the snapshots must be delivered first.
 
-use bytes::Bytes;
-
 use super::Settings;
 use super::batch::{BatchEntry, Customers, Finished, Progress};
 use super::outbox::{Outbox, Outgoing, Output};
 use crate::avro::snapshot::{EncodeError, encode};
 use crate::config::Guarantee;
-use crate::customer::{Customer, snapshot};
+use crate::customer::{Customer, EncodedState, snapshot};
 use crate::model::partition;
 use crate::prefetch;
 use crate::source::framing;
@@ -77,7 +75,7 @@ fn encode_state(entry: &mut BatchEntry, buffer: &mut Vec<u8>) {
     {
         buffer.clear();
         bounded.customer().encode(buffer);
-        entry.state = Some(Bytes::copy_from_slice(buffer));
+        entry.state = Some(EncodedState::from(&buffer[..]));
     }
 }
 
@@ -114,7 +112,7 @@ fn produce_state(id: &str, entry: &BatchEntry, out: &mut impl Outbox) -> bool {
 
 impl Finished {
     /// The encoded state of a customer, if the batch changed it, whether or not it is written yet.
-    pub fn state_of(&mut self, id: &str) -> Option<&Bytes> {
+    pub fn state_of(&mut self, id: &str) -> Option<&EncodedState> {
         let entry = self.customers.get_mut(id)?;
         encode_state(entry, &mut self.progress.state);
         entry.state.as_ref()

@@ -7,9 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::customer::Customer;
 use crate::customer::bounded::Limits;
-use crate::customer::snapshot;
+use crate::customer::{Customer, EncodedState, snapshot};
 use crate::engine::{CommittedState, Engine};
 use crate::inspect::explain::{Explainer, Part};
 use crate::model::partition;
@@ -24,7 +23,7 @@ const UNREADABLE: LookupReply = LookupReply::Unavailable("the customer's state c
 /// What a worker knows of a customer.
 enum Found {
     /// The encoded state.
-    State(Bytes),
+    State(EncodedState),
     Unknown,
     /// The customer's partition is not this worker's.
     NotHere,
@@ -56,7 +55,7 @@ impl CustomerLookup for Lookup {
                 Found::NotHere => {}
                 Found::Unavailable(reason) => unavailable = Some(reason),
                 Found::Unknown => return LookupReply::NotFound,
-                Found::State(state) => return self.show(id, &state, wanted),
+                Found::State(state) => return self.show(id, state, wanted),
             }
         }
         unavailable.map_or(LookupReply::NotHere, LookupReply::Unavailable)
@@ -64,7 +63,7 @@ impl CustomerLookup for Lookup {
 }
 
 impl Lookup {
-    fn show(&self, id: &str, state: &Bytes, wanted: Wanted) -> LookupReply {
+    fn show(&self, id: &str, state: EncodedState, wanted: Wanted) -> LookupReply {
         let Ok(customer) = Customer::decode(state) else {
             return UNREADABLE;
         };

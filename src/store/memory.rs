@@ -2,23 +2,22 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
-
 use super::{Change, Sizes, Store, StoreError, Stores};
+use crate::customer::EncodedState;
 use crate::prefetch;
 
 /// The customers of one state partition.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     /// Seeded at random for each process, so that no sender can choose ids that collide.
-    customers: HashMap<Box<[u8]>, Bytes, ahash::RandomState>,
+    customers: HashMap<Box<[u8]>, EncodedState, ahash::RandomState>,
     bytes: usize,
     sizes: Sizes,
     checkpoint: Option<i64>,
 }
 
 impl MemoryStore {
-    fn put(&mut self, id: &[u8], state: Bytes) {
+    fn put(&mut self, id: &[u8], state: EncodedState) {
         let size = state.len();
         self.bytes += size;
         match self.customers.get_mut(id) {
@@ -44,7 +43,7 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn get(&self, id: &[u8]) -> Result<Option<Bytes>, StoreError> {
+    fn get(&self, id: &[u8]) -> Result<Option<EncodedState>, StoreError> {
         Ok(self.customers.get(id).cloned())
     }
 
@@ -68,7 +67,7 @@ impl Store for MemoryStore {
 
     fn load(&mut self, id: &[u8], state: Option<&[u8]>, _next: i64) -> Result<(), StoreError> {
         match state {
-            Some(state) => self.put(id, Bytes::copy_from_slice(state)),
+            Some(state) => self.put(id, state.into()),
             None => self.remove(id),
         }
         Ok(())

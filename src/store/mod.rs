@@ -11,16 +11,16 @@ mod sizes;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 pub use sizes::Sizes;
+
+use crate::customer::EncodedState;
 
 /// A customer's new state, whose commit is confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change<'a> {
     pub id: &'a [u8],
     /// The encoded state.
-    pub state: Bytes,
+    pub state: EncodedState,
     /// The size of the customer's state when the batch read it from the store, in bytes; none if the store did not know
     /// the customer.
     pub before: Option<usize>,
@@ -29,7 +29,7 @@ pub struct Change<'a> {
 /// The customers of one state partition.
 pub trait Store: Debug + Send {
     /// A customer's encoded state. Must not be called while records are loaded.
-    fn get(&self, id: &[u8]) -> Result<Option<Bytes>, StoreError>;
+    fn get(&self, id: &[u8]) -> Result<Option<EncodedState>, StoreError>;
 
     /// Asks for the memory of a customer's state, because it is read soon. A store whose states are not in memory does
     /// nothing.

@@ -4,7 +4,6 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::fs;
 
-use bytes::Bytes;
 use keyfold::avro::Plan;
 use keyfold::config::Config;
 use keyfold::customer::bounded::{Bounded, Limits, StateTooLarge};
@@ -236,7 +235,7 @@ fn what_a_larger_state_holds_is_unchanged() {
     assert_eq!(held.join(&customer, data, &limits), Ok(true));
     let mut state = Vec::new();
     held.customer().encode(&mut state);
-    let mut held = Bounded::decode(&Bytes::from(state)).unwrap();
+    let mut held = Bounded::decode(state).unwrap();
     assert_eq!(join(&mut held, &plan, &value, "again").0, Ok(false));
     let more = event(9, Of::Dependents, &ids(100_000, 3));
     let (joined, allocated) = join(&mut held, &plan, &more, "more");

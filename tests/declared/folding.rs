@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use keyfold::config::{Config, Deleted, Lists, SourceConfig, Tombstone};
 use keyfold::customer::contribution::Contribution;
 use keyfold::customer::snapshot::{self, Priority, View};
@@ -164,7 +163,7 @@ pub fn encoded(customer: &Customer) -> Vec<u8> {
 }
 
 pub fn decoded(bytes: Vec<u8>) -> Customer {
-    Customer::decode(&Bytes::from(bytes)).unwrap()
+    Customer::decode(bytes).unwrap()
 }
 
 /// The states of all customers.

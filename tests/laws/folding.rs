@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use bytes::Bytes;
 use jsonschema::{Draft, Validator};
 use keyfold::config::{Config, Deleted, Lists, RuleAction, SourceConfig, Tombstone};
 use keyfold::customer::contribution::Contribution;
@@ -103,7 +102,7 @@ pub fn encoded(customer: &Customer) -> Vec<u8> {
 
 /// Reads bytes that may be no state; does with one what a processor would.
 pub fn survive(bytes: Vec<u8>) {
-    let Ok(mut customer) = Customer::decode(&Bytes::from(bytes)) else {
+    let Ok(mut customer) = Customer::decode(bytes) else {
         return;
     };
     let view = View::of(&Config::default());
@@ -174,7 +173,7 @@ impl<'c> Fold<'c> {
     }
 
     pub fn stored_and_read(&self) -> Fold<'c> {
-        let read = |bytes| Customer::decode(&Bytes::from(bytes)).unwrap();
+        let read = |bytes| Customer::decode(bytes).unwrap();
         Fold {
             config: self.config,
             customers: self

@@ -8,7 +8,6 @@ mod history;
 mod oracle;
 mod traps;
 
-use bytes::Bytes;
 use keyfold::config::Config;
 use keyfold::customer::{Customer, Keep};
 use proptest::prelude::*;
@@ -183,9 +182,9 @@ proptest! {
             }
             folding::survive(damaged);
             let cut = cut.index(state.len());
-            prop_assert!(Customer::decode(&Bytes::from(state[..cut].to_vec())).is_err());
+            prop_assert!(Customer::decode(&state[..cut]).is_err());
             let longer = [&state[..], &[0]].concat();
-            prop_assert!(Customer::decode(&Bytes::from(longer)).is_err());
+            prop_assert!(Customer::decode(longer).is_err());
         }
     }
 

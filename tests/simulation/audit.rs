@@ -93,7 +93,7 @@ impl Audit {
     ) -> Result<(), String> {
         let id = String::from_utf8_lossy(state.key.as_deref().unwrap_or_default()).into_owned();
         let bytes = Bytes::from(state.value.clone().unwrap_or_default());
-        let customer = Customer::decode(&bytes).map_err(|error| error.to_string())?;
+        let customer = Customer::decode(&*bytes).map_err(|error| error.to_string())?;
         let mut text = Vec::new();
         let shown = snapshot::write(&customer, &id, &settings.view, &mut text);
         match newest.map(|record| record.value.as_deref()) {
@@ -122,9 +122,9 @@ impl Audit {
             ));
         }
         let state = Bytes::from(record.value.clone().unwrap_or_default());
-        let new = Customer::decode(&state).map_err(|error| error.to_string())?;
+        let new = Customer::decode(&*state).map_err(|error| error.to_string())?;
         if let Some(before) = before {
-            let before = Customer::decode(before).map_err(|error| error.to_string())?;
+            let before = Customer::decode(&**before).map_err(|error| error.to_string())?;
             if new.clone().merge(before, settings.limits.keep) {
                 return Err(format!("the state of {id} goes back"));
             }

@@ -3,8 +3,6 @@
 //! Records are judged by the rules of today, except that what a rule of the semantic stage rejects is read all the same:
 //! a rejected record may be mended and sent back, and then its times count.
 
-use bytes::Bytes;
-
 use super::noting::{held, note, note_frame, pass, place};
 use super::target::Frames;
 use crate::cli::about::About;
@@ -136,7 +134,7 @@ impl<'c> Reading<'c> {
                 let Some(value) = record.value() else {
                     return Ok(Holds::Id);
                 };
-                let customer = Customer::decode(&Bytes::copy_from_slice(value));
+                let customer = Customer::decode(value);
                 let customer = customer.map_err(|error| Failure::Service(error.to_string()))?;
                 let holds = match customer.holds_data() {
                     true => Holds::Data,

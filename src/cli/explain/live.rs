@@ -8,8 +8,6 @@
 
 use std::collections::HashSet;
 
-use bytes::Bytes;
-
 use super::gathering::Gathering;
 use super::letter::PlaceKey;
 use crate::cli::audit::snapshot::reader_of;
@@ -222,7 +220,7 @@ impl<'c> Logs<'c> {
         let Some(state) = newest.value else {
             return Ok(None);
         };
-        let customer = Customer::decode(&Bytes::from(state));
+        let customer = Customer::decode(state);
         let customer = customer.map_err(|error| Failure::Service(error.to_string()))?;
         Ok(Some(customer))
     }

@@ -12,7 +12,8 @@ mod declared;
 mod read;
 mod stamped;
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use read::StateReader;
 use stamped::StoredStamp;
 
@@ -22,7 +23,7 @@ use super::list::{Floor, List, Listing, StoredElement};
 use super::register::{Register, Scalars};
 use super::stamp::Stamp;
 use super::texts::{Span, Texts};
-use super::{Customer, Erasures, StoredConsole};
+use super::{Customer, EncodedState, Erasures, StoredConsole};
 use crate::model::time::{Date, Instant};
 use crate::model::varint;
 
@@ -153,16 +154,21 @@ impl Customer {
         bytes
     }
 
-    /// Decodes a state; its texts share the given bytes.
-    pub fn decode(bytes: &Bytes) -> Result<Customer, CodecError> {
-        check_layout(bytes)?;
-        let mut input = StateReader::of(bytes);
+    /// Decodes a state; its texts stay in it. Bytes of another kind are copied.
+    pub fn decode(state: impl Into<EncodedState>) -> Result<Customer, CodecError> {
+        Customer::of_state(state.into())
+    }
+
+    fn of_state(state: EncodedState) -> Result<Customer, CodecError> {
+        let bytes = Arc::clone(&state);
+        check_layout(&bytes)?;
+        let mut input = StateReader::of(&bytes);
         input.byte()?;
         let mut parts = input.parts()?;
         let erasures: Erasures = parts.next(&mut input)?;
         input.erased = erasures.all;
         let mut customer = Customer {
-            texts: Texts::of(bytes.clone()),
+            texts: Texts::of(state),
             erasures,
             scalars: parts.next(&mut input)?,
             addresses: parts.next(&mut input)?,

@@ -48,7 +48,7 @@ pub fn conclude(id: &str, evidence: &Evidence, basis: &Basis) -> Conclusion {
     let mut differences = strays(evidence);
     let state = match &evidence.state {
         None => Ok(None),
-        Some((at, bytes)) => match Customer::decode(bytes) {
+        Some((at, bytes)) => match Customer::decode(&**bytes) {
             Ok(state) => Ok(Some((*at, state))),
             Err(_) => Err(*at),
         },

@@ -166,7 +166,10 @@ impl Evidence {
             (&mut self.otherwise, &part.otherwise),
             (&mut self.accepted, &part.accepted),
         ] {
-            let Some(part) = part.as_ref().and_then(|part| Customer::decode(part).ok()) else {
+            let Some(part) = part
+                .as_ref()
+                .and_then(|part| Customer::decode(&**part).ok())
+            else {
                 continue;
             };
             match known {

@@ -67,6 +67,7 @@ use compaction::LastCompaction;
 use runs::SortedRuns;
 
 use super::{Change, Sizes, Store, StoreError};
+use crate::customer::EncodedState;
 
 /// The customers of one state partition.
 #[derive(Debug)]
@@ -242,9 +243,10 @@ impl Totals {
 }
 
 impl Store for DiskStore {
-    fn get(&self, id: &[u8]) -> Result<Option<Bytes>, StoreError> {
+    fn get(&self, id: &[u8]) -> Result<Option<EncodedState>, StoreError> {
         let found = self.engine()?.get(&key(id));
-        self.marking_failure(found)
+        let found = self.marking_failure(found)?;
+        Ok(found.map(|state| state[..].into()))
     }
 
     fn checkpoint(&self) -> Option<i64> {
@@ -262,7 +264,7 @@ impl Store for DiskStore {
             let after = Some(change.state.len());
             totals.replace(key.len() - 1, change.before, after);
             self.sizes.replace(change.before, after);
-            batch.push((key, Some(change.state.clone())));
+            batch.push((key, Some(Bytes::from_owner(change.state.clone()))));
         }
         let written = self.write(batch, next);
         self.marking_failure(written)

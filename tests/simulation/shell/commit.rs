@@ -73,11 +73,12 @@ impl Shell {
         Ok(())
     }
 
-    /// A batch may end when it is full, when it is old enough, or when no record is left and the minimum gap to the
-    /// previous commit has passed.
+    /// A batch may end when it is full, when it is old enough, counted from the end of the previous commit, or when no
+    /// record is left and the minimum gap to that commit has passed.
     fn check_end_of_batch(&self, context: &StepContext<'_>) -> Result<(), String> {
         let schedule = &self.schedule;
-        let age = context.now.saturating_sub(schedule.batch_began);
+        let since = schedule.batch_began.max(schedule.commit_ended);
+        let age = context.now.saturating_sub(since);
         let records = self.committing.len();
         let is_full = schedule.has_failed || records >= context.batch;
         if is_full || age >= self.settings.policy.processing.commit_interval {

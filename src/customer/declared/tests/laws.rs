@@ -141,7 +141,7 @@ proptest! {
             let after = encoded(&customer);
             prop_assert_eq!(changed, before != after);
             if stored >> (at % 16) & 1 != 0 {
-                customer = Customer::decode(&after).unwrap();
+                customer = Customer::decode(after.clone()).unwrap();
                 prop_assert_eq!(encoded(&customer), after);
             }
         }

@@ -6,14 +6,12 @@ mod shown;
 mod states;
 mod traps;
 
-use bytes::Bytes;
-
 use super::*;
 use crate::customer::contribution::{Data, Erasure, Fact};
 use crate::customer::fields::{FieldName, put};
 use crate::customer::snapshot::{self, View};
 use crate::customer::texts::Texts;
-use crate::customer::{Customer, Keep};
+use crate::customer::{Customer, EncodedState, Keep};
 use crate::model::record::Source;
 use crate::model::time::Instant;
 
@@ -209,7 +207,7 @@ fn fold_with(events: &[Event], keep: Keep) -> Customer {
     customer
 }
 
-fn encoded(customer: &Customer) -> Bytes {
+fn encoded(customer: &Customer) -> EncodedState {
     let mut bytes = Vec::new();
     customer.encode(&mut bytes);
     bytes.into()

@@ -43,7 +43,7 @@ fn an_erasure_of_all_sources_covers_one_that_appears_later() {
 fn a_retraction_before_all_records_of_its_source_is_remembered() {
     let retracted = [erase(Some("crm"), 5)];
     let customer = fold(&retracted);
-    assert_eq!(Customer::decode(&encoded(&customer)), Ok(customer));
+    assert_eq!(Customer::decode(encoded(&customer)), Ok(customer));
     let events = [erase(Some("crm"), 5), record(4).first_name("\"A\"").event()];
     assert_eq!(in_any_order(&events), Value::Null);
     // The retraction is covered by a later erasure of all sources.

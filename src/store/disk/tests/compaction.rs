@@ -4,8 +4,6 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::{CUSTOMERS, assert_holds, files_below, folder, open, write_batch};
 use crate::store::{Change, Store};
 
@@ -27,7 +25,7 @@ fn holding(directory: &Path) -> Vec<String> {
 fn commit(store: &mut dyn Store, id: &[u8], state: &[u8], checkpoint: i64) {
     let change = Change {
         id,
-        state: Bytes::copy_from_slice(state),
+        state: state.into(),
         before: store.get(id).expect("an answer").map(|state| state.len()),
     };
     store.commit(&[change], checkpoint).expect("a batch");
@@ -50,7 +48,7 @@ fn an_erased_text_is_in_no_file_an_hour_later() {
     assert_eq!(store.compact_if_due(2 * HOUR), Ok(true));
     assert_eq!(holding(folder.path()), Vec::<String>::new());
     // Nothing else is lost, neither now nor later.
-    assert_eq!(store.get(b"ada"), Ok(Some(Bytes::from_static(b"erased"))));
+    assert_eq!(store.get(b"ada"), Ok(Some(b"erased"[..].into())));
     drop(store);
     let mut store = open(folder.path());
     assert_eq!(
@@ -61,7 +59,7 @@ fn an_erased_text_is_in_no_file_an_hour_later() {
     assert_eq!(store.compact_if_due(SECOND), Ok(false));
     drop(store);
     let store = open(folder.path());
-    assert_eq!(store.get(b"ada"), Ok(Some(Bytes::from_static(b"again"))));
+    assert_eq!(store.get(b"ada"), Ok(Some(b"again"[..].into())));
 }
 
 #[test]
@@ -90,7 +88,7 @@ fn nothing_is_removed_while_records_are_loaded() {
     assert_eq!(store.compact_if_due(HOUR), Ok(false));
     store.finish_load(2).expect("a batch");
     assert_eq!(store.compact_if_due(HOUR), Ok(true));
-    assert_eq!(store.get(b"b"), Ok(Some(Bytes::from_static(b"2"))));
+    assert_eq!(store.get(b"b"), Ok(Some(b"2"[..].into())));
 }
 
 /// A crash may happen when the new journal exists and the old ones still do.

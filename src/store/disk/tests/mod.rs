@@ -8,12 +8,12 @@ mod loading;
 use std::fs;
 use std::path::Path;
 
-use bytes::Bytes;
 use tempfile::TempDir;
 
 use super::engine::{Engine, MemoryLimits};
 use super::layout::{HEADER, LAYOUT};
 use super::{DiskSettings, DiskStores};
+use crate::customer::EncodedState;
 use crate::store::{Change, Store, StoreError, Stores};
 
 fn settings(directory: &Path) -> DiskSettings {
@@ -45,7 +45,7 @@ fn id(number: u64) -> Vec<u8> {
 }
 
 /// A state from which its batch can be read; too random to be compressed.
-fn state(number: u64, batch: u64) -> Bytes {
+fn state(number: u64, batch: u64) -> EncodedState {
     let mut text = format!("{batch} {number}").into_bytes();
     let mut random = number * 31 + batch + 1;
     while text.len() < 300 {
@@ -121,7 +121,7 @@ fn buffered_records_that_were_not_written_are_loaded_again() {
 fn the_size_of_the_largest_state_survives_reopening() {
     let folder = folder();
     let mut store = open(folder.path());
-    let large = Bytes::from(vec![1; 50_000]);
+    let large = EncodedState::from([1; 50_000]);
     let change = Change {
         id: b"large",
         state: large.clone(),
@@ -238,7 +238,7 @@ fn the_longest_ids_are_kept() {
     drop(store);
     let store = open(folder.path());
     for (id, next) in ids.iter().zip(1..) {
-        assert_eq!(store.get(id), Ok(Some(Bytes::from(vec![next]))));
+        assert_eq!(store.get(id), Ok(Some([next].into())));
     }
     // Ids that are hashed count with the length of their hashes.
     let bytes = 32_768 + 32 + 32 + 3;
