@@ -18,7 +18,8 @@ pub struct Span {
 /// The texts of a record or a customer, including those that a customer does not use any more.
 #[derive(Debug, Clone, Default)]
 pub struct Texts {
-    decoded: EncodedState,
+    /// None without a state, because all empty slices would share one counter of references.
+    decoded: Option<EncodedState>,
     added: Vec<u8>,
 }
 
@@ -50,7 +51,7 @@ impl Texts {
     /// Without texts yet, with capacity for `bytes` bytes.
     pub fn with_capacity(bytes: usize) -> Texts {
         Texts {
-            decoded: EncodedState::default(),
+            decoded: None,
             added: Vec::with_capacity(bytes),
         }
     }
@@ -58,22 +59,28 @@ impl Texts {
     /// The texts of a state that is decoded from these bytes.
     pub fn of(decoded: EncodedState) -> Texts {
         Texts {
-            decoded,
+            decoded: Some(decoded),
             added: Vec::new(),
         }
     }
 
     /// Asks for the memory of the texts, because they are read soon.
     pub fn prefetch(&self) {
-        prefetch::soon(&*self.decoded);
+        prefetch::soon(self.decoded());
         prefetch::soon(&*self.added);
+    }
+
+    #[inline]
+    fn decoded(&self) -> &[u8] {
+        self.decoded.as_deref().unwrap_or_default()
     }
 
     #[inline]
     pub fn get(&self, text: Span) -> &[u8] {
         let (start, length) = (text.start as usize, text.length as usize);
-        match start.checked_sub(self.decoded.len()) {
-            None => &self.decoded[start..start + length],
+        let decoded = self.decoded();
+        match start.checked_sub(decoded.len()) {
+            None => &decoded[start..start + length],
             Some(start) => &self.added[start..start + length],
         }
     }
@@ -92,10 +99,10 @@ impl Texts {
 
     /// Adds the text that `write` appends.
     pub fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Span {
-        let start = self.decoded.len() + self.added.len();
+        let start = self.bytes();
         write(&mut self.added);
         // A text beyond 4 GiB gets a span out of range, so that it is not mistaken for another text.
-        Span::at(start..self.decoded.len() + self.added.len()).unwrap_or(Span {
+        Span::at(start..self.bytes()).unwrap_or(Span {
             start: u32::MAX,
             length: u32::MAX,
         })
@@ -103,13 +110,13 @@ impl Texts {
 
     /// The size of all texts in bytes.
     pub fn bytes(&self) -> usize {
-        self.decoded.len() + self.added.len()
+        self.decoded().len() + self.added.len()
     }
 
     /// Whether more bytes were added than decoded, most of which may have been replaced since. If a customer is encoded
     /// and decoded again whenever this is true, the total cost is proportional to the bytes that are added.
     pub fn are_wasteful(&self) -> bool {
-        self.added.len() > self.decoded.len() + Self::SPARE
+        self.added.len() > self.decoded().len() + Self::SPARE
     }
 }
 

@@ -81,3 +81,36 @@ impl Drop for ServedProducer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use rdkafka::error::RDKafkaErrorCode;
+    use rdkafka::producer::BaseRecord;
+
+    use super::*;
+    use crate::kafka::deliveries::Deliveries;
+
+    /// Nobody polls here: the thread does.
+    #[test]
+    fn a_failed_delivery_is_noted() {
+        let deliveries = Arc::new(Deliveries::default());
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", "127.0.0.1:1")
+            .set("message.timeout.ms", "50");
+        let producer = ServedProducer::create(&config, Context(Arc::clone(&deliveries))).unwrap();
+        let record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to("topic").payload(b"value");
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let (code, _) = loop {
+            if let Some(failed) = deliveries.take() {
+                break failed;
+            }
+            assert!(Instant::now() < deadline, "nothing was noted");
+            thread::sleep(Duration::from_millis(5));
+        };
+        assert_eq!(code, RDKafkaErrorCode::MessageTimedOut);
+    }
+}

@@ -12,8 +12,6 @@ mod declared;
 mod read;
 mod stamped;
 
-use std::sync::Arc;
-
 use read::StateReader;
 use stamped::StoredStamp;
 
@@ -160,15 +158,14 @@ impl Customer {
     }
 
     fn of_state(state: EncodedState) -> Result<Customer, CodecError> {
-        let bytes = Arc::clone(&state);
-        check_layout(&bytes)?;
-        let mut input = StateReader::of(&bytes);
+        check_layout(&state)?;
+        let mut input = StateReader::of(&state);
         input.byte()?;
         let mut parts = input.parts()?;
         let erasures: Erasures = parts.next(&mut input)?;
         input.erased = erasures.all;
         let mut customer = Customer {
-            texts: Texts::of(state),
+            texts: Texts::default(),
             erasures,
             scalars: parts.next(&mut input)?,
             addresses: parts.next(&mut input)?,
@@ -184,10 +181,11 @@ impl Customer {
             more.end()?;
             customer.drop_empty_sources();
         }
-        match input.at == bytes.len() {
-            true => Ok(customer),
-            false => Err(CodecError::Damaged),
+        if input.at != state.len() {
+            return Err(CodecError::Damaged);
         }
+        customer.texts = Texts::of(state);
+        Ok(customer)
     }
 }
 
