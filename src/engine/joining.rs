@@ -47,7 +47,7 @@ impl Engine {
                 store.prefetch(key);
             }
         }
-        // afterwards, because where the parts are says the memory that was only just asked for
+        // in a second pass, because the memory that says where the parts are has only just been asked for
         for held in held_here {
             held.prefetch_parts();
         }
