@@ -104,7 +104,7 @@ impl Engine {
             std::mem::take(&mut self.empty_map),
             generation,
         ));
-        self.schedule.batch_opened(now);
+        self.schedule.batch_opened();
         if self.in_flight.is_none() {
             self.transaction_began = now;
         }

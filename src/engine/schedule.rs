@@ -27,7 +27,6 @@ const MAX_PRODUCED_AHEAD: usize = 8 * 1024 * 1024;
 /// The times that the schedule depends on, counted from the start of the engine.
 #[derive(Debug, Default)]
 pub struct Schedule {
-    batch_began: Duration,
     /// When the last commit ended, successfully or not.
     commit_ended_at: Duration,
     /// Since when positions that moved without a record wait for a batch.
@@ -47,15 +46,8 @@ impl Schedule {
         self.is_closing
     }
 
-    pub(super) fn batch_opened(&mut self, now: Duration) {
-        self.batch_began = now;
+    pub(super) fn batch_opened(&mut self) {
         self.passed_since = None;
-    }
-
-    /// How long the open batch has had the producer to itself: since it was opened, or since the commit of the batch
-    /// before it ended, if that was later.
-    fn batch_age(&self, now: Duration) -> Duration {
-        now.saturating_sub(self.batch_began.max(self.commit_ended_at))
     }
 }
 
@@ -142,12 +134,13 @@ impl Engine {
         })
     }
 
-    /// Whether the open batch has reached its maximum age, which is higher while there is a backlog. What it takes
-    /// while the batch before is committed does not count: the interval is one between two commits, as users know it
-    /// from other stream processors, and a commit that takes longer is followed by a larger batch, not by more commits.
+    /// Whether the open batch has reached its maximum age, which is higher while there is a backlog. The age counts from
+    /// when the batch had the producer to itself: what it took while the batch before was committed does not count. So
+    /// the interval is one between two commits, as users know it from other stream processors, and a commit that takes
+    /// longer is followed by a larger batch, not by more commits.
     fn is_old_enough(&self, clients: &impl Clients, now: Duration) -> bool {
         let processing = &self.settings.policy.processing;
-        let age = self.schedule.batch_age(now);
+        let age = now.saturating_sub(self.transaction_began);
         age >= processing.commit_interval
             && (age >= processing.backlog_commit_interval
                 || self.backlog(clients).all <= self.open_batch_records())
