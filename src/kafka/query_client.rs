@@ -26,6 +26,9 @@ impl QueryClient {
         // for the offsets that the group has committed; it does not join
         client.set("group.id", settings.application_id);
         client.set("enable.auto.commit", "false");
+        // Without a session it still has an effect: if a request waits for the group's coordinator, because this client
+        // may not ask for it, closing the client waits for as long as this. The default is 45 s.
+        client.set("session.timeout.ms", "1000");
         Ok(QueryClient {
             client: client.create_with_context(LastError::default())?,
         })

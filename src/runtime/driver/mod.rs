@@ -125,7 +125,7 @@ struct Driver {
     last_watch_round: u64,
     published_at: Instant,
     /// Indexes of topics by the client's handle of them.
-    handles: HashMap<usize, usize>,
+    handles: HashMap<usize, usize, ahash::RandomState>,
     /// The group is to be joined with a new client.
     rejoin_due: bool,
     /// Whether the engine has received the stop.
@@ -163,7 +163,7 @@ impl Driver {
             started: now,
             last_watch_round: 0,
             published_at: now,
-            handles: HashMap::new(),
+            handles: HashMap::default(),
             rejoin_due: false,
             stopping: false,
             warnings: Throttle::new(explain::WARNING_INTERVAL),
