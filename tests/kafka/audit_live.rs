@@ -1,6 +1,6 @@
 //! `keyfold audit` while keyfold works: no false alarm, and no difference is overlooked.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -11,52 +11,85 @@ use keyfold_harness::record::Record;
 
 use crate::audit::{Audit, audit};
 
-/// How many records, of how many customers: hours of ordinary traffic, as fast as it goes.
-const RECORDS: usize = 60_000;
+/// How many records there are at the beginning, of how many customers: hours of ordinary traffic, as fast as it goes.
+const AT_FIRST: usize = 15_000;
 const CUSTOMERS: u32 = 20_000;
-/// How many are sent at a time, every half second.
+/// How many more are sent at a time, every half second.
 const AT_A_TIME: usize = 600;
+/// How many records there are in the end, at least and at most. Between the two the load ends when there were enough
+/// audits, which take longer on a busy machine.
+const AT_LEAST: usize = 30_000;
+const AT_MOST: usize = 60_000;
+/// How many audits are enough.
+const AUDITS: usize = 3;
 
-/// Audits until `done`; what they found.
-fn audits(app: &App, done: &AtomicBool, args: &[&str]) -> Vec<Audit> {
-    let mut all = Vec::new();
-    while !done.load(Ordering::Relaxed) {
-        all.push(audit(app, args));
-    }
-    all
+/// What those who audit and those who send know of each other.
+#[derive(Default)]
+struct Load {
+    is_over: AtomicBool,
+    audits: AtomicUsize,
 }
 
-/// Audits while a stream is processed. A second instance comes and goes meanwhile.
-fn under_load(app: &App, args: &[&str]) -> Vec<Audit> {
-    let done = AtomicBool::new(false);
-    let records: Vec<Record> = app.stream(faulty(21, CUSTOMERS)).take(RECORDS).collect();
-    let (first, rest) = records.split_at(RECORDS / 4);
-    app.client.produce(first);
+impl Load {
+    fn end(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+
+    /// Audits until the load is over; what the audits found.
+    fn audits(&self, app: &App, args: &[&str]) -> Vec<Audit> {
+        let mut all = Vec::new();
+        while !self.is_over() {
+            all.push(audit(app, args));
+            self.audits.store(all.len(), Ordering::Relaxed);
+        }
+        all
+    }
+
+    /// Whether more is to be sent after so many records.
+    fn goes_on(&self, sent: usize) -> bool {
+        let audits = self.audits.load(Ordering::Relaxed);
+        sent < AT_LEAST || (audits < AUDITS && sent < AT_MOST)
+    }
+}
+
+/// Audits while a stream is processed. A second instance comes and goes meanwhile. Returns what the audits found, and how
+/// many records there are.
+fn under_load(app: &App, args: &[&str]) -> (Vec<Audit>, usize) {
+    let load = Load::default();
+    let mut stream = app.stream(faulty(21, CUSTOMERS));
+    let mut more = |count| -> Vec<Record> { stream.by_ref().take(count).collect() };
+    app.client.produce(&more(AT_FIRST));
+    let mut sent = AT_FIRST;
     let mut one = app.run_ready();
     std::thread::scope(|scope| {
-        let auditing = scope.spawn(|| audits(app, &done, args));
+        let auditing = scope.spawn(|| load.audits(app, args));
         let coming = scope.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
+            while !load.is_over() {
                 let mut other = app.run_ready();
                 std::thread::sleep(Duration::from_secs(3));
                 assert_eq!(other.terminate(), 0);
                 std::thread::sleep(Duration::from_secs(1));
             }
         });
-        for some in rest.chunks(AT_A_TIME) {
-            app.client.produce(some);
+        while load.goes_on(sent) {
+            app.client.produce(&more(AT_A_TIME));
+            sent += AT_A_TIME;
             std::thread::sleep(Duration::from_millis(500));
         }
-        done.store(true, Ordering::Relaxed);
+        load.end();
         coming.join().expect("the other instances");
         let all = auditing.join().expect("the audits");
         app.wait_drained(&mut one);
         assert_eq!(one.terminate(), 0);
-        all
+        (all, sent)
     })
 }
 
-fn assert_no_alarm(app: &App, audits: &[Audit]) {
+fn assert_no_alarm(app: &App, audits: &[Audit], sent: usize) {
     let (mut looked_at, mut not_provable) = (0, 0);
     for found in audits {
         found.assert_clean();
@@ -64,7 +97,7 @@ fn assert_no_alarm(app: &App, audits: &[Audit]) {
         not_provable += found.customers("notProvable");
         println!("{}", found.summary());
     }
-    assert!(audits.len() > 2, "{}", audits.len());
+    assert!(audits.len() >= AUDITS, "{}", audits.len());
     // nearly all is proven, while all of it moves
     assert!(
         not_provable * 20 < looked_at,
@@ -73,7 +106,7 @@ fn assert_no_alarm(app: &App, audits: &[Audit]) {
     let last = audit(app, &[]);
     last.assert_clean();
     assert_eq!(last.customers("notProvable"), 0);
-    assert_eq!(last.records("read"), RECORDS as u64);
+    assert_eq!(last.records("read"), sent as u64);
 }
 
 #[test]
@@ -82,8 +115,8 @@ fn a_live_system_gives_no_false_alarm() {
     app.set_partitions([4; 4]);
     app.set(&["processing", "workers"], 2);
     app.create();
-    let audits = under_load(&app, &[]);
-    assert_no_alarm(&app, &audits);
+    let (audits, sent) = under_load(&app, &[]);
+    assert_no_alarm(&app, &audits, sent);
     app.assert_folded(Repeats::Forbidden);
 }
 
@@ -94,7 +127,7 @@ fn nor_does_one_that_delivers_at_least_once() {
     app.set(&["processing", "workers"], 2);
     app.set(&["processing", "guarantee"], "at_least_once");
     app.create();
-    let audits = under_load(&app, &[]);
+    let (audits, _) = under_load(&app, &[]);
     for found in &audits {
         found.assert_clean();
         println!("{}", found.summary());
@@ -116,14 +149,14 @@ fn a_difference_is_found_while_others_move() {
         .key("nobody")
         .value(json!({"customerId": "nobody"}).to_string());
     app.client.produce(&[nobody]);
-    let done = AtomicBool::new(false);
+    let load = Load::default();
     let audits = std::thread::scope(|scope| {
-        let auditing = scope.spawn(|| audits(&app, &done, &[]));
-        for some in during.chunks(50) {
+        let auditing = scope.spawn(|| load.audits(&app, &[]));
+        for some in during.chunks(100) {
             app.client.produce(some);
             std::thread::sleep(Duration::from_millis(100));
         }
-        done.store(true, Ordering::Relaxed);
+        load.end();
         auditing.join().expect("the audits")
     });
     assert!(!audits.is_empty());

@@ -20,6 +20,7 @@ use keyfold_harness::registry_proxy::{Fault, RegistryProxy};
 
 pub const LOYALTY: Source = Source::LoyaltyCustomers;
 const AWAY: &str = "schema registry is away";
+const WAITING: &str = "keyfold_registry_waiting_partitions";
 const SNAPSHOT_RECORD: &str = "keyfold.snapshot.CustomerSnapshot";
 
 /// A loyalty customer, as JSON.
@@ -122,7 +123,7 @@ fn failed(keyfold: &Keyfold) -> f64 {
 }
 
 fn waiting_partitions(metrics: &Metrics) -> f64 {
-    sum(metrics, "keyfold_registry_waiting_partitions", &[])
+    sum(metrics, WAITING, &[])
 }
 
 /// Customers of the console are published one after the other, at least one of them.
@@ -189,9 +190,8 @@ fn a_registry_that_is_away_is_waited_for_and_nothing_else_waits() {
     app.wait_drained(&mut keyfold);
     assert_eq!(members(&app), member);
     assert_eq!(app.read_dead_letters(), []);
-    let metrics = keyfold.metrics();
-    assert_counted(&app, &metrics);
-    assert_eq!(waiting_partitions(&metrics), 0.0);
+    assert_counted(&app, &keyfold.metrics());
+    assert_eq!(keyfold.steady([WAITING]), [0.0]);
     let log = keyfold.log();
     assert!(!log.contains("proxy-secret"), "a password in the log");
     let basic = "Basic a2V5Zm9sZDpwcm94eS1zZWNyZXQ=".to_owned();

@@ -10,6 +10,9 @@ use keyfold_harness::metrics::sum;
 use keyfold_harness::program::Keyfold;
 use keyfold_harness::record::Record;
 
+const CUSTOMERS: &str = "keyfold_state_customers";
+const BYTES: &str = "keyfold_state_bytes";
+
 fn on_disk() -> App {
     let mut app = App::new();
     let directory = app.file("state");
@@ -24,7 +27,7 @@ fn restored(keyfold: &Keyfold) -> f64 {
 }
 
 fn customers(keyfold: &Keyfold) -> f64 {
-    sum(&keyfold.metrics(), "keyfold_state_customers", &[])
+    sum(&keyfold.metrics(), CUSTOMERS, &[])
 }
 
 fn files_below(directory: &Path) -> Vec<PathBuf> {
@@ -52,7 +55,7 @@ fn kill_and_restart(guarantee: &str, protocol: &str, repeats: Repeats) {
     app.client.produce(&load);
     let mut keyfold = app.run_ready();
     app.wait_drained(&mut keyfold);
-    let known = customers(&keyfold);
+    let [known] = keyfold.steady([CUSTOMERS]);
     assert!(known > 2_000.0, "{known}");
     for _ in 0..3 {
         let some: Vec<Record> = stream.by_ref().take(4_000).collect();
@@ -71,8 +74,7 @@ fn kill_and_restart(guarantee: &str, protocol: &str, repeats: Repeats) {
     }
     app.wait_drained(&mut keyfold);
     app.assert_folded(repeats);
-    let known = customers(&keyfold);
-    let bytes = sum(&keyfold.metrics(), "keyfold_state_bytes", &[]);
+    let known = keyfold.steady([CUSTOMERS, BYTES]);
     assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
 
     // the store in memory reads it all back, and has the same
@@ -82,9 +84,8 @@ fn kill_and_restart(guarantee: &str, protocol: &str, repeats: Repeats) {
     // ready is who has restored what it owns: while the second worker joins, no worker may own some partitions
     keyfold.wait_for(LIMIT, "the whole state in memory", |keyfold| {
         let metrics = keyfold.metrics();
-        let in_memory = sum(&metrics, "keyfold_state_bytes", &[]);
-        let customers = sum(&metrics, "keyfold_state_customers", &[]);
-        ((customers, in_memory) == (known, bytes)).then_some(())
+        let in_memory = [CUSTOMERS, BYTES].map(|name| sum(&metrics, name, &[]));
+        (in_memory == known).then_some(())
     });
     assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
 }
@@ -135,7 +136,7 @@ fn a_store_of_a_recreated_state_topic_is_rebuilt() {
         log.contains("the state store is deleted and rebuilt"),
         "{log}"
     );
-    let of_log = customers(&keyfold);
+    let [of_log] = keyfold.steady([CUSTOMERS]);
     assert!(of_log > 0.0);
     assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
 }
@@ -218,7 +219,7 @@ fn stores_outlive_a_rebalance() {
     app.client.produce(&records);
     let mut first = app.run_ready();
     app.wait_drained(&mut first);
-    let known = customers(&first);
+    let [known] = first.steady([CUSTOMERS]);
 
     let elsewhere = app.file("elsewhere");
     let elsewhere = elsewhere.to_str().expect("a path");

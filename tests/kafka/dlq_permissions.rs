@@ -4,17 +4,10 @@
 use keyfold::model::record::Source;
 use keyfold_harness::acls::{Acl, DESCRIBE_CONFIGS, READ, WRITE, grant};
 use keyfold_harness::app::{App, text_of};
-use keyfold_harness::broker::{Broker, BrokerOptions, sasl_properties};
 use keyfold_harness::client::Isolation;
-use keyfold_harness::slots::Slot;
 
 use crate::dlq::{console, dlq, reject};
-
-fn log_in(app: &mut App, user: &str) {
-    for (name, value) in sasl_properties(user, &format!("{user}-secret")) {
-        app.set(&["kafka", "properties", name], value);
-    }
-}
+use crate::permissions::{guarded, log_in};
 
 /// All that `docs/topics-and-permissions.md` says replay needs, once the topic of the settlements is there.
 fn all_of(app: &App) -> Vec<Acl> {
@@ -32,14 +25,7 @@ fn all_of(app: &App) -> Vec<Acl> {
 
 #[test]
 fn each_missing_permission_is_named_before_anything_is_sent() {
-    let users: Vec<String> = (0..8).map(|number| format!("user{number}")).collect();
-    let slot = Slot::take();
-    let secret = |user: &String| (user.clone(), format!("{user}-secret"));
-    let broker = Broker::start(BrokerOptions {
-        users: users.iter().map(secret).collect(),
-        ..BrokerOptions::default()
-    });
-    let mut app = App::on(broker.bootstrap(), broker.client(), slot);
+    let (mut app, users) = guarded(8);
     log_in(&mut app, "admin");
     app.set(&["validation", "rules", "country_code"], "reject");
     app.create();

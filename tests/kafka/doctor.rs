@@ -160,7 +160,8 @@ fn a_set_up_that_is_right_has_no_bad_line() {
 /// One fault is one bad line; what rests on it is not checkable.
 #[test]
 fn a_broker_that_is_away_is_one_bad_line() {
-    let mut app = app();
+    let mut app = App::nowhere();
+    on_any_port(&mut app);
     for (servers, says, remedy) in [
         (
             format!("127.0.0.1:{}", free_port()),

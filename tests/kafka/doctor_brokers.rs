@@ -96,7 +96,7 @@ fn a_broker_that_is_too_old_is_bad() {
             thread::spawn(move || serve_as_old(stream));
         }
     });
-    let mut app = App::new();
+    let mut app = App::nowhere();
     on_any_port(&mut app);
     app.set(&["kafka", "bootstrap_servers"], old.clone());
     let doctor = Doctor::of(&app);

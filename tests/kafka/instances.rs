@@ -264,6 +264,8 @@ fn waiting_for_the_session_of_a_named_instance_is_said() {
     app.create();
     let mut named = app.run_ready();
     assert_eq!(named.terminate(), 0, "{}", named.log());
+    // from here on the session is waited for
+    app.give_up_slot();
     app.unset(&["instance_id"]);
     let mut next = app.run();
     next.wait_for(LIMIT, "to say what it waits for", |next| {

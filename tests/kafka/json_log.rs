@@ -51,6 +51,8 @@ fn a_start_and_a_minute_and_a_stop() {
     app.wait_drained(&mut first);
     assert_eq!(first.terminate(), 0);
     let mut keyfold = app.run_ready();
+    // from here on the minute is waited for
+    app.give_up_slot();
     keyfold.wait_for(LIMIT, "to sum up a minute", |keyfold| {
         let lines = lines(keyfold);
         let summary = *find(&lines, "summary of the last minute").first()?;
@@ -120,9 +122,8 @@ fn an_error_of_the_start_is_json_too() {
 
 #[test]
 fn a_start_that_waits_for_kafka_shows_its_workers_and_says_that_it_stops() {
-    let mut app = App::new();
+    let mut app = App::nowhere();
     json(&mut app);
-    app.set(&["kafka", "bootstrap_servers"], "127.0.0.1:1");
     let mut keyfold = app.run();
     keyfold.wait_for(LIMIT, "to show its workers", |keyfold| {
         let metrics = keyfold.metrics_soon(LIMIT)?;

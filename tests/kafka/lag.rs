@@ -93,6 +93,8 @@ fn the_lag_of_partitions_that_a_dead_instance_had_is_told() {
     });
     let committing = with_an_open_offset(&app, &app.input(Source::ConsoleCustomers));
     dead.kill9();
+    // from here on the session is waited for
+    app.give_up_slot();
     app.client
         .produce(&old_records(&app, Source::LoyaltyCustomers, 4, 5));
     living.wait_for(LIMIT, "to tell of what nobody works at", |living| {

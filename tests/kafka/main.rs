@@ -42,6 +42,7 @@ mod foreign;
 mod forwarding;
 mod full_queue;
 mod generate;
+mod guarded_broker;
 mod instances;
 mod json_log;
 mod lag;

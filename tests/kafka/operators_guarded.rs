@@ -7,7 +7,7 @@ use keyfold_harness::app::{App, text_of};
 use keyfold_harness::client::Isolation;
 
 use crate::dlq::{console, reject};
-use crate::permissions::{create_as_admin, guarded_for, log_in};
+use crate::permissions::{create_as_admin, guarded, log_in};
 
 /// A command that writes to a topic, and all that it needs; `of_many` are permissions like another one.
 struct Guarded<'g> {
@@ -65,9 +65,8 @@ fn assert_refused(app: &App, command: &[&str], user: &str, missing: &Acl) {
 
 #[test]
 fn each_missing_permission_is_named_before_anything_is_written() {
-    let users: Vec<String> = (0..14).map(|number| format!("user{number}")).collect();
-    let (_broker, mut app) = guarded_for(&users);
-    let mut users = users.into_iter();
+    let (mut app, all) = guarded(14);
+    let mut users = all.iter().cloned();
     create_as_admin(&mut app);
     reject(&app, &[console(&app, b"c-1", b"{}")], 1);
     let settled = format!("{}.settled", app.id);
@@ -106,7 +105,7 @@ fn each_missing_permission_is_named_before_anything_is_written() {
     assert_eq!(app.inputs()[0], input);
     erase.check(&mut app, &mut users);
     // to wait for it, the committed offsets of the group are read
-    let user = "user13";
+    let user = all.last().expect("a user");
     let command = ["erase", "c-1", "--execute", "--wait"];
     assert_refused(&app, &command, user, &Acl::group(&app.id, DESCRIBE));
     assert_eq!(users.next(), None);

@@ -6,33 +6,22 @@ use keyfold::model::record::Source;
 
 use keyfold_harness::acls::{Acl, DELETE, DESCRIBE, DESCRIBE_CONFIGS, READ, WRITE, grant};
 use keyfold_harness::app::{App, LIMIT, faulty, text_of};
-use keyfold_harness::broker::{Broker, BrokerOptions, sasl_properties};
+use keyfold_harness::broker::{Security, sasl_properties};
 use keyfold_harness::client::Isolation;
 use keyfold_harness::expected::Repeats;
 use keyfold_harness::record::Record;
-use keyfold_harness::slots::Slot;
 
-const USER: &str = "shop";
+use crate::guarded_broker::{app_with_users, password};
 
-/// A broker that grants these users nothing yet, and a keyfold that logs in as the first.
-pub fn guarded_for(users: &[String]) -> (Broker, App) {
-    let slot = Slot::take();
-    let secret = |user: &String| (user.clone(), format!("{user}-secret"));
-    let broker = Broker::start(BrokerOptions {
-        users: users.iter().map(secret).collect(),
-        ..BrokerOptions::default()
-    });
-    let mut app = App::on(broker.bootstrap(), broker.client(), slot);
+/// A keyfold on a broker with users, and `count` of them to whom nothing is granted yet. It logs in as the first.
+pub fn guarded(count: usize) -> (App, Vec<String>) {
+    let (_, mut app, users) = app_with_users(Security::Plain, count);
     log_in(&mut app, &users[0]);
-    (broker, app)
-}
-
-fn guarded() -> (Broker, App) {
-    guarded_for(&[USER.to_owned()])
+    (app, users)
 }
 
 pub fn log_in(app: &mut App, user: &str) {
-    for (name, value) in sasl_properties(user, &format!("{user}-secret")) {
+    for (name, value) in sasl_properties(user, &password(user)) {
         app.set(&["kafka", "properties", name], value);
     }
 }
@@ -59,9 +48,7 @@ pub fn all_of(app: &App) -> Vec<Acl> {
 /// Creates all topics as one who may.
 pub fn create_as_admin(app: &mut App) {
     app.create_inputs();
-    for (name, value) in sasl_properties("admin", "admin-secret") {
-        app.set(&["kafka", "properties", name], value);
-    }
+    log_in(app, "admin");
     app.create_outputs();
 }
 
@@ -70,8 +57,7 @@ pub fn create_as_admin(app: &mut App) {
 fn each_missing_permission_is_named_at_the_start() {
     // each user lacks one
     let count = 14;
-    let users: Vec<String> = (0..=count).map(|number| format!("user{number}")).collect();
-    let (_broker, mut app) = guarded_for(&users);
+    let (mut app, users) = guarded(count + 1);
     create_as_admin(&mut app);
     let all = all_of(&app);
     assert!(all.len() > count);
@@ -131,9 +117,9 @@ fn each_missing_permission_is_named_at_the_start() {
 /// All of them at once, and `keyfold topics` shows those of the topics too.
 #[test]
 fn all_missing_permissions_are_told_at_once() {
-    let (_broker, mut app) = guarded();
+    let (mut app, users) = guarded(1);
     create_as_admin(&mut app);
-    log_in(&mut app, USER);
+    log_in(&mut app, &users[0]);
     let said = app.run_refused();
     for acl in &all_of(&app) {
         let line = acl.arguments();
@@ -151,7 +137,7 @@ fn all_missing_permissions_are_told_at_once() {
         .flat_map(|one| [Acl::topic(&one.name, DESCRIBE), one])
         .chain(app.inputs().iter().map(|input| Acl::topic(input, DESCRIBE)))
         .collect();
-    grant(&app.client, USER, &describing);
+    grant(&app.client, &users[0], &describing);
     let output = app.command(&["topics", "--check"], b"");
     let said = text_of(&output);
     assert_eq!(output.status.code(), Some(0), "{said}");
@@ -164,14 +150,15 @@ fn all_missing_permissions_are_told_at_once() {
 /// What was not delivered was not produced.
 #[test]
 fn generate_counts_what_was_delivered() {
-    let (_broker, app) = guarded();
+    let (app, users) = guarded(1);
+    let user = &users[0];
     app.create_inputs();
     let topics = app.inputs();
     let mut acls: Vec<Acl> = topics
         .iter()
         .map(|topic| Acl::topic(topic, DESCRIBE))
         .collect();
-    grant(&app.client, USER, &acls);
+    grant(&app.client, user, &acls);
     let generate = ["generate", "--kafka", "--records", "200"];
     let output = app.command(&generate, b"");
     let said = text_of(&output);
@@ -187,7 +174,7 @@ fn generate_counts_what_was_delivered() {
     let refused = app.input(Source::ConsoleCustomers);
     let open = topics.iter().filter(|topic| **topic != refused);
     acls.extend(open.map(|topic| Acl::topic(topic, WRITE)));
-    grant(&app.client, USER, &acls);
+    grant(&app.client, user, &acls);
     let output = app.command(&generate, b"");
     let said = text_of(&output);
     assert_eq!(output.status.code(), Some(3), "{said}");
@@ -200,7 +187,7 @@ fn generate_counts_what_was_delivered() {
     );
     assert!(said.contains(&numbers), "{numbers} in: {said}");
 
-    grant(&app.client, USER, &[Acl::topic(&refused, WRITE)]);
+    grant(&app.client, user, &[Acl::topic(&refused, WRITE)]);
     let output = app.command(&generate, b"");
     let said = text_of(&output);
     assert_eq!(output.status.code(), Some(0), "{said}");

@@ -2,7 +2,6 @@
 
 use keyfold_harness::app::{App, LIMIT, faulty};
 use keyfold_harness::expected::Repeats;
-use keyfold_harness::metrics::sum;
 use keyfold_harness::record::Record;
 
 /// Three times in the midst of the stream.
@@ -27,7 +26,7 @@ fn stop_and_continue(guarantee: &str, instance_id: &str) {
     let mut keyfold = app.run_ready();
     app.wait_drained(&mut keyfold);
     app.assert_folded(Repeats::Forbidden);
-    let customers = sum(&keyfold.metrics(), "keyfold_state_customers", &[]);
+    let [customers] = keyfold.steady(["keyfold_state_customers"]);
     assert!(customers >= app.newest_snapshots().len() as f64);
     assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
 }

@@ -57,9 +57,8 @@ fn a_state_of_100_000_customers_is_restored() {
     app.client.produce(&records.collect::<Vec<_>>());
     let mut keyfold = app.run_ready();
     app.wait_drained(&mut keyfold);
-    let customers = sum(&keyfold.metrics(), "keyfold_state_customers", &[]);
+    let [customers, bytes] = keyfold.steady(["keyfold_state_customers", "keyfold_state_bytes"]);
     assert_eq!(customers, CUSTOMERS as f64);
-    let bytes = sum(&keyfold.metrics(), "keyfold_state_bytes", &[]);
     assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
 
     let mut keyfold = app.run();

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use keyfold::model::record::Source;
 
 use keyfold_harness::app::{App, LIMIT, faulty, text_of};
-use keyfold_harness::broker::{Broker, BrokerOptions, free_port, sasl_properties};
+use keyfold_harness::broker::{Broker, BrokerOptions, free_port};
 use keyfold_harness::expected::Repeats;
 use keyfold_harness::program::Keyfold;
 use keyfold_harness::record::Record;
 use keyfold_harness::slots::Slot;
+
+use crate::permissions::{guarded, log_in};
 
 /// Kafka away at the start is waited for like Kafka away later.
 #[test]
@@ -48,7 +50,7 @@ fn a_broker_that_is_away_at_the_start_is_waited_for() {
 
 #[test]
 fn a_host_that_is_not_known_is_waited_for() {
-    let mut app = App::new();
+    let mut app = App::nowhere();
     let host = "kafka.invalid:9092";
     app.set(&["kafka", "bootstrap_servers"], host);
     let mut keyfold = app.run();
@@ -60,7 +62,7 @@ fn a_host_that_is_not_known_is_waited_for() {
 /// `topics` and `generate` do not wait for ever.
 #[test]
 fn a_command_gives_up_on_a_broker_that_is_away() {
-    let mut app = App::new();
+    let mut app = App::nowhere();
     let address = format!("127.0.0.1:{}", free_port());
     app.set(&["kafka", "bootstrap_servers"], address.clone());
     let output = app.command(&["topics"], b"");
@@ -138,7 +140,7 @@ fn missing_outputs_and_internal_topics_are_an_error() {
 
 #[test]
 fn a_wrong_setting_is_an_error_that_names_the_nearest_key() {
-    let mut app = App::new();
+    let mut app = App::nowhere();
     app.set(&["processing", "garantee"], "exactly_once");
     let started = Instant::now();
     let mut keyfold = app.run();
@@ -156,7 +158,7 @@ fn a_wrong_setting_is_an_error_that_names_the_nearest_key() {
 
 #[test]
 fn a_property_that_delivery_rests_on_is_refused() {
-    let mut app = App::new();
+    let mut app = App::nowhere();
     app.set(
         &["kafka", "properties", "isolation.level"],
         "read_uncommitted",
@@ -171,23 +173,8 @@ fn a_property_that_delivery_rests_on_is_refused() {
 /// A cluster that wants a name and a password, and grants rights.
 #[test]
 fn authentication_and_permissions() {
-    let slot = Slot::take();
-    let user = |name: &str| (name.to_owned(), format!("{name}-secret"));
-    let broker = Broker::start(BrokerOptions {
-        users: vec![user("keyfold"), user("stranger")],
-        settings: vec![(
-            "super.users".to_owned(),
-            "User:admin;User:ANONYMOUS;User:keyfold".to_owned(),
-        )],
-        ..BrokerOptions::default()
-    });
-    let mut app = App::on(broker.bootstrap(), broker.client(), slot);
-    let log_in = |app: &mut App, user: &str, password: &str| {
-        for (name, value) in sasl_properties(user, password) {
-            app.set(&["kafka", "properties", name], value);
-        }
-    };
-    log_in(&mut app, "keyfold", "keyfold-secret");
+    let (mut app, strangers) = guarded(1);
+    log_in(&mut app, "admin");
     app.create();
     let records: Vec<Record> = app.stream(faulty(81, 50)).take(200).collect();
     app.client.produce(&records);
@@ -196,15 +183,15 @@ fn authentication_and_permissions() {
     app.assert_folded(Repeats::Forbidden);
     assert_eq!(keyfold.terminate(), 0);
 
-    log_in(&mut app, "keyfold", "wrong-secret");
+    app.set(&["kafka", "properties", "sasl.password"], "wrong-secret");
     let said = app.run_refused();
     assert!(said.to_lowercase().contains("authentication"), "{said}");
     assert!(!said.contains("wrong-secret"), "{said}");
 
-    log_in(&mut app, "stranger", "stranger-secret");
+    log_in(&mut app, &strangers[0]);
     let said = app.run_refused();
     assert!(said.contains("kafka-acls.sh"), "{said}");
-    assert!(!said.contains("stranger-secret"), "{said}");
+    assert!(!said.contains("-secret"), "{said}");
 }
 
 /// The brokers may allow a transaction less time than keyfold wants.

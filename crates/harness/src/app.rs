@@ -17,6 +17,8 @@ use crate::slots::Slot;
 
 /// How long a test waits for what takes seconds at the most on a machine at rest.
 pub const LIMIT: Duration = Duration::from_secs(90);
+/// An address where nobody listens.
+const NOWHERE: &str = "127.0.0.1:1";
 const EIGHT_MEBIBYTES: &str = "8388608";
 
 /// 15 January 2027, in milliseconds: what the examples of `schemas/` take for a record's timestamp.
@@ -30,7 +32,7 @@ pub struct App {
     declared: Vec<Source>,
     settings: toml::Table,
     home: TempDir,
-    _slot: Slot,
+    slot: Option<Slot>,
 }
 
 impl App {
@@ -41,8 +43,17 @@ impl App {
         App::on(broker::bootstrap(), Client::shared(), slot)
     }
 
+    /// On no broker, and without a slot: what keyfold says before a broker answers costs the other tests nothing.
+    pub fn nowhere() -> App {
+        App::at(NOWHERE, Client::new(NOWHERE), None)
+    }
+
     /// On another broker.
     pub fn on(bootstrap: &str, client: Client, slot: Slot) -> App {
+        App::at(bootstrap, client, Some(slot))
+    }
+
+    fn at(bootstrap: &str, client: Client, slot: Option<Slot>) -> App {
         let home = tempfile::Builder::new().prefix("keyfold-test-").tempdir();
         let mut app = App {
             client,
@@ -51,7 +62,7 @@ impl App {
             declared: Vec::new(),
             settings: toml::Table::new(),
             home: home.expect("a directory"),
-            _slot: slot,
+            slot,
         };
         app.set(&["application_id"], app.id.clone());
         app.set(&["kafka", "bootstrap_servers"], bootstrap);
@@ -68,6 +79,11 @@ impl App {
         app.set(&["processing", "workers"], 1);
         app.set(&["log", "format"], "human");
         app
+    }
+
+    /// Lets the next test in before this one ends: what only waits for time to pass leaves the machine to it.
+    pub fn give_up_slot(&mut self) {
+        drop(self.slot.take());
     }
 
     /// Sets a key of the configuration, given by its path.
@@ -161,20 +177,24 @@ impl App {
 
     /// Creates the inputs. Records of any time and size are at home there.
     pub fn create_inputs(&self) {
-        for source in self.sources() {
-            self.create_input(source);
-        }
+        self.create_inputs_of(self.sources());
     }
 
     pub fn create_input(&self, source: Source) {
+        self.create_inputs_of([source]);
+    }
+
+    fn create_inputs_of(&self, sources: impl IntoIterator<Item = Source>) {
         let settings = [
             ("retention.ms", "-1"),
             ("max.message.bytes", EIGHT_MEBIBYTES),
             ("message.timestamp.before.max.ms", "9223372036854775807"),
             ("message.timestamp.after.max.ms", "9223372036854775807"),
         ];
-        self.client
-            .create_topic(&self.input(source), self.partitions_of(source), &settings);
+        let topics = sources.into_iter();
+        let topics = topics.map(|source| (self.input(source), self.partitions_of(source)));
+        let topics: Vec<(String, i32)> = topics.collect();
+        self.client.create_topics(&topics, &settings);
     }
 
     /// Creates the inputs, and the other topics by `keyfold topics`.

@@ -22,6 +22,9 @@ use crate::client::Client;
 use crate::downloads;
 use crate::wait::{wait_until, within};
 
+use java::Flags;
+pub(crate) use java::SHORT_LIVED;
+
 const POM: &str = include_str!("pom.xml");
 const CLUSTER_ID: &str = "a2V5Zm9sZC10ZXN0cy0wMA";
 const SUPER_USER: (&str, &str) = ("admin", "admin-secret");
@@ -87,7 +90,7 @@ impl Shared {
                 up.map(|()| Shared::Outside(servers))
                     .ok_or_else(|| "KEYFOLD_TEST_BOOTSTRAP names none that answers".to_owned())
             }
-            _ => Broker::try_start(BrokerOptions::default(), "shared")
+            _ => Broker::try_start(BrokerOptions::default(), "shared", &[])
                 .map(|broker| Shared::Own(Box::new(broker))),
         }
     }
@@ -124,6 +127,8 @@ pub struct Broker {
     log: PathBuf,
     servers: String,
     options: BrokerOptions,
+    /// Further flags of the JVM that it runs in.
+    flags: Flags,
     process: Option<Guarded>,
 }
 
@@ -132,11 +137,11 @@ impl Broker {
     pub fn start(options: BrokerOptions) -> Broker {
         let thread = std::thread::current();
         let label = thread.name().unwrap_or("own").replace("::", "-");
-        Broker::try_start(options, &label)
+        Broker::try_start(options, &label, SHORT_LIVED)
             .unwrap_or_else(|reason| panic!("no Kafka for the test: {reason}"))
     }
 
-    fn try_start(options: BrokerOptions, label: &str) -> Result<Broker, String> {
+    fn try_start(options: BrokerOptions, label: &str, flags: Flags) -> Result<Broker, String> {
         java::check()?;
         let libs = downloads::filled("libs", POM, java::fetch_jars)?;
         let home = tempfile::Builder::new()
@@ -160,6 +165,7 @@ impl Broker {
             log,
             servers: format!("127.0.0.1:{client}"),
             options,
+            flags,
             process: None,
         };
         broker.format()?;
@@ -208,7 +214,8 @@ impl Broker {
     /// Runs one of Kafka's command-line tools to its end.
     #[track_caller]
     pub fn tool(&self, class: &str, args: &[&str]) {
-        let output = self.java(class).args(args).output().expect("java");
+        let mut command = self.java(SHORT_LIVED, class);
+        let output = command.args(args).output().expect("java");
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{class} {args:?}: {text}");
     }
@@ -240,7 +247,7 @@ impl Broker {
 
     fn format(&self) -> Result<(), String> {
         let output = self
-            .java("kafka.tools.StorageTool")
+            .java(SHORT_LIVED, "kafka.tools.StorageTool")
             .args(["format", "--cluster-id", CLUSTER_ID, "--config"])
             .arg(self.home.path().join("server.properties"))
             .args(self.scram_users())
@@ -267,7 +274,7 @@ impl Broker {
     }
 
     fn run(&mut self) -> Result<(), String> {
-        let mut command = self.java("kafka.Kafka");
+        let mut command = self.java(self.flags, "kafka.Kafka");
         command.arg(self.home.path().join("server.properties"));
         let mut process = Guarded::spawn(&command, &self.log, self.home.path());
         let config = self.client().config();
@@ -292,12 +299,9 @@ impl Broker {
         up
     }
 
-    fn java(&self, class: &str) -> Command {
-        let mut command = Command::new("java");
+    fn java(&self, flags: Flags, class: &str) -> Command {
+        let mut command = java::command(flags);
         command
-            .args(["-Xmx600m", "-XX:+UseSerialGC"])
-            .arg("-Dorg.slf4j.simpleLogger.showDateTime=true")
-            .arg("-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS")
             .arg("-cp")
             .arg(self.libs.join("*"))
             .arg(class)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
@@ -11,15 +11,18 @@ use rdkafka::admin::{
 use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer, ProducerContext};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use crate::record::{Consumed, Record, base_record, consumed};
+use crate::record::{Record, base_record};
 use crate::wait::{block_on, wait_until};
 
-const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+
+/// A topic and a partition.
+pub type TopicPartition = (String, i32);
 
 /// A name that no test before or beside this one has used, on a broker that is kept either.
 pub fn unique(prefix: &str) -> String {
@@ -35,6 +38,16 @@ pub fn unique(prefix: &str) -> String {
 pub enum Isolation {
     ReadCommitted,
     ReadUncommitted,
+}
+
+impl Isolation {
+    /// The value of `isolation.level`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Isolation::ReadCommitted => "read_committed",
+            Isolation::ReadUncommitted => "read_uncommitted",
+        }
+    }
 }
 
 /// Connects to one cluster with the properties given. Every call makes its own connection.
@@ -75,28 +88,37 @@ impl Client {
     /// Creates a topic with the broker's default number of replicas and waits until every partition has a leader.
     #[track_caller]
     pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
-        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(-1));
-        for (key, value) in settings {
-            topic = topic.set(key, value);
-        }
-        let options = AdminOptions::new().request_timeout(Some(REQUEST_LIMIT));
-        let results = block_on(self.admin().create_topics([&topic], &options));
+        self.create_topics(&[(name.to_owned(), partitions)], settings);
+    }
+
+    /// Like [`Client::create_topic`], for topics with the same settings, each given with its number of partitions.
+    #[track_caller]
+    pub fn create_topics(&self, topics: &[(String, i32)], settings: &[(&str, &str)]) {
+        let new = topics.iter().map(|(name, partitions)| {
+            let topic = NewTopic::new(name, *partitions, TopicReplication::Fixed(-1));
+            let settings = settings.iter();
+            settings.fold(topic, |topic, (key, value)| topic.set(key, value))
+        });
+        let new: Vec<NewTopic<'_>> = new.collect();
+        let results = self.administer(|admin, options| admin.create_topics(&new, options));
         for result in results.expect("topics can be created") {
             result.unwrap_or_else(|(name, code)| panic!("create topic {name}: {code}"));
         }
         let consumer = self.consumer();
-        wait_until(REQUEST_LIMIT, "the new topic's leaders", || {
-            let metadata = consumer.fetch_metadata(Some(name), REQUEST_LIMIT).ok()?;
-            let topic = metadata.topics().first()?;
-            let led = topic.partitions().iter().filter(|p| p.leader() >= 0);
-            (led.count() == partitions as usize).then_some(())
-        });
+        for (name, partitions) in topics {
+            wait_until(REQUEST_LIMIT, "the new topic's leaders", || {
+                let metadata = consumer.fetch_metadata(Some(name.as_str()), REQUEST_LIMIT);
+                let metadata = metadata.ok()?;
+                let topic = metadata.topics().first()?;
+                let led = topic.partitions().iter().filter(|p| p.leader() >= 0);
+                (led.count() == *partitions as usize).then_some(())
+            });
+        }
     }
 
     #[track_caller]
     pub fn delete_topics(&self, names: &[&str]) {
-        let options = AdminOptions::new().request_timeout(Some(REQUEST_LIMIT));
-        let results = block_on(self.admin().delete_topics(names, &options));
+        let results = self.administer(|admin, options| admin.delete_topics(names, options));
         for result in results.expect("topics can be deleted") {
             result.unwrap_or_else(|(name, code)| panic!("delete topic {name}: {code}"));
         }
@@ -105,13 +127,7 @@ impl Client {
     /// The number of partitions, or `None` if there is no such topic.
     #[track_caller]
     pub fn partitions(&self, topic: &str) -> Option<i32> {
-        let metadata = self.consumer().fetch_metadata(Some(topic), REQUEST_LIMIT);
-        let metadata = metadata.expect("metadata");
-        let topic = metadata.topics().first()?;
-        if topic.error().is_some() {
-            return None;
-        }
-        i32::try_from(topic.partitions().len()).ok()
+        count_partitions(&self.consumer(), topic).expect("metadata")
     }
 
     /// The number of brokers that the cluster counts itself.
@@ -124,9 +140,9 @@ impl Client {
     /// A topic's settings, with the defaults.
     #[track_caller]
     pub fn topic_settings(&self, topic: &str) -> BTreeMap<String, String> {
-        let options = AdminOptions::new().request_timeout(Some(REQUEST_LIMIT));
         let resource = ResourceSpecifier::Topic(topic);
-        let results = block_on(self.admin().describe_configs([&resource], &options));
+        let results =
+            self.administer(|admin, options| admin.describe_configs([&resource], options));
         let mut settings = BTreeMap::new();
         for result in results.expect("settings can be read") {
             let resource = result.unwrap_or_else(|code| panic!("settings of {topic}: {code}"));
@@ -144,8 +160,7 @@ impl Client {
         for (key, value) in settings {
             resource = resource.set(key, value);
         }
-        let options = AdminOptions::new().request_timeout(Some(REQUEST_LIMIT));
-        let results = block_on(self.admin().alter_configs([&resource], &options));
+        let results = self.administer(|admin, options| admin.alter_configs([&resource], options));
         for result in results.expect("settings can be changed") {
             result.unwrap_or_else(|(_, code)| panic!("settings of {topic}: {code}"));
         }
@@ -168,7 +183,7 @@ impl Client {
             }
             producer.poll(Duration::ZERO);
         }
-        producer.flush(2 * REQUEST_LIMIT).expect("all is delivered");
+        wait_delivered(&producer);
         let failures = producer.context().failures.lock().expect("no panic before");
         assert!(failures.is_empty(), "not delivered: {failures:?}");
     }
@@ -183,80 +198,21 @@ impl Client {
         config
     }
 
-    /// Reads a topic from its beginning to its end, sorted by partition and offset. The end of a
-    /// committed reading lies before the first open transaction.
-    #[track_caller]
-    pub fn read_all(&self, topic: &str, isolation: Isolation) -> Vec<Consumed> {
-        // The client gives up on a beginning that it cannot find: a broker that has just come back
-        // does not lead yet, or keyfold has deleted forwarded records meanwhile.
-        wait_until(REQUEST_LIMIT, "the beginning of a topic", || {
-            self.read_unless_moved(topic, isolation)
-        })
-    }
-
-    /// Like [`Client::read_all`]; none if the beginning of a partition was not to be found.
-    #[track_caller]
-    fn read_unless_moved(&self, topic: &str, isolation: Isolation) -> Option<Vec<Consumed>> {
-        let mut config = self.config();
-        config.set("group.id", unique("keyfold-test-reader"));
-        config.set("enable.auto.commit", "false");
-        config.set("auto.offset.reset", "error");
-        config.set("enable.partition.eof", "true");
-        config.set("fetch.wait.max.ms", "50");
-        config.set("fetch.queue.backoff.ms", "2");
-        config.set(
-            "isolation.level",
-            match isolation {
-                Isolation::ReadCommitted => "read_committed",
-                Isolation::ReadUncommitted => "read_uncommitted",
-            },
-        );
-        let consumer: BaseConsumer = config.create().expect("a consumer");
-        let partitions = self.partitions(topic);
-        let partitions = partitions.unwrap_or_else(|| panic!("no topic {topic}"));
-        let mut assignment = TopicPartitionList::new();
-        for partition in 0..partitions {
-            assignment
-                .add_partition_offset(topic, partition, Offset::Beginning)
-                .expect("an assignment");
-        }
-        consumer.assign(&assignment).expect("an assignment");
-        let mut open: Vec<i32> = (0..partitions).collect();
-        let mut records = Vec::new();
-        let mut progress = Instant::now();
-        while !open.is_empty() {
-            assert!(
-                progress.elapsed() < REQUEST_LIMIT,
-                "reading {topic}: nothing for {REQUEST_LIMIT:?}, partitions {open:?} not at their end"
-            );
-            match consumer.poll(Duration::from_millis(200)) {
-                None => continue,
-                Some(Ok(message)) => records.push(consumed(&message)),
-                Some(Err(KafkaError::PartitionEOF(ended))) => open.retain(|p| *p != ended),
-                Some(Err(error)) if passes(&error) => continue,
-                Some(Err(error)) if is_moved(&error) => return None,
-                Some(Err(error)) => panic!("reading {topic}: {error}"),
-            }
-            progress = Instant::now();
-        }
-        records.sort_by_key(|record| (record.partition, record.offset));
-        Some(records)
-    }
-
     /// The offsets that a group has committed, by topic and partition. Partitions for which it
     /// has committed none are left out.
     #[track_caller]
-    pub fn committed_offsets(&self, group: &str, topics: &[&str]) -> BTreeMap<(String, i32), i64> {
+    pub fn committed_offsets(&self, group: &str, topics: &[&str]) -> BTreeMap<TopicPartition, i64> {
         let mut config = self.config();
         config.set("group.id", group);
         config.set("enable.auto.commit", "false");
         // a client that reads committed waits until no open transaction may change any of them, which may never be
         // while instances commit all the time
-        config.set("isolation.level", "read_uncommitted");
+        config.set("isolation.level", Isolation::ReadUncommitted.name());
         let consumer: BaseConsumer = config.create().expect("a consumer");
         let mut asked = TopicPartitionList::new();
         for topic in topics {
-            for partition in 0..self.partitions(topic).unwrap_or(0) {
+            let partitions = count_partitions(&consumer, topic).expect("metadata");
+            for partition in 0..partitions.unwrap_or(0) {
                 asked.add_partition(topic, partition);
             }
         }
@@ -275,14 +231,8 @@ impl Client {
             });
             (!moved).then(|| answer.expect("committed offsets"))
         });
-        let mut committed = BTreeMap::new();
-        for element in answer.elements() {
-            element.error().expect("a committed offset");
-            if let Offset::Offset(offset) = element.offset() {
-                committed.insert((element.topic().to_owned(), element.partition()), offset);
-            }
-        }
-        committed
+        let_go(consumer);
+        offsets_of(&answer).expect("committed offsets")
     }
 
     /// The first offset and the end offset of every partition. The end counts what is not
@@ -290,21 +240,21 @@ impl Client {
     #[track_caller]
     pub fn watermarks(&self, topic: &str) -> Vec<(i64, i64)> {
         let consumer = self.consumer();
-        let partitions = 0..self.partitions(topic).unwrap_or(0);
-        let watermarks = partitions.map(|partition| {
-            // a broker that has just come back may not lead yet
-            wait_until(REQUEST_LIMIT, "a partition's watermarks", || {
-                consumer
-                    .fetch_watermarks(topic, partition, REQUEST_LIMIT)
-                    .ok()
-            })
-        });
-        watermarks.collect()
+        // a broker that has just come back may not lead yet, so that the leaders are asked for each time
+        wait_until(REQUEST_LIMIT, "a topic's watermarks", || {
+            let partitions = count_partitions(&consumer, topic).ok()?;
+            let watermarks = (0..partitions.unwrap_or(0)).map(|partition| {
+                let watermarks = consumer.fetch_watermarks(topic, partition, REQUEST_LIMIT);
+                watermarks.ok()
+            });
+            watermarks.collect()
+        })
     }
 
-    fn consumer(&self) -> BaseConsumer {
+    /// A client for questions. It is in no group, and sees what is not committed too.
+    pub(crate) fn consumer(&self) -> BaseConsumer {
         self.config()
-            .set("isolation.level", "read_uncommitted")
+            .set("isolation.level", Isolation::ReadUncommitted.name())
             .create()
             .expect("a client")
     }
@@ -312,6 +262,57 @@ impl Client {
     pub fn admin(&self) -> AdminClient<DefaultClientContext> {
         self.config().create().expect("an admin client")
     }
+
+    /// Asks an admin client for something, and waits for the answer.
+    pub(crate) fn administer<F: Future>(
+        &self,
+        ask: impl FnOnce(&AdminClient<DefaultClientContext>, &AdminOptions) -> F,
+    ) -> F::Output {
+        let admin = self.admin();
+        let options = AdminOptions::new().request_timeout(Some(REQUEST_LIMIT));
+        let answer = block_on(ask(&admin, &options));
+        let_go(admin);
+        answer
+    }
+}
+
+/// Drops a client on a thread of its own, because the binding waits for the end of consumers in a group, and of admin
+/// clients, in steps of 100 ms.
+pub(crate) fn let_go<T: Send + 'static>(client: T) {
+    std::thread::spawn(move || drop(client));
+}
+
+/// The number of partitions, or `None` if there is no such topic. From then on the client knows who leads them.
+pub(crate) fn count_partitions(client: &BaseConsumer, topic: &str) -> KafkaResult<Option<i32>> {
+    let metadata = client.fetch_metadata(Some(topic), REQUEST_LIMIT)?;
+    let found = metadata.topics().first();
+    let found = found.filter(|topic| topic.error().is_none());
+    Ok(found.and_then(|topic| i32::try_from(topic.partitions().len()).ok()))
+}
+
+/// The offsets of an answer. Partitions for which it has none are left out.
+pub(crate) fn offsets_of(
+    answer: &TopicPartitionList,
+) -> Result<BTreeMap<TopicPartition, i64>, String> {
+    let mut offsets = BTreeMap::new();
+    for element in answer.elements() {
+        let (topic, partition) = (element.topic(), element.partition());
+        let told = element.error();
+        told.map_err(|error| format!("{topic}[{partition}]: {error}"))?;
+        if let Offset::Offset(offset) = element.offset() {
+            offsets.insert((topic.to_owned(), partition), offset);
+        }
+    }
+    Ok(offsets)
+}
+
+/// Waits until a producer knows what became of all its records. The binding's own flush looks only every 100 ms.
+#[track_caller]
+pub(crate) fn wait_delivered<C: ProducerContext>(producer: &BaseProducer<C>) {
+    wait_until(2 * REQUEST_LIMIT, "all records to be delivered", || {
+        producer.poll(Duration::from_millis(5));
+        (producer.in_flight_count() == 0).then_some(())
+    });
 }
 
 /// Notes the records that could not be delivered.
@@ -331,21 +332,4 @@ impl ProducerContext for Deliveries {
             self.failures.lock().expect("no panic before").push(failure);
         }
     }
-}
-
-/// Whether the position is not in the log (any more), or was not to be found.
-fn is_moved(error: &KafkaError) -> bool {
-    error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset)
-}
-
-/// Whether librdkafka tries again by itself.
-fn passes(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            RDKafkaErrorCode::BrokerTransportFailure
-                | RDKafkaErrorCode::AllBrokersDown
-                | RDKafkaErrorCode::OperationTimedOut
-        )
-    )
 }

@@ -70,6 +70,14 @@ pub fn error_header<'a>(letter: &'a Consumed, name: &str) -> &'a str {
         .unwrap_or_else(|| panic!("a dead letter without {name}: {:?}", letter.headers))
 }
 
+/// The newest value of each key that has one.
+fn newest_values(records: &[Consumed]) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let newest = newest_per_key(records).into_iter();
+    newest
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect()
+}
+
 fn sorted(mut rejections: Vec<Rejected>) -> Vec<Rejected> {
     rejections.sort_by(|a, b| a.place().cmp(&b.place()));
     rejections
@@ -79,6 +87,12 @@ impl App {
     /// Folds the records of the inputs offline, from what kcat would print.
     #[track_caller]
     pub fn fold(&self) -> Folded {
+        self.fold_of(self.client.read_side_by_side(&self.inputs()))
+    }
+
+    /// Like [`App::fold`], of what was read from each of the inputs, in their order.
+    #[track_caller]
+    fn fold_of(&self, read: Vec<Vec<Consumed>>) -> Folded {
         #[derive(Deserialize)]
         struct Line<'a> {
             key: String,
@@ -86,9 +100,8 @@ impl App {
             value: &'a RawValue,
         }
         let mut lines = Vec::new();
-        for source in self.sources() {
-            let topic = self.input(source);
-            for record in self.client.read_all(&topic, Isolation::ReadCommitted) {
+        for (topic, records) in self.inputs().iter().zip(read) {
+            for record in records {
                 let (partition, offset) = (record.partition, record.offset);
                 // A null header is of no use to a definition, and kcat's form has none.
                 let headers = record.headers.into_iter();
@@ -102,7 +115,7 @@ impl App {
                         .filter_map(|(name, value)| Some((name, value?)))
                         .collect(),
                 };
-                lines.extend(kcat_line(&generated, &topic, partition, offset));
+                lines.extend(kcat_line(&generated, topic, partition, offset));
             }
         }
         let rejected = self.file("rejected.ndjson");
@@ -131,10 +144,7 @@ impl App {
         let records = self
             .client
             .read_all(&self.snapshots(), Isolation::ReadCommitted);
-        let newest = newest_per_key(&records).into_iter();
-        newest
-            .filter_map(|(key, value)| Some((key, value?)))
-            .collect()
+        newest_values(&records)
     }
 
     pub fn read_dead_letters(&self) -> Vec<Consumed> {
@@ -146,14 +156,16 @@ impl App {
     /// each rejection has become a dead letter, exactly once or, if `repeats` are allowed, at least once.
     #[track_caller]
     pub fn assert_folded(&self, repeats: Repeats) {
-        let expected = self.fold();
-        let snapshots = self.newest_snapshots();
+        let mut topics = self.inputs();
+        topics.extend([self.snapshots(), self.dead_letters()]);
+        let mut read = self.client.read_side_by_side(&topics);
+        let letters = read.pop().expect("the dead letters");
+        let published = read.pop().expect("the snapshots");
+        let expected = self.fold_of(read);
+        let snapshots = newest_values(&published);
         let partitions = self.client.partitions(&self.snapshots());
         let partitions = partitions.expect("the topic of snapshots");
-        for record in self
-            .client
-            .read_all(&self.snapshots(), Isolation::ReadCommitted)
-        {
+        for record in &published {
             let key = record.key.as_deref().expect("a customer id");
             assert_eq!(record.partition, partition::of_key(key, partitions));
         }
@@ -178,7 +190,6 @@ impl App {
             "snapshots with nothing to show: {extra:?}"
         );
 
-        let letters = self.read_dead_letters();
         let mut letters = sorted(letters.iter().map(Rejected::of).collect());
         if repeats == Repeats::Allowed {
             letters.dedup();
@@ -208,9 +219,8 @@ impl App {
                 .sum()
         };
         let mut forwarded = 0.0;
-        for source in self.sources() {
-            let topic = self.input(source);
-            let records = self.client.read_all(&topic, Isolation::ReadCommitted);
+        let read = self.client.read_side_by_side(&self.inputs());
+        for (source, records) in self.sources().zip(read) {
             let counted = total(&[("source", source.name())]);
             assert_eq!(counted, records.len() as f64, "records of {source}");
             forwarded += total(&[("source", source.name()), ("outcome", "forwarded")]);

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use keyfold::model::record::Source;
-use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::app::{App, LIMIT};
-use crate::client::unique;
+use crate::client::{unique, wait_delivered};
 use crate::record::{Record, base_record};
 use crate::wait::wait_until;
 
@@ -39,22 +37,18 @@ pub fn open_transaction(app: &App, records: &[Record]) -> BaseProducer {
         let sent = producer.send(base_record(record));
         sent.map_err(|(error, _)| error).expect("a record");
     }
-    producer.flush(REQUEST).expect("the records are there");
+    wait_delivered(&producer);
     producer
 }
 
 /// Deletes the records of a partition before an offset, as retention does.
 pub fn delete_before(app: &App, topic: &str, partition: i32, offset: i64) {
-    let admin: AdminClient<DefaultClientContext> =
-        app.client.config().create().expect("an admin client");
     let mut before = TopicPartitionList::new();
     before
         .add_partition_offset(topic, partition, Offset::Offset(offset))
         .expect("an offset");
-    let options = AdminOptions::new();
-    let deleted = admin.delete_records(&before, &options);
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let deleted = runtime.expect("a runtime").block_on(deleted);
+    let client = &app.client;
+    let deleted = client.administer(|admin, options| admin.delete_records(&before, options));
     let deleted = deleted.expect("records can be deleted");
     for element in deleted.elements() {
         element.error().expect("deleted");

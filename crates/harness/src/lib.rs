@@ -6,8 +6,8 @@
 //!   program, as a [`child`] process that does not outlive the tests.
 //! - [`broker`] starts an Apache Kafka, [`cluster`] three of them that are one, and [`registry`] a schema registry, with [`registry_proxy`] before it. What they
 //!   are made of is fetched once ([`downloads`]). [`slots`] limits how many tests run side by side.
-//! - [`client`] produces and reads [`record`]s; [`foreign_clients`] does what others do to keyfold's topics and group;
-//!   [`python_client`] shares no code with keyfold. [`acls`] grants permissions, [`certificates`] makes those of TLS. [`prometheus`] scrapes the program, and
+//! - [`client`] produces [`record`]s, and [`reading`] reads them; [`foreign_clients`] does what others do to keyfold's
+//!   topics and group; [`python_client`] shares no code with keyfold. [`acls`] grants permissions, [`certificates`] makes those of TLS. [`prometheus`] scrapes the program, and
 //!   [`debian`] finds the programs that cargo cannot fetch.
 //! - [`expected`] compares what came out with the offline fold, and [`drained`] says when keyfold has done its work.
 //!   [`avro_records`] and [`avro_lines`] do the same for Avro. [`lost_markers`] recognizes a broker that has lost data.
@@ -47,6 +47,7 @@ pub mod program;
 pub mod prometheus;
 pub mod python_client;
 pub mod random_documents;
+pub mod reading;
 pub mod record;
 pub mod registry;
 pub mod registry_proxy;

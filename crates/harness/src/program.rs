@@ -4,18 +4,20 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::broker::free_port;
 use crate::child::Guarded;
-use crate::metrics::{Metrics, parse_metrics};
+use crate::metrics::{Metrics, parse_metrics, sum};
 use crate::program_path;
 use crate::terminal::Terminal;
 
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 const COMMAND_LIMIT: Duration = Duration::from_secs(180);
+/// The longest time for which a figure of a running keyfold is not of now.
+const RENEWED: Duration = Duration::from_secs(1);
 
 /// `keyfold run` in the background. Dropping it kills it.
 pub struct Keyfold {
@@ -156,6 +158,20 @@ impl Keyfold {
             );
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Sums of figures that keyfold renews twice a second only, once they are of now: they have not changed for longer.
+    #[track_caller]
+    pub fn steady<const N: usize>(&mut self, names: [&str; N]) -> [f64; N] {
+        let (mut since, mut last) = (Instant::now(), [f64::NAN; N]);
+        self.wait_for(COMMAND_LIMIT, "to have the same figures", |keyfold| {
+            let metrics = keyfold.metrics();
+            let now = names.map(|name| sum(&metrics, name, &[]));
+            if now != last {
+                (since, last) = (Instant::now(), now);
+            }
+            (since.elapsed() >= RENEWED).then_some(last)
+        })
     }
 
     /// The samples of `/metrics`.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::broker::free_port;
+use crate::broker::{SHORT_LIVED, free_port};
 use crate::child::Guarded;
 use crate::downloads;
 use crate::wait::within;
@@ -76,7 +76,9 @@ impl Registry {
         let port = free_port();
         let mut command = Command::new("java");
         command
-            .args(["-Xmx300m", "-XX:+UseSerialGC", "-jar"])
+            .args(["-Xmx300m", "-XX:+UseSerialGC"])
+            .args(SHORT_LIVED)
+            .arg("-jar")
             .arg(program)
             .env("QUARKUS_HTTP_HOST", "127.0.0.1")
             .env("QUARKUS_HTTP_PORT", port.to_string())

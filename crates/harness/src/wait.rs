@@ -16,7 +16,7 @@ pub fn within<T>(limit: Duration, mut condition: impl FnMut() -> Option<T>) -> O
         if value.is_some() || start.elapsed() >= limit {
             return value;
         }
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

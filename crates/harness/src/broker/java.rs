@@ -3,11 +3,35 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use super::POM;
 
-/// Whether there is a Java that runs Kafka.
+/// What a JVM is told beside what all are told.
+pub type Flags = &'static [&'static str];
+
+/// For a JVM that serves one test, or does little. It starts sooner without the second compiler, and without the file in
+/// which other programs could watch it, and does not run long enough for these to be worth their while.
+pub const SHORT_LIVED: Flags = &["-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"];
+
+/// A JVM of little memory. What it is to run is still to be added.
+pub fn command(flags: Flags) -> Command {
+    let mut command = Command::new("java");
+    command
+        .args(["-Xmx600m", "-XX:+UseSerialGC"])
+        .args(flags)
+        .arg("-Dorg.slf4j.simpleLogger.showDateTime=true")
+        .arg("-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS");
+    command
+}
+
+/// Whether there is a Java that runs Kafka. The answer is the same for all brokers of a process, so it is asked once.
 pub fn check() -> Result<(), String> {
+    static CHECKED: OnceLock<Result<(), String>> = OnceLock::new();
+    CHECKED.get_or_init(check_version).clone()
+}
+
+fn check_version() -> Result<(), String> {
     let output = Command::new("java").arg("-version").output();
     let text = match &output {
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
