@@ -17,8 +17,9 @@ COPY src src
 # what `keyfold_build_info` shows: --build-arg BUILD_COMMIT="$(git rev-parse --short=12 HEAD)"
 ARG BUILD_COMMIT
 # Files keep their times when they are copied, and may be older than what was built of the stand-ins.
+# In one unit, as Cargo.toml says of what is installed.
 RUN touch src/lib.rs src/main.rs crates/generate/src/lib.rs \
-    && cargo build --release --locked --bin keyfold
+    && cargo build --release --locked --config profile.release.package.keyfold.codegen-units=1 --bin keyfold
 # As `.ci/run dist` does it: the program finds its line tables where they are beside it, and works without them.
 RUN mkdir dist \
     && objcopy --only-keep-debug target/release/keyfold dist/keyfold.debug \
