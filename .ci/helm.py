@@ -15,11 +15,13 @@ import copy
 import json
 import os
 import pathlib
-import re
-import shutil
 import subprocess
 import sys
 import tempfile
+
+# no folder of compiled modules in the tree
+sys.dont_write_bytecode = True
+from tools import installed, python_packages, run
 
 HELM = "helm.sh/helm/v3/cmd/helm@v3.22.0"
 PIP = ["kubernetes-validate==1.37.0"]
@@ -28,7 +30,6 @@ KUBERNETES = ["1.27", "1.37"]
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CHART = ROOT / "deploy" / "helm" / "keyfold"
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "keyfold-ci"
 RELEASE, NAMESPACE = "keyfold", "customers"
 
 # Objects whose names are not fields but anybody's.
@@ -66,34 +67,9 @@ json.dump(problems, sys.stdout)
 READ = "import json, sys, yaml; json.dump([one for one in yaml.safe_load_all(sys.stdin) if one], sys.stdout)"
 
 
-def run(*command, given=None, **more):
-    """What a command prints. It ends the check when it fails, with all that it said."""
-    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False, **more)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
-    return done.stdout
-
-
-def installed(name, pins, install):
-    """The folder of the tools: made by `install` where they are not in the cache yet."""
-    folder = CACHE / "-".join([name, *(re.sub(r"[^\w.]+", "-", pin) for pin in pins)])
-    complete = folder / "complete"
-    if not complete.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        install(folder)
-        complete.touch()
-    return folder
-
-
 def install_helm(folder):
     print("building helm: some minutes, once")
     run("go", "install", "-ldflags=-s -w", HELM, env={**os.environ, "GOBIN": str(folder)})
-
-
-def install_pip(folder):
-    run(sys.executable, "-m", "venv", folder)
-    run(folder / "bin" / "pip", "install", "--quiet", *PIP)
 
 
 def helm():
@@ -101,7 +77,7 @@ def helm():
 
 
 def python():
-    return installed("pip", PIP, install_pip) / "bin" / "python"
+    return python_packages(PIP) / "python"
 
 
 def is_of_operator(one):

@@ -15,16 +15,18 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
+
+# no folder of compiled modules in the tree
+sys.dont_write_bytecode = True
+from tools import installed, python_packages, run
 
 NPM = ["json-schema-to-typescript@16.0.0", "typescript@5.9.3"]
 PIP = ["datamodel-code-generator==0.89.0", "pydantic==2.14.4"]
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "keyfold-ci"
 
 # What tsc says of a field that a type does not have: where one is written, and where one is read.
 WRITTEN = {"TS2353", "TS2561"}
@@ -49,33 +51,8 @@ json.dump(kinds, sys.stdout)
 """
 
 
-def run(*command, **more):
-    """What a command prints. It ends the check when it fails, with all that it said."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **more)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))}: exit code {done.returncode}\n{done.stdout}")
-    return done.stdout
-
-
-def installed(name, pins, install):
-    """The folder of the tools: made by `install` where they are not in the cache yet."""
-    folder = CACHE / "-".join([name, *(re.sub(r"[^\w.]+", "-", pin) for pin in pins)])
-    complete = folder / "complete"
-    if not complete.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        install(folder)
-        complete.touch()
-    return folder
-
-
 def install_npm(folder):
     run("npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", *NPM)
-
-
-def install_pip(folder):
-    run(sys.executable, "-m", "venv", folder)
-    run(folder / "bin" / "pip", "install", "--quiet", *PIP)
 
 
 def objects(value, path=()):
@@ -142,7 +119,7 @@ def typescript(schema, titles, snapshots, cases, work):
 
 
 def pydantic(schema, titles, snapshots, cases, work):
-    tools = installed("pip", PIP, install_pip) / "bin"
+    tools = python_packages(PIP)
     command = [tools / "datamodel-codegen", "--input", schema, "--input-file-type", "jsonschema"]
     command += ["--output-model-type", "pydantic_v2.BaseModel", "--output", work / "snapshot.py"]
     run(*command)

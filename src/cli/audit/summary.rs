@@ -189,7 +189,7 @@ impl Summary<'_> {
         }
         if records.valid_today > 0 {
             say(&format!(
-                "{} records with a dead letter are valid today: `keyfold dlq replay` sends them again",
+                "{} records with a dead letter are valid today: `keyfold dlq replay` sends back those that it has not sent back yet",
                 records.valid_today
             ))?;
         }
