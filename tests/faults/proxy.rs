@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::tally::{TALLY, add};
-use keyfold_harness::broker::{Broker, BrokerOptions, free_port};
+use keyfold_harness::broker::{Broker, BrokerOptions};
+use keyfold_harness::ports::free_port;
 
 /// Kinds of requests, by Kafka's numbers.
 pub const PRODUCE: i16 = 0;

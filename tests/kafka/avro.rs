@@ -300,7 +300,7 @@ fn every_valid_example_says_the_same_in_avro() {
 fn json_with_the_frame_of_the_registry_is_json() {
     let mut app = App::new();
     app.set_formats("json-registry");
-    let nowhere = format!("http://127.0.0.1:{}", keyfold_harness::broker::free_port());
+    let nowhere = format!("http://127.0.0.1:{}", keyfold_harness::ports::free_port());
     app.set(&["registry", "url"], nowhere);
     app.create();
     let mut batch = Batch::default();

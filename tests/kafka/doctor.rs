@@ -6,7 +6,8 @@ use std::process::Output;
 use serde_json::Value;
 
 use keyfold_harness::app::{App, LIMIT, faulty, text_of};
-use keyfold_harness::broker::{Broker, BrokerOptions, free_port};
+use keyfold_harness::broker::{Broker, BrokerOptions};
+use keyfold_harness::ports::free_port;
 use keyfold_harness::record::Record;
 use keyfold_harness::registry_proxy::{Fault, RegistryProxy};
 use keyfold_harness::slots::Slot;

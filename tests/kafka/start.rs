@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use keyfold::model::record::Source;
 
 use keyfold_harness::app::{App, LIMIT, faulty, text_of};
-use keyfold_harness::broker::{Broker, BrokerOptions, free_port};
+use keyfold_harness::broker::{Broker, BrokerOptions};
 use keyfold_harness::expected::Repeats;
+use keyfold_harness::ports::free_port;
 use keyfold_harness::program::Keyfold;
 use keyfold_harness::record::Record;
 use keyfold_harness::slots::Slot;

@@ -3,14 +3,11 @@
 mod java;
 mod secure;
 
-use std::collections::BTreeSet;
-use std::collections::hash_map::RandomState;
 use std::fs;
-use std::hash::{BuildHasher, Hasher};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -20,7 +17,8 @@ use tempfile::TempDir;
 use crate::child::Guarded;
 use crate::client::Client;
 use crate::downloads;
-use crate::wait::{wait_until, within};
+use crate::ports::free_port;
+use crate::wait::within;
 
 use java::Flags;
 pub(crate) use java::SHORT_LIVED;
@@ -318,20 +316,6 @@ pub fn sasl_properties(user: &str, password: &str) -> [(&'static str, String); 4
         ("sasl.username", user.into()),
         ("sasl.password", password.into()),
     ]
-}
-
-/// A free port of the loopback, outside the range from which the system takes the ports of
-/// outgoing connections: a client that reconnects to a broker that is down must not get its port. Each is given once, for
-/// it is free until its program has started.
-pub fn free_port() -> u16 {
-    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    wait_until(Duration::from_secs(5), "a free port", || {
-        let random = RandomState::new().build_hasher().finish();
-        let port = 15_000 + (random % 15_000) as u16;
-        TcpListener::bind(("127.0.0.1", port)).ok()?;
-        let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
-        given.insert(port).then_some(port)
-    })
 }
 
 fn server_properties(options: &BrokerOptions, home: &Path, client: u16, controller: u16) -> String {

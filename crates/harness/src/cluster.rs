@@ -2,8 +2,9 @@
 
 use std::thread;
 
-use crate::broker::{Broker, BrokerOptions, free_port};
+use crate::broker::{Broker, BrokerOptions};
 use crate::client::Client;
+use crate::ports::free_port;
 
 pub struct Cluster {
     pub brokers: Vec<Broker>,

@@ -5,7 +5,7 @@
 //! - [`app`] is a keyfold of a test's own: its topics, its configuration, and its records. [`program`] runs the real
 //!   program, as a [`child`] process that does not outlive the tests.
 //! - [`broker`] starts an Apache Kafka, [`cluster`] three of them that are one, and [`registry`] a schema registry, with [`registry_proxy`] before it. What they
-//!   are made of is fetched once ([`downloads`]). [`slots`] limits how many tests run side by side.
+//!   are made of is fetched once ([`downloads`]), and where they listen [`ports`] says. [`slots`] limits how many tests run side by side.
 //! - [`client`] produces [`record`]s, and [`reading`] reads them; [`foreign_clients`] does what others do to keyfold's
 //!   topics and group; [`python_client`] shares no code with keyfold. [`acls`] grants permissions, [`certificates`] makes those of TLS. [`prometheus`] scrapes the program, and
 //!   [`debian`] finds the programs that cargo cannot fetch.
@@ -43,6 +43,7 @@ pub mod foreign_clients;
 pub mod json_mutations;
 pub mod lost_markers;
 pub mod metrics;
+pub mod ports;
 pub mod program;
 pub mod prometheus;
 pub mod python_client;

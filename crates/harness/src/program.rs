@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::broker::free_port;
 use crate::child::Guarded;
 use crate::metrics::{Metrics, parse_metrics, sum};
+use crate::ports::free_port;
 use crate::program_path;
 use crate::terminal::Terminal;
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::broker::free_port;
 use crate::child::Guarded;
+use crate::ports::free_port;
 use crate::wait::wait_until;
 use crate::{debian, root};
 

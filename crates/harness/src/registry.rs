@@ -10,9 +10,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::broker::{SHORT_LIVED, free_port};
+use crate::broker::SHORT_LIVED;
 use crate::child::Guarded;
 use crate::downloads;
+use crate::ports::free_port;
 use crate::wait::within;
 
 const POM: &str = include_str!("pom.xml");

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use crate::broker::free_port;
+use crate::ports::free_port;
 use crate::registry;
 use crate::wait::{wait_until, within};
 
