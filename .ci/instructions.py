@@ -50,7 +50,8 @@ STAGES = {
 
 
 def build():
-    """The benchmark's program. It is built as a test is, because it then shares what was compiled for the tests."""
+    """The benchmark's program. It is built as a test is, because it then shares what was compiled for the tests: in two
+    units, as Cargo.toml says."""
     command = ["cargo", "test", "--release", "--locked", "--bench", "instructions", "--no-run"]
     command.append("--message-format=json-render-diagnostics")
     lines = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout

@@ -131,8 +131,8 @@ pub struct Engine {
     last_fenced: Option<Duration>,
     /// When the producer will be replaced, if it has to be.
     renew_producer_at: Option<Duration>,
-    /// When the open batch's transaction began, or would have under at-least-once: when the batch was opened, or when the
-    /// commit of the batch before it ended.
+    /// When the transaction began that is open, or would be under at-least-once: when its batch was opened or, if later,
+    /// when the commit of the batch before it ended. While a batch is in flight it is that one's, and the next has none.
     transaction_began: Duration,
     /// The last position of each place that this engine committed.
     committed: BTreeMap<Place, i64>,

@@ -20,21 +20,28 @@ const AT_A_TIME: usize = 600;
 /// audits, which take longer on a busy machine.
 const AT_LEAST: usize = 30_000;
 const AT_MOST: usize = 60_000;
-/// How many audits are enough.
+/// How many audits are enough, and how many instances that have come and gone.
 const AUDITS: usize = 3;
+const VISITS: usize = 2;
 
 /// What those who audit and those who send know of each other.
 #[derive(Default)]
 struct Load {
     is_over: AtomicBool,
     audits: AtomicUsize,
+    visits: AtomicUsize,
+}
+
+/// Ends the load, where a check fails too: others work until then, and are waited for.
+struct EndOf<'l>(&'l Load);
+
+impl Drop for EndOf<'_> {
+    fn drop(&mut self) {
+        self.0.is_over.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Load {
-    fn end(&self) {
-        self.is_over.store(true, Ordering::Relaxed);
-    }
-
     fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Relaxed)
     }
@@ -51,8 +58,9 @@ impl Load {
 
     /// Whether more is to be sent after so many records.
     fn goes_on(&self, sent: usize) -> bool {
-        let audits = self.audits.load(Ordering::Relaxed);
-        sent < AT_LEAST || (audits < AUDITS && sent < AT_MOST)
+        let few = self.audits.load(Ordering::Relaxed) < AUDITS
+            || self.visits.load(Ordering::Relaxed) < VISITS;
+        sent < AT_LEAST || (few && sent < AT_MOST)
     }
 }
 
@@ -66,12 +74,14 @@ fn under_load(app: &App, args: &[&str]) -> (Vec<Audit>, usize) {
     let mut sent = AT_FIRST;
     let mut one = app.run_ready();
     std::thread::scope(|scope| {
+        let end = EndOf(&load);
         let auditing = scope.spawn(|| load.audits(app, args));
         let coming = scope.spawn(|| {
             while !load.is_over() {
                 let mut other = app.run_ready();
                 std::thread::sleep(Duration::from_secs(3));
                 assert_eq!(other.terminate(), 0);
+                load.visits.fetch_add(1, Ordering::Relaxed);
                 std::thread::sleep(Duration::from_secs(1));
             }
         });
@@ -80,9 +90,15 @@ fn under_load(app: &App, args: &[&str]) -> (Vec<Audit>, usize) {
             sent += AT_A_TIME;
             std::thread::sleep(Duration::from_millis(500));
         }
-        load.end();
+        drop(end);
         coming.join().expect("the other instances");
         let all = auditing.join().expect("the audits");
+        let visits = load.visits.load(Ordering::Relaxed);
+        assert!(
+            visits >= VISITS && all.len() >= AUDITS,
+            "{visits}, {}",
+            all.len()
+        );
         app.wait_drained(&mut one);
         assert_eq!(one.terminate(), 0);
         (all, sent)
@@ -97,7 +113,6 @@ fn assert_no_alarm(app: &App, audits: &[Audit], sent: usize) {
         not_provable += found.customers("notProvable");
         println!("{}", found.summary());
     }
-    assert!(audits.len() >= AUDITS, "{}", audits.len());
     // nearly all is proven, while all of it moves
     assert!(
         not_provable * 20 < looked_at,
@@ -151,12 +166,13 @@ fn a_difference_is_found_while_others_move() {
     app.client.produce(&[nobody]);
     let load = Load::default();
     let audits = std::thread::scope(|scope| {
+        let end = EndOf(&load);
         let auditing = scope.spawn(|| load.audits(&app, &[]));
         for some in during.chunks(100) {
             app.client.produce(some);
             std::thread::sleep(Duration::from_millis(100));
         }
-        load.end();
+        drop(end);
         auditing.join().expect("the audits")
     });
     assert!(!audits.is_empty());

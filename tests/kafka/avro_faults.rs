@@ -190,8 +190,8 @@ fn a_registry_that_is_away_is_waited_for_and_nothing_else_waits() {
     app.wait_drained(&mut keyfold);
     assert_eq!(members(&app), member);
     assert_eq!(app.read_dead_letters(), []);
-    assert_counted(&app, &keyfold.metrics());
     assert_eq!(keyfold.steady([WAITING]), [0.0]);
+    assert_counted(&app, &keyfold.settled_metrics());
     let log = keyfold.log();
     assert!(!log.contains("proxy-secret"), "a password in the log");
     let basic = "Basic a2V5Zm9sZDpwcm94eS1zZWNyZXQ=".to_owned();

@@ -149,7 +149,11 @@ fn a_batch_is_cut_by_the_memory_of_its_customers() {
     let mut keyfold = app.run_ready();
     app.wait_drained(&mut keyfold);
     let committed = [("result", "committed")];
-    let commits = sum(&keyfold.metrics(), "keyfold_transactions_total", &committed);
+    let commits = sum(
+        &keyfold.settled_metrics(),
+        "keyfold_transactions_total",
+        &committed,
+    );
     assert!(commits >= 3.0, "{commits} commits\n{}", keyfold.log());
     app.assert_folded(Repeats::Forbidden);
     assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());

@@ -83,7 +83,7 @@ fn records_reach_their_customers_with_their_headers() {
     let bad = json!({"modified": "yesterday", "optin": "?"});
     app.client.produce(&[record(&app, crm, &bad).key("k")]);
     app.wait_drained(&mut keyfold);
-    let metrics = keyfold.metrics();
+    let metrics = keyfold.settled_metrics();
     app.assert_ledger(&[&metrics]);
     let of = |name: &str, labels: &[(&str, &str)]| sum(&metrics, name, labels);
     assert_eq!(
@@ -149,7 +149,7 @@ fn a_batch_is_split_into_its_contacts() {
     let mut keyfold = app.run_ready();
     app.wait_drained(&mut keyfold);
     app.assert_folded(Repeats::Forbidden);
-    let metrics = keyfold.metrics();
+    let metrics = keyfold.settled_metrics();
     app.assert_ledger(&[&metrics]);
     let of = |source: &str, outcome: &str| {
         let labels = [("source", source), ("outcome", outcome)];

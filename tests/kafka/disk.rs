@@ -59,8 +59,8 @@ fn kill_and_restart(guarantee: &str, protocol: &str, repeats: Repeats) {
     assert!(known > 2_000.0, "{known}");
     for _ in 0..3 {
         let some: Vec<Record> = stream.by_ref().take(4_000).collect();
-        app.client.produce(&some);
         let before = sum(&keyfold.metrics(), "keyfold_records_total", &[]);
+        app.client.produce(&some);
         keyfold.wait_for(LIMIT, "to commit", |keyfold| {
             let (_, _) = keyfold.http_get("/metrics")?;
             let now = sum(&keyfold.metrics(), "keyfold_records_total", &[]);

@@ -68,7 +68,7 @@ fn the_first_offset_may_be_set_by_anybody() {
     assert_eq!(app.newest_snapshots().len(), 20);
     assert_eq!(
         sum(
-            &keyfold.metrics(),
+            &keyfold.settled_metrics(),
             "keyfold_records_total",
             &[("source", "console-customers")]
         ),

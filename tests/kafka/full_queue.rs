@@ -30,7 +30,7 @@ fn a_batch_is_larger_than_the_queue(guarantee: &str, repeats: Repeats) {
     let mut keyfold = app.run_ready();
     app.wait_drained(&mut keyfold);
     app.assert_folded(repeats);
-    let metrics = keyfold.metrics();
+    let metrics = keyfold.settled_metrics();
     let snapshots = sum(&metrics, "keyfold_snapshots_total", &[]);
     let committed = [("result", "committed")];
     let batches = sum(&metrics, "keyfold_transactions_total", &committed);

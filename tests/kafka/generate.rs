@@ -72,7 +72,7 @@ fn records_of_a_definition_reach_their_customers() {
     assert_eq!(output.status.code(), Some(0), "{}", text_of(&output));
     app.wait_drained(&mut keyfold);
     app.assert_folded(Repeats::Forbidden);
-    let metrics = keyfold.metrics();
+    let metrics = keyfold.settled_metrics();
     app.assert_ledger(&[&metrics]);
     let made = app
         .client

@@ -91,21 +91,21 @@ fn join_share_and_leave(protocol: &str) {
     wait_shared(&mut first, &mut second, &ids);
     app.client.produce(&more(1_500));
     app.wait_drained(&mut second);
-    let left = second.metrics();
+    let left = second.settled_metrics();
     assert!(sum(&left, "keyfold_records_total", &[("outcome", "merged")]) > 0.0);
     assert!(sum(&left, "keyfold_rebalances_total", &[]) >= 1.0);
 
     // it leaves while there is work
     app.client.produce(&more(500));
     app.wait_drained(&mut first);
-    let left = second.metrics();
+    let left = second.settled_metrics();
     assert_eq!(second.terminate(), 0, "{}", second.log());
     wait_alone(&mut first, &ids);
     app.client.produce(&more(1_500));
     app.wait_drained(&mut first);
 
     app.assert_folded(Repeats::Forbidden);
-    app.assert_ledger(&[&first.metrics(), &left]);
+    app.assert_ledger(&[&first.settled_metrics(), &left]);
     assert_eq!(first.terminate(), 0, "{}", first.log());
 }
 
@@ -264,14 +264,14 @@ fn waiting_for_the_session_of_a_named_instance_is_said() {
     app.create();
     let mut named = app.run_ready();
     assert_eq!(named.terminate(), 0, "{}", named.log());
-    // from here on the session is waited for
-    app.give_up_slot();
     app.unset(&["instance_id"]);
     let mut next = app.run();
     next.wait_for(LIMIT, "to say what it waits for", |next| {
         let log = next.log();
         (log.contains("the group waits for members") && log.contains("one-0")).then_some(())
     });
+    // from here on the session is waited for
+    app.give_up_slot();
     next.wait_ready(LIMIT);
     assert_eq!(next.log().matches("the group waits for").count(), 1);
     assert_eq!(next.terminate(), 0, "{}", next.log());

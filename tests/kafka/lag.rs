@@ -93,8 +93,6 @@ fn the_lag_of_partitions_that_a_dead_instance_had_is_told() {
     });
     let committing = with_an_open_offset(&app, &app.input(Source::ConsoleCustomers));
     dead.kill9();
-    // from here on the session is waited for
-    app.give_up_slot();
     app.client
         .produce(&old_records(&app, Source::LoyaltyCustomers, 4, 5));
     living.wait_for(LIMIT, "to tell of what nobody works at", |living| {
@@ -105,6 +103,8 @@ fn the_lag_of_partitions_that_a_dead_instance_had_is_told() {
         // five records in each of two partitions; what is in its own is rejected
         (unowned == 2.0 && lag == 10.0 && (3_600.0..3_700.0).contains(&old)).then_some(())
     });
+    // from here on the session is waited for
+    app.give_up_slot();
     let aborted = committing.abort_transaction(Duration::from_secs(30));
     aborted.expect("the transaction can be aborted");
     living.wait_for(LIMIT, "to take over", |living| {

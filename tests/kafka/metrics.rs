@@ -62,7 +62,7 @@ fn the_metrics_are_those_of_the_contract() {
     let mut keyfold = app.run_ready();
     app.client.produce(&records);
     app.wait_drained(&mut keyfold);
-    let metrics = keyfold.metrics();
+    let metrics = keyfold.settled_metrics();
     for (name, expected) in METRICS {
         let named = |sample: &&String| sample.split('{').next() == Some(name);
         let sample = metrics.keys().find(named);

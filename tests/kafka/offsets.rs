@@ -40,7 +40,7 @@ fn records_that_were_deleted_before_they_were_read_stop_keyfold() {
     let mut keyfold = app.run_ready();
     app.wait_drained(&mut keyfold);
     let source = [("source", "console-customers")];
-    let read = sum(&keyfold.metrics(), "keyfold_records_total", &source);
+    let read = sum(&keyfold.settled_metrics(), "keyfold_records_total", &source);
     assert_eq!(read, 5.0);
     assert_eq!(app.newest_snapshots().len(), 15);
     assert_eq!(keyfold.terminate(), 0);

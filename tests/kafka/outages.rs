@@ -25,7 +25,7 @@ fn go_away_and_come_back(broker: &mut Broker, slot: Slot) {
     let mut keyfold = app.run_ready();
     for crash in [false, true] {
         // so much that it is at it when the broker goes
-        app.client.produce(&more(10_000));
+        app.client.produce(&more(25_000));
         keyfold.wait_for(LIMIT, "to commit", |keyfold| {
             let (_, metrics) = keyfold.http_get("/metrics")?;
             metrics.contains("outcome=\"merged\"").then_some(())

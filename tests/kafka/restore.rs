@@ -122,8 +122,11 @@ fn partitions_of_different_sizes_are_restored() {
     assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
 
     let mut keyfold = app.run_ready();
-    let customers = sum(&keyfold.metrics(), "keyfold_state_customers", &[]);
-    assert_eq!(customers, records.len() as f64);
+    // ready is who has restored what it owns: while the second worker joins, no worker may own some partitions
+    keyfold.wait_for(LIMIT, "all customers", |keyfold| {
+        let customers = sum(&keyfold.metrics(), "keyfold_state_customers", &[]);
+        (customers == records.len() as f64).then_some(())
+    });
     assert_eq!(keyfold.terminate(), 0, "{}", keyfold.log());
 }
 

@@ -32,7 +32,7 @@ fn a_mixed_stream_becomes_the_snapshots_of_the_offline_fold() {
     app.wait_drained(&mut keyfold);
 
     app.assert_folded(Repeats::Forbidden);
-    let metrics = keyfold.metrics();
+    let metrics = keyfold.settled_metrics();
     app.assert_ledger(&[&metrics]);
     assert!(
         sum(

@@ -82,7 +82,9 @@ impl Observer<'_> {
 
 impl Drop for Observer<'_> {
     fn drop(&mut self) {
-        let_go(self.clients.take());
+        if let Some(clients) = self.clients.take() {
+            let_go(clients);
+        }
     }
 }
 

@@ -174,6 +174,18 @@ impl Keyfold {
         })
     }
 
+    /// The samples of `/metrics`, once they tell of all that is committed: the program counts it a moment later than the
+    /// broker knows it.
+    #[track_caller]
+    pub fn settled_metrics(&mut self) -> Metrics {
+        self.steady([
+            "keyfold_records_total",
+            "keyfold_transactions_total",
+            "keyfold_state_bytes",
+        ]);
+        self.metrics()
+    }
+
     /// The samples of `/metrics`.
     #[track_caller]
     pub fn metrics(&self) -> Metrics {

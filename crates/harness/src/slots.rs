@@ -16,9 +16,10 @@ impl Slot {
         Slot::wait_for(1)
     }
 
-    /// Waits for room for a cluster of its own: two of them starve each other on two cores.
+    /// Waits for room for a cluster of its own. Two of them would starve each other on two cores, so that it takes more
+    /// than half.
     pub fn take_for_cluster() -> Slot {
-        Slot::wait_for(2)
+        Slot::wait_for(SLOTS / 2 + 1)
     }
 
     fn wait_for(slots: usize) -> Slot {

@@ -10,7 +10,7 @@ use super::POM;
 /// What a JVM is told beside what all are told.
 pub type Flags = &'static [&'static str];
 
-/// For a JVM that serves one test, or does little. It starts sooner without the second compiler, and without the file in
+/// For a JVM that serves few tests, or does little. It starts sooner without the second compiler, and without the file in
 /// which other programs could watch it, and does not run long enough for these to be worth their while.
 pub const SHORT_LIVED: Flags = &["-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"];
 
