@@ -11,7 +11,7 @@ use super::{COMPACTION_PERIOD, Engine};
 
 /// The minimum time between the end of one commit and the end of the next batch, if that ends because no record is
 /// left.
-pub const MIN_COMMIT_GAP: Duration = Duration::from_millis(5);
+pub const MIN_COMMIT_GAP: Duration = Duration::from_millis(3);
 /// How long a position that has moved without a record waits for a batch that commits it too.
 const PASSED_WAIT: Duration = Duration::from_millis(250);
 /// The maximum wait for records, so that requests and rebalances are handled in time.

@@ -98,21 +98,13 @@ impl LagReader {
         &self.client
     }
 
-    /// The request for offsets by time accepts [`Offset::End`] and [`Offset::Beginning`] in place of a time.
     fn offsets(
         &self,
         partitions: &[TopicPartition],
         of: Offset,
         wait: Duration,
     ) -> KafkaResult<BTreeMap<TopicPartition, i64>> {
-        if partitions.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let answer = self.client.offsets_for_times(list(partitions, of)?, wait)?;
-        Ok(answered(&answer, |offset| match offset {
-            Offset::Offset(offset) => Some(offset),
-            _ => None,
-        }))
+        offsets(&self.client, partitions, of, wait)
     }
 
     /// The timestamp of the first record from an offset on, in milliseconds; `None` if there is no record, if it has no
@@ -161,6 +153,25 @@ pub(super) fn committed(
     Ok(answered(&answer, |offset| match offset {
         Offset::Offset(offset) => Some(Some(offset)),
         _ => Some(None),
+    }))
+}
+
+/// Offsets of partitions: the first ones ([`Offset::Beginning`]), those after the last records ([`Offset::End`]), or those of
+/// a time in milliseconds, in the place of which the request accepts the other two. One request for each broker. Partitions
+/// whose offset cannot be read now are left out; if one has no leader, all fail after `wait`.
+pub(super) fn offsets(
+    client: &BaseConsumer<LastError>,
+    partitions: &[TopicPartition],
+    of: Offset,
+    wait: Duration,
+) -> KafkaResult<BTreeMap<TopicPartition, i64>> {
+    if partitions.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let answer = client.offsets_for_times(list(partitions, of)?, wait)?;
+    Ok(answered(&answer, |offset| match offset {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
     }))
 }
 

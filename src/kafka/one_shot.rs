@@ -14,6 +14,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, Prod
 use super::client_log::{self, creation_error, is_refusal};
 use super::errors::code_of;
 use super::producer::{Record, headers};
+use super::take_over::take_over;
 
 /// One wait for an answer of the brokers.
 const SLICE: Duration = Duration::from_secs(1);
@@ -130,18 +131,12 @@ impl OneShotProducer {
     /// answer; false gives up.
     pub fn take_over(
         config: &ClientConfig,
-        mut waiting: impl FnMut(&KafkaError) -> bool,
+        waiting: impl FnMut(&KafkaError) -> bool,
     ) -> Result<OneShotProducer, SendError> {
         let producer: BaseProducer<Context> = config
             .create_with_context(Context::default())
             .map_err(|error| SendError::Failed(creation_error(&error)))?;
-        while let Err(error) = producer.init_transactions(SLICE) {
-            let retriable =
-                matches!(&error, KafkaError::Transaction(error) if error.is_retriable());
-            if !retriable || !waiting(&error) {
-                return Err(explained(&error));
-            }
-        }
+        take_over(&producer, waiting).map_err(|error| explained(&error))?;
         Ok(OneShotProducer { producer })
     }
 

@@ -122,11 +122,15 @@ pub(super) fn on_topics(requirements: &Requirements) -> Vec<Permission> {
 
 /// The permissions on its consumer group that `run` lacks.
 pub(super) fn missing_on_group(
-    query: &QueryClient,
-    group: &str,
+    requirements: &Requirements,
     timeout: Duration,
 ) -> Result<Vec<Permission>, RequestError> {
-    let may_read = match commit_to_missing_topic(query, group, timeout) {
+    let group = &requirements.application_id;
+    let query = QueryClient::impatient(requirements.clients()).map_err(|error| RequestError {
+        code: error.rdkafka_error_code(),
+        reason: format!("a client for the group: {error}"),
+    })?;
+    let may_read = match commit_to_missing_topic(&query, group, timeout) {
         Some(RDKafkaErrorCode::GroupAuthorizationFailed) => false,
         // the coordinator got past the check of the group, so this client may use the group
         Some(

@@ -17,7 +17,8 @@ use super::deliveries::{Context, Deliveries};
 use super::errors::code_of;
 use super::native::{TopicHandle, TransactionError};
 use super::served_producer::ServedProducer;
-use super::transaction::{Request, SLICE, Sent, Transactions};
+use super::take_over::take_over;
+use super::transaction::{Request, Sent, Transactions};
 use crate::engine::event::StepEnd;
 
 /// If the queue has been full for this long, it does not only wait for the broker's next answer: its records may
@@ -60,20 +61,14 @@ impl BatchProducer {
     pub fn connect(
         config: &ClientConfig,
         step_timeout: Duration,
-        mut waiting: impl FnMut(&KafkaError) -> bool,
+        waiting: impl FnMut(&KafkaError) -> bool,
     ) -> Result<BatchProducer, KafkaError> {
         let deliveries = Arc::new(Deliveries::default());
         let context = Context(Arc::clone(&deliveries));
         let producer = ServedProducer::create(config, context)?;
         let transactional = config.get("transactional.id").is_some();
         if transactional {
-            while let Err(error) = producer.init_transactions(SLICE) {
-                let retriable =
-                    matches!(&error, KafkaError::Transaction(error) if error.is_retriable());
-                if !retriable || !waiting(&error) {
-                    return Err(error);
-                }
-            }
+            take_over(&producer, waiting)?;
         }
         let client = Arc::new(Transactions {
             producer,

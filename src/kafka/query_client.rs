@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rdkafka::client::Client;
+use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -15,12 +16,39 @@ use super::client::ClientSettings;
 use super::client_log::LastError;
 use super::lag_reader::{self, TopicPartition};
 
+/// A bound of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// The offset of the first record.
+    First,
+    /// The offset after the last record.
+    End,
+}
+
 pub struct QueryClient {
     client: BaseConsumer<LastError>,
 }
 
 impl QueryClient {
     pub fn connect(settings: ClientSettings<'_>) -> KafkaResult<QueryClient> {
+        QueryClient::create(&QueryClient::config(settings))
+    }
+
+    /// A client that repeats a request at once, for one of which an error is the answer that is looked for: librdkafka
+    /// takes it for an error that passes, and tells it only after it has asked twice again.
+    pub(super) fn impatient(settings: ClientSettings<'_>) -> KafkaResult<QueryClient> {
+        let mut client = QueryClient::config(settings);
+        client.set("retry.backoff.ms", "1");
+        QueryClient::create(&client)
+    }
+
+    fn create(client: &ClientConfig) -> KafkaResult<QueryClient> {
+        Ok(QueryClient {
+            client: client.create_with_context(LastError::default())?,
+        })
+    }
+
+    fn config(settings: ClientSettings<'_>) -> ClientConfig {
         let mut client = settings.admin();
         client.set("isolation.level", "read_uncommitted");
         // for the offsets that the group has committed; it does not join
@@ -29,9 +57,7 @@ impl QueryClient {
         // Without a session it still has an effect: if a request waits for the group's coordinator, because this client
         // may not ask for it, closing the client waits for as long as this. The default is 45 s.
         client.set("session.timeout.ms", "1000");
-        Ok(QueryClient {
-            client: client.create_with_context(LastError::default())?,
-        })
+        client
     }
 
     /// The first offset of a partition, and the offset after its last record. It may take twice `timeout`.
@@ -51,6 +77,21 @@ impl QueryClient {
         // leader.
         self.client.fetch_metadata(Some(topic), timeout)?;
         self.client.fetch_watermarks(topic, partition, timeout)
+    }
+
+    /// The first offsets of partitions, or those after their last records. All are asked for together, in one request for
+    /// each broker, and those that cannot be read now are left out; if one has no leader, all fail after `wait`.
+    pub fn bounds(
+        &self,
+        bound: Bound,
+        partitions: &[TopicPartition],
+        wait: Duration,
+    ) -> KafkaResult<BTreeMap<TopicPartition, i64>> {
+        let of = match bound {
+            Bound::First => Offset::Beginning,
+            Bound::End => Offset::End,
+        };
+        lag_reader::offsets(&self.client, partitions, of, wait)
     }
 
     pub(crate) fn client(&self) -> &Client<LastError> {

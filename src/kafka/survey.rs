@@ -2,6 +2,7 @@
 //! whether this client has the permissions that it needs. All problems are found at once, not one by one.
 
 use std::collections::BTreeMap;
+use std::thread;
 use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
@@ -11,6 +12,7 @@ use super::description::{self, AllowedOperations, Operation, RequestError, Topic
 use super::permissions::{self, Permission};
 use super::placement;
 use super::retry::{ATTEMPT_TIMEOUT, repeat};
+use super::side_by_side::joined;
 use super::topic_specs::{DEFAULT_MAX_MESSAGE_BYTES, TopicSpec, TopicSpecs};
 
 pub use super::findings::{DescribedTopic, FoundTopics, HIDDEN, RecordLimits, Survey};
@@ -21,6 +23,9 @@ const TOO_OLD: &str =
     "the brokers are too old to say what a client may do with a topic (before Kafka 2.3)";
 /// How long a command waits for a coordinator.
 pub(super) const COORDINATOR_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The permissions that are missing on a resource.
+type Missing = Result<Vec<Permission>, RequestError>;
 
 impl Cluster {
     /// Checks the topics, and this client's permissions on them.
@@ -70,23 +75,12 @@ impl Cluster {
     /// their coordinators answer. Topics that were just `created` are waited for: the brokers learn of them one after
     /// the other, and any of them may answer.
     pub fn survey_with_retries(&self, created: &[String]) -> Result<Survey, ClusterError> {
-        let ask = || self.survey_topics();
-        let again = |answer: &Result<Survey, CheckError>| match answer {
-            Ok(survey) => survey.lacks_any(created),
-            Err(CheckError::Temporary(_)) => true,
-            Err(CheckError::Refused(_)) => false,
-        };
-        let mut survey = repeat(ATTEMPT_TIMEOUT, ask, again).map_err(|error| {
-            let reason = error.reason();
-            ClusterError(format!("cannot look at the topics: {reason}"))
-        })?;
-        let requirements = self.requirements();
-        let group = &requirements.application_id;
-        let on_group = permissions::missing_on_group(self.query(), group, COORDINATOR_TIMEOUT);
-        let on_ids =
-            permissions::missing_on_transactional_ids(requirements, None, COORDINATOR_TIMEOUT);
+        let topics = || self.survey_topics_with_retries(created);
+        let (survey, on_group, on_ids) = self.ask_all(None, COORDINATOR_TIMEOUT, topics);
+        let mut survey = survey?;
         let on_ids = self.without_timeout(on_ids, &mut survey);
-        let of_group = vec![permissions::on_group(group)];
+        let requirements = self.requirements();
+        let of_group = vec![permissions::on_group(&requirements.application_id)];
         let of_ids = permissions::on_transactional_ids(requirements);
         for (asked, missing) in [(of_group, on_group), (of_ids, on_ids)] {
             match missing {
@@ -102,13 +96,25 @@ impl Cluster {
         Ok(survey)
     }
 
+    fn survey_topics_with_retries(&self, created: &[String]) -> Result<Survey, ClusterError> {
+        let ask = || self.survey_topics();
+        let again = |answer: &Result<Survey, CheckError>| match answer {
+            Ok(survey) => survey.lacks_any(created),
+            Err(CheckError::Temporary(_)) => true,
+            Err(CheckError::Refused(_)) => false,
+        };
+        repeat(ATTEMPT_TIMEOUT, ask, again).map_err(|error| {
+            let reason = error.reason();
+            ClusterError(format!("cannot look at the topics: {reason}"))
+        })
+    }
+
     /// Also checks this client's permissions on its group and its transactional ids, of which `own` is one.
     pub fn survey(&self, own: &str, timeout: Duration) -> Result<Survey, CheckError> {
-        let mut survey = self.survey_topics()?;
-        let requirements = self.requirements();
-        let group = &requirements.application_id;
-        let on_group = permissions::missing_on_group(self.query(), group, timeout)?;
-        let on_ids = permissions::missing_on_transactional_ids(requirements, Some(own), timeout);
+        let topics = || self.survey_topics();
+        let (survey, on_group, on_ids) = self.ask_all(Some(own), timeout, topics);
+        let mut survey = survey?;
+        let on_group = on_group?;
         let on_ids = self.without_timeout(on_ids, &mut survey)?;
         on_group
             .into_iter()
@@ -117,13 +123,26 @@ impl Cluster {
         Ok(survey)
     }
 
+    /// Asks the coordinators of the group and of the transactional ids for the permissions that are missing, and meanwhile
+    /// for the topics: side by side, because each of the three mostly waits for answers, and a start waits for all.
+    fn ask_all<T>(
+        &self,
+        own: Option<&str>,
+        timeout: Duration,
+        topics: impl FnOnce() -> T,
+    ) -> (T, Missing, Missing) {
+        let requirements = self.requirements();
+        thread::scope(|scope| {
+            let on_group = scope.spawn(|| permissions::missing_on_group(requirements, timeout));
+            let on_ids = scope
+                .spawn(|| permissions::missing_on_transactional_ids(requirements, own, timeout));
+            (topics(), joined(on_group), joined(on_ids))
+        })
+    }
+
     /// Reports a transaction timeout that the brokers refuse as a problem of the brokers: it is no missing permission,
     /// and waiting does not help.
-    fn without_timeout(
-        &self,
-        on_ids: Result<Vec<Permission>, RequestError>,
-        survey: &mut Survey,
-    ) -> Result<Vec<Permission>, RequestError> {
+    fn without_timeout(&self, on_ids: Missing, survey: &mut Survey) -> Missing {
         match on_ids {
             Err(RequestError {
                 code: Some(RDKafkaErrorCode::InvalidTransactionTimeout),

@@ -9,7 +9,8 @@ use crate::dice::{Dice, pass};
 use crate::fleet;
 use crate::load::{Load, settle};
 use crate::proxy::{
-    DESCRIBE_CONFIGS, END_TXN, Fate, INIT_PRODUCER_ID, METADATA, Proxy, TXN_OFFSET_COMMIT, Way,
+    DESCRIBE_CONFIGS, END_TXN, Fate, INIT_PRODUCER_ID, LIST_OFFSETS, METADATA, Proxy,
+    TXN_OFFSET_COMMIT, Way,
 };
 use crate::tally::{TALLY, count};
 use keyfold_harness::app::{App, LIMIT};
@@ -206,6 +207,28 @@ fn a_start_on_a_half_open_connection_asks_on_another() {
     let mut keyfold = fleet::start(&app);
     keyfold.wait_ready(LIMIT);
     assert!(asked.load(Ordering::Relaxed) > 1);
+    fleet::stop(&mut keyfold);
+}
+
+/// A start, or a rebalance, would otherwise take longer with each partition.
+#[test]
+fn the_ends_of_many_logs_are_asked_for_together() {
+    let (broker, proxy) = Proxy::before_a_broker(BrokerOptions::default());
+    let mut app = App::on(&proxy.bootstrap(), broker.client(), Slot::take());
+    app.input_partitions = [24; 4];
+    app.create();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let its = Arc::clone(&asked);
+    proxy.rule(move |kind, way| {
+        if (kind, way) == (LIST_OFFSETS, Way::Request) {
+            its.fetch_add(1, Ordering::Relaxed);
+        }
+        Fate::Pass
+    });
+    let mut keyfold = fleet::start(&app);
+    keyfold.wait_ready(LIMIT);
+    let asked = asked.load(Ordering::Relaxed);
+    assert!(asked < 24, "{asked} requests for the ends of 120 logs");
     fleet::stop(&mut keyfold);
 }
 

@@ -18,6 +18,7 @@ use keyfold_harness::ports::free_port;
 /// Kinds of requests, by Kafka's numbers.
 pub const PRODUCE: i16 = 0;
 pub const FETCH: i16 = 1;
+pub const LIST_OFFSETS: i16 = 2;
 pub const METADATA: i16 = 3;
 pub const INIT_PRODUCER_ID: i16 = 22;
 pub const ADD_PARTITIONS_TO_TXN: i16 = 24;

@@ -1,5 +1,7 @@
 //! What librdkafka itself refuses when a client is created. That needs no broker.
 
+use std::thread;
+
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
@@ -10,6 +12,7 @@ use super::{Finding, identity, key};
 use crate::config::Config;
 use crate::kafka::client::{ClientSettings, Targets};
 use crate::kafka::client_log;
+use crate::kafka::side_by_side::joined;
 
 /// Properties that are known to be `wrong` are left out, and also those that librdkafka might refuse only because of
 /// them.
@@ -32,11 +35,8 @@ pub(super) fn refusals(config: &Config, wrong: &[Finding]) -> Vec<Finding> {
         batch_bytes: 1_000_000,
         partitions: 1,
     };
-    let failures = [
-        refused_consumer(settings.reader()),
-        refused_consumer(settings.member(&identity)),
-        refused_producer(settings.producer(guarantee, &identity, targets)),
-    ];
+    let producer = settings.producer(guarantee, &identity, targets);
+    let failures = refused(settings.reader(), settings.member(&identity), producer);
     let mut found: Vec<Finding> = Vec::new();
     for error in failures.into_iter().flatten() {
         let finding = refusal(config, &error);
@@ -45,6 +45,19 @@ pub(super) fn refusals(config: &Config, wrong: &[Finding]) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// Creates the clients, and returns why that failed. Side by side, because each takes a tenth of a second to end.
+fn refused(
+    reader: ClientConfig,
+    member: ClientConfig,
+    producer: ClientConfig,
+) -> [Option<KafkaError>; 3] {
+    thread::scope(|scope| {
+        let member = scope.spawn(|| refused_consumer(member));
+        let producer = scope.spawn(|| refused_producer(producer));
+        [refused_consumer(reader), joined(member), joined(producer)]
+    })
 }
 
 fn refused_consumer(mut client: ClientConfig) -> Option<KafkaError> {

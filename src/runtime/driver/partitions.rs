@@ -1,6 +1,6 @@
 //! The steps until a partition is consumed: its offsets, the restore of its state, and the offset to consume from.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,15 +15,18 @@ use crate::failpoint;
 use crate::kafka::client_log;
 use crate::kafka::errors::client_error;
 use crate::kafka::native::Messages;
+use crate::kafka::query_client::Bound;
 use crate::kafka::restorer::Restorer;
 
 /// The timeout of a request during which a rebalance may have to wait.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// The timeout of the first request for committed offsets.
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_millis(500);
-/// The time for reading the ends of many partitions, after which each further one has only [`MIN_REQUEST_TIMEOUT`]:
+/// The timeout of a request for the bounds of many logs together.
+const TOGETHER_TIMEOUT: Duration = Duration::from_secs(1);
+/// The time for reading the bounds of many logs, after which each further one has only [`MIN_REQUEST_TIMEOUT`]:
 /// partitions whose leader is away must not delay the others, nor the group.
-const ALL_ENDS_TIMEOUT: Duration = Duration::from_secs(4);
+const ALL_BOUNDS_TIMEOUT: Duration = Duration::from_secs(4);
 const MIN_REQUEST_TIMEOUT: Duration = Duration::from_millis(100);
 
 impl Driver {
@@ -47,7 +50,7 @@ impl Driver {
             .iter()
             .map(|place| (settings.topic_name(*place), place.partition))
             .collect();
-        let starts = self.ends_of(&requested);
+        let starts = self.bounds_of(Bound::First, &requested);
         // A retry waits for longer: if a dead owner has left a transaction open, the coordinator does not return the
         // offsets at once.
         let wait = match self.engine.is_retrying() {
@@ -64,13 +67,13 @@ impl Driver {
                 HashMap::new()
             }
         };
-        let ends = self.ends_of(&requested);
+        let ends = self.bounds_of(Bound::End, &requested);
         let mut offsets = Vec::with_capacity(places.len());
         for (at, &place) in places.iter().enumerate() {
             let (topic, partition) = requested[at];
             let committed = committed.get(&(topic.to_owned(), partition));
             let known = match (committed, starts[at], ends[at]) {
-                (Some(committed), Some((first, _)), Some((_, end))) => Some(PartitionOffsets {
+                (Some(committed), Some(first), Some(end)) => Some(PartitionOffsets {
                     committed: committed.clone(),
                     first,
                     end,
@@ -82,32 +85,60 @@ impl Driver {
         offsets
     }
 
-    /// The first offsets and the ends of partitions; `None` for a partition whose offsets cannot be read now.
-    fn ends_of(&mut self, partitions: &[(&str, i32)]) -> Vec<Option<(i64, i64)>> {
-        let mut ends = Vec::with_capacity(partitions.len());
+    /// The first offsets of partitions, or the ends; `None` for a partition of which it cannot be read now. All are asked for
+    /// together first, and then those of which there is no answer one by one: a partition whose leader is away would keep the
+    /// others waiting.
+    fn bounds_of(&mut self, bound: Bound, partitions: &[(&str, i32)]) -> Vec<Option<i64>> {
         let began = Instant::now();
-        for (topic, partition) in partitions {
-            let left = ALL_ENDS_TIMEOUT.saturating_sub(began.elapsed());
-            let answer = self.query.watermarks(
-                topic,
-                *partition,
-                REQUEST_TIMEOUT.min(left).max(MIN_REQUEST_TIMEOUT),
-            );
-            if let Err(error) = &answer {
-                let at = Some((*topic, *partition));
-                self.explain_error_at("the end of a log cannot be read", at, error);
-            }
-            ends.push(answer.ok());
+        let named = |(topic, partition): &(&str, i32)| ((*topic).to_owned(), *partition);
+        let all: Vec<_> = partitions.iter().map(named).collect();
+        let together = self.query.bounds(bound, &all, TOGETHER_TIMEOUT);
+        let mut together = together.unwrap_or_else(|error| {
+            tracing::debug!(%error, "the bounds of logs cannot be read together");
+            BTreeMap::new()
+        });
+        let mut bounds = Vec::with_capacity(partitions.len());
+        for (&(topic, partition), key) in partitions.iter().zip(&all) {
+            let known = together.remove(key);
+            bounds.push(known.or_else(|| self.bound_of(bound, topic, partition, began)));
         }
-        ends
+        bounds
+    }
+
+    /// The same of one partition. `began`: when the first of all was asked for.
+    fn bound_of(
+        &mut self,
+        bound: Bound,
+        topic: &str,
+        partition: i32,
+        began: Instant,
+    ) -> Option<i64> {
+        let left = ALL_BOUNDS_TIMEOUT.saturating_sub(began.elapsed());
+        let timeout = REQUEST_TIMEOUT.min(left).max(MIN_REQUEST_TIMEOUT);
+        match self.query.watermarks(topic, partition, timeout) {
+            Ok((first, end)) => Some(match bound {
+                Bound::First => first,
+                Bound::End => end,
+            }),
+            Err(error) => {
+                let at = Some((topic, partition));
+                self.explain_error_at("the end of a log cannot be read", at, &error);
+                None
+            }
+        }
     }
 
     pub(super) fn fetch_state_ends(&mut self, partitions: &[i32]) {
         let topic = self.parts.settings.state_topic.clone();
         let requested: Vec<_> = partitions.iter().map(|at| (topic.as_str(), *at)).collect();
-        let ends = self.ends_of(&requested);
+        let firsts = self.bounds_of(Bound::First, &requested);
+        let ends = self.bounds_of(Bound::End, &requested);
+        let bounds = firsts
+            .into_iter()
+            .zip(ends)
+            .map(|(first, end)| first.zip(end));
+        let ends = partitions.iter().copied().zip(bounds).collect();
         let now = self.now();
-        let ends = partitions.iter().copied().zip(ends).collect();
         self.engine.handle(Event::StateEndsFetched(ends), now);
     }
 

@@ -10,6 +10,7 @@ use super::Driver;
 use crate::engine::offset_metadata::OffsetMetadata;
 use crate::engine::{Event, Place};
 use crate::kafka::client::ClientSettings;
+use crate::kafka::side_by_side::joined;
 use crate::kafka::{fence, members};
 
 /// The timeout of each request, and of the fencing of a producer. The group is not served meanwhile.
@@ -63,7 +64,7 @@ impl Driver {
         }
     }
 
-    /// Takes over the transactional ids of dead owners in parallel, because each takes half a second or more. If that
+    /// Takes over the transactional ids of dead owners side by side, because each waits for several answers. If that
     /// fails, the worker waits for the broker's transaction timeout.
     pub(super) fn fence(&mut self, ids: &[String]) {
         let config = self.config();
@@ -73,10 +74,7 @@ impl Driver {
                 scope.spawn(move || fence::fence(&client, REQUEST_TIMEOUT))
             };
             let threads: Vec<_> = ids.iter().map(fence).collect();
-            let joined = threads.into_iter().map(|thread| thread.join());
-            joined
-                .map(|ended| ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                .collect()
+            threads.into_iter().map(joined).collect()
         });
         let mut fenced = Vec::with_capacity(ids.len());
         for (id, result) in ids.iter().zip(results) {
