@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use rdkafka::bindings as rd;
 use rdkafka::error::RDKafkaErrorCode;
 
+use super::client_log::creation_error;
 use super::description::{Operation, Owned, RequestError};
 use super::fence;
 use super::query_client::QueryClient;
@@ -128,7 +129,7 @@ pub(super) fn missing_on_group(
     let group = &requirements.application_id;
     let query = QueryClient::impatient(requirements.clients()).map_err(|error| RequestError {
         code: error.rdkafka_error_code(),
-        reason: format!("a client for the group: {error}"),
+        reason: format!("a client for the group: {}", creation_error(&error)),
     })?;
     let may_read = match commit_to_missing_topic(&query, group, timeout) {
         Some(RDKafkaErrorCode::GroupAuthorizationFailed) => false,
